@@ -1,0 +1,24 @@
+# The application: API and page, or worker, by the command.
+#   docker build -t image-pipeline .
+#   docker run image-pipeline web
+FROM python:3.13-slim AS build
+COPY requirements.txt /tmp/requirements.txt
+RUN python -m venv /venv && /venv/bin/python -m pip install --no-cache-dir --require-hashes -r /tmp/requirements.txt
+
+FROM python:3.13-slim
+# A number, so that Kubernetes can see that it is not root.
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin pipeline
+COPY --from=build /venv /venv
+WORKDIR /srv
+COPY app app
+COPY templates templates
+COPY static static
+# The tree is read-only in use: nothing may be written beside the code.
+ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOST=0.0.0.0
+USER 10001
+EXPOSE 5000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ.get(\"PORT\", 5000)}/healthz', timeout=4)"]
+ENTRYPOINT ["python", "-m", "app.main"]
+CMD ["web"]

@@ -1,0 +1,330 @@
+"""Say what an image and its messages are, and what we need of storage and queue.
+
+The models are the contracts of docs/architecture.md: one shape for the answer to an upload,
+for its status and for the announcement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Final, Literal, Protocol, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+
+from .errors import InvalidMessageError, InvalidParameterError
+
+#: The version of both messages. Changes within a version only ever add fields.
+MESSAGE_VERSION: Final = 1
+#: MessageGroupId: up to 128 printable ASCII characters, no space.
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+GROUP_PATTERN: Final = r"^[!-~]{1,128}$"
+
+
+def now() -> datetime:
+    """The time in UTC, in whole milliseconds, as it is written everywhere."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Timestamp = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+Group = Annotated[str, Field(pattern=GROUP_PATTERN)]
+Parameters = dict[str, int | float]
+
+
+class ImageStatus(StrEnum):
+    QUEUED = "queued"
+    PROCESSED = "processed"
+    FAILED = "failed"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
+
+    def to_json(self) -> str:
+        """Compact JSON under the published names."""
+        return self.model_dump_json(by_alias=True)
+
+
+class Original(_Model):
+    """The PNG as it was sent. What its sender did not say is null."""
+
+    href: str
+    filename: str | None = None
+    size_bytes: int | None = Field(None, alias="bytes")
+    width: int | None = None
+    height: int | None = None
+    dpi: int | None = None
+    sha256: str | None = None
+
+
+class Processed(_Model):
+    """The black-and-white page. *black_ratio* is the share of black pixels, 0 to 1."""
+
+    href: str
+    size_bytes: int = Field(alias="bytes")
+    width: int
+    height: int
+    dpi: int | None = None
+    sha256: str
+    threshold: int | None = None
+    black_ratio: float
+    processing_ms: int
+
+
+class Failure(_Model):
+    """Why an image could not be processed: a stable code and a sentence."""
+
+    code: str
+    detail: str
+
+
+class Image(_Model):
+    """The representation: one shape for the upload's answer, the status and the announcement."""
+
+    image_id: UUID
+    status: ImageStatus
+    method: str | None = None
+    parameters: Parameters = Field(default_factory=dict)
+    group: Group | None = None
+    uploaded_at: Timestamp | None = None
+    processed_at: Timestamp | None = None
+    expires_at: Timestamp | None = None
+    original: Original | None = None
+    processed: Processed | None = None
+    error: Failure | None = None
+
+
+class Job(_Model):
+    """A message on the input queue; other producers need to send three fields only."""
+
+    version: Literal[1] = MESSAGE_VERSION
+    image_id: UUID
+    bucket: str
+    key: str
+    method: str | None = None
+    parameters: Parameters = Field(default_factory=dict)
+    sha256: str | None = None
+    group: Group | None = None
+    uploaded_at: Timestamp | None = None
+
+    @classmethod
+    def parse(cls, body: str) -> Self:
+        """Read a message body.
+
+        Raises:
+            InvalidMessageError: not JSON, a field missing or wrong, or another version.
+        """
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as exc:
+            faults = "; ".join(f"{_path(e['loc'])}: {e['msg']}" for e in exc.errors())
+            raise InvalidMessageError(f"The message is not valid: {faults}.") from None
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location)) or "body"
+
+
+class StoredOriginal(Original):
+    """Where the original is, for consumers that read S3 themselves."""
+
+    bucket: str
+    key: str
+
+
+class StoredProcessed(Processed):
+    """Where the result is, for consumers that read S3 themselves."""
+
+    bucket: str
+    key: str
+
+
+class Announcement(Image):
+    """A message on the processed queue: the representation and where the objects are."""
+
+    version: Literal[1] = MESSAGE_VERSION
+    original: StoredOriginal | None = None
+    processed: StoredProcessed | None = None
+
+
+# --- methods: what the engine offers, in words that the web side can use --------
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that a method takes, with its inclusive range."""
+
+    name: str
+    kind: type[int] | type[float]
+    default: float
+    minimum: float
+    maximum: float
+    description: str
+
+    def parse(self, value: str | float) -> int | float:
+        """Turn *value* into a number within the range.
+
+        Raises:
+            InvalidParameterError: not a number of this kind, or out of range.
+        """
+        try:
+            number = self.kind(value)
+            fits = number == float(value) and self.minimum <= number <= self.maximum
+        except (ValueError, OverflowError):
+            fits = False
+        if not fits:
+            raise InvalidParameterError(
+                f"{self.name}={str(value)[:40]!r} is not {self._kind_in_words} from "
+                f"{self.minimum:g} to {self.maximum:g}.",
+                parameter=self.name,
+                minimum=self.minimum,
+                maximum=self.maximum,
+            )
+        return number
+
+    @property
+    def _kind_in_words(self) -> str:
+        return "a whole number" if self.kind is int else "a number"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to binarize, under its standard name."""
+
+    name: str
+    description: str
+    parameters: tuple[Parameter, ...] = ()
+
+    def parse(self, given: Mapping[str, str | float]) -> Parameters:
+        """Check every parameter and fill in the defaults.
+
+        Raises:
+            InvalidParameterError: a parameter that this method does not take, or a wrong value.
+        """
+        names = [parameter.name for parameter in self.parameters]
+        for name in given:
+            if name not in names:
+                raise InvalidParameterError(
+                    f"Method {self.name} takes no parameter {name[:40]!r}; "
+                    f"it takes {', '.join(names) or 'none'}.",
+                    parameter=name[:40],
+                )
+        return {p.name: p.parse(given.get(p.name, p.default)) for p in self.parameters}
+
+
+def choose_method(methods: Mapping[str, Method], name: str) -> Method:
+    """The method called *name*.
+
+    Raises:
+        InvalidParameterError: there is none.
+    """
+    if name not in methods:
+        raise InvalidParameterError(
+            f"method={name[:40]!r} is not one of {', '.join(methods)}.", parameter="method"
+        )
+    return methods[name]
+
+
+@dataclass(frozen=True)
+class Binarized:
+    """A black-and-white page and how it came about.
+
+    *png* is a 1-bit grayscale PNG of the input's size. *threshold* is the global one, None for
+    methods without. *black_ratio* is the share of black pixels, 0 to 1.
+    """
+
+    png: bytes = field(repr=False)
+    width: int
+    height: int
+    dpi: int | None
+    method: str
+    parameters: Parameters
+    threshold: int | None
+    black_ratio: float
+    processing_ms: int
+
+
+# --- ports: what we need of storage and queue -----------------------------------
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object of a bucket; *data* is empty when only its head was asked for."""
+
+    key: str
+    metadata: Mapping[str, str]
+    size_bytes: int
+    expires_at: datetime | None = None
+    data: bytes = b""
+
+
+class Bucket(Protocol):
+    """Keep bytes under keys. Each call is one request, safe to repeat."""
+
+    @property
+    def name(self) -> str: ...
+
+    def put(
+        self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str]
+    ) -> StoredObject:
+        """Store *data*, replacing what was there. Raises StorageUnavailableError."""
+
+    def put_once(
+        self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str]
+    ) -> StoredObject | None:
+        """Store *data* unless the key is taken: then None. Raises StorageUnavailableError."""
+
+    def get(self, key: str) -> StoredObject:
+        """Read an object whole. Raises NotFoundError, StorageUnavailableError."""
+
+    def head(self, key: str) -> StoredObject:
+        """Read all but the data. Raises NotFoundError, StorageUnavailableError."""
+
+    def check(self) -> None:
+        """Raise StorageUnavailableError unless the bucket answers."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One receipt of a message; it is ours until the visibility timeout ends."""
+
+    body: str
+    message_id: str
+    group: str
+    receive_count: int
+    receipt_handle: str = field(repr=False)
+
+
+class Queue(Protocol):
+    """Pass messages on in order within a group, at least once."""
+
+    @property
+    def name(self) -> str: ...
+
+    def send(self, body: str, *, group: str, deduplication_id: str) -> None:
+        """Return once the message is accepted. Raises QueueUnavailableError."""
+
+    def receive(self, *, max_messages: int, wait_time_s: int) -> list[Delivery]:
+        """Wait up to *wait_time_s* for at most *max_messages*. Raises QueueUnavailableError."""
+
+    def delete(self, delivery: Delivery) -> None:
+        """Say that the message is dealt with. Raises QueueUnavailableError."""
+
+    def release(self, delivery: Delivery, *, delay_s: int) -> None:
+        """Give the message back, to be seen again in *delay_s*. Raises QueueUnavailableError."""
+
+    def check(self) -> None:
+        """Raise QueueUnavailableError unless the queue answers."""
+
+
+def message_group(image_id: UUID, group: str | None) -> str:
+    """The client's group, so that a document keeps its order; else each image for itself."""
+    return group or str(image_id)

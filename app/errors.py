@@ -1,0 +1,200 @@
+"""Name each thing that can go wrong; the base class says whether to try again."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+JsonValue = str | int | float | bool | None
+
+
+class PipelineError(Exception):
+    """Base of every error raised on purpose.
+
+    *detail* is shown to clients, so it says what, which and the limit, and
+    nothing private. *facts* are the same numbers for machines: they become
+    members of the problem document (RFC 9457, section 3.2).
+    """
+
+    code: ClassVar[str]
+    title: ClassVar[str]
+    status: ClassVar[int]
+    #: Whether the same request can succeed later without being changed.
+    is_transient: ClassVar[bool]
+
+    def __init__(self, detail: str, **facts: JsonValue) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.facts = facts
+
+    def to_problem(self) -> dict[str, JsonValue]:
+        """The problem document of RFC 9457; *code* is the part to program against."""
+        return {
+            "type": f"urn:image-pipeline:problem:{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            **self.facts,
+        }
+
+
+class PermanentError(PipelineError):
+    """Trying again with the same input gives the same answer."""
+
+    is_transient = False
+
+
+class TransientError(PipelineError):
+    """The same input can succeed later: back off and try again."""
+
+    is_transient = True
+
+
+# --- the request ---------------------------------------------------------------
+
+
+class BadRequestError(PermanentError):
+    """The request breaks HTTP in a way that no other code names."""
+
+    code, title, status = "bad-request", "The request is not valid", 400
+
+
+class MethodNotAllowedError(PermanentError):
+    """The path exists, for other methods."""
+
+    code, title, status = "method-not-allowed", "The method is not allowed here", 405
+
+
+class TransferCodingError(PermanentError):
+    """A Transfer-Encoding other than chunked (RFC 9112, section 6.1)."""
+
+    code, title, status = "unsupported-transfer-coding", "The transfer coding is unknown", 501
+
+
+class RangeNotSatisfiableError(PermanentError):
+    """The bytes asked for lie outside the file."""
+
+    code, title, status = "range-not-satisfiable", "The range is outside the file", 416
+
+
+class MalformedMultipartError(PermanentError):
+    """The body is not multipart/form-data, or it breaks off."""
+
+    code, title, status = "malformed-multipart", "Malformed multipart body", 400
+
+
+class MissingImageError(PermanentError):
+    """No part is named `image`."""
+
+    code, title, status = "missing-image", "No image was sent", 400
+
+
+class MultipleImagesError(PermanentError):
+    """More than one part is named `image`."""
+
+    code, title, status = "multiple-images", "More than one image was sent", 400
+
+
+class EmptyImageError(PermanentError):
+    """The image part holds no byte."""
+
+    code, title, status = "empty-image", "The image is empty", 400
+
+
+class FileTooLargeError(PermanentError):
+    """The file is over the limit in bytes."""
+
+    code, title, status = "file-too-large", "The file is too large", 413
+
+
+class InvalidParameterError(PermanentError):
+    """A method or one of its parameters is unknown or out of range."""
+
+    code, title, status = "invalid-parameter", "A parameter is not valid", 422
+
+
+# --- the image -----------------------------------------------------------------
+
+
+class NotAPngError(PermanentError):
+    """The first eight bytes are not the PNG signature."""
+
+    code, title, status = "not-a-png", "The file is not a PNG", 415
+
+
+class CorruptPngError(PermanentError):
+    """The file claims to be a PNG and breaks the PNG specification."""
+
+    code, title, status = "corrupt-png", "The PNG is damaged", 422
+
+
+class UnsupportedPngError(PermanentError):
+    """A PNG of a kind that is refused on purpose."""
+
+    code, title, status = "unsupported-png", "This kind of PNG is not supported", 422
+
+
+class TooManyPixelsError(PermanentError):
+    """Width, height or their product is over the limit."""
+
+    code, title, status = "too-many-pixels", "The image has too many pixels", 422
+
+
+# --- the pipeline --------------------------------------------------------------
+
+
+class NotFoundError(PermanentError):
+    """Unknown, deleted or expired: nobody can tell these apart."""
+
+    code, title, status = "not-found", "Not found", 404
+
+
+class NotReadyError(TransientError):
+    """The result is asked for before it exists."""
+
+    code, title, status = "not-ready", "The image is not ready yet", 409
+
+
+class ProcessingFailedError(PermanentError):
+    """The result is asked for and will never exist."""
+
+    code, title, status = "processing-failed", "The image could not be processed", 409
+
+
+class InvalidMessageError(PermanentError):
+    """A message on the input queue is not one of ours."""
+
+    code, title, status = "invalid-message", "The message is not valid", 422
+
+
+class StorageUnavailableError(TransientError):
+    """S3 refused or did not answer."""
+
+    code, title, status = "storage-unavailable", "Storage is unavailable", 503
+
+
+class QueueUnavailableError(TransientError):
+    """SQS refused or did not answer."""
+
+    code, title, status = "queue-unavailable", "The queue is unavailable", 503
+
+
+class InternalError(TransientError):
+    """A fault of ours; the log has the rest, under the request's or the image's id."""
+
+    code, title, status = "internal-error", "Something went wrong on our side", 500
+
+
+# --- starting up ---------------------------------------------------------------
+
+
+class SettingsError(PermanentError):
+    """The environment holds values that the program cannot run with."""
+
+    code, title, status = "invalid-settings", "The settings are not valid", 500
+
+
+class ResourceError(PermanentError):
+    """A bucket or queue cannot be made, or cannot be made as it must be."""
+
+    code, title, status = "resource-conflict", "An AWS resource is in the way", 500

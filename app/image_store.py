@@ -1,0 +1,238 @@
+"""Know an image from what lies in the two buckets: keys, metadata and state.
+
+S3 is the only record, there is no database. A result beats a failure record, which beats the
+original; none of them means that nobody knows the image.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote, unquote
+from uuid import UUID
+
+from .domain import Announcement, Bucket, Image, ImageStatus, Job, StoredObject
+from .errors import NotFoundError, NotReadyError, ProcessingFailedError
+
+PNG: Final = "image/png"
+JSON: Final = "application/json"
+#: S3 takes 2 KB of metadata an object; a file name is at most 255 bytes (NAME_MAX), which is 765
+#: characters when every byte is percent-encoded.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+MAX_FILENAME_BYTES: Final = 255
+
+
+def original_key(image_id: UUID) -> str:
+    return f"{image_id}.png"
+
+
+def processed_key(image_id: UUID) -> str:
+    return f"{image_id}.png"
+
+
+def failure_key(image_id: UUID) -> str:
+    return f"failures/{image_id}.json"
+
+
+def original_href(image_id: UUID) -> str:
+    return f"/images/{image_id}/original"
+
+
+def processed_href(image_id: UUID) -> str:
+    return f"/images/{image_id}/processed"
+
+
+@dataclass(frozen=True)
+class ImageStore:
+    """Originals in one bucket, results and failure records in the other."""
+
+    originals: Bucket
+    results: Bucket
+
+    def put_original(self, image: Image, data: bytes) -> Image:
+        """Store what was uploaded; returns *image* with its expiry."""
+        stored = self.originals.put(
+            original_key(image.image_id), data, content_type=PNG, metadata=_to_metadata(image)
+        )
+        return image.model_copy(update={"expires_at": stored.expires_at})
+
+    def get_original(self, job: Job) -> tuple[Image, bytes]:
+        """What is known of the image of *job*, and its bytes. Raises NotFoundError."""
+        stored = self.originals.get(job.key)
+        image = _from_metadata(job.image_id, stored, ImageStatus.QUEUED)
+        # The message says what is asked for; the metadata can be missing or older.
+        asked = job.model_dump(include={"method", "parameters", "group", "uploaded_at"})
+        known = {name: value for name, value in asked.items() if value}
+        return image.model_copy(update=known), stored.data
+
+    def put_processed(self, image: Image, data: bytes, job: Job) -> Announcement:
+        """Store a result once; returns the announcement of the result that is stored.
+
+        A result that is there already stays: it can be our own, stored by a request whose
+        answer was lost.
+        """
+        stored = self.results.put_once(
+            processed_key(image.image_id),
+            data,
+            content_type=PNG,
+            metadata=_to_metadata(image) | {"original-key": quote(job.key)},
+        )
+        if stored is None:
+            return self.find_finished(image.image_id)
+        image = image.model_copy(update={"expires_at": stored.expires_at})
+        return self._announcement(image, job.key)
+
+    def put_failure(self, image: Image, job: Job | None) -> Announcement:
+        """Store the record of a failure, unless there is a result; returns what to announce."""
+        try:
+            return self._find_processed(image.image_id)
+        except NotFoundError:
+            record = self._announcement(image, job.key if job else None)
+        stored = self.results.put(
+            failure_key(image.image_id),
+            record.to_json().encode(),
+            content_type=JSON,
+            metadata={},
+        )
+        return record.model_copy(update={"expires_at": stored.expires_at})
+
+    def find_finished(self, image_id: UUID) -> Announcement:
+        """What to announce of an image that is processed or failed. Raises NotFoundError."""
+        try:
+            return self._find_processed(image_id)
+        except NotFoundError:
+            record = self.results.get(failure_key(image_id))
+        announcement = Announcement.model_validate_json(record.data)
+        return announcement.model_copy(update={"expires_at": record.expires_at})
+
+    def find(self, image_id: UUID) -> Image:
+        """The representation of an image in whatever state. Raises NotFoundError."""
+        try:
+            finished = self.find_finished(image_id)
+        except NotFoundError:
+            return self._find_queued(image_id)
+        return Image.model_validate(finished.model_dump(by_alias=True))
+
+    def open_original(self, image_id: UUID) -> StoredObject:
+        """The PNG as it was sent. Raises NotFoundError."""
+        try:
+            return self.originals.get(original_key(image_id))
+        except NotFoundError:
+            raise _unknown(image_id) from None
+
+    def open_processed(self, image_id: UUID) -> StoredObject:
+        """The black-and-white page.
+
+        Raises:
+            NotReadyError: the image waits or is being processed.
+            ProcessingFailedError: there is a failure record instead.
+            NotFoundError: nobody knows the image.
+        """
+        try:
+            return self.results.get(processed_key(image_id))
+        except NotFoundError:
+            image = self.find(image_id)
+        if image.status is ImageStatus.FAILED and image.error:
+            raise ProcessingFailedError(image.error.detail, reason=image.error.code)
+        raise NotReadyError(f"Image {image_id} is still {image.status}.")
+
+    def check(self) -> None:
+        """Raise StorageUnavailableError unless both buckets answer."""
+        self.originals.check()
+        self.results.check()
+
+    def _find_queued(self, image_id: UUID) -> Image:
+        try:
+            stored = self.originals.head(original_key(image_id))
+        except NotFoundError:
+            raise _unknown(image_id) from None
+        return _from_metadata(image_id, stored, ImageStatus.QUEUED)
+
+    def _find_processed(self, image_id: UUID) -> Announcement:
+        stored = self.results.head(processed_key(image_id))
+        image = _from_metadata(image_id, stored, ImageStatus.PROCESSED)
+        key = stored.metadata.get("original-key")
+        return self._announcement(image, unquote(key) if key else original_key(image_id))
+
+    def _announcement(self, image: Image, key: str | None) -> Announcement:
+        """*image* with the buckets and keys of its objects, for readers of S3."""
+        content: dict[str, Any] = image.model_dump(by_alias=True)
+        if image.original and key:
+            content["original"] |= {"bucket": self.originals.name, "key": key}
+        if image.processed:
+            place = {"bucket": self.results.name, "key": processed_key(image.image_id)}
+            content["processed"] |= place
+        return Announcement.model_validate(content)
+
+
+def _unknown(image_id: UUID) -> NotFoundError:
+    return NotFoundError(f"There is no image {image_id}; it is unknown, deleted or expired.")
+
+
+def filename_of(stored: StoredObject) -> str | None:
+    """What the client called the original that *stored* is, or was made from."""
+    return unquote(stored.metadata.get("original-filename", "")) or None
+
+
+def shorten_filename(name: str) -> str:
+    """Cut *name* to MAX_FILENAME_BYTES of UTF-8, never inside a character, and keep its suffix."""
+    stem, dot, suffix = name.rpartition(".")
+    if not dot or len(suffix.encode()) > MAX_FILENAME_BYTES // 2:
+        stem, dot, suffix = name, "", ""
+    room = MAX_FILENAME_BYTES - len((dot + suffix).encode())
+    return stem.encode()[:room].decode(errors="ignore") + dot + suffix
+
+
+# --- metadata: ASCII values under "section-field"; what is unknown is left out ------------------
+
+_SECTIONS: Final = ("original", "processed")
+_NOT_METADATA: Final = {"image_id", "status", "expires_at", "error", "parameters", *_SECTIONS}
+
+
+def _to_metadata(image: Image) -> dict[str, str]:
+    content = image.model_dump(mode="json", by_alias=True)
+    flat = {name: value for name, value in content.items() if name not in _NOT_METADATA}
+    for section in _SECTIONS:
+        about = content[section] or {}
+        flat |= {f"{section}-{name}": about[name] for name in about if name != "href"}
+    flat["parameters"] = json.dumps(image.parameters, separators=(",", ":"))
+    if name := flat.get("original-filename"):
+        flat["original-filename"] = quote(shorten_filename(name), safe="")
+    return {k.replace("_", "-"): str(v) for k, v in flat.items() if v is not None}
+
+
+def _from_metadata(image_id: UUID, stored: StoredObject, status: ImageStatus) -> Image:
+    try:
+        return _read_metadata(image_id, stored, stored.metadata, status)
+    except ValueError:
+        # Somebody else's object: metadata of the same names with another meaning. The image
+        # counts, what is said about it does not.
+        return _read_metadata(image_id, stored, {}, status)
+
+
+def _read_metadata(
+    image_id: UUID, stored: StoredObject, metadata: Mapping[str, str], status: ImageStatus
+) -> Image:
+    flat: dict[str, Any] = {k.replace("-", "_"): v for k, v in metadata.items()}
+    original = _section(flat, "original") | {"href": original_href(image_id)}
+    original["filename"] = filename_of(stored)
+    if status is ImageStatus.QUEUED:
+        original["bytes"] = stored.size_bytes
+    processed = _section(flat, "processed") | {"href": processed_href(image_id)}
+    content = flat | {
+        "image_id": image_id,
+        "status": status,
+        "parameters": json.loads(flat.get("parameters", "{}")),
+        "expires_at": stored.expires_at,
+        "original": original,
+        "processed": processed if status is ImageStatus.PROCESSED else None,
+        "error": None,
+    }
+    return Image.model_validate(content)
+
+
+def _section(flat: Mapping[str, Any], section: str) -> dict[str, Any]:
+    prefix = section + "_"
+    return {k.removeprefix(prefix): v for k, v in flat.items() if k.startswith(prefix)}

@@ -1,0 +1,305 @@
+"""Make the buckets and queues exist as they must be: `python -m app.setup_aws_resources`.
+
+Safe to repeat, to run several times at once, and over resources that are there with other
+attributes: what can be brought in line is, what cannot is said clearly.
+
+IAM: s3:CreateBucket, s3:ListBucket, s3:PutBucketPublicAccessBlock, s3:PutEncryptionConfiguration,
+s3:PutLifecycleConfiguration, s3:PutBucketPolicy, s3:GetBucketLocation; sqs:CreateQueue,
+sqs:GetQueueUrl, sqs:GetQueueAttributes, sqs:SetQueueAttributes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from . import aws
+from .errors import PipelineError, ResourceError
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+    from types_boto3_sqs.client import SQSClient
+
+logger = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SECONDS_PER_DAY: Final = 86_400
+_DEAD_LETTER_RETENTION_S: Final = 14 * _SECONDS_PER_DAY
+_LONG_POLL_S: Final = 10
+#: High throughput for FIFO: limits count by message group.
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
+_HIGH_THROUGHPUT: Final = {
+    "DeduplicationScope": "messageGroup",
+    "FifoThroughputLimit": "perMessageGroupId",
+}
+_FIFO: Final = {
+    "FifoQueue": "true",
+    "ContentBasedDeduplication": "false",
+    "SqsManagedSseEnabled": "true",
+}
+#: Somebody else is at the same thing, or a name is not free again yet: SQS asks for 60 s.
+_PASSING: Final = frozenset(
+    ("OperationAborted", "AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently")
+)
+_PATIENCE_S: Final = 70.0
+_PAUSE_S: Final = 2.0
+
+
+def ensure_resources(settings: Settings, *, s3: S3Client, sqs: SQSClient) -> None:
+    """Make all buckets and queues exist with the attributes of docs/architecture.md.
+
+    Raises:
+        ResourceError: a name belongs to somebody else, or something cannot be brought in line.
+    """
+    for bucket in (settings.input_bucket, settings.processed_bucket):
+        _patiently(_ensure_bucket, s3, settings, bucket)
+    dead_letters = _patiently(
+        _ensure_queue, sqs, settings.input_dead_letter_queue, _dead_letter_attributes()
+    )
+    jobs = _job_attributes(settings, dead_letter_arn=dead_letters)
+    _patiently(_ensure_queue, sqs, settings.input_queue, jobs)
+    _patiently(_ensure_queue, sqs, settings.processed_queue, _FIFO | _HIGH_THROUGHPUT)
+
+
+# --- buckets -----------------------------------------------------------------------------------
+
+
+def _ensure_bucket(s3: S3Client, settings: Settings, name: str) -> None:
+    made = _create_bucket(s3, settings, name)
+    s3.put_public_access_block(
+        Bucket=name,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "IgnorePublicAcls": True,
+            "BlockPublicPolicy": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+    s3.put_bucket_encryption(
+        Bucket=name,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+        },
+    )
+    _set_expiry(s3, name, settings.retention_days)
+    if settings.aws_endpoint_url is None:  # an emulator on loopback speaks plain HTTP
+        s3.put_bucket_policy(Bucket=name, Policy=json.dumps(_tls_only(name)))
+    logger.info("bucket %s %s", name, "made" if made else "is there")
+
+
+def _create_bucket(s3: S3Client, settings: Settings, name: str) -> bool:
+    """True when the bucket is new; False when it was ours already."""
+    # us-east-1 is the one region that must not be named.
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+    region = settings.aws_region
+    place: Any = (
+        {}
+        if region == "us-east-1"
+        else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    )
+    if _bucket_is_ours(s3, name):
+        _check_region(s3, name, region)
+        return False
+    try:
+        s3.create_bucket(Bucket=name, **place)
+    except ClientError as exc:
+        if _code(exc) == "BucketAlreadyOwnedByYou":  # made by a run beside this one
+            return False
+        if _code(exc) == "BucketAlreadyExists":
+            raise _taken(name) from None
+        raise
+    return True
+
+
+def _bucket_is_ours(s3: S3Client, name: str) -> bool:
+    try:
+        s3.head_bucket(Bucket=name)
+    except ClientError as exc:
+        status = exc.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 404:
+            return False
+        if status == 403:
+            raise _taken(name) from None
+        if status in (301, 400):  # how S3 says "in another region"
+            raise _elsewhere(name) from None
+        raise
+    return True
+
+
+def _check_region(s3: S3Client, name: str, region: str) -> None:
+    # us-east-1 has no constraint; buckets of the first years may say EU for eu-west-1.
+    found = s3.get_bucket_location(Bucket=name).get("LocationConstraint") or "us-east-1"
+    if {"EU": "eu-west-1"}.get(found, found) != region:
+        raise _elsewhere(name)
+
+
+def _set_expiry(s3: S3Client, name: str, days: int) -> None:
+    if days == 0:
+        s3.delete_bucket_lifecycle(Bucket=name)
+        return
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=name,
+        LifecycleConfiguration={
+            "Rules": [
+                {
+                    "ID": "expire",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": ""},
+                    "Expiration": {"Days": days},
+                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+                }
+            ]
+        },
+    )
+
+
+def _tls_only(bucket: str) -> dict[str, Any]:
+    """Deny plain HTTP and TLS before 1.2.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
+    """
+    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    conditions: dict[str, Any] = {
+        "DenyPlainHttp": {"Bool": {"aws:SecureTransport": "false"}},
+        "DenyOldTls": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
+    }
+    statements = [
+        {
+            "Sid": sid,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": resources,
+            "Condition": condition,
+        }
+        for sid, condition in conditions.items()
+    ]
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _taken(name: str) -> ResourceError:
+    return ResourceError(
+        f"Bucket {name} belongs to another AWS account, or yours may not read it; bucket names "
+        "are global. Choose another with INPUT_BUCKET or PROCESSED_BUCKET."
+    )
+
+
+def _elsewhere(name: str) -> ResourceError:
+    return ResourceError(
+        f"Bucket {name} is in another region, which cannot be changed. Set AWS_REGION to its "
+        "region, or choose another name with INPUT_BUCKET or PROCESSED_BUCKET."
+    )
+
+
+# --- queues ------------------------------------------------------------------------------------
+
+
+def _dead_letter_attributes() -> dict[str, str]:
+    return _FIFO | {"MessageRetentionPeriod": str(_DEAD_LETTER_RETENTION_S)}
+
+
+def _job_attributes(settings: Settings, *, dead_letter_arn: str) -> dict[str, str]:
+    redrive = {"deadLetterTargetArn": dead_letter_arn, "maxReceiveCount": settings.max_receives}
+    return (
+        _FIFO
+        | _HIGH_THROUGHPUT
+        | {
+            "VisibilityTimeout": str(settings.visibility_timeout_s),
+            "ReceiveMessageWaitTimeSeconds": str(_LONG_POLL_S),
+            "RedrivePolicy": json.dumps(redrive),
+        }
+    )
+
+
+def _ensure_queue(sqs: SQSClient, name: str, wanted: Mapping[str, str]) -> str:
+    """Make or mend the queue; returns its ARN."""
+    url, is_new = _create_queue(sqs, name, wanted)
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    found = {str(k): v for k, v in answer["Attributes"].items()}
+    wrong = {k: v for k, v in wanted.items() if not _same(found.get(k), v)}
+    if wrong:
+        _set_attributes(sqs, name, url, wrong)
+    done = "made" if is_new else f"changed: {', '.join(sorted(wrong))}" if wrong else "is there"
+    logger.info("queue %s %s", name, done)
+    return found["QueueArn"]
+
+
+def _set_attributes(sqs: SQSClient, name: str, url: str, wanted: Mapping[str, str]) -> None:
+    try:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=wanted)  # type: ignore[arg-type]
+    except ClientError as exc:
+        raise ResourceError(
+            f"Queue {name} is there and cannot be given {dict(wanted)}: {exc}. Delete it, or "
+            "choose another name."
+        ) from exc
+
+
+def _create_queue(sqs: SQSClient, name: str, wanted: Mapping[str, str]) -> tuple[str, bool]:
+    missing = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+    try:
+        return sqs.get_queue_url(QueueName=name)["QueueUrl"], False
+    except ClientError as exc:
+        if _code(exc) not in missing:
+            raise
+    try:
+        made = sqs.create_queue(QueueName=name, Attributes=wanted)  # type: ignore[arg-type]
+    except ClientError as exc:
+        # Made in between, with other attributes, by a run beside this one.
+        if _code(exc) not in ("QueueAlreadyExists", "QueueNameExists"):
+            raise
+        return sqs.get_queue_url(QueueName=name)["QueueUrl"], False
+    return made["QueueUrl"], True
+
+
+def _same(found: str | None, wanted: str) -> bool:
+    if found is None or not wanted.startswith("{"):
+        return found == wanted
+    # A policy is JSON: key order and numbers as strings make no difference.
+    return {k: str(v) for k, v in json.loads(found).items()} == {
+        k: str(v) for k, v in json.loads(wanted).items()
+    }
+
+
+# --- around both -------------------------------------------------------------------------------
+
+
+def _code(exc: ClientError) -> str:
+    return str(exc.response["Error"]["Code"])
+
+
+def _patiently(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Repeat *act* while AWS asks to wait; at most _PATIENCE_S."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return act(*args, **kwargs)
+        except ClientError as exc:
+            if _code(exc) not in _PASSING or time.monotonic() > deadline:
+                raise
+            logger.info("waiting: %s", exc)
+            time.sleep(_PAUSE_S)
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for noisy in ("botocore", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        settings = Settings.from_env()
+        ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
+    except (PipelineError, ClientError, BotoCoreError) as exc:
+        logger.error("setup_aws_resources: %s", exc)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Install what the tests need and run them:
+#
+#   ./run_tests.sh                  everything, with a LocalStack of its own on a free port
+#   ./run_tests.sh unit             the fast part, which needs nothing but Python
+#   ./run_tests.sh tests/unit/test_png.py -k name ...     what pytest is told
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+
+PYTHON=$(find_python)
+STATE=
+
+finish() {
+    stop_attended
+    [[ -z $STATE ]] || "$PYTHON" scripts/localstack.py stop "$STATE"
+    [[ -z $STATE ]] || rm -rf "$STATE"
+}
+trap finish EXIT
+trap 'exit 143' TERM HUP
+trap 'exit 130' INT
+
+install_chromium() {
+    if command -v chromium >/dev/null; then return; fi
+    if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+        die "the browser tests need Chromium: install the package chromium (as root: apt-get install \
+chromium), or run ./run_tests.sh unit"
+    fi
+    say "Installing Chromium (once) ..."
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >/dev/null 2>&1 ||
+        die "apt-get cannot install chromium; try it by hand"
+}
+
+start_localstack() {
+    local port
+    port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    attended "$PYTHON" scripts/install.py .venv-localstack requirements/localstack.txt
+    STATE=.local/localstack-$port
+    attended "$PYTHON" scripts/localstack.py start "$port" .venv-localstack "$STATE"
+    export TEST_AWS_ENDPOINT_URL=http://127.0.0.1:$port
+}
+
+attended "$PYTHON" scripts/install.py .venv requirements/dev.txt
+if [[ ${1:-} == unit ]]; then
+    shift
+    set -- tests/unit "$@"
+else
+    install_chromium
+    start_localstack
+fi
+# In the foreground: Ctrl-C is for pytest, which stops what its fixtures have started.
+.venv/bin/python -m pytest "$@"

@@ -1,0 +1,60 @@
+# What the shell scripts share. Source it from a script in the project's root.
+# shellcheck shell=bash
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "${0##*/}: $*"
+    exit 1
+}
+
+# Print the first Python that is new enough. PYTHON=/path/to/python goes before all others.
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-}" python3.13 python3.12 python3.11 python3 python; do
+        if "${candidate:-false}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    die "Python 3.11 or newer is needed; $(python3 --version 2>/dev/null || echo no python3) is here. \
+Set PYTHON to the path of a newer one."
+}
+
+# Take settings from .env, without overriding what is set and without running what stands there.
+load_env_file() {
+    local line name
+    [[ -f .env ]] || return 0
+    while IFS= read -r line || [[ -n $line ]]; do
+        [[ $line =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || continue
+        name=${line%%=*}
+        [[ -v $name ]] || export "$name=${line#*=}"
+    done <.env
+}
+
+# What every client of an emulator needs; real credentials have no business there.
+use_emulator() {
+    export AWS_ENDPOINT_URL=$1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+    export AWS_EC2_METADATA_DISABLED=true
+    export NO_PROXY="${NO_PROXY:+$NO_PROXY,}127.0.0.1,localhost"
+    unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
+}
+
+# Run a command so that a signal to this script reaches it at once: bash runs a trap only after
+# the command in the foreground has ended, but in the middle of `wait`.
+attended() {
+    local status=0
+    "$@" &
+    ATTENDED_PID=$!
+    wait "$ATTENDED_PID" || status=$?
+    ATTENDED_PID=
+    return "$status"
+}
+
+# Stop what `attended` runs and let it finish.
+stop_attended() {
+    [[ -n ${ATTENDED_PID:-} ]] || return 0
+    kill -TERM "$ATTENDED_PID" 2>/dev/null || true
+    wait "$ATTENDED_PID" 2>/dev/null || true
+    ATTENDED_PID=
+}

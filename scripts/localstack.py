@@ -1,0 +1,180 @@
+"""Run LocalStack from its own virtual environment, without Docker.
+
+    localstack.py answers PORT                 exit 0 when s3 and sqs run there
+    localstack.py start   PORT VENV STATE_DIR  start it in the background, wait until they do
+    localstack.py stop    STATE_DIR            end the one that `start` started, wait until it has
+
+Standard library only. LocalStack's own command line refuses to work without Docker; the module
+below is what runs inside its image.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
+
+MODULE = "localstack.runtime.main"
+SERVICES = ("s3", "sqs")
+START_DEADLINE_S = 90.0
+STOP_DEADLINE_S = 10.0
+PAUSE_S = 0.1
+LOG_TAIL_LINES = 20
+
+
+def main() -> int:
+    # As an exception, so that a start that is cut short cleans up behind itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    match sys.argv[1:]:
+        case ["answers", port]:
+            return 0 if answers(int(port)) else 1
+        case ["start", port, venv, state]:
+            start(int(port), Path(venv).absolute(), Path(state).absolute())
+        case ["stop", state]:
+            stop(Path(state).absolute())
+        case _:
+            sys.exit(__doc__)
+    return 0
+
+
+def answers(port: int) -> bool:
+    """True when both services run; a server that merely listens is not enough."""
+    # Loopback needs no proxy, whatever the environment says.
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(f"http://127.0.0.1:{port}/_localstack/health", timeout=2) as answer:
+            states = json.load(answer)["services"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return all(states.get(service) == "running" for service in SERVICES)
+
+
+def start(port: int, venv: Path, state: Path) -> None:
+    if is_taken(port):
+        sys.exit(
+            f"localstack: port {port} is taken by something that is not LocalStack with s3 and "
+            "sqs; choose another with LOCALSTACK_PORT"
+        )
+    state.mkdir(parents=True, exist_ok=True)
+    log = state / "localstack.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [venv / "bin" / "python", "-m", MODULE],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment(port, state),
+            # Its own group: Ctrl-C is for the script, which stops the app first.
+            start_new_session=True,
+        )
+    pid_file(state).write_text(str(process.pid))
+    try:
+        wait_until_ready(port, process, log)
+    except BaseException:
+        stop(state)
+        raise
+
+
+def environment(port: int, state: Path) -> dict[str, str]:
+    return os.environ | {
+        "SERVICES": ",".join(SERVICES),
+        "EAGER_SERVICE_LOADING": "1",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "DISABLE_EVENTS": "1",
+        # Queue URLs under the name that was asked, not one that needs a name server.
+        "SQS_ENDPOINT_STRATEGY": "dynamic",
+        "DNS_ADDRESS": "0",
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "FILESYSTEM_ROOT": str(state / "filesystem"),
+        "TMPDIR": str(state),
+        # Real credentials have no business in an emulator.
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+
+def wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_DEADLINE_S
+    while not answers(port):
+        if process.poll() is not None:
+            fail(f"LocalStack ended with exit code {process.returncode}", log)
+        if time.monotonic() > deadline:
+            fail(f"LocalStack is not ready after {START_DEADLINE_S:.0f} s", log)
+        time.sleep(PAUSE_S)
+
+
+def fail(sentence: str, log: Path) -> None:
+    tail = log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+    sys.exit("\n".join([*tail, f"localstack: {sentence}; the end of {log} is above"]))
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def stop(state: Path) -> None:
+    pid = running_pid(state)
+    if pid is not None:
+        end_group(pid)
+    pid_file(state).unlink(missing_ok=True)
+
+
+def end_group(pid: int) -> None:
+    for signum in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(pid, signum)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + STOP_DEADLINE_S
+        while is_alive(pid) and time.monotonic() < deadline:
+            time.sleep(PAUSE_S)
+        if not is_alive(pid):
+            return
+
+
+def running_pid(state: Path) -> int | None:
+    """The process that `start` started, unless its number belongs to another one by now."""
+    try:
+        pid = int(pid_file(state).read_text())
+    except (OSError, ValueError):
+        return None
+    return pid if MODULE in command_of(pid) else None
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    except OSError:  # gone, or a system without /proc
+        asked = ["ps", "-p", str(pid), "-o", "command="]
+        try:
+            return subprocess.run(asked, capture_output=True, text=True).stdout
+        except OSError:
+            return ""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        ended, _ = os.waitpid(pid, os.WNOHANG)  # our own child stays a zombie until asked for
+        return not ended
+    except ChildProcessError:
+        return MODULE in command_of(pid)
+
+
+def pid_file(state: Path) -> Path:
+    return state / "localstack.pid"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Look at the application's address from outside.
+
+    probe.py free  HOST PORT        exit 0 when the port can be listened on
+    probe.py ready HOST PORT PID    wait until /readyz says 200, or process PID is gone
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from urllib.request import ProxyHandler, build_opener
+
+READY_DEADLINE_S = 60.0
+PAUSE_S = 0.1
+
+
+def main() -> int:
+    match sys.argv[1:]:
+        case ["free", host, port]:
+            check_free(host, int(port))
+        case ["ready", host, port, pid]:
+            wait_until_ready(host, int(port), int(pid))
+        case _:
+            sys.exit(__doc__)
+    return 0
+
+
+def check_free(host: str, port: int) -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except OSError as exc:
+        sys.exit(f"start_app.sh: cannot listen on {host}:{port}: {exc.strerror}; set PORT or HOST")
+
+
+def wait_until_ready(host: str, port: int, pid: int) -> None:
+    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 (compared, not bound)
+    deadline = time.monotonic() + READY_DEADLINE_S
+    while not answers(f"http://{local}:{port}/readyz"):
+        if not is_alive(pid):
+            sys.exit(1)  # it has said why
+        if time.monotonic() > deadline:
+            sys.exit(f"start_app.sh: not ready after {READY_DEADLINE_S:.0f} s; its log is above")
+        time.sleep(PAUSE_S)
+
+
+def answers(url: str) -> bool:
+    opener = build_opener(ProxyHandler({}))  # loopback needs no proxy
+    try:
+        with opener.open(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, ValueError):
+        return False
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

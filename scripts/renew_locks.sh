@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Renew the lock files from pyproject.toml and requirements/localstack.in:
+#
+#   ./scripts/renew_locks.sh             keep what still fits
+#   ./scripts/renew_locks.sh --upgrade   take the newest of everything
+#
+# Every lock serves Python 3.11 and newer on Linux, macOS and Windows, with hashes.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+
+tools=$(mktemp -d)
+trap 'rm -rf "$tools"' EXIT
+"$(find_python)" -m venv "$tools"
+"$tools/bin/python" -m pip install --quiet uv==0.13.9
+
+lock() {
+    "$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --custom-compile-command './scripts/renew_locks.sh' "$@"
+}
+
+lock pyproject.toml --output-file requirements.txt "$@"
+lock pyproject.toml --group dev --constraint requirements.txt --output-file requirements/dev.txt "$@"
+# Newer releases of what LocalStack 4.12 depends on break it (cbor2, pyOpenSSL, cryptography).
+lock requirements/localstack.in --exclude-newer 2025-12-15 --output-file requirements/localstack.txt

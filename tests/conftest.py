@@ -1,0 +1,53 @@
+"""Fixtures that several folders share. unit/ needs nothing, the others a LocalStack."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: ./run_tests.sh sets it to the LocalStack that it has started.
+ENDPOINT_VARIABLE = "TEST_AWS_ENDPOINT_URL"
+
+
+def pytest_configure() -> None:
+    """Nothing of the caller's environment reaches the settings under test."""
+    for name in Settings.model_fields:
+        os.environ.pop(name.upper(), None)
+    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        os.environ.pop(name, None)
+    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> str:
+    url = os.environ.get(ENDPOINT_VARIABLE)
+    # A test that is skipped when something is missing will be skipped for ever.
+    assert url, f"{ENDPOINT_VARIABLE} is not set; ./run_tests.sh starts a LocalStack and sets it"
+    return url
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()
+
+
+@pytest.fixture
+def aws_settings(endpoint: str) -> Settings:
+    """Settings for resources of a test's own, in LocalStack."""
+    tag = uuid.uuid4().hex[:12]
+    return Settings(
+        aws_endpoint_url=endpoint,
+        input_bucket=f"input-{tag}",
+        processed_bucket=f"processed-{tag}",
+        input_queue=f"input-{tag}.fifo",
+        processed_queue=f"processed-{tag}.fifo",
+        input_dead_letter_queue=f"input-dlq-{tag}.fifo",
+        poll_wait_s=1,
+    )

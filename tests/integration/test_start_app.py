@@ -1,0 +1,282 @@
+"""A stranger with the repository, Python and nothing else.
+
+The tree is a fresh copy of what git tracks, in a directory with spaces in its name, started from
+another directory; everything it needs is installed by its own scripts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import urllib3
+
+from app import aws
+from app.settings import Settings
+from tests.conftest import ROOT
+from tests.support.processes import RunningApp, processes_of, start_app
+from tests.support.waiting import wait_until
+
+INSTALL_S = 400.0
+START_S = 60.0
+STOP_S = 15.0
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("fresh") / "a clean clone"
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.rstrip("\0").split("\0"):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+@pytest.fixture(scope="module")
+def app(tree: Path) -> Iterator[RunningApp]:
+    with start_app(tree) as app:
+        seconds = app.wait_until_ready(within_s=INSTALL_S)
+        print(f"first start, installation included: {seconds:.1f} s")
+        yield app
+        seconds = app.send(signal.SIGTERM)
+        print(f"stop: {seconds:.1f} s")
+        assert seconds < STOP_S
+        assert processes_of(tree) == {}
+
+
+def settings_for(app: RunningApp) -> Settings:
+    return Settings(aws_endpoint_url=app.endpoint)
+
+
+def upload(app: RunningApp, **fields: str) -> dict[str, Any]:
+    body: dict[str, Any] = {"image": ("image.png", (ROOT / "image.png").read_bytes()), **fields}
+    answer = urllib3.request("POST", f"{app.url}/upload", fields=body)
+    assert answer.status == 202, answer.data
+    image: dict[str, Any] = answer.json()
+    return image
+
+
+def finished(app: RunningApp, image_id: str) -> dict[str, Any]:
+    def look() -> dict[str, Any]:
+        image: dict[str, Any] = urllib3.request("GET", f"{app.url}/images/{image_id}").json()
+        return image if image["status"] != "queued" else {}
+
+    return wait_until(look)
+
+
+def receive(app: RunningApp, queue: str) -> list[dict[str, Any]]:
+    sqs = aws.sqs_client(settings_for(app))
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    answer = sqs.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=10,
+        WaitTimeSeconds=0,
+        MessageSystemAttributeNames=["All"],
+    )
+    messages: list[dict[str, Any]] = [dict(m) for m in answer.get("Messages", [])]
+    for message in messages:
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return messages
+
+
+def test_it_says_where_it_is_and_what_to_try(app: RunningApp) -> None:
+    assert f"The pipeline is ready on http://localhost:{app.port}" in app.text
+    assert "./test_upload.sh" in app.text
+
+
+def test_aws_tools_see_exactly_the_buckets_and_queues_of_the_design(app: RunningApp) -> None:
+    settings = settings_for(app)
+    buckets = aws.s3_client(settings).list_buckets()["Buckets"]
+    queues = aws.sqs_client(settings).list_queues()["QueueUrls"]
+
+    assert [bucket["Name"] for bucket in buckets] == ["image-input", "image-processed"]
+    assert sorted(url.rsplit("/", 1)[1] for url in queues) == [
+        "new-image-input-dlq.fifo",
+        "new-image-input.fifo",
+        "new-image-processed.fifo",
+    ]
+
+
+def test_an_upload_becomes_a_page_and_one_announcement_in_its_group(app: RunningApp) -> None:
+    image = upload(app, group="invoice-42")
+
+    final = finished(app, image["image_id"])
+
+    s3 = aws.s3_client(settings_for(app))
+    original = s3.get_object(Bucket="image-input", Key=f"{image['image_id']}.png")
+    result = s3.get_object(Bucket="image-processed", Key=f"{image['image_id']}.png")
+    assert original["Body"].read() == (ROOT / "image.png").read_bytes()
+    assert len(result["Body"].read()) == final["processed"]["bytes"]
+    (message,) = wait_until(lambda: receive(app, "new-image-processed.fifo"))
+    attributes, body = message["Attributes"], json.loads(message["Body"])
+    assert attributes["MessageGroupId"] == "invoice-42"
+    assert attributes["MessageDeduplicationId"] == image["image_id"]
+    assert (body["image_id"], body["status"], body["version"]) == (
+        image["image_id"],
+        "processed",
+        1,
+    )
+    assert body["original"]["key"] == body["processed"]["key"] == f"{image['image_id']}.png"
+    assert receive(app, "new-image-input.fifo") == []
+
+
+def test_three_fields_of_another_producer_are_enough(app: RunningApp) -> None:
+    image_id = "0e0d4b8e-7d7a-4b8b-8f53-52f2f6d2c0aa"
+    settings = settings_for(app)
+    s3, sqs = aws.s3_client(settings), aws.sqs_client(settings)
+    s3.put_object(Bucket="image-input", Key="their/a.png", Body=(ROOT / "image.png").read_bytes())
+
+    sqs.send_message(
+        QueueUrl=sqs.get_queue_url(QueueName="new-image-input.fifo")["QueueUrl"],
+        MessageBody=json.dumps(
+            {"image_id": image_id, "bucket": "image-input", "key": "their/a.png"}
+        ),
+        MessageGroupId=image_id,
+        MessageDeduplicationId=image_id,
+    )
+
+    (message,) = wait_until(lambda: receive(app, "new-image-processed.fifo"))
+    body = json.loads(message["Body"])
+    assert (body["status"], body["original"]["key"]) == ("processed", "their/a.png")
+    assert finished(app, image_id)["original"]["width"] == 1240
+
+
+def test_rubbish_on_the_queue_stops_nobody(app: RunningApp) -> None:
+    sqs = aws.sqs_client(settings_for(app))
+    url = sqs.get_queue_url(QueueName="new-image-input.fifo")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="{", MessageGroupId="g", MessageDeduplicationId="x")
+
+    image = upload(app)
+
+    assert finished(app, image["image_id"])["status"] == "processed"
+    seen: list[str] = []
+
+    def both() -> bool:
+        bodies = [json.loads(m["Body"]) for m in receive(app, "new-image-processed.fifo")]
+        seen.extend(body["status"] for body in bodies)
+        return len(seen) == 2
+
+    wait_until(both)
+    assert sorted(seen) == ["failed", "processed"]
+
+
+def test_the_sample_script_saves_the_page_next_to_the_image(app: RunningApp, tree: Path) -> None:
+    environment = os.environ | {"APP_URL": app.url}
+
+    answer = subprocess.run(
+        [tree / "test_upload.sh"], env=environment, capture_output=True, text=True, timeout=60
+    )
+
+    assert answer.returncode == 0, answer.stderr
+    assert str(tree / "image-processed.png") in answer.stdout
+    assert (tree / "image-processed.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_sample_script_says_why_a_file_is_refused(app: RunningApp, tree: Path) -> None:
+    answer = subprocess.run(
+        [tree / "test_upload.sh", tree / "README.md"],
+        env=os.environ | {"APP_URL": app.url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert answer.returncode == 1
+    assert "not-a-png" in answer.stderr
+
+
+def test_the_curl_line_that_it_prints_works(app: RunningApp, tree: Path) -> None:
+    line = next(part for part in app.text.splitlines() if "curl" in part)
+    command = line.split("  says")[0].strip()
+
+    answer = subprocess.run(
+        ["bash", "-c", command.replace("localhost", "127.0.0.1")],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+    )
+
+    assert json.loads(answer.stdout)["status"] == "queued"
+
+
+def test_a_second_start_on_the_same_port_is_refused_in_one_line(
+    app: RunningApp, tree: Path
+) -> None:
+    answer = subprocess.run(
+        [tree / "start_app.sh"],
+        env=os.environ | {"PORT": str(app.port)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert answer.returncode != 0
+    assert answer.stderr.splitlines() == [
+        f"start_app.sh: cannot listen on 127.0.0.1:{app.port}: Address already in use; "
+        "set PORT or HOST"
+    ]
+
+
+def test_a_second_app_shares_the_localstack_that_runs_and_leaves_it_running(
+    app: RunningApp, tree: Path
+) -> None:
+    with start_app(tree, LOCALSTACK_PORT=str(app.localstack_port)) as second:
+        seconds = second.wait_until_ready(within_s=START_S)
+        print(f"second start beside a running LocalStack: {seconds:.1f} s")
+        second.send(signal.SIGTERM)
+
+    assert app.is_ready
+
+
+@pytest.mark.usefixtures("app")  # so that everything is installed
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_later_start_is_quick_and_a_signal_ends_all_it_started(tree: Path, signum: int) -> None:
+    before = processes_of(tree)
+    with start_app(tree) as second:
+        seconds = second.wait_until_ready(within_s=START_S)
+        stopped_s = second.send(signum)
+
+    print(f"later start: {seconds:.1f} s, stop: {stopped_s:.1f} s")
+    assert processes_of(tree).keys() == before.keys()
+    assert stopped_s < STOP_S
+
+
+@pytest.mark.usefixtures("app")
+def test_a_signal_while_localstack_starts_leaves_nothing(tree: Path) -> None:
+    before = processes_of(tree)
+    with start_app(tree) as second:
+        wait_until(lambda: "Starting LocalStack" in second.text)
+        wait_until(lambda: "localstack.runtime" in new_since(before, tree))
+        second.send(signal.SIGTERM)
+
+    assert processes_of(tree).keys() == before.keys()
+
+
+@pytest.mark.usefixtures("app")
+def test_an_app_that_dies_takes_its_localstack_along(tree: Path) -> None:
+    before = processes_of(tree)
+    with start_app(tree) as second:
+        second.wait_until_ready(within_s=START_S)
+        assert "app.main all" in new_since(before, tree)
+        kill_app_of(second)
+        assert second.process.wait(STOP_S) != 0
+
+    assert processes_of(tree).keys() == before.keys()
+
+
+def new_since(before: dict[int, str], tree: Path) -> str:
+    return "\n".join(line for pid, line in processes_of(tree).items() if pid not in before)
+
+
+def kill_app_of(app: RunningApp) -> None:
+    children = psutil.Process(app.process.pid).children()
+    (python,) = [child for child in children if "app.main" in child.cmdline()]
+    python.kill()

@@ -1,0 +1,132 @@
+"""The map of the house: which module may import which."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+APP = ROOT / "app"
+
+#: From the cellar up; a module imports only from floors below its own.
+FLOORS = (
+    {"errors"},
+    {"domain", "png"},
+    {"settings", "image_store", "methods"},
+    {"image_processor", "aws"},
+    {"s3_service", "sqs_service", "setup_aws_resources"},
+    {"worker", "routes"},
+    {"server", "__init__"},
+    {"main"},
+)
+FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
+
+#: Who may load these at all.
+ONLY_IN = {
+    "boto3": {"aws"},
+    "botocore": {"aws", "s3_service", "sqs_service", "setup_aws_resources"},
+    "cv2": {"image_processor", "methods"},
+    "flask": {"__init__", "routes", "server"},
+    "waitress": {"server"},
+}
+#: Worker and routes must be testable without AWS and OpenCV, and without each other.
+STRANGERS = {
+    "worker": {"s3_service", "sqs_service", "aws", "image_processor", "methods", "routes"},
+    "routes": {"s3_service", "sqs_service", "aws", "image_processor", "methods", "worker"},
+}
+
+MODULES = sorted(path.stem for path in APP.glob("*.py"))
+
+
+def source_of(module: str) -> str:
+    return (APP / f"{module}.py").read_text()
+
+
+def imports_of(module: str, *, at_run_time: bool = True) -> tuple[set[str], set[str]]:
+    """Our own modules and the foreign packages that *module* imports."""
+    tree = ast.parse(source_of(module))
+    for_types = set() if not at_run_time else type_only(tree)
+    ours, foreign = set(), set()
+    for node in ast.walk(tree):
+        if node in for_types:
+            continue
+        if isinstance(node, ast.ImportFrom) and node.level:
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            ours |= {(name or "").split(".")[0] for name in names}
+        elif isinstance(node, ast.ImportFrom):
+            foreign.add((node.module or "").split(".")[0])
+        elif isinstance(node, ast.Import):
+            foreign |= {alias.name.split(".")[0] for alias in node.names}
+    return {name if name in MODULES else "__init__" for name in ours}, foreign
+
+
+def type_only(tree: ast.Module) -> set[ast.AST]:
+    """Nodes under `if TYPE_CHECKING:`."""
+    guards = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    ]
+    return {inner for guard in guards for inner in ast.walk(guard)}
+
+
+def test_every_module_is_on_the_map() -> None:
+    assert sorted(FLOOR_OF) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_import_only_from_lower_floors(module: str) -> None:
+    ours, _ = imports_of(module)
+
+    assert {name for name in ours if FLOOR_OF[name] >= FLOOR_OF[module]} == set()
+
+
+@pytest.mark.parametrize("package", ONLY_IN)
+def test_a_foreign_package_is_imported_only_where_it_belongs(package: str) -> None:
+    assert {m for m in MODULES if package in imports_of(m)[1]} <= ONLY_IN[package]
+
+
+@pytest.mark.parametrize("module", STRANGERS)
+def test_worker_and_routes_know_neither_aws_nor_opencv_nor_each_other(module: str) -> None:
+    assert imports_of(module, at_run_time=False)[0] & STRANGERS[module] == set()
+
+
+def test_no_module_imports_the_package_by_its_name() -> None:
+    """`from app import ...` inside the package is how cycles begin."""
+    assert {m for m in MODULES if "app" in imports_of(m)[1]} == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "strangers"),
+    [
+        ("app", {"flask", "boto3", "cv2"}),
+        ("app.worker", {"flask", "boto3", "cv2"}),
+        ("app.routes", {"boto3", "cv2"}),
+        ("app.methods", {"flask", "boto3"}),
+    ],
+)
+def test_importing_a_module_loads_no_stranger_and_starts_no_thread(
+    module: str, strangers: set[str]
+) -> None:
+    program = (
+        f"import sys, threading, {module}\n"
+        f"print(sorted({strangers!r} & set(sys.modules)), threading.active_count())"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert answer.stdout.strip() == "[] 1"
+
+
+def test_nobody_reads_the_environment_but_pydantic_for_settings() -> None:
+    readers = [m for m in MODULES if re.search(r"os\.environ|getenv", source_of(m))]
+
+    assert readers == []

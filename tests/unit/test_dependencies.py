@@ -1,0 +1,34 @@
+"""What the libraries must be, whatever the locks say."""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+
+from tests.conftest import ROOT
+
+
+def test_the_png_library_inside_opencv_has_the_fixes_of_2026() -> None:
+    """libpng 1.6.58 closes CVE-2026-33636 and its relatives without the regression of 1.6.57."""
+    found = re.search(r"PNG:.*ver (\d+)\.(\d+)\.(\d+)", cv2.getBuildInformation())
+
+    assert found is not None
+    assert tuple(map(int, found.groups())) >= (1, 6, 58)
+
+
+def test_every_locked_package_has_hashes() -> None:
+    for lock in (ROOT / "requirements.txt", *ROOT.glob("requirements/*.txt")):
+        pins = re.findall(r"^\S+==\S+(.*)$", lock.read_text(), re.MULTILINE)
+
+        assert pins
+        assert [pin for pin in pins if not pin.endswith("\\")] == []
+
+
+def test_tests_run_on_the_versions_that_the_application_is_locked_to() -> None:
+    application, tests = (
+        set(re.findall(r"^(\S+==\S+)", (ROOT / name).read_text(), re.MULTILINE))
+        for name in ("requirements.txt", "requirements/dev.txt")
+    )
+
+    assert application <= tests

@@ -1,0 +1,101 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import jsonschema
+import pytest
+
+from app import errors
+from scripts.write_schemas import MODELS, schema
+from tests.conftest import ROOT
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def test_docs_list_every_error_code_with_its_status_and_no_other() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\d+) \|", read("docs/errors.md"), re.MULTILINE)
+    raised = {
+        error.code: error.status
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, errors.PipelineError)
+        if "code" in vars(error)
+    }
+
+    assert {code: int(status) for code, status in rows} == raised
+
+
+def test_both_readmes_have_the_same_structure() -> None:
+    english, portuguese = read("README.md"), read("README.pt-BR.md")
+
+    assert headings(english) == headings(portuguese)
+    assert code_blocks(english) == code_blocks(portuguese)
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"^(#+) ", text, re.MULTILINE)
+
+
+def code_blocks(text: str) -> list[str]:
+    """The commands; comments at the end of a line are in the reader's language."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [re.sub(r"\s*#.*$", "", block, flags=re.MULTILINE) for block in blocks]
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    links = {
+        (document, target)
+        for document in documents
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
+    }
+
+    broken = [f"{d.name}: {target}" for d, target in links if not (d.parent / target).exists()]
+    assert links
+    assert broken == []
+
+
+def test_localstack_is_the_same_pinned_version_everywhere() -> None:
+    """The image `latest` has demanded an account token since March 2026."""
+    pypi = re.search(
+        r"localstack-core\[base-runtime\]==([\d.]+)", read("requirements/localstack.in")
+    )
+    image = re.search(r"image: localstack/localstack:([\d.]+)", read("docker-compose.yml"))
+
+    assert pypi is not None
+    assert image is not None
+    assert pypi[1] == image[1]
+
+
+def test_example_settings_are_the_defaults_and_commented_out() -> None:
+    lines = [line for line in read(".env.example").splitlines() if line.strip()]
+
+    assert [line for line in lines if not line.startswith("#")] == []
+
+
+def test_every_decision_is_in_the_index() -> None:
+    pages = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("0*.md"))
+    index = read("docs/decisions/README.md")
+
+    assert pages
+    assert [page for page in pages if page not in index] == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_published_schemas_are_those_of_the_models(name: str) -> None:
+    """After a change: python -m scripts.write_schemas."""
+    assert read(f"docs/schemas/{name}.json") == schema(name)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_examples_in_the_documents_fit_the_schemas(name: str) -> None:
+    page = read("docs/architecture.md")
+    example = re.search(rf"^### `{name}\.fifo`.*?```json\n(.*?)```", page, re.MULTILINE | re.DOTALL)
+    assert example is not None
+
+    jsonschema.validate(json.loads(example[1]), json.loads(schema(name)))
+    MODELS[name].model_validate_json(example[1])

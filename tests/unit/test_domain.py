@@ -1,0 +1,110 @@
+"""Messages, methods and their parameters."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+
+from app.domain import Image, ImageStatus, Job, Method, Parameter, choose_method, now, rfc3339
+from app.errors import InvalidMessageError, InvalidParameterError
+
+IMAGE_ID = "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de"
+LEAST = {"image_id": IMAGE_ID, "bucket": "image-input", "key": "a.png"}
+SIMPLE = Method("simple", "", (Parameter("threshold", int, 127, 0, 254, ""),))
+NICK = Method("nick", "", (Parameter("k", float, -0.1, -0.3, 0.0, ""),))
+
+
+def test_three_fields_make_a_job() -> None:
+    job = Job.parse(json.dumps(LEAST))
+
+    assert (job.version, job.method, job.parameters, job.group) == (1, None, {}, None)
+
+
+def test_a_job_survives_the_queue() -> None:
+    job = Job(
+        image_id=uuid.UUID(IMAGE_ID),
+        bucket="b",
+        key="k",
+        method="simple",
+        parameters={"threshold": 90},
+        group="g",
+        uploaded_at=now(),
+    )
+
+    assert Job.parse(job.to_json()) == job
+
+
+def test_fields_of_the_future_are_ignored() -> None:
+    assert Job.parse(json.dumps({**LEAST, "colour": "blue"})).key == "a.png"
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("{", "JSON"),
+        ("[]", "object"),
+        (json.dumps({"image_id": IMAGE_ID}), "bucket"),
+        (json.dumps({**LEAST, "image_id": "1"}), "image_id"),
+        (json.dumps({**LEAST, "version": 2}), "version"),
+        (json.dumps({**LEAST, "group": "a b"}), "group"),
+        (json.dumps({**LEAST, "parameters": {"threshold": "high"}}), "parameters"),
+    ],
+)
+def test_a_message_that_is_not_ours_is_refused_with_the_field(body: str, complaint: str) -> None:
+    with pytest.raises(InvalidMessageError, match=complaint):
+        Job.parse(body)
+
+
+def test_the_representation_is_json_with_every_field_and_the_published_names() -> None:
+    image = Image(image_id=uuid.UUID(IMAGE_ID), status=ImageStatus.QUEUED)
+
+    assert list(json.loads(image.to_json())) == [
+        "image_id",
+        "status",
+        "method",
+        "parameters",
+        "group",
+        "uploaded_at",
+        "processed_at",
+        "expires_at",
+        "original",
+        "processed",
+        "error",
+    ]
+
+
+def test_times_are_rfc_3339_in_utc() -> None:
+    assert rfc3339(now()).endswith("Z")
+    assert len(rfc3339(now())) == len("2026-11-24T03:05:38.913Z")
+
+
+def test_what_is_not_given_takes_the_default() -> None:
+    assert SIMPLE.parse({}) == {"threshold": 127}
+    assert SIMPLE.parse({"threshold": "90"}) == {"threshold": 90}
+    assert NICK.parse({"k": "-0.2"}) == {"k": -0.2}
+
+
+@pytest.mark.parametrize(
+    "value", ["255", "-1", "1.5", "", "high", "nan", "inf", "1e400", "9" * 5000, "١٢٧٠"]
+)
+def test_a_wrong_value_is_refused_with_name_value_and_range(value: str) -> None:
+    with pytest.raises(InvalidParameterError, match=r"threshold=.*0 to 254"):
+        SIMPLE.parse({"threshold": value})
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "0.1"])
+def test_a_fraction_must_be_a_number_in_its_range_too(value: str) -> None:
+    with pytest.raises(InvalidParameterError, match="k="):
+        NICK.parse({"k": value})
+
+
+def test_a_parameter_of_another_method_is_refused() -> None:
+    with pytest.raises(InvalidParameterError, match="takes no parameter 'k'; it takes threshold"):
+        SIMPLE.parse({"k": "1"})
+
+
+def test_an_unknown_method_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(InvalidParameterError, match="'magic' is not one of simple"):
+        choose_method({"simple": SIMPLE}, "magic")

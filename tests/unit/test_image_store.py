@@ -1,0 +1,211 @@
+"""What two buckets say about an image, and what survives the trip through S3's metadata."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+
+from app.domain import Failure, Image, ImageStatus, Job, Original, Processed, now
+from app.errors import NotFoundError, NotReadyError, ProcessingFailedError
+from app.image_store import ImageStore, filename_of, shorten_filename
+from tests.support.fakes import MemoryBucket
+
+EXPIRES = datetime(2026, 12, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def store() -> ImageStore:
+    return ImageStore(
+        MemoryBucket("input", expires_at=EXPIRES), MemoryBucket("output", expires_at=EXPIRES)
+    )
+
+
+def queued(filename: str | None = "scan.png") -> Image:
+    image_id = uuid.uuid4()
+    return Image(
+        image_id=image_id,
+        status=ImageStatus.QUEUED,
+        method="simple",
+        parameters={"threshold": 90},
+        group="invoice-42",
+        uploaded_at=now(),
+        original=Original(
+            href=f"/images/{image_id}/original",
+            filename=filename,
+            size_bytes=3,
+            width=40,
+            height=30,
+            dpi=300,
+            sha256="ab" * 32,
+        ),
+    )
+
+
+def processed(image: Image) -> Image:
+    result = Processed(
+        href=f"/images/{image.image_id}/processed",
+        size_bytes=9,
+        width=40,
+        height=30,
+        dpi=300,
+        sha256="cd" * 32,
+        threshold=90,
+        black_ratio=0.125,
+        processing_ms=7,
+    )
+    return image.model_copy(
+        update={"status": ImageStatus.PROCESSED, "processed_at": now(), "processed": result}
+    )
+
+
+def failed(image: Image) -> Image:
+    error = Failure(code="corrupt-png", detail="It breaks off.")
+    return image.model_copy(
+        update={"status": ImageStatus.FAILED, "processed_at": now(), "error": error}
+    )
+
+
+def job_of(image: Image, key: str | None = None) -> Job:
+    return Job(image_id=image.image_id, bucket="input", key=key or f"{image.image_id}.png")
+
+
+def test_an_upload_is_found_as_it_was_described(store: ImageStore) -> None:
+    image = store.put_original(queued(), b"png")
+
+    assert store.find(image.image_id) == image
+    assert image.expires_at == EXPIRES
+
+
+def test_a_result_is_found_with_all_that_is_known_of_its_original(store: ImageStore) -> None:
+    image = queued()
+    store.put_original(image, b"png")
+    store.put_processed(processed(image), b"result...", job_of(image))
+
+    found = store.find(image.image_id)
+
+    assert found.model_copy(update={"processed_at": None}) == processed(image).model_copy(
+        update={"processed_at": None, "expires_at": EXPIRES}
+    )
+
+
+def test_a_result_beats_a_failure_and_a_failure_beats_the_original(store: ImageStore) -> None:
+    image = queued()
+    store.put_original(image, b"png")
+    states = [store.find(image.image_id).status]
+
+    store.put_failure(failed(image), job_of(image))
+    states.append(store.find(image.image_id).status)
+    store.put_processed(processed(image), b"result...", job_of(image))
+    states.append(store.find(image.image_id).status)
+
+    assert states == [ImageStatus.QUEUED, ImageStatus.FAILED, ImageStatus.PROCESSED]
+
+
+def test_no_failure_is_recorded_over_a_result(store: ImageStore) -> None:
+    image = queued()
+    store.put_processed(processed(image), b"result...", job_of(image))
+
+    announcement = store.put_failure(failed(image), job_of(image))
+
+    assert announcement.status is ImageStatus.PROCESSED
+    assert list(store.results.objects) == [f"{image.image_id}.png"]  # type: ignore[attr-defined]
+
+
+def test_a_second_result_changes_nothing_and_the_first_is_announced(store: ImageStore) -> None:
+    image = queued()
+    first = store.put_processed(processed(image), b"result...", job_of(image))
+
+    later = processed(image).model_copy(update={"method": "otsu"})
+    again = store.put_processed(later, b"another", job_of(image))
+
+    assert again == first
+    assert store.open_processed(image.image_id).data == b"result..."
+
+
+def test_an_announcement_says_where_both_objects_are(store: ImageStore) -> None:
+    image = queued()
+
+    announcement = store.put_processed(processed(image), b"r", job_of(image, "in/a b.png"))
+
+    assert announcement.original is not None
+    assert announcement.processed is not None
+    assert (announcement.original.bucket, announcement.original.key) == ("input", "in/a b.png")
+    assert announcement.processed.key == f"{image.image_id}.png"
+    assert store.find_finished(image.image_id) == announcement
+
+
+def test_unknown_waiting_and_failed_images_have_no_result_each_in_its_way(
+    store: ImageStore,
+) -> None:
+    waiting, bad = queued(), queued()
+    store.put_original(waiting, b"png")
+    store.put_failure(failed(bad), job_of(bad))
+
+    with pytest.raises(NotReadyError):
+        store.open_processed(waiting.image_id)
+    with pytest.raises(ProcessingFailedError, match="It breaks off"):
+        store.open_processed(bad.image_id)
+    with pytest.raises(NotFoundError):
+        store.open_processed(uuid.uuid4())
+    with pytest.raises(NotFoundError):
+        store.open_original(uuid.uuid4())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "declaração.png",
+        "a b.png",
+        "../../etc/passwd",
+        "x\r\nEvil: 1.png",
+        "\u202egnp.exe",
+        "📄.png",
+    ],
+)
+def test_any_file_name_survives_the_metadata(store: ImageStore, name: str) -> None:
+    image = store.put_original(queued(name), b"png")
+
+    stored = store.open_original(image.image_id)
+
+    assert filename_of(stored) == name
+    assert all(value.isascii() and value.isprintable() for value in stored.metadata.values())
+
+
+def test_metadata_fits_into_what_s3_takes_even_with_the_longest_name(store: ImageStore) -> None:
+    image = queued("📄" * 300 + ".png")
+    image = image.model_copy(update={"group": "g" * 128})
+    store.put_processed(processed(image), b"r", job_of(image))
+
+    metadata = store.open_processed(image.image_id).metadata
+
+    assert sum(len(k) + len(v) for k, v in metadata.items()) <= 2048
+
+
+def test_a_name_is_cut_between_characters_and_keeps_its_suffix() -> None:
+    short = shorten_filename("ç" * 300 + ".png")
+
+    assert short == "ç" * 125 + ".png"
+    assert len(short.encode()) <= 255
+    assert shorten_filename("scan.png") == "scan.png"
+    assert len(shorten_filename("a." + "b" * 300).encode()) == 255
+
+
+def test_an_object_of_another_producer_needs_no_metadata(store: ImageStore) -> None:
+    image_id = uuid.uuid4()
+    store.originals.put(f"{image_id}.png", b"12345", content_type="", metadata={})
+
+    image = store.find(image_id)
+
+    assert image.status is ImageStatus.QUEUED
+    assert image.original is not None
+    assert image.original.size_bytes == 5
+
+
+def test_metadata_that_means_something_else_is_ignored(store: ImageStore) -> None:
+    image_id = uuid.uuid4()
+    strange = {"uploaded-at": "yesterday", "parameters": "{", "original-width": "wide"}
+    store.originals.put(f"{image_id}.png", b"12345", content_type="", metadata=strange)
+
+    assert store.find(image_id).uploaded_at is None

@@ -1,0 +1,55 @@
+"""The command line, as a process: what it refuses and how it says so."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+from tests.conftest import ROOT
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "app.main", *arguments],
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_help_names_the_roles() -> None:
+    answer = run("--help")
+
+    assert answer.returncode == 0
+    assert "{all,web,worker}" in answer.stdout
+
+
+def test_an_unknown_role_is_a_usage_error() -> None:
+    assert run("everything").returncode == 2
+
+
+def test_wrong_settings_refuse_to_start_in_one_line_that_names_them_all() -> None:
+    answer = run("web", PORT="banana", MAX_PIXELS="0")
+
+    assert answer.returncode == 2
+    assert len(answer.stderr.splitlines()) == 1
+    assert "PORT" in answer.stderr
+    assert "MAX_PIXELS" in answer.stderr
+
+
+def test_a_busy_port_is_one_clear_line() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+
+        answer = run("web", PORT=port)
+
+    assert answer.returncode == 1
+    assert answer.stderr.splitlines() == [
+        f"app.main: cannot listen on 127.0.0.1:{port}: Address already in use"
+    ]

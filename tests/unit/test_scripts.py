@@ -1,0 +1,171 @@
+"""The shell doors on a machine where something is missing: one clear line, non-zero exit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.support.ports import free_port
+
+
+def run(
+    command: list[str | Path], *, cwd: Path = ROOT, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=cwd, env=os.environ | variables, capture_output=True, text=True, timeout=120
+    )
+
+
+def script(path: Path, body: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def only_line(answer: subprocess.CompletedProcess[str]) -> str:
+    assert answer.returncode != 0
+    assert len(answer.stderr.splitlines()) == 1, answer.stderr
+    return answer.stderr.strip()
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+@pytest.mark.parametrize("door", ["start_app.sh", "start_localstack.sh", "run_tests.sh"])
+def test_an_unsupported_python_is_named(tmp_path: Path, door: str) -> None:
+    for name in ("python3.13", "python3.12", "python3.11", "python3", "python"):
+        script(tmp_path / name, '[ "$1" = --version ] && echo "Python 3.8.18" || exit 1')
+
+    answer = run([ROOT / door], PATH=f"{tmp_path}:/usr/bin:/bin", PYTHON="")
+
+    assert "Python 3.11 or newer is needed; Python 3.8.18 is here" in only_line(answer)
+
+
+def test_a_busy_port_is_said_before_anything_is_installed(busy_port: int, tmp_path: Path) -> None:
+    tree = copy_of_scripts(tmp_path)
+
+    answer = run([tree / "start_app.sh"], PORT=str(busy_port), PYTHON=sys.executable)
+
+    assert only_line(answer) == (
+        f"start_app.sh: cannot listen on 127.0.0.1:{busy_port}: Address already in use; "
+        "set PORT or HOST"
+    )
+    assert not (tree / ".venv").exists()
+
+
+def test_a_missing_venv_module_is_one_line_with_the_package_to_install(tmp_path: Path) -> None:
+    # A Python as Debian ships it: everything there but ensurepip.
+    program = (
+        "import sys, importlib.util as u; find = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'ensurepip' else find(name, *a)\n"
+        "sys.argv = ['install.py', 'venv', 'lock']; sys.path.insert(0, 'scripts')\n"
+        "import install; sys.exit(install.main())"
+    )
+
+    answer = run([sys.executable, "-c", program])
+
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert f"apt install python{version}-venv" in only_line(answer)
+
+
+def test_no_network_is_one_line_and_leaves_nothing_that_looks_installed(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"no-such-thing==1.0 --hash=sha256:{'0' * 64}\n")
+    command: list[str | Path] = [sys.executable, ROOT / "scripts/install.py", tmp_path / "v", lock]
+
+    answer = run(
+        command,
+        PIP_CONFIG_FILE=os.devnull,
+        PIP_INDEX_URL="http://127.0.0.1:9/simple",
+        PIP_FIND_LINKS="",
+    )
+
+    first, last = answer.stderr.splitlines()
+    assert answer.returncode != 0
+    assert first.startswith("Installing ")
+    assert "(no network?)" in last
+    assert not list((tmp_path / "v").glob(".installed*"))
+
+
+def test_what_is_installed_is_left_alone_and_what_is_broken_is_made_anew(tmp_path: Path) -> None:
+    venv, lock = tmp_path / "v e n v", tmp_path / "lock.txt"
+    lock.write_text("")
+    command: list[str | Path] = [sys.executable, ROOT / "scripts" / "install.py", venv, lock]
+
+    first = run(command)
+    second = run(command)
+    shutil.rmtree(venv / "lib")  # as an interrupted run, or a Python that was removed, leaves it
+    third = run(command)
+
+    assert [r.returncode for r in (first, second, third)] == [0, 0, 0]
+    assert [bool(r.stderr) for r in (first, second, third)] == [True, False, True]
+
+
+def test_localstack_that_ends_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    script(python, "echo 'something is broken'; exit 3")
+
+    answer = start_localstack(tmp_path, free_port())
+
+    assert answer.returncode != 0
+    assert "something is broken" in answer.stderr
+    assert "LocalStack ended with exit code 3" in answer.stderr.splitlines()[-1]
+    assert not (tmp_path / "state" / "localstack.pid").exists()
+
+
+def test_a_port_taken_by_something_else_is_one_line(tmp_path: Path, busy_port: int) -> None:
+    assert f"port {busy_port} is taken" in only_line(start_localstack(tmp_path, busy_port))
+
+
+def test_stopping_never_touches_a_process_that_only_has_the_old_number(tmp_path: Path) -> None:
+    (tmp_path / "localstack.pid").write_text(str(os.getpid()))
+
+    answer = run([sys.executable, ROOT / "scripts" / "localstack.py", "stop", tmp_path])
+
+    assert answer.returncode == 0  # and this test goes on
+
+
+def test_settings_in_a_file_are_taken_as_they_stand_and_do_not_override(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "# a comment\nA=one two $HOME `id`\nB=from-file\n\nnot a setting\nC='quoted'"
+    )
+    program = f'. "{ROOT}/scripts/common.sh"; load_env_file; echo "$A|$B|$C"'
+
+    answer = run(["bash", "-euc", program], cwd=tmp_path, B="from-environment")
+
+    assert answer.stdout == "one two $HOME `id`|from-environment|'quoted'\n"
+
+
+def test_sending_to_nobody_says_so(tmp_path: Path) -> None:
+    command: list[str | Path] = [sys.executable, ROOT / "scripts" / "send_image.py"]
+
+    answer = run([*command, "http://127.0.0.1:9", ROOT / "image.png"])
+
+    assert answer.returncode == 2
+    assert "nobody answers at http://127.0.0.1:9" in answer.stderr
+
+
+def copy_of_scripts(target: Path) -> Path:
+    tree = target / "a tree"
+    shutil.copytree(ROOT / "scripts", tree / "scripts")
+    shutil.copy(ROOT / "start_app.sh", tree)
+    return tree
+
+
+def start_localstack(place: Path, port: int) -> subprocess.CompletedProcess[str]:
+    command: list[str | Path] = [sys.executable, ROOT / "scripts" / "localstack.py", "start"]
+    return run([*command, str(port), place / "venv", place / "state"])

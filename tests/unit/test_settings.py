@@ -1,0 +1,93 @@
+"""The environment becomes checked values, or a refusal that names every fault."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from app.errors import SettingsError
+from app.png import PngLimits
+from app.settings import Settings
+from tests.conftest import ROOT
+
+
+def test_nobody_has_to_set_anything() -> None:
+    settings = Settings.from_env()
+
+    assert (settings.host, settings.port) == ("127.0.0.1", 5000)
+    assert settings.aws_endpoint_url is None
+
+
+def test_every_fault_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "banana")
+    monkeypatch.setenv("MAX_PIXELS", "-1")
+    monkeypatch.setenv("INPUT_QUEUE", "not-a-fifo")
+
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env()
+
+    assert [
+        name for name in ("PORT", "MAX_PIXELS", "INPUT_QUEUE") if name in str(caught.value)
+    ] == [
+        "PORT",
+        "MAX_PIXELS",
+        "INPUT_QUEUE",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "region"),
+    [
+        ({"AWS_DEFAULT_REGION": "sa-east-1"}, "sa-east-1"),
+        ({"AWS_DEFAULT_REGION": "sa-east-1", "AWS_REGION": "eu-west-1"}, "eu-west-1"),
+        ({}, "us-east-1"),
+    ],
+)
+def test_the_region_comes_from_the_names_that_the_sdk_knows(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], region: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    assert Settings.from_env().aws_region == region
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "")
+    monkeypatch.setenv("PORT", "")
+
+    settings = Settings.from_env()
+
+    assert (settings.aws_endpoint_url, settings.port) == (None, 5000)
+
+
+def test_the_defaults_of_the_limits_are_those_of_the_check() -> None:
+    assert Settings().png_limits == PngLimits()
+
+
+def test_settings_cannot_be_changed_while_running() -> None:
+    with pytest.raises(ValidationError):
+        Settings().port = 1  # type: ignore[misc]
+
+
+def test_docs_list_every_setting_with_its_default_and_bounds() -> None:
+    rows = dict(
+        re.findall(r"^\| `([A-Z0-9_]+)` \| ([^|]*\|[^|]*\|[^|]*) \|$", documented(), re.MULTILINE)
+    )
+
+    assert rows == {name.upper(): expected_row(name) for name in Settings.model_fields}
+
+
+def documented() -> str:
+    return (ROOT / "docs" / "settings.md").read_text()
+
+
+def expected_row(name: str) -> str:
+    field = Settings.model_fields[name]
+    bounds = {type(m).__name__: m for m in field.metadata}
+    low, high = bounds.get("Ge"), bounds.get("Le")
+    within = f"{low.ge} to {high.le}" if low and high else ""
+    default = "" if field.default is None else f"`{field.default}`"
+    return f"{default} | {within} | {field.description}"
