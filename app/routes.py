@@ -7,8 +7,9 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import PurePath
-from typing import Final
+from typing import IO, Final
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
@@ -103,9 +104,14 @@ class Services:
 
 
 class _Request(Request):
-    """A request whose form must be sound: Werkzeug would take a broken one for an empty one."""
+    """A request whose form must be sound, its file in memory."""
+
+    def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
+        # The file is read whole in any case; the default would put it on the disk first.
+        return BytesIO()
 
     def make_form_data_parser(self) -> FormDataParser:
+        # Otherwise Werkzeug takes a broken form for an empty one.
         parser = super().make_form_data_parser()
         parser.silent = False
         return parser

@@ -12,14 +12,17 @@ from uuid import uuid4
 
 from flask import Flask
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
 from waitress.task import ErrorTask
+from waitress.utilities import Error
 
 from .errors import (
     BadRequestError,
     FileTooLargeError,
     InternalError,
     PipelineError,
+    StorageUnavailableError,
     TransferCodingError,
 )
 from .routes import SECURITY_HEADERS
@@ -30,6 +33,23 @@ logger = logging.getLogger(__name__)
 #: A body up to so many times the limit is read to its end, because a client that is still
 #: sending can miss the answer; a larger one is refused at its header.
 _READ_TO_THE_END: Final = 2
+
+
+class _DiskFullError(Error):
+    code, reason = 503, "Service Unavailable"
+
+
+class _Parser(HTTPRequestParser):
+    """Reads a request; larger bodies wait in a temporary file."""
+
+    def received(self, data: bytes) -> int:
+        try:
+            return int(super().received(data))
+        except OSError as exc:
+            # Waitress itself would drop the connection without an answer.
+            logger.error("cannot keep a request body: %s", exc)
+            self.error, self.completed = _DiskFullError(""), True
+            return len(data)
 
 
 class _ProblemTask(ErrorTask):
@@ -49,6 +69,7 @@ class _ProblemTask(ErrorTask):
 
 
 class _Channel(HTTPChannel):
+    parser_class = _Parser
     error_task_class = _ProblemTask
 
 
@@ -86,6 +107,8 @@ def _as_problem(status: int) -> PipelineError:
         return FileTooLargeError("The body is far over the limit.")
     if status == 501:
         return TransferCodingError("The only transfer coding that is understood is chunked.")
+    if status == 503:
+        return StorageUnavailableError("There is no room for the request body; try again later.")
     if status < 500:
         return BadRequestError("The request is not valid HTTP.")
     return InternalError("The server cannot answer this request.")

@@ -1,7 +1,13 @@
-"""The web side alone, its storage and queue in memory: `memory_site.py PORT MAX_UPLOAD_BYTES`."""
+"""The web side alone, its storage and queue in memory.
+
+    memory_site.py PORT MAX_UPLOAD_BYTES [MAX_FILE_BYTES]
+
+With MAX_FILE_BYTES no file can grow beyond it, as on a disk that is full.
+"""
 
 from __future__ import annotations
 
+import resource
 import signal
 import sys
 
@@ -14,7 +20,9 @@ from tests.support.fakes import MemoryBucket, MemoryQueue
 
 def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    port, limit_bytes = map(int, sys.argv[1:])
+    port, limit_bytes, *file_bytes = map(int, sys.argv[1:])
+    if file_bytes:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes[0], file_bytes[0]))
     settings = Settings(port=port, max_upload_bytes=limit_bytes, web_threads=2)
     store = ImageStore(MemoryBucket(), MemoryBucket())
     HttpServer(create_app(settings, store=store, jobs=MemoryQueue()), settings).run()

@@ -8,27 +8,36 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import urllib3
 
 from tests.conftest import ROOT
+from tests.support.pngs import page_png
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 LIMIT_BYTES = 50_000
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+@contextmanager
+def serving(*limits: int) -> Iterator[int]:
     """A process of its own, so that it is stopped as it is in life."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.support.memory_site", str(port), str(LIMIT_BYTES)]
+    arguments = [str(number) for number in (port, *limits)]
+    command = [sys.executable, "-m", "tests.support.memory_site", *arguments]
     with subprocess.Popen(command, cwd=ROOT) as server:
         wait_until(lambda: is_alive(port))
         yield port
         server.send_signal(signal.SIGTERM)
         assert server.wait(10) == 0
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with serving(LIMIT_BYTES) as port:
+        yield port
 
 
 def is_alive(port: int) -> bool:
@@ -100,3 +109,16 @@ def test_forty_dribbling_clients_do_not_keep_others_waiting(port: int) -> None:
     assert is_alive(port)
     for connection in slow:
         connection.close()
+
+
+def test_a_full_disk_refuses_large_bodies_in_words_and_takes_small_ones() -> None:
+    with serving(3_000_000, 100_000) as port:
+        url = f"http://127.0.0.1:{port}/upload"
+        large = {"image": ("a.png", page_png() + b"\0" * 1_000_000)}
+        small = {"image": ("a.png", page_png())}
+
+        refused = urllib3.request("POST", url, fields=large, retries=False)
+        taken = urllib3.request("POST", url, fields=small, retries=False)
+
+    assert (refused.status, refused.json()["code"]) == (503, "storage-unavailable")
+    assert taken.status == 202
