@@ -28,7 +28,7 @@ load_env_file() {
     while IFS= read -r line || [[ -n $line ]]; do
         [[ $line =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || continue
         name=${line%%=*}
-        [[ -v $name ]] || export "$name=${line#*=}"
+        [[ -n ${!name+set} ]] || export "$name=${line#*=}"
     done <.env
 }
 

@@ -1,0 +1,148 @@
+"""Web and worker as processes of their own, as on AWS: stopped, killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import urllib3
+
+from app import aws
+from app.settings import Settings
+from app.setup_aws_resources import ensure_resources
+from tests.conftest import ROOT
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
+IMAGES = 12
+VISIBILITY_TIMEOUT_S = 10
+
+
+@pytest.fixture
+def settings(aws_settings: Settings) -> Settings:
+    changed = {"visibility_timeout_s": VISIBILITY_TIMEOUT_S, "port": free_port()}
+    settings = aws_settings.model_copy(update=changed)
+    ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
+    return settings
+
+
+@contextmanager
+def role(name: str, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    variables = {k.upper(): str(v) for k, v in settings.model_dump().items() if v is not None}
+    command = [sys.executable, "-m", "app.main", name]
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | variables) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def upload(settings: Settings) -> str:
+    fields = {"image": ("image.png", (ROOT / "image.png").read_bytes())}
+    url = f"http://127.0.0.1:{settings.port}/upload"
+    answer = urllib3.request("POST", url, fields=fields)
+    assert answer.status == 202
+    image_id: str = answer.json()["image_id"]
+    return image_id
+
+
+def is_ready(settings: Settings) -> bool:
+    try:
+        url = f"http://127.0.0.1:{settings.port}/readyz"
+        return urllib3.request("GET", url, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+class Announcements:
+    """All that was announced so far, by image and status."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._sqs = aws.sqs_client(settings)
+        self._url = self._sqs.get_queue_url(QueueName=settings.processed_queue)["QueueUrl"]
+        self.seen: Counter[tuple[str, str]] = Counter()
+
+    def read(self) -> Counter[tuple[str, str]]:
+        answer = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)
+        for message in answer.get("Messages", []):
+            body = json.loads(message["Body"])
+            self.seen[body["image_id"], body["status"]] += 1
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        return self.seen
+
+
+def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(settings: Settings) -> None:
+    announcements = Announcements(settings)
+    with role("web", settings):
+        wait_until(lambda: is_ready(settings))
+        ids = {upload(settings) for _ in range(IMAGES)}
+    with role("worker", settings) as worker:
+        wait_until(lambda: len(announcements.read()) >= 3)
+        worker.kill()
+
+    with role("worker", settings):
+        wait_until(lambda: len(announcements.read()) >= IMAGES, within_s=VISIBILITY_TIMEOUT_S + 20)
+
+    assert announcements.read() == Counter({(image_id, "processed"): 1 for image_id in ids})
+
+
+def test_a_stopped_worker_leaves_no_message_to_wait_for(settings: Settings) -> None:
+    announcements = Announcements(settings)
+    with role("web", settings):
+        wait_until(lambda: is_ready(settings))
+        ids = {upload(settings) for _ in range(IMAGES)}
+        with role("worker", settings) as worker:
+            wait_until(lambda: len(announcements.read()) >= 3)
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(10) == 0
+
+        started_at = time.monotonic()
+        with role("worker", settings):
+            wait_until(lambda: len(announcements.read()) >= IMAGES)
+
+    assert time.monotonic() - started_at < VISIBILITY_TIMEOUT_S
+    assert announcements.seen == Counter({(image_id, "processed"): 1 for image_id in ids})
+
+
+def test_an_idle_worker_stops_within_a_poll(settings: Settings) -> None:
+    with role("worker", settings) as worker:
+        time_to_poll = settings.poll_wait_s + 2
+        wait_until(lambda: is_polling(settings), within_s=20)
+        started_at = time.monotonic()
+
+        worker.send_signal(signal.SIGTERM)
+
+        assert worker.wait(20) == 0
+        assert time.monotonic() - started_at < time_to_poll
+
+
+def is_polling(settings: Settings) -> bool:
+    """A message that is in flight has been polled by somebody."""
+    sqs = aws.sqs_client(settings)
+    url = sqs.get_queue_url(QueueName=settings.input_queue)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="{", MessageGroupId="g", MessageDeduplicationId="d")
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    return answer["Attributes"]["ApproximateNumberOfMessages"] == "0"
+
+
+def test_the_web_side_alone_is_ready_and_says_when_the_queue_is_gone(settings: Settings) -> None:
+    with role("web", settings):
+        wait_until(lambda: is_ready(settings))
+        sqs = aws.sqs_client(settings)
+
+        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=settings.input_queue)["QueueUrl"])
+
+        wait_until(lambda: not is_ready(settings))
+        fields = {"image": ("image.png", (ROOT / "image.png").read_bytes())}
+        url = f"http://127.0.0.1:{settings.port}/upload"
+        answer = urllib3.request("POST", url, fields=fields)
+        assert (answer.status, answer.json()["code"]) == (503, "queue-unavailable")
+        assert answer.headers["Retry-After"]

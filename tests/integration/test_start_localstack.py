@@ -1,0 +1,110 @@
+"""The door to LocalStack: from PyPI, from Docker where an engine answers, and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app import aws
+from app.settings import Settings
+from tests.conftest import ROOT
+from tests.support.ports import free_port
+
+DOOR = ROOT / "start_localstack.sh"
+
+#: Stands in for the engine, which test machines have not: it notes what it is asked and runs the
+#: same LocalStack without a container.
+FAKE_DOCKER = """#!/bin/sh
+echo "$@" >> "{journal}"
+cd "{root}"
+case "$*" in
+    *" up "*) exec "{python}" scripts/localstack.py start {port} .venv-localstack "{state}" ;;
+    *" rm "*) exec "{python}" scripts/localstack.py stop "{state}" ;;
+esac
+"""
+
+
+def door(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [DOOR, *arguments], env=os.environ | variables, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    port = free_port()
+    yield port
+    door("stop", LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
+
+
+def queue_urls(port: int) -> list[str]:
+    settings = Settings(aws_endpoint_url=f"http://127.0.0.1:{port}")
+    return aws.sqs_client(settings).list_queues()["QueueUrls"]
+
+
+def is_listening(port: int) -> bool:
+    asked = [sys.executable, str(ROOT / "scripts" / "localstack.py"), "answers", str(port)]
+    return subprocess.run(asked).returncode == 0
+
+
+@pytest.mark.usefixtures("endpoint")  # LocalStack is installed by then
+def test_it_starts_makes_the_resources_and_a_second_call_finds_them(port: int) -> None:
+    first = door(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
+    second = door(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    assert "queue new-image-input.fifo made" in first.stderr
+    assert f"LocalStack answers on 127.0.0.1:{port}" in second.stderr
+    assert "queue new-image-input.fifo is there" in second.stderr
+    # Not under a name that only a name server knows.
+    assert all(url.startswith(f"http://127.0.0.1:{port}/") for url in queue_urls(port))
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_it_stops_what_it_started(port: int) -> None:
+    door(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
+    was_listening = is_listening(port)
+
+    stopped = door("stop", LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
+
+    assert was_listening
+    assert stopped.returncode == 0
+    assert not is_listening(port)
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_docker_is_used_where_an_engine_answers(port: int, tmp_path: Path) -> None:
+    journal, docker = tmp_path / "journal", tmp_path / "docker"
+    docker.write_text(
+        FAKE_DOCKER.format(
+            journal=journal, python=sys.executable, root=ROOT, port=port, state=tmp_path / "state"
+        )
+    )
+    docker.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+
+    started = door(LOCALSTACK_PORT=str(port), PATH=path)
+    was_listening = is_listening(port)
+    stopped = door("stop", LOCALSTACK_PORT=str(port), PATH=path)
+
+    assert (started.returncode, stopped.returncode) == (0, 0), started.stderr + stopped.stderr
+    assert was_listening
+    assert not is_listening(port)
+    assert journal.read_text().splitlines() == [
+        "compose version",
+        "info",
+        "compose up --detach --wait --no-deps localstack",
+        "compose rm --stop --force localstack",
+    ]
+
+
+def test_an_unknown_argument_is_refused() -> None:
+    answer = door("restart")
+
+    assert answer.returncode == 1
+    assert "unknown argument 'restart'" in answer.stderr
