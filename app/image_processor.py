@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from .domain import Binarized, choose_method
-from .errors import CorruptPngError
+from .fast_zlib import compress
 from .methods import DEFAULT_METHOD, METHODS, Gray, binarize
-from .png import PngInfo, PngLimits, inspect, write_bilevel
+from .png import PngInfo, PngLimits, inspect
+from .png_decoder import decode as decode
+from .png_format import GRAY, write
 
 
 def binarize_png(
@@ -43,41 +43,17 @@ def binarize_png(
     )
 
 
-def decode(data: bytes, info: PngInfo) -> Gray:
-    """Decode to (H, W) uint8, transparency composited on white, EXIF orientation ignored.
-
-    Raises:
-        CorruptPngError: the pixel data does not make the image that the header promises.
-    """
-    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as exc:
-        raise CorruptPngError("The pixel data cannot be decoded.") from exc
-    # OpenCV says None, not an error, when libpng gives up.
-    if pixels is None or pixels.shape[:2] != (info.height, info.width):
-        raise CorruptPngError("The pixel data cannot be decoded.")
-    return _to_gray(pixels).astype(np.uint8, copy=False)
-
-
-def _to_gray(pixels: NDArray[Any]) -> NDArray[Any]:
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
-    if pixels.ndim == 2:
-        return pixels
-    if pixels.shape[2] == 3:
-        return cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGRA2GRAY).astype(np.uint16)
-    alpha = pixels[:, :, 3].astype(np.uint16)
-    return ((gray * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-
-
 def _encode(white: Gray, info: PngInfo) -> bytes:
-    """Pack (H, W) of 0 and 255 into a 1-bit PNG."""
+    """Pack (H, W) of 0 and 255 into a 1-bit grayscale PNG that keeps the physical size."""
     bits = np.packbits(white, axis=1)
     rows = np.empty((info.height, 1 + bits.shape[1]), np.uint8)
-    rows[:, 0] = 0  # filter type None: packed bits gain nothing from the others
+    rows[:, 0] = 0  # filter type None: on packed bits the others make the file larger
     rows[:, 1:] = bits
-    return write_bilevel(
-        rows.tobytes(), width=info.width, height=info.height, physical_size=info.physical_size
+    return write(
+        compress(rows.tobytes()),
+        width=info.width,
+        height=info.height,
+        bit_depth=1,
+        color_type=GRAY,
+        physical_size=info.physical_size,
     )

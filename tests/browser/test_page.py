@@ -142,10 +142,10 @@ def test_a_file_that_is_too_large_is_not_even_sent(page: Page, tmp_path: Path) -
 
 
 def test_an_image_that_cannot_be_processed_says_why(page: Page, tmp_path: Path) -> None:
-    from tests.support.pngs import idat, ihdr, png
+    from tests.support.scans import header, pixels, png
 
     file = tmp_path / "short.png"
-    file.write_bytes(png(ihdr(40, 30), idat([b"\0" * 40] * 20)))
+    file.write_bytes(png(header(40, 30), pixels([b"\0" * 40] * 20)))
 
     send(page, file)
 

@@ -15,9 +15,10 @@ APP = ROOT / "app"
 
 #: From the cellar up; a module imports only from floors below its own.
 FLOORS = (
-    {"errors"},
-    {"domain", "png"},
-    {"settings", "image_store", "methods"},
+    {"errors", "fast_zlib", "histogram"},
+    {"domain", "png_format", "paper", "components", "local_thresholds"},
+    {"png", "png_filters", "auto", "image_store"},
+    {"settings", "png_decoder", "methods"},
     {"image_processor", "aws"},
     {"s3_service", "sqs_service", "setup_aws_resources"},
     {"worker", "routes"},
@@ -26,18 +27,35 @@ FLOORS = (
 )
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
 
+#: The rooms of the image engine, which do arithmetic and nothing else.
+ENGINE = {
+    "auto",
+    "components",
+    "fast_zlib",
+    "histogram",
+    "image_processor",
+    "local_thresholds",
+    "methods",
+    "paper",
+    "png_decoder",
+    "png_filters",
+}
+
 #: Who may load these at all.
 ONLY_IN = {
     "boto3": {"aws"},
     "botocore": {"aws", "s3_service", "sqs_service", "setup_aws_resources"},
-    "cv2": {"image_processor", "methods"},
+    "cv2": ENGINE,
+    "numba": {"png_filters"},
     "flask": {"__init__", "routes", "server"},
     "waitress": {"server"},
 }
-#: Worker and routes must be testable without AWS and OpenCV, and without each other.
+#: Worker and routes must be testable without AWS and OpenCV, the engine without either.
+AWS = {"aws", "s3_service", "sqs_service", "setup_aws_resources"}
 STRANGERS = {
-    "worker": {"s3_service", "sqs_service", "aws", "image_processor", "methods", "routes"},
-    "routes": {"s3_service", "sqs_service", "aws", "image_processor", "methods", "worker"},
+    "worker": AWS | ENGINE | {"routes"},
+    "routes": AWS | ENGINE | {"worker"},
+    "image_processor": AWS | {"image_store", "settings", "worker", "routes"},
 }
 
 MODULES = sorted(path.stem for path in APP.glob("*.py"))
@@ -94,7 +112,7 @@ def test_a_foreign_package_is_imported_only_where_it_belongs(package: str) -> No
 
 
 @pytest.mark.parametrize("module", STRANGERS)
-def test_worker_and_routes_know_neither_aws_nor_opencv_nor_each_other(module: str) -> None:
+def test_worker_routes_and_engine_know_neither_aws_nor_each_other(module: str) -> None:
     assert imports_of(module, at_run_time=False)[0] & STRANGERS[module] == set()
 
 

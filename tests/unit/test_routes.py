@@ -19,7 +19,8 @@ from app.png import PngLimits
 from app.settings import Settings
 from app.worker import Worker
 from tests.support.fakes import MemoryBucket, MemoryQueue
-from tests.support.pngs import SIGNATURE, chunk, idat, ihdr, page_png, png
+from tests.support.pngs import SIGNATURE, chunk
+from tests.support.scans import header, page_png, pixels, png
 
 SECURITY_HEADERS = (
     "Content-Security-Policy",
@@ -121,9 +122,9 @@ def test_each_upload_gets_an_id_of_its_own(site: Site) -> None:
         (SIGNATURE, (422, "corrupt-png")),
         (page_png()[:-4], (422, "corrupt-png")),
         (page_png() + b"x", (422, "corrupt-png")),
-        (png(ihdr(401, 1), idat([b"\0" * 401])), (422, "too-many-pixels")),
-        (png(ihdr(300, 300), idat([b"\0" * 300] * 300)), (422, "too-many-pixels")),
-        (png(ihdr(1, 1), chunk(b"acTL", b"\0" * 8), idat([b"\0"])), (422, "unsupported-png")),
+        (png(header(401, 1), pixels([b"\0" * 401])), (422, "too-many-pixels")),
+        (png(header(300, 300), pixels([b"\0" * 300] * 300)), (422, "too-many-pixels")),
+        (png(header(1, 1), chunk(b"acTL", b"\0" * 8), pixels([b"\0"])), (422, "unsupported-png")),
         (b"\0" * 100_001, (413, "file-too-large")),
         (b"\0" * 400_000, (413, "file-too-large")),
     ],
@@ -136,7 +137,7 @@ def test_what_is_not_an_acceptable_png_is_refused_and_nothing_is_stored(
 
 
 def test_a_refusal_names_the_value_and_the_limit(site: Site) -> None:
-    document = site.upload(png(ihdr(401, 1), idat([b"\0" * 401]))).get_json()
+    document = site.upload(png(header(401, 1), pixels([b"\0" * 401]))).get_json()
 
     assert (document["width"], document["limit"]) == (401, 400)
     assert "401" in document["detail"]
@@ -289,7 +290,7 @@ def test_a_result_that_is_not_there_yet_is_409_with_when_to_ask_again(site: Site
 
 def test_an_image_that_failed_says_why_and_has_no_result(site: Site) -> None:
     rows = [b"\0" * 40] * 20  # ten rows short of what the header promises
-    place = site.upload(png(ihdr(40, 30), idat(rows))).headers["Location"]
+    place = site.upload(png(header(40, 30), pixels(rows))).headers["Location"]
     site.work()
 
     assert site.client.get(place).get_json()["error"]["code"] == "corrupt-png"

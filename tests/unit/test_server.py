@@ -14,8 +14,8 @@ import pytest
 import urllib3
 
 from tests.conftest import ROOT
-from tests.support.pngs import page_png
 from tests.support.ports import free_port
+from tests.support.scans import page_png
 from tests.support.waiting import wait_until
 
 LIMIT_BYTES = 50_000

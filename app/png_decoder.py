@@ -1,0 +1,214 @@
+"""Turn the pixel data of an inspected PNG into gray values, a strip of rows at a time.
+
+Section numbers are those of the PNG specification, third edition (W3C,
+https://www.w3.org/TR/png-3/). What the header promises bounds everything: the pixel data is
+inflated to that size and not a byte more, into strips that stay in the processor's cache, so the
+cost is one byte of memory a pixel and a time that the number of pixels limits.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import fast_zlib
+from .errors import CorruptPngError
+from .png_filters import undo_filters
+from .png_format import CHANNELS, GRAY, PALETTE, Pass, PngInfo
+
+Bytes = NDArray[np.uint8]
+#: Rows of one strip, filtered and restored, fit the second-level cache together.
+_STRIP_BYTES: Final = 256 * 1024
+#: The unread rest of a piece is copied each time the output is full, so pieces are small.
+_PIECE_BYTES: Final = 64 * 1024
+
+
+def decode(data: bytes, info: PngInfo) -> Bytes:
+    """Decode to (H, W) uint8, 0 black to 255 white; *info* is what `inspect` said of *data*.
+
+    The rules, in this order, all in whole numbers:
+
+    1. 1, 2 and 4-bit gray v becomes v * 255 / (2^depth - 1), which is exact.
+    2. Of 16-bit samples the high byte counts (section 13.12).
+    3. A palette index past the end of PLTE is black, as in libpng.
+    4. Gray is (9798 R + 19235 G + 3735 B + 16384) >> 15, the luma of ITU-R BT.601.
+    5. Alpha a over white: (gray * a + 255 * (255 - a) + 127) // 255. A pixel that equals the tRNS
+       colour at full depth is white.
+
+    EXIF orientation, gamma and colour profiles are ignored: pixels stay where and what they are.
+
+    Raises:
+        CorruptPngError: the pixel data is damaged, or is not exactly what the header promises.
+    """
+    stream = _PixelStream(data, info)
+    gray = np.empty((info.height, info.width), np.uint8)
+    to_gray = _gray_rule(info)
+    for each in info.passes:
+        target = gray[each.y :: each.dy, each.x :: each.dx]
+        for top, rows in _strips(stream, info, each):
+            target[top : top + len(rows)] = to_gray(rows, each.width)
+    stream.finish()
+    return gray
+
+
+class _PixelStream:
+    """What the IDAT chunks inflate to, in order and only as much as is asked for (section 10.1)."""
+
+    def __init__(self, data: bytes, info: PngInfo) -> None:
+        self._promised_bytes = info.inflated_bytes
+        self._pieces = _pieces(memoryview(data), info.pixel_data)
+        deflated_bytes = sum(part.stop - part.start for part in info.pixel_data)
+        ratio = self._promised_bytes / max(1, deflated_bytes)
+        self._inflater = fast_zlib.decompressor(ratio=ratio)
+        self._rest: bytes | memoryview = b""
+
+    def read_into(self, target: memoryview) -> None:
+        """Fill *target*. Raises CorruptPngError if the stream is damaged or ends before."""
+        filled = 0
+        while filled < len(target):
+            out = self._inflate(len(target) - filled)
+            if not out:
+                raise CorruptPngError(
+                    f"The pixel data ends before the {self._promised_bytes} bytes that the header "
+                    f"promises."
+                )
+            target[filled : filled + len(out)] = out
+            filled += len(out)
+
+    def finish(self) -> None:
+        """Check that nothing is left. Raises CorruptPngError if there is, or no Adler-32."""
+        if self._inflate(1):
+            raise CorruptPngError(
+                f"The pixel data is longer than the {self._promised_bytes} bytes that the header "
+                f"promises."
+            )
+        if not self._inflater.eof:
+            raise CorruptPngError("The pixel data breaks off before its checksum.")
+        if self._inflater.unused_data or self._rest:
+            raise CorruptPngError("Bytes follow the end of the pixel data inside IDAT.")
+
+    def _inflate(self, most: int) -> bytes:
+        """Some bytes, at most *most*; none at the end of the stream or of the file."""
+        while not self._inflater.eof:
+            try:
+                out: bytes = self._inflater.decompress(self._rest, most)
+            except fast_zlib.ERRORS as exc:
+                raise CorruptPngError("The pixel data is not a sound zlib stream.") from exc
+            self._rest = self._inflater.unconsumed_tail or next(self._pieces, b"")
+            if out or not self._rest:
+                return out
+        return b""
+
+
+def _pieces(view: memoryview, parts: tuple[slice, ...]) -> Iterator[memoryview]:
+    for part in parts:
+        for start in range(part.start, part.stop, _PIECE_BYTES):
+            yield view[start : min(start + _PIECE_BYTES, part.stop)]
+
+
+def _strips(stream: _PixelStream, info: PngInfo, each: Pass) -> Iterator[tuple[int, Bytes]]:
+    """Yield (first row, rows without filters) for the rows of a pass, (n, row bytes) uint8."""
+    row_bytes = info.row_bytes(each.width)
+    strip_rows = min(each.height, max(1, _STRIP_BYTES // (1 + row_bytes)))
+    filtered = np.empty((strip_rows, 1 + row_bytes), np.uint8)
+    rows = np.zeros((strip_rows + 1, row_bytes), np.uint8)
+    for top in range(0, each.height, strip_rows):
+        count = min(strip_rows, each.height - top)
+        stream.read_into(filtered[:count].data.cast("B"))
+        # Filters work on whole bytes, whatever the depth (section 9.1).
+        undo_filters(filtered[:count], rows[: count + 1], max(1, info.bits_per_pixel // 8))
+        yield top, rows[1 : count + 1]
+        rows[0] = rows[count]
+
+
+def _gray_rule(info: PngInfo) -> Callable[[Bytes, int], Bytes]:
+    """How rows of bytes become rows of gray pixels: (n, row bytes), width -> (n, width)."""
+    if info.color_type == GRAY and info.bit_depth == 8 and not info.transparency:
+        return _as_they_are
+    if info.color_type == PALETTE or (info.color_type == GRAY and info.bit_depth <= 8):
+        return partial(_look_up, _packed_table(_table(info), info.bit_depth))
+    return partial(_mix, info)
+
+
+def _as_they_are(rows: Bytes, width: int) -> Bytes:
+    return rows
+
+
+def _table(info: PngInfo) -> Bytes:
+    """The gray value of each sample of up to 8 bits: (2^depth,) uint8."""
+    if info.color_type == PALETTE:
+        return _palette_table(info)
+    most = (1 << info.bit_depth) - 1
+    table = (np.arange(most + 1) * (255 // most)).astype(np.uint8)
+    if info.transparency:
+        # Section 11.3.1.1: bits over the depth are to be ignored.
+        table[struct.unpack(">H", info.transparency)[0] & most] = 255
+    return table
+
+
+def _palette_table(info: PngInfo) -> Bytes:
+    colors = np.zeros((1, 256, 3), np.uint8)
+    entries = np.frombuffer(info.palette, np.uint8).reshape(-1, 3)
+    colors[0, : len(entries)] = entries
+    alpha = np.full(256, 255, np.uint8)
+    alpha[: len(info.transparency)] = np.frombuffer(info.transparency, np.uint8)
+    return _on_white(_luma(colors), alpha[np.newaxis])[0, : 1 << info.bit_depth]
+
+
+def _packed_table(table: Bytes, bit_depth: int) -> Bytes:
+    """The gray values in each byte, the leftmost pixel in the high bits: (256, pixels)."""
+    shifts = np.arange(8 - bit_depth, -1, -bit_depth)
+    samples = (np.arange(256)[:, np.newaxis] >> shifts) & ((1 << bit_depth) - 1)
+    packed: Bytes = table[samples]
+    return packed
+
+
+def _look_up(packed_table: Bytes, rows: Bytes, width: int) -> Bytes:
+    if packed_table.shape[1] == 1:
+        return _as_bytes(cv2.LUT(rows, packed_table[:, 0]))
+    pixels: Bytes = packed_table[rows].reshape(len(rows), -1)[:, :width]
+    return pixels
+
+
+def _mix(info: PngInfo, rows: Bytes, width: int) -> Bytes:
+    """Gray, colour and alpha samples of 8 or 16 bits to gray."""
+    channels = CHANNELS[info.color_type]
+    samples = rows.reshape(len(rows), width, channels, info.bit_depth // 8)
+    high = np.ascontiguousarray(samples[..., 0])
+    gray = _luma(high) if channels >= 3 else high[..., 0]
+    if channels in (2, 4):
+        return _on_white(gray, high[..., -1])
+    if info.transparency:
+        return np.where(_is_transparent(info, samples), np.uint8(255), gray)
+    return gray
+
+
+def _luma(colors: Bytes) -> Bytes:
+    code = cv2.COLOR_RGBA2GRAY if colors.shape[2] == 4 else cv2.COLOR_RGB2GRAY
+    return _as_bytes(cv2.cvtColor(colors, code))
+
+
+def _on_white(gray: Bytes, alpha: Bytes) -> Bytes:
+    if alpha.min() == 255:
+        return gray
+    opacity = alpha.astype(np.uint16)
+    # At most 255 * 255 + 127, which 16 bits hold.
+    return ((gray * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
+
+
+def _is_transparent(info: PngInfo, samples: Bytes) -> NDArray[np.bool_]:
+    """Where all samples of a pixel equal the tRNS colour: (n, width)."""
+    sample_bytes = samples.shape[3]
+    key = np.frombuffer(info.transparency, np.uint8).reshape(-1, 2)[:, 2 - sample_bytes :]
+    equal: NDArray[np.bool_] = np.all(samples == key, axis=(2, 3))
+    return equal
+
+
+def _as_bytes(pixels: NDArray[np.generic]) -> Bytes:
+    return pixels.astype(np.uint8, copy=False)

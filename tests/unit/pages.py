@@ -1,0 +1,59 @@
+"""Draw pages whose ink is known, and spoil them as scanners and cameras do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "1,250.00", "EUR"]
+
+
+def text(height: int = 500, width: int = 600, *, size_px: int = 22, seed: int = 1) -> Any:
+    """How much of each pixel is ink, 0 to 1: lines of words, drawn large and averaged."""
+    rng, scale = np.random.default_rng(seed), 4
+    canvas = Image.new("L", (width * scale, height * scale))
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size_px * scale)
+    for top in range(30, height - 2 * size_px, round(size_px * 1.5)):
+        line = " ".join(rng.choice(WORDS, 40))
+        while draw.textlength(line, font) > (width - 60) * scale:
+            line = line.rpartition(" ")[0]
+        draw.text((30 * scale, top * scale), line, 255, font)
+    return cv2.resize(np.asarray(canvas), (width, height), interpolation=cv2.INTER_AREA) / 255
+
+
+def printed(ink: Any, *, paper: float = 235, black: float = 35) -> Any:
+    return paper + (black - paper) * ink
+
+
+def noise(shape: tuple[int, ...], deviation: float, *, grain_px: float = 0, seed: int = 2) -> Any:
+    """Normal noise of this *deviation*; with *grain_px* neighbours are alike."""
+    values = np.random.default_rng(seed).normal(0, 1, shape)
+    if grain_px:
+        values = cv2.GaussianBlur(values, (0, 0), grain_px)
+    return values * deviation / values.std()
+
+
+def shadow(shape: tuple[int, ...], darkest: float = 0.45) -> Any:
+    """Light falling off to the lower right, and the soft edge of a hand's shadow across."""
+    height, width = shape
+    y, x = np.mgrid[0:height, 0:width]
+    slope = 1 - (1 - darkest) * (x / width + y / height) / 2
+    return slope * (1 - 0.3 / (1 + np.exp((y + x / 2 - height * 0.7) / 15)))
+
+
+def scanned(page: Any) -> Any:
+    return np.clip(np.rint(page), 0, 255).astype(np.uint8)
+
+
+def jpeg(page: Any, quality: int) -> Any:
+    data = cv2.imencode(".jpg", scanned(page), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+
+
+def f_measure(white: Any, ink: Any) -> float:
+    """Harmonic mean of precision and recall of ink in percent; *ink* from 0.5 on is ink."""
+    found, true = white == 0, ink >= 0.5
+    return float(200 * (found & true).sum() / (found.sum() + true.sum()))

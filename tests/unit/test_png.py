@@ -1,0 +1,316 @@
+"""The structural check: each rule of `png.inspect`, and what it costs."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+import time
+import tracemalloc
+import zlib
+
+import numpy as np
+import pytest
+
+from app import png
+from app.errors import (
+    CorruptPngError,
+    FileTooLargeError,
+    NotAPngError,
+    PipelineError,
+    TooManyPixelsError,
+    UnsupportedPngError,
+)
+from tests.support import hostile_pngs
+from tests.support.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
+
+LIMITS = png.PngLimits()
+PIXELS = chunk(b"IDAT", zlib.compress(bytes(2)))
+ONE_PIXEL = SIGNATURE + ihdr(1, 1, 8, GRAY) + PIXELS + IEND
+
+
+def with_chunks(*chunks: bytes, header: bytes = ihdr(1, 1, 8, GRAY)) -> bytes:
+    return SIGNATURE + header + b"".join(chunks)
+
+
+def test_a_sound_file_is_described() -> None:
+    density = chunk(b"pHYs", struct.pack(">IIB", 11811, 11811, 1))
+    data = Picture(np.zeros((5, 7, 3), int), 16, RGB, is_interlaced=True, metadata=density).encode()
+
+    info = png.inspect(data, LIMITS)
+
+    assert (info.width, info.height, info.bit_depth, info.color_type) == (7, 5, 16, RGB)
+    assert info.is_interlaced
+    assert info.physical_size == png.PhysicalSize(11811, 11811, 1)
+    assert (info.pixels, info.dpi) == (35, 300)
+
+
+def test_the_info_says_where_palette_transparency_and_pixel_data_are() -> None:
+    picture = Picture(
+        np.zeros((2, 2, 1), int), 8, PALETTE, palette=b"\1\2\3\4\5\6", transparency=b"\x80", split=4
+    )
+
+    data = picture.encode()
+    info = png.inspect(data, LIMITS)
+
+    assert (info.palette, info.transparency) == (b"\1\2\3\4\5\6", b"\x80")
+    stream = b"".join(data[part] for part in info.pixel_data)
+    assert zlib.decompress(stream) == picture.filtered()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "is_interlaced"),
+    [(1, 1, True), (3, 2, True), (33, 17, True), (33, 9, False)],
+)
+def test_the_header_promises_the_size_of_the_pixel_data(width, height, is_interlaced) -> None:
+    picture = Picture(np.zeros((height, width, 1), int), 2, is_interlaced=is_interlaced)
+
+    info = png.inspect(picture.encode(), LIMITS)
+
+    assert info.inflated_bytes == len(picture.filtered())
+
+
+def test_a_file_over_the_limit_in_bytes_is_refused() -> None:
+    limits = dataclasses.replace(LIMITS, max_bytes=len(ONE_PIXEL) - 1)
+
+    with pytest.raises(FileTooLargeError) as refusal:
+        png.inspect(ONE_PIXEL, limits)
+
+    assert refusal.value.facts == {"actual": len(ONE_PIXEL), "limit": len(ONE_PIXEL) - 1}
+    assert png.inspect(ONE_PIXEL, dataclasses.replace(LIMITS, max_bytes=len(ONE_PIXEL)))
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG", b"GIF89a", b"\n" + ONE_PIXEL])
+def test_a_file_without_the_signature_is_not_a_png(data) -> None:
+    with pytest.raises(NotAPngError):
+        png.inspect(data, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "limits"),
+    [
+        (11, 1, png.PngLimits(max_side=10)),
+        (1, 11, png.PngLimits(max_side=10)),
+        (4, 3, png.PngLimits(max_pixels=11)),
+        (0x7FFFFFFF, 0x7FFFFFFF, LIMITS),
+    ],
+)
+def test_an_image_over_the_limits_in_pixels_is_refused(width, height, limits) -> None:
+    data = with_chunks(PIXELS, IEND, header=ihdr(width, height, 8, GRAY))
+
+    with pytest.raises(TooManyPixelsError) as refusal:
+        png.inspect(data, limits)
+
+    assert refusal.value.facts["width"] == width
+    assert f"{width} x {height}" in refusal.value.detail
+
+
+def test_an_image_exactly_at_the_limits_is_accepted() -> None:
+    data = gray_png([[0] * 4] * 3)
+
+    assert png.inspect(data, png.PngLimits(max_pixels=12, max_side=4, max_chunks=3))
+
+
+@pytest.mark.parametrize("kind", [b"acTL", b"fcTL", b"fdAT"])
+def test_an_animated_png_is_refused(kind) -> None:
+    with pytest.raises(UnsupportedPngError, match="animated"):
+        png.inspect(with_chunks(chunk(kind, bytes(8)), PIXELS, IEND), LIMITS)
+
+
+def test_an_unknown_critical_chunk_is_refused_and_an_ancillary_one_is_not() -> None:
+    with pytest.raises(UnsupportedPngError, match="ABcD at offset 33 is not known"):
+        png.inspect(with_chunks(chunk(b"ABcD"), PIXELS, IEND), LIMITS)
+
+    assert png.inspect(with_chunks(chunk(b"aBcD"), PIXELS, IEND), LIMITS)
+
+
+def test_more_chunks_than_the_limit_are_refused() -> None:
+    limits = dataclasses.replace(LIMITS, max_chunks=4)
+
+    with pytest.raises(UnsupportedPngError, match="more than 4 chunks"):
+        png.inspect(with_chunks(chunk(b"aaAa"), chunk(b"aaAa"), PIXELS, IEND), limits)
+
+    assert png.inspect(with_chunks(chunk(b"aaAa"), PIXELS, IEND), limits)
+
+
+def test_more_metadata_than_the_limit_is_refused_in_one_chunk_or_in_many() -> None:
+    limits = dataclasses.replace(LIMITS, max_metadata_bytes=10)
+
+    for chunks in (
+        [chunk(b"tEXt", bytes(11))],
+        [chunk(b"tEXt", bytes(6)), chunk(b"iCCP", bytes(5))],
+    ):
+        with pytest.raises(UnsupportedPngError, match="11 bytes; the limit is 10"):
+            png.inspect(with_chunks(*chunks, PIXELS, IEND), limits)
+
+    assert png.inspect(with_chunks(chunk(b"tEXt", bytes(10)), PIXELS, IEND), limits)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"width": 0}, "0 x 1 pixels"),
+        ({"height": 0}, "1 x 0 pixels"),
+        ({"width": 0x80000000}, "2147483648 x 1 pixels"),
+        ({"bit_depth": 3}, "bit depth 3"),
+        ({"bit_depth": 4, "color_type": RGB}, "colour type 2 with bit depth 4"),
+        ({"bit_depth": 16, "color_type": PALETTE}, "colour type 3 with bit depth 16"),
+        ({"color_type": 1}, "colour type 1"),
+        ({"color_type": 7}, "colour type 7"),
+        ({"compression": 1}, "compression 1"),
+        ({"filtering": 1}, "filter 1"),
+        ({"interlace": 2}, "interlace 2"),
+    ],
+)
+def test_a_header_that_the_specification_does_not_know_is_corrupt(fields, fault) -> None:
+    header = ihdr(**{"width": 1, "height": 1, "bit_depth": 8, "color_type": GRAY, **fields})
+
+    with pytest.raises(CorruptPngError, match=fault):
+        png.inspect(with_chunks(PIXELS, IEND, header=header), LIMITS)
+
+
+RGB_HEADER = ihdr(1, 1, 8, RGB)
+INDEX_HEADER = ihdr(1, 1, 1, PALETTE)
+PLTE, PHYS = chunk(b"PLTE", bytes(6)), chunk(b"pHYs", bytes(9))
+TRNS, TRNS_RGB = chunk(b"tRNS", bytes(2)), chunk(b"tRNS", bytes(6))
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (SIGNATURE + IEND, "first chunk is not IHDR"),
+        (SIGNATURE + chunk(b"tEXt") + ONE_PIXEL[8:], "first chunk is not IHDR"),
+        (SIGNATURE + PIXELS + IEND, "first chunk is not IHDR"),
+        (SIGNATURE + PLTE + IEND, "first chunk is not IHDR"),
+        (SIGNATURE + chunk(b"IHDR", bytes(12)) + IEND, "has 12 bytes, not 13"),
+        (with_chunks(ihdr(1, 1, 8, GRAY), PIXELS, IEND), "IHDR at offset 33 is the second"),
+        (with_chunks(IEND), "no IDAT"),
+        (with_chunks(PIXELS, chunk(b"tEXt"), PIXELS, IEND), "does not follow the IDAT"),
+        (with_chunks(PIXELS, chunk(b"IEND", b"x")), "has 1 bytes, not 0"),
+        (with_chunks(PIXELS), "breaks off at offset 55, before IEND"),
+        (ONE_PIXEL + b"x", "1 bytes follow IEND at offset 67"),
+        (ONE_PIXEL + ONE_PIXEL, "67 bytes follow IEND"),
+        (with_chunks(chunk(b"a1Aa"), PIXELS, IEND), "not four letters"),
+        (with_chunks(chunk(b"tEXt", crc=0), PIXELS, IEND), "tEXt at offset 33 has a wrong CRC"),
+        (with_chunks(chunk(b"tEXt", length=99), PIXELS, IEND), "claims 99 bytes; 34 are left"),
+        (with_chunks(chunk(b"tEXt", length=0xFFFFFFFF), PIXELS, IEND), "claims 4294967295 bytes"),
+        (with_chunks(PLTE, PIXELS, IEND), "wrong for colour type 0"),
+        (with_chunks(chunk(b"PLTE", bytes(7)), PIXELS, IEND, header=RGB_HEADER), "has 7 bytes"),
+        (with_chunks(chunk(b"PLTE"), PIXELS, IEND, header=RGB_HEADER), "has 0 bytes"),
+        (with_chunks(chunk(b"PLTE", bytes(771)), PIXELS, IEND, header=RGB_HEADER), "has 771 bytes"),
+        (with_chunks(chunk(b"PLTE", bytes(9)), PIXELS, IEND, header=INDEX_HEADER), "has 9 bytes"),
+        (with_chunks(PLTE, PLTE, PIXELS, IEND, header=RGB_HEADER), "is the second of its type"),
+        (with_chunks(PIXELS, PLTE, IEND, header=RGB_HEADER), "PLTE at offset 55 follows IDAT"),
+        (with_chunks(PIXELS, IEND, header=INDEX_HEADER), "no PLTE before IDAT"),
+        (with_chunks(PIXELS, PLTE, IEND, header=INDEX_HEADER), "no PLTE before IDAT"),
+        (with_chunks(TRNS, PLTE, PIXELS, IEND, header=INDEX_HEADER), "tRNS at offset 33 has 2"),
+        (with_chunks(TRNS_RGB, PLTE, PIXELS, IEND, header=RGB_HEADER), "follows tRNS"),
+        (with_chunks(TRNS, PIXELS, IEND, header=RGB_HEADER), "wrong for colour type 2"),
+        (with_chunks(TRNS, PIXELS, IEND, header=ihdr(1, 1, 8, 4)), "wrong for colour type 4"),
+        (with_chunks(chunk(b"tRNS", bytes(3)), PIXELS, IEND), "tRNS at offset 33 has 3 bytes"),
+        (with_chunks(PLTE, TRNS_RGB, PIXELS, IEND, header=INDEX_HEADER), "has 6 bytes"),
+        (with_chunks(PLTE, chunk(b"tRNS"), PIXELS, IEND, header=INDEX_HEADER), "has 0 bytes"),
+        (with_chunks(TRNS, TRNS, PIXELS, IEND), "is the second of its type"),
+        (with_chunks(PIXELS, TRNS, IEND), "tRNS at offset 55 follows IDAT"),
+        (with_chunks(PHYS, PHYS, PIXELS, IEND), "is the second of its type"),
+        (with_chunks(PIXELS, PHYS, IEND), "pHYs at offset 55 follows IDAT"),
+        (with_chunks(chunk(b"pHYs", bytes(8)), PIXELS, IEND), "has 8 bytes, not 9"),
+        (with_chunks(chunk(b"IDAT"), IEND), "does not start with a zlib header"),
+        (with_chunks(chunk(b"IDAT", b"\x78"), IEND), "does not start with a zlib header"),
+        (with_chunks(chunk(b"IDAT", b"\x79\x94" + bytes(9)), IEND), "a zlib header"),
+        (with_chunks(chunk(b"IDAT", b"\x88\x1c" + bytes(9)), IEND), "a zlib header"),
+        (with_chunks(chunk(b"IDAT", b"\x78\x9d" + bytes(9)), IEND), "a zlib header"),
+        (with_chunks(chunk(b"IDAT", b"\x78\xbb" + bytes(9)), IEND), "a zlib header"),
+        (with_chunks(PIXELS, IEND, header=ihdr(5000, 5000, 8, GRAY)), "cannot inflate to"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_file_that_breaks_the_specification_is_corrupt(data, fault) -> None:
+    with pytest.raises(CorruptPngError) as refusal:
+        png.inspect(data, LIMITS)
+
+    assert fault in refusal.value.detail
+
+
+def test_pixel_data_far_larger_than_the_pixels_is_refused() -> None:
+    """Blocks of nothing: deflate allows any number, and each costs time."""
+    most = 2 * 2 + 64 * 1024
+    stream = zlib.compress(bytes(2))
+    at_limit = stream[:2] + b"\0\0\0\xff\xff" * ((most - len(stream)) // 5) + stream[2:]
+
+    assert png.inspect(with_chunks(chunk(b"IDAT", at_limit), IEND), LIMITS)
+    with pytest.raises(UnsupportedPngError, match=f"for 1 x 1 pixels are over {most}"):
+        png.inspect(with_chunks(chunk(b"IDAT", at_limit + bytes(5)), IEND), LIMITS)
+
+
+def test_pixel_data_may_come_in_pieces_even_empty_ones() -> None:
+    stream = zlib.compress(bytes(2))
+    pieces = [chunk(b"IDAT"), *(chunk(b"IDAT", stream[i : i + 1]) for i in range(len(stream)))]
+
+    assert png.inspect(with_chunks(*pieces, chunk(b"IDAT"), IEND), LIMITS)
+
+
+@pytest.mark.parametrize("contents", [(0, 5, 1), (5, 0, 1), (5, 5, 2), (0x80000000, 5, 1)], ids=str)
+def test_a_physical_size_that_means_nothing_is_taken_for_none(contents) -> None:
+    size = chunk(b"pHYs", struct.pack(">IIB", *contents))
+
+    assert png.inspect(with_chunks(size, PIXELS, IEND), LIMITS).physical_size is None
+
+
+def test_dpi_is_unknown_without_a_unit() -> None:
+    size = chunk(b"pHYs", struct.pack(">IIB", 3, 4, 0))
+
+    info = png.inspect(with_chunks(size, PIXELS, IEND), LIMITS)
+
+    assert info.physical_size == png.PhysicalSize(3, 4, 0)
+    assert info.dpi is None
+
+
+#: The only refusals that need no place, number or limit.
+NOT_ABOUT_A_PLACE = {
+    "The file does not start with the PNG signature.",
+    "The first chunk is not IHDR.",
+    "The file has no IDAT.",
+    "A palette image has no PLTE before IDAT.",
+    "The pixel data does not start with a zlib header.",
+    "The PNG is animated; send one page as one still image.",
+}
+
+
+def refusal_of(data: bytes) -> str:
+    try:
+        png.inspect(data, LIMITS)
+    except PipelineError as refusal:
+        return refusal.detail
+    return ""
+
+
+def test_every_message_says_where_or_how_many() -> None:
+    details = {refusal_of(case.data) for case in hostile_pngs.cases()} - {""}
+
+    without_numbers = {d for d in details if not any(letter.isdigit() for letter in d)}
+    assert without_numbers <= NOT_ABOUT_A_PLACE
+
+
+@pytest.fixture(scope="module")
+def largest_files() -> list[bytes]:
+    """Files that other decoders pay for dearly, and an honest one of 32 MiB."""
+    honest = chunk(b"IDAT", zlib.compress(bytes(2)) + bytes(8192 - 10))
+    lots = with_chunks(*[honest] * 4090, IEND)
+    return [case.data for case in hostile_pngs.cases(big=True)] + [lots]
+
+
+def test_the_check_takes_at_most_50_ms_and_16_mb_whatever_the_file(largest_files) -> None:
+    for data in largest_files:
+        # The best of three: what the check costs, not what else the machine does.
+        times_s = []
+        for _ in range(3):
+            started = time.perf_counter()
+            refusal_of(data)
+            times_s.append(time.perf_counter() - started)
+        tracemalloc.start()
+        refusal_of(data)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+        assert min(times_s) < 0.05
+        assert peak_bytes < 16_000_000

@@ -1,0 +1,143 @@
+"""Whole collections of PNGs: every verdict, and every picture against Pillow."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.errors import PipelineError
+from app.image_processor import binarize_png
+from app.png import PngLimits, inspect
+from app.png_decoder import decode
+from tests.support.hostile_pngs import ACCEPT, EITHER, REJECT, Case, cases
+from tests.support.pngs import luma
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "tests" / "data"
+LIMITS = PngLimits()
+HOSTILE = list(cases())
+PNGSUITE = sorted(DATA.glob("pngsuite/*.png"))
+LIBPNG = sorted(DATA.glob("libpng/**/*.png"))
+#: A chunk that claims more than the file has, a wrong CRC or a wrong Adler-32, an empty pHYs.
+LIBPNG_CRASHERS = [path for path in LIBPNG if path.parent.name == "crashers"]
+
+
+def verdict(data: bytes) -> str:
+    try:
+        binarize_png(data, method="simple", parameters={}, limits=LIMITS)
+    except PipelineError:
+        return REJECT
+    return ACCEPT
+
+
+@pytest.mark.parametrize("case", HOSTILE, ids=lambda case: case.name)
+def test_every_generated_file_gets_the_verdict_it_deserves(case: Case) -> None:
+    assert verdict(case.data) in ((ACCEPT, REJECT) if case.expect == EITHER else (case.expect,))
+
+
+@pytest.mark.parametrize("path", PNGSUITE, ids=lambda path: path.stem)
+def test_of_pngsuite_only_the_corrupt_files_are_refused(path: Path) -> None:
+    assert verdict(path.read_bytes()) == (REJECT if path.stem.startswith("x") else ACCEPT)
+
+
+@pytest.mark.parametrize("path", LIBPNG, ids=lambda path: path.stem)
+def test_of_the_files_of_libpng_only_the_crashers_are_refused(path: Path) -> None:
+    assert verdict(path.read_bytes()) == (REJECT if path in LIBPNG_CRASHERS else ACCEPT)
+
+
+def test_the_collections_are_all_here() -> None:
+    counts = len(HOSTILE), len(PNGSUITE), len(LIBPNG), len(LIBPNG_CRASHERS)
+
+    assert counts == (155, 175, 199, 23)
+
+
+def with_pillow(data: bytes) -> Any:
+    """The picture in gray on white by Pillow and numpy, or None where Pillow loses bits."""
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        image.load()
+        key = image.info.get("transparency")
+        bit_depth = data[24]
+        pixels = np.asarray(image.convert("RGBA") if image.mode == "P" else image).astype(int)
+    if image.mode == "RGB" and bit_depth == 16 and key is not None:
+        return None  # tRNS is matched in 16 bits, of which Pillow keeps 8
+    if image.mode in ("P", "RGBA", "LA"):
+        gray = luma(pixels) if pixels.shape[2] == 4 else pixels[..., 0]
+        return (gray * pixels[..., -1] + 255 * (255 - pixels[..., -1]) + 127) // 255
+    if image.mode == "RGB":
+        is_transparent = (pixels == [part & 255 for part in key]).all(axis=2) if key else False
+        return np.where(is_transparent, 255, luma(pixels))
+    if bit_depth == 16:
+        return np.where(pixels == key, 255, pixels >> 8) if key is not None else pixels >> 8
+    gray = pixels * 255 if image.mode == "1" else pixels
+    if key is None:
+        return gray
+    top = (1 << bit_depth) - 1
+    return np.where(gray == (key & top) * 255 // top, 255, gray)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [case.data for case in HOSTILE if case.expect != REJECT and verdict(case.data) == ACCEPT]
+    + [path.read_bytes() for path in PNGSUITE if not path.stem.startswith("x")]
+    + [path.read_bytes() for path in LIBPNG if path not in LIBPNG_CRASHERS],
+    ids=lambda data: hashlib.sha256(data).hexdigest()[:8],
+)
+def test_what_is_decoded_equals_what_pillow_decodes(data: bytes) -> None:
+    try:
+        expected = with_pillow(data)
+    except ValueError:  # Pillow inflates text bombs; we never look
+        return
+
+    gray = decode(data, inspect(data, LIMITS))
+
+    assert expected is None or (gray == expected).all()
+
+
+FINGERPRINT = """
+import hashlib, sys
+for name in {missing!r}:
+    sys.modules[name] = None
+from pathlib import Path
+from app import fast_zlib, png_filters
+from app.errors import PipelineError
+from app.png import PngLimits, inspect
+from app.png_decoder import decode
+from tests.support.hostile_pngs import cases
+print([png_filters.HAS_NUMBA, fast_zlib._isal.__name__, fast_zlib._zlib_ng.__name__])
+digest = hashlib.sha256()
+for data in [path.read_bytes() for path in sorted(Path("tests/data").rglob("*.png"))] + [
+    case.data for case in cases()
+]:
+    try:
+        digest.update(decode(data, inspect(data, PngLimits())))
+    except PipelineError as error:
+        digest.update(error.detail.encode())
+print(digest.hexdigest())
+"""
+
+
+def fingerprint(*missing: str) -> list[str]:
+    """What is in use, and all pictures and refusals in one number, in a fresh process."""
+    code = FINGERPRINT.format(missing=missing)
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return run.stdout.splitlines()
+
+
+def test_without_the_optional_libraries_every_picture_and_refusal_is_the_same() -> None:
+    in_use, as_installed = fingerprint()
+    in_use_alone, alone = fingerprint(
+        "isal", "isal.isal_zlib", "numba", "zlib_ng", "zlib_ng.zlib_ng"
+    )
+
+    assert in_use_alone == "[False, 'zlib', 'zlib']"
+    assert as_installed == alone, f"with {in_use}"
