@@ -153,7 +153,7 @@ class Sharp:
     });"""
 
     def __init__(self, node: str, modules: Path) -> None:
-        environment = {**os.environ, "NODE_PATH": str(modules)}
+        environment = {**os.environ, "NODE_PATH": str(modules / "node_modules")}
         self._process = subprocess.Popen(
             [node, "-e", self.SCRIPT],
             stdin=subprocess.PIPE,
