@@ -5,7 +5,8 @@
 #   ./run_tests.sh unit             the fast part, which needs nothing but Python
 #   ./run_tests.sh tests/unit/test_png.py -k name ...     what pytest is told
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+unset CDPATH
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
@@ -13,6 +14,7 @@ PYTHON=$(find_python)
 STATE=
 
 finish() {
+    trap '' INT TERM HUP
     stop_attended
     [[ -z $STATE ]] || "$PYTHON" scripts/localstack.py stop "$STATE"
     [[ -z $STATE ]] || rm -rf "$STATE"

@@ -5,18 +5,28 @@
 # With AWS_ENDPOINT_URL set, that endpoint is used as it is. Settings can stand in .env; all of
 # them are in docs/settings.md.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+unset CDPATH
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
 load_env_file
-export HOST=${HOST:-127.0.0.1} PORT=${PORT:-5000}
+export HOST=${HOST:-127.0.0.1} PORT=${PORT:-5000} LOCALSTACK_PORT=${LOCALSTACK_PORT:-4566}
+check_port PORT "$PORT"
+check_port LOCALSTACK_PORT "$LOCALSTACK_PORT"
 PYTHON=$(find_python)
-STARTED_LOCALSTACK=
+PROBE_PID=
+# By this number we know again the LocalStack that was started for us.
+export LOCALSTACK_STARTER=$$
+STATE=.local/localstack-$LOCALSTACK_PORT
 
 finish() {
+    trap '' INT TERM HUP # a second Ctrl-C must not leave half of it running
+    [[ -z $PROBE_PID ]] || kill "$PROBE_PID" 2>/dev/null || true
     stop_attended
-    [[ -z $STARTED_LOCALSTACK ]] || ./start_localstack.sh stop || true
+    if [[ $(cat "$STATE/starter" 2>/dev/null) == "$LOCALSTACK_STARTER" ]]; then
+        ./start_localstack.sh stop || true
+    fi
 }
 trap finish EXIT
 trap 'exit 143' TERM HUP
@@ -29,28 +39,35 @@ attended "$PYTHON" scripts/install.py .venv requirements.txt
 if [[ -n ${AWS_ENDPOINT_URL:-} ]]; then
     attended .venv/bin/python -m app.setup_aws_resources
 else
-    port=${LOCALSTACK_PORT:-4566}
-    "$PYTHON" scripts/localstack.py answers "$port" || STARTED_LOCALSTACK=1
     attended ./start_localstack.sh
-    use_emulator "http://127.0.0.1:$port"
+    use_emulator "http://127.0.0.1:$LOCALSTACK_PORT"
 fi
 
 # In a session of its own, so that Ctrl-C reaches it once, through this script.
 "$PYTHON" -c 'import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])' \
     .venv/bin/python -m app.main all &
 ATTENDED_PID=$!
-if ! "$PYTHON" scripts/probe.py ready "$HOST" "$PORT" "$ATTENDED_PID"; then
+"$PYTHON" scripts/probe.py ready "$HOST" "$PORT" "$ATTENDED_PID" &
+PROBE_PID=$!
+if ! wait "$PROBE_PID"; then
     stop_attended
     exit 1
 fi
+PROBE_PID=
 
+url=http://localhost:$PORT
+if [[ $PORT == 5000 ]]; then try=./test_upload.sh; else try="APP_URL=$url ./test_upload.sh"; fi
 cat <<TEXT
 
-  The pipeline is ready on http://localhost:$PORT
+  The pipeline is ready on $url
 
-    open http://localhost:$PORT in a browser, or
-    ./test_upload.sh                                        sends image.png and saves the result
-    curl -F image=@image.png http://localhost:$PORT/upload   says where the result will be
+  Open it in a browser, or send image.png and save the result:
+
+    $try
+
+  or see how the API answers:
+
+    curl -F image=@image.png $url/upload
 
   Ctrl-C stops it.
 

@@ -7,15 +7,17 @@
 # LOCALSTACK_PORT (4566) is the port on 127.0.0.1. Uses Docker Compose when a Docker engine
 # answers, else the same LocalStack from PyPI. LOCALSTACK_DOCKER=0 never asks for Docker.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+unset CDPATH
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
 load_env_file
 export LOCALSTACK_PORT=${LOCALSTACK_PORT:-4566}
+check_port LOCALSTACK_PORT "$LOCALSTACK_PORT"
 STATE=.local/localstack-$LOCALSTACK_PORT
 PYTHON=$(find_python)
-trap 'stop_attended; exit 143' TERM
+trap 'stop_attended; exit 143' TERM HUP
 trap 'stop_attended; exit 130' INT
 
 docker_answers() {
@@ -27,8 +29,11 @@ start() {
         say "LocalStack answers on 127.0.0.1:$LOCALSTACK_PORT."
     elif docker_answers; then
         say "Starting LocalStack in Docker ..."
+        # Before it runs, so that `stop` undoes a start that was cut short.
+        mkdir -p "$STATE"
+        touch "$STATE/docker"
+        printf '%s' "${LOCALSTACK_STARTER:-}" >"$STATE/starter"
         attended docker compose up --detach --wait --no-deps localstack || die "docker compose could not start LocalStack"
-        mkdir -p "$STATE" && touch "$STATE/docker"
     else
         attended "$PYTHON" scripts/install.py .venv-localstack requirements/localstack.txt
         say "Starting LocalStack on 127.0.0.1:$LOCALSTACK_PORT ..."
@@ -39,7 +44,7 @@ start() {
 stop() {
     if [[ -e $STATE/docker ]]; then
         docker compose rm --stop --force localstack
-        rm "$STATE/docker"
+        rm -f "$STATE/docker" "$STATE/starter"
     fi
     "$PYTHON" scripts/localstack.py stop "$STATE"
 }

@@ -7,10 +7,11 @@
 # APP_URL is the pipeline's address, http://127.0.0.1:5000 unless set. Exit code 0: the result is
 # saved; 1: refused, failed or not ready in time; 2: nobody answers.
 set -euo pipefail
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=scripts/common.sh
 . "$here/scripts/common.sh"
+: "${PORT:=$(cd "$here" && load_env_file && echo "${PORT:-5000}")}"
 
 [[ -x $here/.venv/bin/python ]] || die "nothing is installed yet; run ./start_app.sh first"
 exec "$here/.venv/bin/python" "$here/scripts/send_image.py" \
-    "${APP_URL:-http://127.0.0.1:${PORT:-5000}}" "${1:-$here/image.png}" "${@:2}"
+    "${APP_URL:-http://127.0.0.1:$PORT}" "${1:-$here/image.png}" "${@:2}"

@@ -38,6 +38,11 @@ def sqs_client(settings: Settings) -> SQSClient:
     return client
 
 
+def region(settings: Settings) -> str:
+    """The region of *settings*, else of the AWS profile, else us-east-1."""
+    return settings.aws_region or boto3.session.Session().region_name or "us-east-1"
+
+
 def _options(settings: Settings, **extra: Any) -> dict[str, Any]:
     threads = settings.web_threads + settings.worker_concurrency
     config = Config(
@@ -49,7 +54,7 @@ def _options(settings: Settings, **extra: Any) -> dict[str, Any]:
         **extra,
     )
     return {
-        "region_name": settings.aws_region,
+        "region_name": region(settings),
         "endpoint_url": settings.aws_endpoint_url,
         "config": config,
     }

@@ -13,7 +13,16 @@ from enum import StrEnum
 from typing import Annotated, Final, Literal, Protocol, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+)
 
 from .errors import InvalidMessageError, InvalidParameterError
 
@@ -22,6 +31,10 @@ MESSAGE_VERSION: Final = 1
 #: MessageGroupId: up to 128 printable ASCII characters, no space.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 GROUP_PATTERN: Final = r"^[!-~]{1,128}$"
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+MAX_KEY_BYTES: Final = 1024
+_MAX_FAULTS: Final = 5
+_MAX_DETAIL_CHARS: Final = 1000
 
 
 def now() -> datetime:
@@ -36,7 +49,10 @@ def rfc3339(moment: datetime) -> str:
 
 Timestamp = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
 Group = Annotated[str, Field(pattern=GROUP_PATTERN)]
-Parameters = dict[str, int | float]
+#: Not a number and infinity are no JSON; names and counts are bounded, as an announcement is.
+Parameters = Annotated[
+    dict[Annotated[str, Field(max_length=64)], int | FiniteFloat], Field(max_length=32)
+]
 
 
 class ImageStatus(StrEnum):
@@ -66,17 +82,20 @@ class Original(_Model):
 
 
 class Processed(_Model):
-    """The black-and-white page. *black_ratio* is the share of black pixels, 0 to 1."""
+    """The black-and-white page. *black_ratio* is the share of black pixels, 0 to 1.
+
+    What a result that we have not made does not say is null.
+    """
 
     href: str
     size_bytes: int = Field(alias="bytes")
-    width: int
-    height: int
+    width: int | None = None
+    height: int | None = None
     dpi: int | None = None
-    sha256: str
+    sha256: str | None = None
     threshold: int | None = None
-    black_ratio: float
-    processing_ms: int
+    black_ratio: float | None = None
+    processing_ms: int | None = None
 
 
 class Failure(_Model):
@@ -109,7 +128,7 @@ class Job(_Model):
     image_id: UUID
     bucket: str
     key: str
-    method: str | None = None
+    method: str | None = Field(None, max_length=64)
     parameters: Parameters = Field(default_factory=dict)
     sha256: str | None = None
     group: Group | None = None
@@ -125,8 +144,17 @@ class Job(_Model):
         try:
             return cls.model_validate_json(body)
         except ValidationError as exc:
-            faults = "; ".join(f"{_path(e['loc'])}: {e['msg']}" for e in exc.errors())
-            raise InvalidMessageError(f"The message is not valid: {faults}.") from None
+            # The detail travels in an announcement, which has a largest size.
+            faults = [f"{_path(e['loc'])}: {e['msg']}" for e in exc.errors()[:_MAX_FAULTS]]
+            detail = f"The message is not valid: {'; '.join(faults)}."
+            raise InvalidMessageError(detail[:_MAX_DETAIL_CHARS]) from None
+
+    @field_validator("key")
+    @classmethod
+    def _fits_s3(cls, key: str) -> str:
+        if not 1 <= len(key.encode(errors="replace")) <= MAX_KEY_BYTES:
+            raise ValueError(f"not 1 to {MAX_KEY_BYTES} bytes of UTF-8")
+        return key
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -175,9 +203,11 @@ class Parameter:
         Raises:
             InvalidParameterError: not a number of this kind, or out of range.
         """
+        # Python also takes 1_0 and the digits of other scripts.
+        is_plain = not isinstance(value, str) or (value.isascii() and "_" not in value)
         try:
             number = self.kind(value)
-            fits = number == float(value) and self.minimum <= number <= self.maximum
+            fits = is_plain and number == float(value) and self.minimum <= number <= self.maximum
         except (ValueError, OverflowError):
             fits = False
         if not fits:

@@ -220,7 +220,8 @@ def _read_metadata(
     original["filename"] = filename_of(stored)
     if status is ImageStatus.QUEUED:
         original["bytes"] = stored.size_bytes
-    processed = _section(flat, "processed") | {"href": processed_href(image_id)}
+    processed = {"bytes": stored.size_bytes} | _section(flat, "processed")
+    processed["href"] = processed_href(image_id)
     content = flat | {
         "image_id": image_id,
         "status": status,

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from botocore.exceptions import BotoCoreError
+
 from . import create_app
 from .domain import Binarized, Job
 from .errors import SettingsError
@@ -52,6 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(role, settings)
     except KeyboardInterrupt:
         return 0
+    except (BotoCoreError, ValueError) as exc:  # a profile, host or endpoint that cannot be
+        _complain(f"cannot start: {exc}")
+        return _EXIT_UNAVAILABLE
 
 
 def _parse_role(argv: Sequence[str] | None) -> str:

@@ -61,7 +61,7 @@ from .errors import (
     RangeNotSatisfiableError,
     TransientError,
 )
-from .image_store import ImageStore, filename_of, original_href, original_key
+from .image_store import ImageStore, filename_of, original_href, original_key, shorten_filename
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -69,9 +69,6 @@ api = Blueprint("api", __name__)
 
 _EXTENSION: Final = "image_pipeline"
 _RETRY_AFTER_S: Final = {409: 1, 503: 5}
-#: A worker that has been silent for this many polls, each with its time to answer, is stuck.
-_MISSED_POLLS: Final = 3
-_ANSWER_TIMEOUT_S: Final = 5
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _GROUP: Final = TypeAdapter[str](Group)
 
@@ -194,7 +191,8 @@ def readyz() -> ResponseReturnValue:
 
 def _check_worker() -> None:
     worker_idle_s = services().worker_idle_s
-    limit_s = _MISSED_POLLS * (services().settings.poll_wait_s + _ANSWER_TIMEOUT_S)
+    # A job may take that long; after it, somebody else gets the message.
+    limit_s = services().settings.visibility_timeout_s
     if worker_idle_s is not None and worker_idle_s() > limit_s:
         raise QueueUnavailableError(
             f"The worker has shown no life for {worker_idle_s():.0f} s; the limit is {limit_s} s."
@@ -230,7 +228,7 @@ def _new_image(part: FileStorage, data: bytes, info: png.PngInfo) -> Image:
         uploaded_at=now(),
         original=Original(
             href=original_href(image_id),
-            filename=PurePath(part.filename or "").name or None,
+            filename=shorten_filename(PurePath(part.filename or "").name) or None,
             size_bytes=len(data),
             width=info.width,
             height=info.height,
@@ -304,7 +302,7 @@ def _problem(error: PipelineError) -> Response:
         headers["Retry-After"] = str(_RETRY_AFTER_S[error.status])
     if error.status >= 500:
         logger.error("request %s: %s: %s", g.request_id, error.code, error.detail)
-    document = error.to_problem() | {"instance": request.path, "request_id": g.request_id}
+    document = error.to_problem() | {"instance": request.path[:200], "request_id": g.request_id}
     response = jsonify(document)
     response.status_code = error.status
     response.mimetype = "application/problem+json"
@@ -322,16 +320,23 @@ def _http_problem(exc: HTTPException) -> Response:
 
 
 def _translated(exc: HTTPException) -> PipelineError:
-    limit = services().settings.max_upload_bytes
     errors: dict[int | None, PipelineError] = {
         404: NotFoundError(f"There is nothing at {request.path[:200]}."),
         405: MethodNotAllowedError(f"{request.path[:200]} does not take {request.method[:20]}."),
-        413: FileTooLargeError(f"The body is over the limit of {limit} bytes.", limit=limit),
+        413: _too_large(),
         416: RangeNotSatisfiableError("The range is outside the file."),
     }
     if exc.code is not None and exc.code >= 500:
         return InternalError("The server cannot answer this request.")
     return errors.get(exc.code) or BadRequestError(exc.description or "The request is not valid.")
+
+
+def _too_large() -> PipelineError:
+    """Over the limit for the body, or over Werkzeug's for the fields beside the file."""
+    limit = services().settings.max_upload_bytes
+    if (request.content_length or limit) < limit:
+        return MalformedMultipartError("The form has too many parts, or a text field is too long.")
+    return FileTooLargeError(f"The body is over the limit of {limit} bytes.", limit=limit)
 
 
 def _bug(exc: Exception) -> Response:

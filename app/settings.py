@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import SettingsError
@@ -35,11 +35,13 @@ class Settings(BaseSettings):
     aws_endpoint_url: Annotated[str | None, BeforeValidator(lambda v: v or None)] = Field(
         None, pattern=r"^https?://", description="URL of an AWS emulator; unset means real AWS."
     )
-    aws_region: str = Field(
-        "us-east-1",
+    aws_region: str | None = Field(
+        None,
         pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
         validation_alias=AliasChoices("aws_region", "aws_default_region"),
-        description="AWS region; `AWS_DEFAULT_REGION` serves when this is unset.",
+        description=(
+            "AWS region; else `AWS_DEFAULT_REGION`, else the profile's, else `us-east-1`."
+        ),
     )
 
     input_bucket: BucketName = Field("image-input", description="Bucket of the originals.")
@@ -78,7 +80,7 @@ class Settings(BaseSettings):
         60, ge=10, le=43_200, description="Seconds until a job that nobody finished is seen again."
     )
     poll_wait_s: int = Field(
-        1, ge=0, le=20, description="Seconds of a long poll; also the longest an idle stop takes."
+        1, ge=1, le=20, description="Seconds of a long poll; also the longest an idle stop takes."
     )
     max_receives: int = Field(
         5, ge=2, le=1000, description="Receives of a job before it goes to the dead-letter queue."
@@ -86,6 +88,17 @@ class Settings(BaseSettings):
     log_level: str = Field(
         "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line logged."
     )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        buckets = (self.input_bucket, self.processed_bucket)
+        queues = (self.input_queue, self.processed_queue, self.input_dead_letter_queue)
+        if len({*buckets}) < len(buckets) or len({*queues}) < len(queues):
+            raise ValueError(
+                f"INPUT_BUCKET and PROCESSED_BUCKET {buckets}, and INPUT_QUEUE, PROCESSED_QUEUE "
+                f"and INPUT_DEAD_LETTER_QUEUE {queues}, must all be different"
+            )
+        return self
 
     @classmethod
     def from_env(cls) -> Self:
@@ -112,4 +125,4 @@ class Settings(BaseSettings):
 
 
 def _fault(location: tuple[int | str, ...], message: str) -> str:
-    return f"{str(location[0]).upper()}: {message}"
+    return f"{str(location[0]).upper()}: {message}" if location else message

@@ -4,7 +4,8 @@ Safe to repeat, to run several times at once, and over resources that are there 
 attributes: what can be brought in line is, what cannot is said clearly.
 
 IAM: s3:CreateBucket, s3:ListBucket, s3:PutBucketPublicAccessBlock, s3:PutEncryptionConfiguration,
-s3:PutLifecycleConfiguration, s3:PutBucketPolicy, s3:GetBucketLocation; sqs:CreateQueue,
+s3:PutLifecycleConfiguration, s3:PutBucketPolicy, s3:GetEncryptionConfiguration,
+s3:GetLifecycleConfiguration, s3:GetBucketPolicy, s3:GetBucketLocation; sqs:CreateQueue,
 sqs:GetQueueUrl, sqs:GetQueueAttributes, sqs:SetQueueAttributes.
 """
 
@@ -49,6 +50,15 @@ _FIFO: Final = {
 _PASSING: Final = frozenset(
     ("OperationAborted", "AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently")
 )
+#: How S3 says that a bucket has no lifecycle, encryption or policy.
+_NOT_CONFIGURED: Final = frozenset(
+    (
+        "NoSuchLifecycleConfiguration",
+        "ServerSideEncryptionConfigurationNotFoundError",
+        "NoSuchBucketPolicy",
+    )
+)
+_EXPIRY_RULE: Final = "expire"
 _PATIENCE_S: Final = 70.0
 _PAUSE_S: Final = 2.0
 
@@ -83,15 +93,10 @@ def _ensure_bucket(s3: S3Client, settings: Settings, name: str) -> None:
             "RestrictPublicBuckets": True,
         },
     )
-    s3.put_bucket_encryption(
-        Bucket=name,
-        ServerSideEncryptionConfiguration={
-            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
-        },
-    )
+    _encrypt(s3, name)
     _set_expiry(s3, name, settings.retention_days)
     if settings.aws_endpoint_url is None:  # an emulator on loopback speaks plain HTTP
-        s3.put_bucket_policy(Bucket=name, Policy=json.dumps(_tls_only(name)))
+        _demand_tls(s3, name)
     logger.info("bucket %s %s", name, "made" if made else "is there")
 
 
@@ -99,7 +104,7 @@ def _create_bucket(s3: S3Client, settings: Settings, name: str) -> bool:
     """True when the bucket is new; False when it was ours already."""
     # us-east-1 is the one region that must not be named.
     # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
-    region = settings.aws_region
+    region = aws.region(settings)
     place: Any = (
         {}
         if region == "us-east-1"
@@ -141,48 +146,81 @@ def _check_region(s3: S3Client, name: str, region: str) -> None:
         raise _elsewhere(name)
 
 
-def _set_expiry(s3: S3Client, name: str, days: int) -> None:
-    if days == 0:
-        s3.delete_bucket_lifecycle(Bucket=name)
-        return
-    s3.put_bucket_lifecycle_configuration(
-        Bucket=name,
-        LifecycleConfiguration={
-            "Rules": [
-                {
-                    "ID": "expire",
-                    "Status": "Enabled",
-                    "Filter": {"Prefix": ""},
-                    "Expiration": {"Days": days},
-                    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
-                }
-            ]
-        },
+# What else stands on a bucket, rules, statements and keys of its owner, is left as it is.
+
+
+def _encrypt(s3: S3Client, name: str) -> None:
+    found = _found(
+        lambda: s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
     )
+    if found:  # with a key of the owner's, perhaps; AWS itself encrypts every bucket since 2023
+        return
+    rule: Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
 
 
-def _tls_only(bucket: str) -> dict[str, Any]:
+def _set_expiry(s3: S3Client, name: str, days: int) -> None:
+    found = _found(lambda: s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"])
+    rules: list[Any] = [rule for rule in found if rule.get("ID") != _EXPIRY_RULE]
+    if days:
+        rules.append(
+            {
+                "ID": _EXPIRY_RULE,
+                "Status": "Enabled",
+                "Filter": {"Prefix": ""},
+                "Expiration": {"Days": days},
+                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+            }
+        )
+    if rules:
+        s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": rules})
+    elif found:
+        s3.delete_bucket_lifecycle(Bucket=name)
+
+
+def _demand_tls(s3: S3Client, name: str) -> None:
     """Deny plain HTTP and TLS before 1.2.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
     """
-    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    ours = _tls_statements(name)
+    policies = _found(lambda: [json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])])
+    statements = [
+        statement
+        for policy in policies
+        for statement in policy["Statement"]
+        if statement.get("Sid") not in {each["Sid"] for each in ours}
+    ]
+    policy = {"Version": "2012-10-17", "Statement": statements + ours}
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+
+
+def _tls_statements(bucket: str) -> list[dict[str, Any]]:
     conditions: dict[str, Any] = {
         "DenyPlainHttp": {"Bool": {"aws:SecureTransport": "false"}},
         "DenyOldTls": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
     }
-    statements = [
+    return [
         {
             "Sid": sid,
             "Effect": "Deny",
             "Principal": "*",
             "Action": "s3:*",
-            "Resource": resources,
+            "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
             "Condition": condition,
         }
         for sid, condition in conditions.items()
     ]
-    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _found(get: Callable[[], list[Any]]) -> list[Any]:
+    """What *get* gets from a bucket; nothing where it has none."""
+    try:
+        return [*get()]
+    except ClientError as exc:
+        if _code(exc) in _NOT_CONFIGURED:
+            return []
+        raise
 
 
 def _taken(name: str) -> ResourceError:

@@ -85,6 +85,8 @@ class Worker:
         self._max_receives = max_receives
         self._stopping = threading.Event()
         self._last_sign_of_life = time.monotonic()
+        #: Set when S3 or SQS failed a job; nothing is received until both answer again.
+        self._is_in_doubt = False
 
     def run(self) -> None:
         """Do jobs until `stop`; no error ends it."""
@@ -111,12 +113,21 @@ class Worker:
         return time.monotonic() - self._last_sign_of_life
 
     def run_once(self) -> list[Outcome]:
-        """Poll once and do what came. Raises QueueUnavailableError."""
+        """Poll once and do what came. Raises TransientError when S3 or SQS is away."""
+        self._wait_out_an_outage()
         # One at a time: what waits behind a slow image would use up its visibility timeout here
         # while another worker is free.
         deliveries = self._jobs.receive(max_messages=1, wait_time_s=self._poll_wait_s)
         self._last_sign_of_life = time.monotonic()
         return [self.handle(delivery) for delivery in deliveries]
+
+    def _wait_out_an_outage(self) -> None:
+        """Receive nothing while S3 is away: five receives are gone in half a minute, and with
+        them every waiting image, to the dead-letter queue and without a record."""
+        if self._is_in_doubt:
+            self._store.check()
+            self._announcements.check()
+            self._is_in_doubt = False
 
     def handle(self, delivery: Delivery) -> Outcome:
         """Bring one delivery to its end, whatever it holds; raises nothing."""
@@ -209,6 +220,8 @@ class Worker:
         """Give the message back; on the last receive leave it to the dead-letter queue."""
         if not isinstance(exc, PipelineError):
             logger.exception("message %s: a fault of ours", delivery.message_id)
+        elif exc.is_transient:
+            self._is_in_doubt = True
         is_last = delivery.receive_count >= self._max_receives
         try:
             if is_last:

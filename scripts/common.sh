@@ -1,4 +1,5 @@
 # What the shell scripts share. Source it from a script in the project's root.
+# Kept to what bash 3.2 knows, which is what macOS has.
 # shellcheck shell=bash
 
 say() { printf '%s\n' "$*" >&2; }
@@ -23,20 +24,38 @@ Set PYTHON to the path of a newer one."
 
 # Take settings from .env, without overriding what is set and without running what stands there.
 load_env_file() {
-    local line name
+    local line name value
     [[ -f .env ]] || return 0
     while IFS= read -r line || [[ -n $line ]]; do
-        [[ $line =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || continue
-        name=${line%%=*}
-        [[ -n ${!name+set} ]] || export "$name=${line#*=}"
+        line=${line#$'\xef\xbb\xbf'}
+        line=${line%$'\r'}
+        line=${line#"${line%%[![:space:]]*}"}
+        line=${line#export }
+        if [[ -z $line || $line == \#* ]]; then continue; fi
+        if [[ ! $line =~ ^[A-Za-z_][A-Za-z0-9_]*= ]]; then
+            say "${0##*/}: .env: not a NAME=value: $line"
+            continue
+        fi
+        name=${line%%=*} value=${line#*=}
+        if [[ $value =~ ^\"(.*)\"$ || $value =~ ^\'(.*)\'$ ]]; then value=${BASH_REMATCH[1]}; fi
+        [[ -n ${!name+set} ]] || export "$name=$value"
     done <.env
+}
+
+check_port() {
+    if [[ ! $2 =~ ^[0-9]{1,5}$ ]] || ((10#$2 < 1 || 10#$2 > 65535)); then
+        die "$1=$2 is not a port, 1 to 65535"
+    fi
 }
 
 # What every client of an emulator needs; real credentials have no business there.
 use_emulator() {
     export AWS_ENDPOINT_URL=$1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
     export AWS_EC2_METADATA_DISABLED=true
-    export NO_PROXY="${NO_PROXY:+$NO_PROXY,}127.0.0.1,localhost"
+    # Clients read either spelling; the lower-case one goes first.
+    no_proxy="${no_proxy:-${NO_PROXY:-}}"
+    no_proxy="${no_proxy:+$no_proxy,}127.0.0.1,localhost"
+    export no_proxy NO_PROXY=$no_proxy
     unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
 }
 

@@ -9,17 +9,29 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import importlib.util
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 
 def main() -> int:
+    # As an exception, so that `run` ends what it waits for.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     venv, lock = Path(sys.argv[1]), Path(sys.argv[2])
     check_modules()
+    try:
+        return ensure(venv, lock)
+    except OSError as exc:  # a full disk, a tree that cannot be written to
+        stop(f"cannot install into {venv}: {exc.strerror}")
+
+
+def ensure(venv: Path, lock: Path) -> int:
     with only_one(venv):
         stamp = venv / f".installed-{lock.name}"
         wanted = fingerprint(lock)
@@ -27,6 +39,9 @@ def main() -> int:
             return 0
         if not works(venv):
             create(venv)
+        # What another lock has installed may not stand after this one.
+        for other in venv.glob(".installed-*"):
+            other.unlink()
         install(venv, lock)
         stamp.write_text(wanted)
     return 0
@@ -71,7 +86,7 @@ def works(venv: Path) -> bool:
 
 def create(venv: Path) -> None:
     shutil.rmtree(venv, ignore_errors=True)
-    made = subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True, text=True)
+    made = run([sys.executable, "-m", "venv", str(venv)])
     if made.returncode:
         shutil.rmtree(venv, ignore_errors=True)
         stop(f"cannot make {venv}: {last_line(made.stdout + made.stderr)}")
@@ -81,11 +96,28 @@ def install(venv: Path, lock: Path) -> None:
     print(f"Installing {lock} into {venv} (once) ...", file=sys.stderr)
     command = [python_of(venv), "-m", "pip", "install", "--quiet", "--require-hashes"]
     command += ["--no-input", "--disable-pip-version-check", "--retries", "2", "-r", str(lock)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run(command)
     if done.returncode:
         log = venv / "install.log"
         log.write_text(done.stdout + done.stderr)
         stop(f"cannot install {lock} (no network?): {last_line(done.stderr)} (all of it: {log})")
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run *command* to its end; when ours comes first, end it with all that it has started."""
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def last_line(text: str) -> str:
@@ -94,7 +126,7 @@ def last_line(text: str) -> str:
     return (errors or lines or ["no reason given"])[-1]
 
 
-def stop(sentence: str) -> None:
+def stop(sentence: str) -> NoReturn:
     sys.exit(f"install: {sentence}")
 
 

@@ -4,12 +4,13 @@
     localstack.py start   PORT VENV STATE_DIR  start it in the background, wait until they do
     localstack.py stop    STATE_DIR            end the one that `start` started, wait until it has
 
-Standard library only. LocalStack's own command line refuses to work without Docker; the module
-below is what runs inside its image.
+Standard library only. LocalStack's own command line refuses to work without Docker; what runs is
+the module that its image runs. `start` waits for another one that is starting it, too.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -17,10 +18,11 @@ import socket
 import subprocess
 import sys
 import time
+from http.client import HTTPException
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
-MODULE = "localstack.runtime.main"
+PROGRAM = Path(__file__).resolve().with_name("localstack_on_loopback.py")
 SERVICES = ("s3", "sqs")
 START_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 10.0
@@ -30,12 +32,13 @@ LOG_TAIL_LINES = 20
 
 def main() -> int:
     # As an exception, so that a start that is cut short cleans up behind itself.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, lambda *_: sys.exit(143))
     match sys.argv[1:]:
         case ["answers", port]:
             return 0 if answers(int(port)) else 1
         case ["start", port, venv, state]:
-            start(int(port), Path(venv).absolute(), Path(state).absolute())
+            start_once(int(port), Path(venv).absolute(), Path(state).absolute())
         case ["stop", state]:
             stop(Path(state).absolute())
         case _:
@@ -50,9 +53,17 @@ def answers(port: int) -> bool:
     try:
         with opener.open(f"http://127.0.0.1:{port}/_localstack/health", timeout=2) as answer:
             states = json.load(answer)["services"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, HTTPException, ValueError, KeyError):
         return False
     return all(states.get(service) == "running" for service in SERVICES)
+
+
+def start_once(port: int, venv: Path, state: Path) -> None:
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not answers(port):
+            start(port, venv, state)
 
 
 def start(port: int, venv: Path, state: Path) -> None:
@@ -61,11 +72,11 @@ def start(port: int, venv: Path, state: Path) -> None:
             f"localstack: port {port} is taken by something that is not LocalStack with s3 and "
             "sqs; choose another with LOCALSTACK_PORT"
         )
-    state.mkdir(parents=True, exist_ok=True)
     log = state / "localstack.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [venv / "bin" / "python", "-m", MODULE],
+            # -P: this folder has a localstack.py of its own.
+            [venv / "bin" / "python", "-P", PROGRAM],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -74,6 +85,7 @@ def start(port: int, venv: Path, state: Path) -> None:
             start_new_session=True,
         )
     pid_file(state).write_text(str(process.pid))
+    (state / "starter").write_text(os.environ.get("LOCALSTACK_STARTER", ""))
     try:
         wait_until_ready(port, process, log)
     except BaseException:
@@ -82,7 +94,10 @@ def start(port: int, venv: Path, state: Path) -> None:
 
 
 def environment(port: int, state: Path) -> dict[str, str]:
-    return os.environ | {
+    # A profile of the caller's would have to exist in LocalStack's eyes.
+    personal = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
+    inherited = {k: v for k, v in os.environ.items() if k not in personal}
+    return inherited | {
         "SERVICES": ",".join(SERVICES),
         "EAGER_SERVICE_LOADING": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
@@ -128,7 +143,8 @@ def stop(state: Path) -> None:
     pid = running_pid(state)
     if pid is not None:
         end_group(pid)
-    pid_file(state).unlink(missing_ok=True)
+    for name in ("localstack.pid", "starter"):
+        (state / name).unlink(missing_ok=True)
 
 
 def end_group(pid: int) -> None:
@@ -150,7 +166,7 @@ def running_pid(state: Path) -> int | None:
         pid = int(pid_file(state).read_text())
     except (OSError, ValueError):
         return None
-    return pid if MODULE in command_of(pid) else None
+    return pid if PROGRAM.name in command_of(pid) else None
 
 
 def command_of(pid: int) -> str:
@@ -169,7 +185,7 @@ def is_alive(pid: int) -> bool:
         ended, _ = os.waitpid(pid, os.WNOHANG)  # our own child stays a zombie until asked for
         return not ended
     except ChildProcessError:
-        return MODULE in command_of(pid)
+        return PROGRAM.name in command_of(pid)
 
 
 def pid_file(state: Path) -> Path:

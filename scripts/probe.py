@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 import time
+from http.client import HTTPException
 from urllib.request import ProxyHandler, build_opener
 
 READY_DEADLINE_S = 60.0
@@ -58,7 +59,7 @@ def answers(url: str) -> bool:
     try:
         with opener.open(url, timeout=5) as answer:
             return bool(answer.status == 200)
-    except (OSError, ValueError):
+    except (OSError, HTTPException, ValueError):
         return False
 
 

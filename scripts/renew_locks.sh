@@ -6,7 +6,7 @@
 #
 # Every lock serves Python 3.11 and newer on Linux, macOS and Windows, with hashes.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 

@@ -21,7 +21,7 @@ http = urllib3.PoolManager(timeout=urllib3.Timeout(connect=3, read=30), retries=
 
 def main() -> int:
     url, file = sys.argv[1].rstrip("/"), Path(sys.argv[2])
-    fields = dict(argument.split("=", 1) for argument in sys.argv[3:])
+    fields = dict(argument.partition("=")[::2] for argument in sys.argv[3:])
     try:
         return send(url, file, fields)
     except OSError as exc:  # of the file
@@ -39,7 +39,8 @@ def send(url: str, file: Path, fields: dict[str, str]) -> int:
     print(f"{file} is accepted: {place}")
     image = wait(place)
     if image["status"] != "processed":
-        return complain(f"{file} is {image['status']}: {image['error']}", EXIT_REFUSED)
+        reason = image.get("error") or image.get("detail") or f"not ready after {DEADLINE_S:.0f} s"
+        return complain(f"{file} is {image['status']}: {reason}", EXIT_REFUSED)
     return save(url, file, image)
 
 
@@ -47,8 +48,11 @@ def wait(place: str) -> dict[str, Any]:
     """The representation once it is final, or as it stands at the deadline."""
     deadline = time.monotonic() + DEADLINE_S
     while True:
-        image: dict[str, Any] = http.request("GET", place).json()
-        if image["status"] != "queued" or time.monotonic() > deadline:
+        answer = http.request("GET", place)
+        image: dict[str, Any] = answer.json()
+        # While S3 is away the image is neither lost nor final.
+        is_final = answer.status < 500 and image["status"] != "queued"
+        if is_final or time.monotonic() > deadline:
             return image
         time.sleep(PAUSE_S)
 

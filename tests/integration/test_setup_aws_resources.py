@@ -122,6 +122,40 @@ def test_the_settings_decide_on_times_and_counts(aws_settings: Settings) -> None
     assert bucket_facts(aws_settings, aws_settings.input_bucket)["expiry_days"] == 30
 
 
+def test_what_else_an_owner_has_put_on_a_bucket_stays(aws_settings: Settings) -> None:
+    ensure(aws_settings)
+    real = aws_settings.model_copy(update={"aws_endpoint_url": None})
+    s3, name = aws.s3_client(aws_settings), aws_settings.input_bucket
+    own_rule: Any = {
+        "ID": "mine",
+        "Status": "Enabled",
+        "Filter": {"Prefix": "mine/"},
+        "Expiration": {"Days": 3},
+    }
+    own_statement = {
+        "Sid": "Mine",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:DeleteBucket",
+        "Resource": f"arn:aws:s3:::{name}",
+    }
+    kms: Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [own_rule]})
+    policy = {"Version": "2012-10-17", "Statement": [own_statement]}
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [kms]})
+
+    for _ in range(2):
+        ensure_resources(real, s3=s3, sqs=aws.sqs_client(aws_settings))
+
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+    statements = json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])["Statement"]
+    encryption = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]
+    assert [rule["ID"] for rule in rules] == ["mine", "expire"]
+    assert [each["Sid"] for each in statements] == ["Mine", "DenyPlainHttp", "DenyOldTls"]
+    assert "aws:kms" in str(encryption["Rules"])
+
+
 def test_retention_of_zero_days_keeps_everything(aws_settings: Settings) -> None:
     ensure(aws_settings)
 

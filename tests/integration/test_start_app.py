@@ -195,8 +195,7 @@ def test_the_sample_script_says_why_a_file_is_refused(app: RunningApp, tree: Pat
 
 
 def test_the_curl_line_that_it_prints_works(app: RunningApp, tree: Path) -> None:
-    line = next(part for part in app.text.splitlines() if "curl" in part)
-    command = line.split("  says")[0].strip()
+    command = next(part for part in app.text.splitlines() if "curl" in part).strip()
 
     answer = subprocess.run(
         ["bash", "-c", command.replace("localhost", "127.0.0.1")],
@@ -254,8 +253,19 @@ def test_a_signal_while_localstack_starts_leaves_nothing(tree: Path) -> None:
     before = processes_of(tree)
     with start_app(tree) as second:
         wait_until(lambda: "Starting LocalStack" in second.text)
-        wait_until(lambda: "localstack.runtime" in new_since(before, tree))
+        wait_until(lambda: "localstack_on_loopback" in new_since(before, tree))
         second.send(signal.SIGTERM)
+
+    assert processes_of(tree).keys() == before.keys()
+
+
+@pytest.mark.usefixtures("app")
+def test_an_impatient_second_interrupt_leaves_nothing(tree: Path) -> None:
+    before = processes_of(tree)
+    with start_app(tree) as second:
+        second.wait_until_ready(within_s=START_S)
+        os.killpg(second.process.pid, signal.SIGINT)
+        second.send(signal.SIGINT)
 
     assert processes_of(tree).keys() == before.keys()
 

@@ -44,7 +44,7 @@ ENGINE = {
 #: Who may load these at all.
 ONLY_IN = {
     "boto3": {"aws"},
-    "botocore": {"aws", "s3_service", "sqs_service", "setup_aws_resources"},
+    "botocore": {"aws", "main", "s3_service", "sqs_service", "setup_aws_resources"},
     "cv2": ENGINE,
     "numba": {"png_filters"},
     "flask": {"__init__", "routes", "server"},

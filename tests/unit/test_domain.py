@@ -50,11 +50,25 @@ def test_fields_of_the_future_are_ignored() -> None:
         (json.dumps({**LEAST, "version": 2}), "version"),
         (json.dumps({**LEAST, "group": "a b"}), "group"),
         (json.dumps({**LEAST, "parameters": {"threshold": "high"}}), "parameters"),
+        (json.dumps(LEAST)[:-1] + ', "parameters": {"threshold": 1e400}}', "finite"),
+        (json.dumps({**LEAST, "parameters": {"x" * n: 1 for n in range(40)}}), "at most"),
+        (json.dumps({**LEAST, "key": ""}), "1 to 1024 bytes"),
+        (json.dumps({**LEAST, "key": "k" * 1025}), "1 to 1024 bytes"),
+        (json.dumps({**LEAST, "method": "m" * 65}), "method"),
     ],
 )
 def test_a_message_that_is_not_ours_is_refused_with_the_field(body: str, complaint: str) -> None:
     with pytest.raises(InvalidMessageError, match=complaint):
         Job.parse(body)
+
+
+def test_what_is_said_of_a_bad_message_fits_into_an_announcement() -> None:
+    body = json.dumps({"image_id": 1, "bucket": 2, "key": 3, "parameters": ["x" * 100_000]})
+
+    with pytest.raises(InvalidMessageError) as caught:
+        Job.parse(body)
+
+    assert len(caught.value.detail) <= 1000
 
 
 def test_the_representation_is_json_with_every_field_and_the_published_names() -> None:
@@ -87,7 +101,7 @@ def test_what_is_not_given_takes_the_default() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["255", "-1", "1.5", "", "high", "nan", "inf", "1e400", "9" * 5000, "١٢٧٠"]
+    "value", ["255", "-1", "1.5", "", "high", "nan", "inf", "1e400", "9" * 5000, "١٢٧", "1_0"]
 )
 def test_a_wrong_value_is_refused_with_name_value_and_range(value: str) -> None:
     with pytest.raises(InvalidParameterError, match=r"threshold=.*0 to 254"):

@@ -203,6 +203,17 @@ def test_an_object_of_another_producer_needs_no_metadata(store: ImageStore) -> N
     assert image.original.size_bytes == 5
 
 
+def test_a_result_that_we_have_not_made_is_a_result(store: ImageStore) -> None:
+    image_id = uuid.uuid4()
+    store.results.put(f"{image_id}.png", b"12345", content_type="", metadata={})
+
+    image = store.find(image_id)
+
+    assert image.status is ImageStatus.PROCESSED
+    assert image.processed is not None
+    assert (image.processed.size_bytes, image.processed.width) == (5, None)
+
+
 def test_metadata_that_means_something_else_is_ignored(store: ImageStore) -> None:
     image_id = uuid.uuid4()
     strange = {"uploaded-at": "yesterday", "parameters": "{", "original-width": "wide"}

@@ -90,6 +90,7 @@ def test_an_accepted_upload_says_where_to_ask_and_what_is_known(site: Site) -> N
     assert answer.headers["Location"] == f"/images/{image['image_id']}"
     assert answer.headers["Retry-After"] == "1"
     assert image["status"] == "queued"
+    assert answer.headers["Cache-Control"] == "no-store"
     assert (image["method"], image["parameters"]) == ("simple", {"threshold": 90})
     original = image["original"]
     assert (original["filename"], original["width"], original["height"]) == ("scan.png", 40, 30)
@@ -106,6 +107,15 @@ def test_an_accepted_upload_is_stored_and_its_job_is_in_the_queue(site: Site) ->
     assert (job["version"], job["image_id"]) == (1, image["image_id"])
     assert (job["bucket"], job["key"]) == ("image-input", f"{image['image_id']}.png")
     assert job["sha256"] == image["original"]["sha256"]
+
+
+def test_a_name_that_is_too_long_to_keep_is_shown_as_it_is_kept(site: Site) -> None:
+    answer = site.upload(name="ç" * 300 + ".png")
+
+    image = site.client.get(answer.headers["Location"]).get_json()
+
+    assert answer.get_json()["original"]["filename"] == image["original"]["filename"]
+    assert image["original"]["filename"] == "ç" * 125 + ".png"
 
 
 def test_each_upload_gets_an_id_of_its_own(site: Site) -> None:
@@ -317,6 +327,14 @@ def test_a_malformed_id_never_reaches_storage(site: Site) -> None:
     site.inputs.is_down = site.outputs.is_down = True
 
     assert site.client.get("/images/1/original").status_code == 404
+
+
+def test_a_form_of_a_thousand_fields_is_not_called_a_large_file() -> None:
+    fields = {f"field{n}": "" for n in range(1100)}
+
+    answer = Site(Settings()).upload(None, **fields)
+
+    assert problem(answer) == (400, "malformed-multipart")
 
 
 # --- around --------------------------------------------------------------------------------------

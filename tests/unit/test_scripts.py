@@ -7,17 +7,20 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import ROOT
 from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 
 def run(
-    command: list[str | Path], *, cwd: Path = ROOT, **variables: str
+    command: Sequence[str | Path], *, cwd: Path = ROOT, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=cwd, env=os.environ | variables, capture_output=True, text=True, timeout=120
@@ -30,10 +33,31 @@ def script(path: Path, body: str) -> Path:
     return path
 
 
-def only_line(answer: subprocess.CompletedProcess[str]) -> str:
-    assert answer.returncode != 0
+def only_line_of(answer: subprocess.CompletedProcess[str]) -> str:
     assert len(answer.stderr.splitlines()) == 1, answer.stderr
     return answer.stderr.strip()
+
+
+@contextmanager
+def silent_server() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+def children_of(pid: int) -> list[str]:
+    return [" ".join(child.cmdline()) for child in psutil.Process(pid).children(recursive=True)]
+
+
+def command_lines() -> list[str]:
+    return [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
+
+
+def only_line(answer: subprocess.CompletedProcess[str]) -> str:
+    assert answer.returncode != 0
+    return only_line_of(answer)
 
 
 @pytest.fixture
@@ -141,13 +165,50 @@ def test_stopping_never_touches_a_process_that_only_has_the_old_number(tmp_path:
 
 def test_settings_in_a_file_are_taken_as_they_stand_and_do_not_override(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(
-        "# a comment\nA=one two $HOME `id`\nB=from-file\n\nnot a setting\nC='quoted'"
+        "\ufeff# a comment\nA=one two $HOME `id`\r\nB=from-file\n\nnot a setting\n"
+        "  export C='quoted'\nD=\"twice\""
     )
-    program = f'. "{ROOT}/scripts/common.sh"; load_env_file; echo "$A|$B|$C"'
+    program = f'. "{ROOT}/scripts/common.sh"; load_env_file; echo "$A|$B|$C|$D"'
 
     answer = run(["bash", "-euc", program], cwd=tmp_path, B="from-environment")
 
-    assert answer.stdout == "one two $HOME `id`|from-environment|'quoted'\n"
+    assert answer.stdout == "one two $HOME `id`|from-environment|quoted|twice\n"
+    assert only_line_of(answer) == "bash: .env: not a NAME=value: not a setting"
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "99999", "-1", "5000 "])
+@pytest.mark.parametrize("name", ["PORT", "LOCALSTACK_PORT"])
+def test_a_port_that_is_none_is_said_before_anything_is_done(name: str, port: str) -> None:
+    answer = run([ROOT / "start_app.sh"], **{"PORT": str(free_port()), name: port})
+
+    assert only_line(answer) == f"start_app.sh: {name}={port} is not a port, 1 to 65535"
+
+
+def test_loopback_needs_no_proxy_in_either_spelling() -> None:
+    program = f'. "{ROOT}/scripts/common.sh"; use_emulator http://x; echo "$no_proxy|$NO_PROXY"'
+
+    answer = run(["bash", "-euc", program], no_proxy="example.com", NO_PROXY="")
+
+    expected = "example.com,127.0.0.1,localhost"
+    assert answer.stdout.strip() == f"{expected}|{expected}"
+
+
+def test_an_installation_that_is_cut_short_leaves_no_pip_behind(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"no-such-thing==1.0 --hash=sha256:{'0' * 64}\n")
+    command = [sys.executable, str(ROOT / "scripts" / "install.py"), str(tmp_path / "v"), str(lock)]
+    with (
+        silent_server() as port,
+        subprocess.Popen(
+            command, env=os.environ | {"PIP_INDEX_URL": f"http://127.0.0.1:{port}"}
+        ) as process,
+    ):
+        wait_until(lambda: "pip" in " ".join(children_of(process.pid)), within_s=30)
+
+        process.terminate()
+        process.wait(10)
+
+    wait_until(lambda: not any(str(tmp_path) in line for line in command_lines()), within_s=3)
 
 
 def test_sending_to_nobody_says_so(tmp_path: Path) -> None:

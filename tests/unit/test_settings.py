@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from app import aws
 from app.errors import SettingsError
 from app.png import PngLimits
 from app.settings import Settings
@@ -51,7 +54,9 @@ def test_the_region_comes_from_the_names_that_the_sdk_knows(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
 
-    assert Settings.from_env().aws_region == region
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+
+    assert aws.region(Settings.from_env()) == region
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +66,33 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
     settings = Settings.from_env()
 
     assert (settings.aws_endpoint_url, settings.port) == (None, 5000)
+
+
+def test_a_region_of_the_profile_counts_where_none_is_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("[default]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+
+    assert aws.region(Settings.from_env()) == "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PROCESSED_BUCKET", "image-input"),
+        ("PROCESSED_QUEUE", "new-image-input.fifo"),
+        ("INPUT_DEAD_LETTER_QUEUE", "new-image-input.fifo"),
+    ],
+)
+def test_two_names_for_one_thing_are_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """The same key would be an original and its own result."""
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match="must all be different"):
+        Settings.from_env()
 
 
 def test_the_defaults_of_the_limits_are_those_of_the_check() -> None:
@@ -74,7 +106,7 @@ def test_settings_cannot_be_changed_while_running() -> None:
 
 def test_docs_list_every_setting_with_its_default_and_bounds() -> None:
     rows = dict(
-        re.findall(r"^\| `([A-Z0-9_]+)` \| ([^|]*\|[^|]*\|[^|]*) \|$", documented(), re.MULTILINE)
+        re.findall(r"^\| `([A-Z0-9_]+)` \| +([^|]*\|[^|]*\|[^|]*) \|$", documented(), re.MULTILINE)
     )
 
     assert rows == {name.upper(): expected_row(name) for name in Settings.model_fields}
@@ -90,4 +122,4 @@ def expected_row(name: str) -> str:
     low, high = bounds.get("Ge"), bounds.get("Le")
     within = f"{low.ge} to {high.le}" if low and high else ""
     default = "" if field.default is None else f"`{field.default}`"
-    return f"{default} | {within} | {field.description}"
+    return f"{default} | {within} | {field.description}".lstrip()
