@@ -12,7 +12,7 @@ from .domain import Binarized, choose_method
 from .fast_zlib import compress
 from .methods import DEFAULT_METHOD, METHODS, Gray, binarize
 from .png import PngInfo, PngLimits, inspect
-from .png_decoder import decode as decode
+from .png_decoder import decode
 from .png_format import GRAY, write
 
 

@@ -54,9 +54,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(role, settings)
     except KeyboardInterrupt:
         return 0
-    except (BotoCoreError, ValueError) as exc:  # a profile, host or endpoint that cannot be
-        _complain(f"cannot start: {exc}")
-        return _EXIT_UNAVAILABLE
 
 
 def _parse_role(argv: Sequence[str] | None) -> str:
@@ -71,11 +68,13 @@ def _parse_role(argv: Sequence[str] | None) -> str:
 
 
 def _run(role: str, settings: Settings) -> int:
-    store = make_image_store(settings)
-    if role == "web":
-        return _serve(settings, store)
-    worker = make_worker(settings, store)
-    if role == "all":
+    try:
+        store = make_image_store(settings)
+        worker = None if role == "web" else make_worker(settings, store)
+    except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
+        _complain(f"cannot start: {exc}")
+        return _EXIT_UNAVAILABLE
+    if worker is None or role == "all":
         return _serve(settings, store, worker)
     with running(worker, threads=settings.worker_concurrency):
         logger.info("worker polls %s", settings.input_queue)
@@ -100,14 +99,15 @@ def make_worker(settings: Settings, store: ImageStore) -> Worker:
     )
 
 
-def _serve(settings: Settings, store: ImageStore, worker: Worker | None = None) -> int:
+def _serve(settings: Settings, store: ImageStore, worker: Worker | None) -> int:
     app = create_app(
         settings, store=store, worker_idle_s=(lambda: worker.idle_s) if worker else None
     )
     try:
         server = HttpServer(app, settings)
-    except OSError as exc:
-        _complain(f"cannot listen on {settings.host}:{settings.port}: {exc.strerror}")
+    except (OSError, ValueError) as exc:  # waitress calls a host that nobody knows a ValueError
+        reason = getattr(exc, "strerror", None) or exc
+        _complain(f"cannot listen on {settings.host}:{settings.port}: {reason}")
         return _EXIT_UNAVAILABLE
     logger.info("listening on %s:%d", settings.host, settings.port)
     if worker is None:

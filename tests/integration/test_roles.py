@@ -54,6 +54,11 @@ def upload(settings: Settings) -> str:
     return image_id
 
 
+def upload_all(settings: Settings) -> set[str]:
+    wait_until(lambda: is_ready(settings))
+    return {upload(settings) for _ in range(IMAGES)}
+
+
 def is_ready(settings: Settings) -> bool:
     try:
         url = f"http://127.0.0.1:{settings.port}/readyz"
@@ -82,8 +87,7 @@ class Announcements:
 def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(settings: Settings) -> None:
     announcements = Announcements(settings)
     with role("web", settings):
-        wait_until(lambda: is_ready(settings))
-        ids = {upload(settings) for _ in range(IMAGES)}
+        ids = upload_all(settings)
     with role("worker", settings) as worker:
         wait_until(lambda: len(announcements.read()) >= 3)
         worker.kill()
@@ -97,8 +101,7 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(settings: Setti
 def test_a_stopped_worker_leaves_no_message_to_wait_for(settings: Settings) -> None:
     announcements = Announcements(settings)
     with role("web", settings):
-        wait_until(lambda: is_ready(settings))
-        ids = {upload(settings) for _ in range(IMAGES)}
+        ids = upload_all(settings)
         with role("worker", settings) as worker:
             wait_until(lambda: len(announcements.read()) >= 3)
             worker.send_signal(signal.SIGTERM)

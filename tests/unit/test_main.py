@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import ROOT
 
 
@@ -39,6 +41,22 @@ def test_wrong_settings_refuse_to_start_in_one_line_that_names_them_all() -> Non
     assert len(answer.stderr.splitlines()) == 1
     assert "PORT" in answer.stderr
     assert "MAX_PIXELS" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://"}, "cannot start: Invalid endpoint"),
+        ({"AWS_PROFILE": "nope"}, "cannot start: The config profile (nope)"),
+        ({"HOST": "no such host"}, "cannot listen on no such host:"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(variables: dict[str, str], complaint: str) -> None:
+    answer = run("web", **variables)
+
+    assert answer.returncode == 1
+    assert len(answer.stderr.splitlines()) == 1
+    assert complaint in answer.stderr
 
 
 def test_a_busy_port_is_one_clear_line() -> None:
