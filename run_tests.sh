@@ -3,6 +3,7 @@
 #
 #   ./run_tests.sh                  everything, with a LocalStack of its own on a free port
 #   ./run_tests.sh unit             the fast part, which needs nothing but Python
+#   ./run_tests.sh soak             the fault tests at full length, with their records: half an hour
 #   ./run_tests.sh tests/unit/test_png.py -k name ...     what pytest is told
 set -euo pipefail
 unset CDPATH
@@ -48,7 +49,13 @@ if [[ ${1:-} == unit ]]; then
     shift
     set -- tests/unit "$@"
 else
-    install_chromium
+    if [[ ${1:-} == soak ]]; then
+        shift
+        export SOAK=1
+        set -- tests/fault -s --timeout=3600 "$@"
+    else
+        install_chromium
+    fi
     start_localstack
 fi
 # In the foreground: Ctrl-C is for pytest, which stops what its fixtures have started.

@@ -21,12 +21,12 @@ def create_app(
     *,
     store: ImageStore | None = None,
     jobs: Queue | None = None,
-    worker_idle_s: Callable[[], float] | None = None,
+    check_worker: Callable[[], None] | None = None,
 ) -> Flask:
     """Wire the web side; connects to nothing and starts nothing.
 
-    *store* and *jobs* default to S3 and SQS by *settings*. *worker_idle_s* tells for how many
-    seconds a worker in this process has shown no sign of life; readiness depends on it.
+    *store* and *jobs* default to S3 and SQS by *settings*. *check_worker* raises
+    QueueUnavailableError when the worker in this process is stuck; readiness depends on it.
     """
     # Imported here, so that `import app.worker` loads neither Flask nor boto3 nor OpenCV.
     from flask import Flask
@@ -42,7 +42,7 @@ def create_app(
         jobs=jobs or sqs_service.make_queue(settings, settings.input_queue),
         methods=METHODS,
         default_method=DEFAULT_METHOD,
-        worker_idle_s=worker_idle_s,
+        check_worker=check_worker,
     )
     routes.register(app, services)
     return app

@@ -6,7 +6,7 @@ for its status and for the announcement.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,7 +24,7 @@ from pydantic import (
     field_validator,
 )
 
-from .errors import InvalidMessageError, InvalidParameterError
+from .errors import InvalidMessageError, InvalidParameterError, PipelineError
 
 #: The version of both messages. Changes within a version only ever add fields.
 MESSAGE_VERSION: Final = 1
@@ -33,6 +33,8 @@ MESSAGE_VERSION: Final = 1
 GROUP_PATTERN: Final = r"^[!-~]{1,128}$"
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES: Final = 1024
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+MAX_BATCH: Final = 10
 _MAX_FAULTS: Final = 5
 _MAX_DETAIL_CHARS: Final = 1000
 
@@ -133,6 +135,7 @@ class Job(_Model):
     sha256: str | None = None
     group: Group | None = None
     uploaded_at: Timestamp | None = None
+    redrive: int = Field(0, ge=0, description="How many times an operator has sent it again.")
 
     @classmethod
     def parse(cls, body: str) -> Self:
@@ -181,6 +184,7 @@ class Announcement(Image):
     version: Literal[1] = MESSAGE_VERSION
     original: StoredOriginal | None = None
     processed: StoredProcessed | None = None
+    redrive: int = Field(0, ge=0, description="How many times an operator had sent the job again.")
 
 
 # --- methods: what the engine offers, in words that the web side can use --------
@@ -282,6 +286,10 @@ class Binarized:
     processing_ms: int
 
 
+#: Turn the bytes of an original into a page as its job asks.
+Process = Callable[[bytes, Job], Binarized]
+
+
 # --- ports: what we need of storage and queue -----------------------------------
 
 
@@ -293,11 +301,19 @@ class StoredObject:
     metadata: Mapping[str, str]
     size_bytes: int
     expires_at: datetime | None = None
-    data: bytes = b""
+    data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing shows it."""
+
+    key: str
+    modified_at: datetime
 
 
 class Bucket(Protocol):
-    """Keep bytes under keys. Each call is one request, safe to repeat."""
+    """Keep bytes under keys. Each call is safe to repeat."""
 
     @property
     def name(self) -> str: ...
@@ -318,8 +334,20 @@ class Bucket(Protocol):
     def head(self, key: str) -> StoredObject:
         """Read all but the data. Raises NotFoundError, StorageUnavailableError."""
 
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        """What lies under *prefix*, ordered by key. Raises StorageUnavailableError."""
+
     def check(self) -> None:
         """Raise StorageUnavailableError unless the bucket answers."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is sent: *deduplication_id* is the same on every resend of the same thing."""
+
+    body: str
+    group: str
+    deduplication_id: str
 
 
 @dataclass(frozen=True)
@@ -333,23 +361,55 @@ class Delivery:
     receipt_handle: str = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Depth:
+    """About how many messages wait in a queue, and how many somebody holds."""
+
+    waiting: int
+    held: int
+
+
+#: What became of each entry of a batch, in its order: None where it was done.
+Results = list[PipelineError | None]
+
+
 class Queue(Protocol):
-    """Pass messages on in order within a group, at least once."""
+    """Pass messages on in order within a group, at least once.
+
+    The batch verbs take 1 to MAX_BATCH entries and are one request. They raise
+    QueueUnavailableError when the request failed as a whole.
+    """
 
     @property
     def name(self) -> str: ...
 
-    def send(self, body: str, *, group: str, deduplication_id: str) -> None:
-        """Return once the message is accepted. Raises QueueUnavailableError."""
+    def send(self, message: Message) -> None:
+        """Return once *message* is accepted. Raises QueueUnavailableError."""
 
-    def receive(self, *, max_messages: int, wait_time_s: int) -> list[Delivery]:
-        """Wait up to *wait_time_s* for at most *max_messages*. Raises QueueUnavailableError."""
+    def send_batch(self, messages: Sequence[Message]) -> Results:
+        """Send several; a result is None once that message is accepted."""
 
-    def delete(self, delivery: Delivery) -> None:
-        """Say that the message is dealt with. Raises QueueUnavailableError."""
+    def receive(
+        self,
+        *,
+        max_messages: int,
+        wait_time_s: int,
+        visibility_timeout_s: int,
+        attempt_id: str | None = None,
+    ) -> list[Delivery]:
+        """Wait up to *wait_time_s* for at most *max_messages*. Raises QueueUnavailableError.
 
-    def release(self, delivery: Delivery, *, delay_s: int) -> None:
-        """Give the message back, to be seen again in *delay_s*. Raises QueueUnavailableError."""
+        After an answer that was lost, the same *attempt_id* asks for the same messages again.
+        """
+
+    def delete_batch(self, deliveries: Sequence[Delivery]) -> Results:
+        """Say that the messages are dealt with; LeaseLostError for one that is not ours."""
+
+    def change_visibility_batch(self, deliveries: Sequence[Delivery], *, timeout_s: int) -> Results:
+        """Have the messages seen again in *timeout_s*; LeaseLostError for one that is not ours."""
+
+    def depth(self) -> Depth:
+        """How much is in it. Raises QueueUnavailableError."""
 
     def check(self) -> None:
         """Raise QueueUnavailableError unless the queue answers."""
@@ -358,3 +418,11 @@ class Queue(Protocol):
 def message_group(image_id: UUID, group: str | None) -> str:
     """The client's group, so that a document keeps its order; else each image for itself."""
     return group or str(image_id)
+
+
+def deduplication_id(image_id: UUID, redrive: int) -> str:
+    """The same on every resend, so that SQS drops repetitions for five minutes.
+
+    A job that an operator sends again is another thing: it may end otherwise.
+    """
+    return f"{image_id}:{redrive}" if redrive else str(image_id)

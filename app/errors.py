@@ -167,6 +167,30 @@ class InvalidMessageError(PermanentError):
     code, title, status = "invalid-message", "The message is not valid", 422
 
 
+class OriginalMissingError(PermanentError):
+    """The object that a message names is not in the bucket."""
+
+    code, title, status = "original-missing", "The original is missing", 404
+
+
+class ProcessingCrashedError(PermanentError):
+    """The image ended the process that worked on it, or used up its memory."""
+
+    code, title, status = "processing-crashed", "The image cannot be processed safely", 422
+
+
+class TooExpensiveError(PermanentError):
+    """The image took more CPU time than any image may."""
+
+    code, title, status = "too-expensive", "The image takes too long to process", 422
+
+
+class LeaseLostError(TransientError):
+    """The message is no longer ours: its visibility timeout has ended."""
+
+    code, title, status = "lease-lost", "Another worker has the message", 503
+
+
 class StorageUnavailableError(TransientError):
     """S3 refused or did not answer."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from .domain import Binarized, choose_method
+from .domain import Binarized, Job, choose_method
 from .fast_zlib import compress
 from .methods import DEFAULT_METHOD, METHODS, Gray, binarize
 from .png import PngInfo, PngLimits, inspect
@@ -41,6 +41,11 @@ def binarize_png(
         black_ratio=round(1 - cv2.countNonZero(white) / white.size, 6),
         processing_ms=round((time.perf_counter() - started) * 1000),
     )
+
+
+def binarize_job(data: bytes, job: Job, *, limits: PngLimits) -> Binarized:
+    """`binarize_png` as *job* asks; raises what it raises."""
+    return binarize_png(data, method=job.method, parameters=job.parameters, limits=limits)
 
 
 def _encode(white: Gray, info: PngInfo) -> bytes:

@@ -7,13 +7,26 @@ original; none of them means that nobody knows the image.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from .domain import Announcement, Bucket, Image, ImageStatus, Job, StoredObject
+from .domain import (
+    Announcement,
+    Bucket,
+    Image,
+    ImageStatus,
+    Job,
+    Listed,
+    Message,
+    StoredObject,
+    deduplication_id,
+    message_group,
+)
 from .errors import NotFoundError, NotReadyError, ProcessingFailedError
 
 PNG: Final = "image/png"
@@ -22,6 +35,10 @@ JSON: Final = "application/json"
 #: characters when every byte is percent-encoded.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
 MAX_FILENAME_BYTES: Final = 255
+_FAILURES: Final = "failures/"
+#: A UUID as our keys have it.
+_IMAGE_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_AFTER_ALL_IDS: Final = "~"
 
 
 def original_key(image_id: UUID) -> str:
@@ -33,7 +50,7 @@ def processed_key(image_id: UUID) -> str:
 
 
 def failure_key(image_id: UUID) -> str:
-    return f"failures/{image_id}.json"
+    return f"{_FAILURES}{image_id}.json"
 
 
 def original_href(image_id: UUID) -> str:
@@ -58,6 +75,24 @@ class ImageStore:
         )
         return image.model_copy(update={"expires_at": stored.expires_at})
 
+    def job_message(self, image: Image) -> Message:
+        """The message that asks for the processing of *image*, whose original is stored."""
+        job = Job(
+            image_id=image.image_id,
+            bucket=self.originals.name,
+            key=original_key(image.image_id),
+            method=image.method,
+            parameters=image.parameters,
+            sha256=image.original.sha256 if image.original else None,
+            group=image.group,
+            uploaded_at=image.uploaded_at,
+        )
+        return Message(
+            job.to_json(),
+            group=message_group(image.image_id, image.group),
+            deduplication_id=deduplication_id(image.image_id, job.redrive),
+        )
+
     def get_original(self, job: Job) -> tuple[Image, bytes]:
         """What is known of the image of *job*, and its bytes. Raises NotFoundError."""
         stored = self.originals.get(job.key)
@@ -80,16 +115,17 @@ class ImageStore:
             metadata=_to_metadata(image) | {"original-key": quote(job.key)},
         )
         if stored is None:
-            return self.find_finished(image.image_id)
+            return self.find_finished_job(job)
         image = image.model_copy(update={"expires_at": stored.expires_at})
-        return self._announcement(image, job.key)
+        return self._announcement(image, job.key, redrive=job.redrive)
 
     def put_failure(self, image: Image, job: Job | None) -> Announcement:
         """Store the record of a failure, unless there is a result; returns what to announce."""
+        redrive = job.redrive if job else 0
         try:
-            return self._find_processed(image.image_id)
+            return _of_round(self._find_processed(image.image_id), redrive)
         except NotFoundError:
-            record = self._announcement(image, job.key if job else None)
+            record = self._announcement(image, job.key if job else None, redrive=redrive)
         stored = self.results.put(
             failure_key(image.image_id),
             record.to_json().encode(),
@@ -107,6 +143,16 @@ class ImageStore:
         announcement = Announcement.model_validate_json(record.data)
         return announcement.model_copy(update={"expires_at": record.expires_at})
 
+    def find_finished_job(self, job: Job) -> Announcement:
+        """What to announce of *job*, when it is finished. Raises NotFoundError.
+
+        A failure of an earlier round does not count: an operator has sent the job again.
+        """
+        finished = self.find_finished(job.image_id)
+        if finished.status is ImageStatus.FAILED and finished.redrive != job.redrive:
+            raise _unknown(job.image_id)
+        return _of_round(finished, job.redrive)
+
     def find(self, image_id: UUID) -> Image:
         """The representation of an image in whatever state. Raises NotFoundError."""
         try:
@@ -114,6 +160,18 @@ class ImageStore:
         except NotFoundError:
             return self._find_queued(image_id)
         return Image.model_validate(finished.model_dump(by_alias=True))
+
+    def orphans(self, *, before: datetime) -> Iterator[UUID]:
+        """The images that were stored *before* and of which nothing else is known.
+
+        Three listings are walked side by side, as each is ordered by key; nothing is collected.
+        """
+        results = _Walk(_ids(self.results.list(), suffix=".png"))
+        failures = _Walk(_ids(self.results.list(_FAILURES), prefix=_FAILURES, suffix=".json"))
+        for image_id, stored_at in _ids(self.originals.list(), suffix=".png"):
+            is_finished = results.has(image_id) or failures.has(image_id)
+            if stored_at < before and not is_finished:
+                yield UUID(image_id)
 
     def open_original(self, image_id: UUID) -> StoredObject:
         """The PNG as it was sent. Raises NotFoundError."""
@@ -156,7 +214,7 @@ class ImageStore:
         key = stored.metadata.get("original-key")
         return self._announcement(image, unquote(key) if key else original_key(image_id))
 
-    def _announcement(self, image: Image, key: str | None) -> Announcement:
+    def _announcement(self, image: Image, key: str | None, *, redrive: int = 0) -> Announcement:
         """*image* with the buckets and keys of its objects, for readers of S3."""
         content: dict[str, Any] = image.model_dump(by_alias=True)
         if image.original and key:
@@ -164,7 +222,34 @@ class ImageStore:
         if image.processed:
             place = {"bucket": self.results.name, "key": processed_key(image.image_id)}
             content["processed"] |= place
-        return Announcement.model_validate(content)
+        return Announcement.model_validate(content | {"redrive": redrive})
+
+
+def _of_round(announcement: Announcement, redrive: int) -> Announcement:
+    return announcement.model_copy(update={"redrive": redrive})
+
+
+class _Walk:
+    """Answers whether an id is in an ordered listing, for ids that only ever go up."""
+
+    def __init__(self, ids: Iterator[tuple[str, datetime]]) -> None:
+        self._ids = ids
+        self._current = ""
+
+    def has(self, image_id: str) -> bool:
+        while self._current < image_id:
+            self._current = next(self._ids, (_AFTER_ALL_IDS, None))[0]
+        return self._current == image_id
+
+
+def _ids(
+    listed: Iterator[Listed], *, prefix: str = "", suffix: str
+) -> Iterator[tuple[str, datetime]]:
+    """The image ids among the keys, in their order, and when each was stored."""
+    for found in listed:
+        name = found.key.removeprefix(prefix).removesuffix(suffix)
+        if _IMAGE_ID.fullmatch(name) and found.key == f"{prefix}{name}{suffix}":
+            yield name, found.modified_at
 
 
 def _unknown(image_id: UUID) -> NotFoundError:

@@ -28,6 +28,8 @@ from .png_format import PngInfo as PngInfo
 #: Section 11.3.1.1: how many bytes of tRNS each colour type takes (palette: one per entry).
 _TRNS_BYTES: Final = {GRAY: 2, RGB: 6}
 _LENGTH_TYPE_CRC_BYTES: Final = 12
+#: Signature, length, type, width and height.
+_HEADER_END: Final = 24
 _CRITICAL: Final = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND"))
 _ANIMATION: Final = frozenset((b"acTL", b"fcTL", b"fdAT"))
 #: The most that deflate makes of one byte: 258 bytes from a two-bit match (RFC 1951, 3.2.5).
@@ -61,6 +63,14 @@ class _Chunk(NamedTuple):
     @property
     def place(self) -> str:
         return f"{self.type.decode()} at offset {self.offset}"
+
+
+def claimed_pixels(data: bytes) -> int:
+    """Width times height as the header of *data* says, unchecked; 0 for what has no header."""
+    if len(data) < _HEADER_END:
+        return 0
+    width, height = struct.unpack_from(">II", data, _HEADER_END - 8)
+    return int(width * height)
 
 
 def inspect(data: bytes, limits: PngLimits) -> PngInfo:

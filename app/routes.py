@@ -35,14 +35,12 @@ from .domain import (
     Group,
     Image,
     ImageStatus,
-    Job,
     Method,
     Original,
     Parameters,
     Queue,
     StoredObject,
     choose_method,
-    message_group,
     now,
 )
 from .errors import (
@@ -57,11 +55,10 @@ from .errors import (
     MultipleImagesError,
     NotFoundError,
     PipelineError,
-    QueueUnavailableError,
     RangeNotSatisfiableError,
     TransientError,
 )
-from .image_store import ImageStore, filename_of, original_href, original_key, shorten_filename
+from .image_store import ImageStore, filename_of, original_href, shorten_filename
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -96,8 +93,8 @@ class Services:
     jobs: Queue
     methods: Mapping[str, Method]
     default_method: str
-    #: Seconds since the worker in this process showed life; None where there is no worker.
-    worker_idle_s: Callable[[], float] | None
+    #: Raises QueueUnavailableError when the worker in this process is stuck; None without one.
+    check_worker: Callable[[], None] | None
 
 
 class _Request(Request):
@@ -185,18 +182,9 @@ def readyz() -> ResponseReturnValue:
     """Ready: S3 and SQS answer and the worker of this process, if any, polls."""
     services().store.check()
     services().jobs.check()
-    _check_worker()
+    if check_worker := services().check_worker:
+        check_worker()
     return jsonify(status="ready")
-
-
-def _check_worker() -> None:
-    worker_idle_s = services().worker_idle_s
-    # A job may take that long; after it, somebody else gets the message.
-    limit_s = services().settings.visibility_timeout_s
-    if worker_idle_s is not None and worker_idle_s() > limit_s:
-        raise QueueUnavailableError(
-            f"The worker has shown no life for {worker_idle_s():.0f} s; the limit is {limit_s} s."
-        )
 
 
 # --- reading an upload -------------------------------------------------------------------------
@@ -258,21 +246,7 @@ def _group() -> str | None:
 
 
 def _send_job(image: Image) -> None:
-    job = Job(
-        image_id=image.image_id,
-        bucket=services().store.originals.name,
-        key=original_key(image.image_id),
-        method=image.method,
-        parameters=image.parameters,
-        sha256=image.original.sha256 if image.original else None,
-        group=image.group,
-        uploaded_at=image.uploaded_at,
-    )
-    services().jobs.send(
-        job.to_json(),
-        group=message_group(image.image_id, image.group),
-        deduplication_id=str(image.image_id),
-    )
+    services().jobs.send(services().store.job_message(image))
 
 
 # --- answers -----------------------------------------------------------------------------------

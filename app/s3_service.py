@@ -1,5 +1,8 @@
 """Keep objects in S3 buckets, and the images in two of them.
 
+Objects travel through obstore, which costs a sixth of boto3's CPU time per call; the rest is
+boto3's (docs/decisions/0010).
+
 IAM: s3:GetObject and s3:PutObject on the objects, s3:ListBucket on the bucket. Without
 s3:ListBucket S3 answers 403 instead of 404 for a missing key, and an image that is merely
 unknown would look like an outage.
@@ -11,15 +14,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
+import obstore
 from botocore.exceptions import BotoCoreError, ClientError
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import S3Store
 from urllib3.exceptions import HTTPError
 
 from . import aws
-from .domain import StoredObject
+from .domain import Listed, StoredObject
 from .errors import NotFoundError, StorageUnavailableError
 from .image_store import ImageStore
 from .settings import Settings
@@ -29,24 +35,28 @@ if TYPE_CHECKING:
 
 #: HEAD has no body, so a missing key is "404" there and "NoSuchKey" on GET.
 _MISSING: Final = frozenset(("404", "NoSuchKey"))
-#: 412: the key is taken. https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-_TAKEN: Final = "PreconditionFailed"
+#: S3 has keys that obstore has no path for: with empty segments, dots for one, control characters.
+_PLAIN_KEY: Final = re.compile(
+    r"(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f]+(/(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f]+)*"
+)
+#: How obstore quotes S3; an answer to HEAD has a status and no more.
+_ERROR_CODES: Final = (re.compile(r"<Code>(\w+)</Code>"), re.compile(r"status code: (\d{3})"))
 
 
 def make_image_store(settings: Settings) -> ImageStore:
     """The image store of the two buckets that *settings* name."""
-    client = aws.s3_client(settings)
     return ImageStore(
-        originals=S3Bucket(client, settings.input_bucket),
-        results=S3Bucket(client, settings.processed_bucket),
+        originals=S3Bucket(settings, settings.input_bucket),
+        results=S3Bucket(settings, settings.processed_bucket),
     )
 
 
 class S3Bucket:
     """A `domain.Bucket` on S3. Thread-safe; connects with the first call."""
 
-    def __init__(self, client: S3Client, name: str) -> None:
-        self._client = client
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._settings = settings
+        self._client: S3Client = aws.s3_client(settings)
         self._name = name
 
     @property
@@ -56,24 +66,35 @@ class S3Bucket:
     def put(
         self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str]
     ) -> StoredObject:
-        return self._put(key, data, content_type, metadata)
+        with self._translated(key):
+            return self._put(key, data, content_type, metadata)
 
     def put_once(
         self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str]
     ) -> StoredObject | None:
-        try:
-            return self._put(key, data, content_type, metadata, IfNoneMatch="*")
-        except _KeyTakenError:
-            return None
+        with self._translated(key):
+            try:
+                return self._put(key, data, content_type, metadata, is_once=True)
+            except AlreadyExistsError:
+                return None
 
     def get(self, key: str) -> StoredObject:
         with self._translated(key):
-            answer = self._client.get_object(Bucket=self._name, Key=key)
-            return _stored(key, answer, answer["Body"].read())
+            if not _PLAIN_KEY.fullmatch(key):
+                return self._get_by_boto3(key)
+            found = obstore.get(self._objects, key)
+            return self._stored(key, found, bytes(found.bytes()))
 
     def head(self, key: str) -> StoredObject:
         with self._translated(key):
-            return _stored(key, self._client.head_object(Bucket=self._name, Key=key))
+            return self._stored(key, obstore.get(self._objects, key, options={"head": True}))
+
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        with self._translated(prefix):
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._name, Prefix=prefix):
+                for found in page.get("Contents", []):
+                    yield Listed(found["Key"], found["LastModified"].astimezone(UTC))
 
     def check(self) -> None:
         try:
@@ -82,44 +103,68 @@ class S3Bucket:
         except NotFoundError:
             raise StorageUnavailableError(f"There is no bucket {self._name}.") from None
 
+    @cached_property
+    def _objects(self) -> S3Store:
+        # Not at once: finding credentials can take a request to the machine's metadata service.
+        return aws.object_store(self._settings, self._name)
+
     def _put(
-        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], **extra: Any
+        self,
+        key: str,
+        data: bytes,
+        content_type: str,
+        metadata: Mapping[str, str],
+        *,
+        is_once: bool = False,
     ) -> StoredObject:
-        with self._translated(key):
-            answer = self._client.put_object(
-                Bucket=self._name,
-                Key=key,
-                Body=data,
-                ContentType=content_type,
-                Metadata=dict(metadata),
-                **extra,
-            )
-        return StoredObject(key, metadata, len(data), _expires_at(answer))
+        obstore.put(
+            self._objects,
+            key,
+            data,
+            attributes={"Content-Type": content_type, **metadata},
+            mode="create" if is_once else "overwrite",
+            use_multipart=False,
+        )
+        return StoredObject(key, metadata, len(data), self._expiry(datetime.now(UTC)))
+
+    def _stored(self, key: str, found: obstore.GetResult, data: bytes = b"") -> StoredObject:
+        metadata = {k: v for k, v in found.attributes.items() if k != "Content-Type"}
+        expires_at = self._expiry(found.meta["last_modified"])
+        return StoredObject(key, metadata, found.meta["size"], expires_at, data)
+
+    def _get_by_boto3(self, key: str) -> StoredObject:
+        found = self._client.get_object(Bucket=self._name, Key=key)
+        expires_at = self._expiry(found["LastModified"])
+        data = found["Body"].read()
+        return StoredObject(key, found["Metadata"], found["ContentLength"], expires_at, data)
+
+    def _expiry(self, stored_at: datetime) -> datetime | None:
+        """When the lifecycle rule removes the object: the next midnight, UTC, after its days.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
+        """
+        if not self._settings.retention_days:
+            return None
+        day = stored_at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return day + timedelta(days=self._settings.retention_days + 1)
 
     @contextmanager
     def _translated(self, key: str) -> Iterator[None]:
+        place = f"{self._name}/{key}"
         try:
             yield
         except ClientError as exc:
-            code = exc.response["Error"]["Code"]
-            if code in _MISSING:
-                raise NotFoundError(f"There is no {self._name}/{key}.") from None
-            if code == _TAKEN:
-                raise _KeyTakenError from None
-            raise StorageUnavailableError(f"S3 answered {code} for {self._name}/{key}.") from exc
+            raise _error(exc.response["Error"]["Code"], place) from exc
+        except (BaseError, FileNotFoundError) as exc:
+            quoted = (pattern.search(str(exc)) for pattern in _ERROR_CODES)
+            raise _error(next((found[1] for found in quoted if found), None), place) from exc
         except (BotoCoreError, HTTPError) as exc:
-            raise StorageUnavailableError(f"S3 did not answer for {self._name}/{key}.") from exc
+            raise StorageUnavailableError(f"S3 did not answer for {place}.") from exc
 
 
-class _KeyTakenError(Exception):
-    """The key of a conditional write is taken."""
-
-
-def _stored(key: str, answer: Mapping[str, Any], data: bytes = b"") -> StoredObject:
-    return StoredObject(key, answer["Metadata"], answer["ContentLength"], _expires_at(answer), data)
-
-
-def _expires_at(answer: Mapping[str, Any]) -> datetime | None:
-    """Read x-amz-expiration, by which S3 says when a lifecycle rule will remove the object."""
-    found = re.search(r'expiry-date="([^"]+)"', answer.get("Expiration", ""))
-    return parsedate_to_datetime(found[1]).astimezone(UTC) if found else None
+def _error(code: str | None, place: str) -> NotFoundError | StorageUnavailableError:
+    if code in _MISSING:
+        return NotFoundError(f"There is no {place}.")
+    if code is None:
+        return StorageUnavailableError(f"S3 did not answer for {place}.")
+    return StorageUnavailableError(f"S3 answered {code} for {place}.")

@@ -6,6 +6,7 @@ listed in docs/settings.md; a test compares.
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Final, Self
 
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, model_validator
@@ -73,14 +74,44 @@ class Settings(BaseSettings):
         7, ge=0, le=3650, description="Days until S3 expires images and results; 0 keeps them."
     )
 
-    worker_concurrency: int = Field(
-        2, ge=1, le=64, description="Images that one worker process works on at the same time."
+    worker_concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description=(
+            "Images that one worker process has in hand at the same time: being fetched, computed "
+            "or stored; unset means 6 a CPU. As many as there are CPUs are computed at once."
+        ),
+    )
+    max_pixels_in_flight: int = Field(
+        160_000_000,
+        ge=1,
+        le=10_000_000_000,
+        description=(
+            "Pixels that are computed at the same time; each takes 6 bytes. A larger image goes "
+            "alone."
+        ),
     )
     visibility_timeout_s: int = Field(
-        60, ge=10, le=43_200, description="Seconds until a job that nobody finished is seen again."
+        60,
+        ge=2,
+        le=43_200,
+        description="Seconds until a job is seen again whose worker has died; renewed at half.",
     )
     poll_wait_s: int = Field(
         1, ge=1, le=20, description="Seconds of a long poll; also the longest an idle stop takes."
+    )
+    grace_period_s: int = Field(
+        25,
+        ge=0,
+        le=3600,
+        description="Seconds that a stop waits for the images in hand; the rest is given back.",
+    )
+    batch_linger_ms: int = Field(
+        40,
+        ge=0,
+        le=1000,
+        description="Milliseconds that an announcement or a delete waits for nine others.",
     )
     max_receives: int = Field(
         5, ge=2, le=1000, description="Receives of a job before it goes to the dead-letter queue."
@@ -97,6 +128,21 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"INPUT_BUCKET and PROCESSED_BUCKET {buckets}, and INPUT_QUEUE, PROCESSED_QUEUE "
                 f"and INPUT_DEAD_LETTER_QUEUE {queues}, must all be different"
+            )
+        return self
+
+    @property
+    def worker_threads(self) -> int:
+        """Images in hand at once: enough that the CPUs compute while others wait for AWS."""
+        return self.worker_concurrency or 6 * usable_cpus()
+
+    @model_validator(mode="after")
+    def _lease_outlives_poll(self) -> Self:
+        # A lease counts from when we ask.
+        if self.visibility_timeout_s <= self.poll_wait_s:
+            raise ValueError(
+                f"VISIBILITY_TIMEOUT_S ({self.visibility_timeout_s} s) must be over POLL_WAIT_S "
+                f"({self.poll_wait_s} s)"
             )
         return self
 
@@ -122,6 +168,14 @@ class Settings(BaseSettings):
             max_chunks=self.max_png_chunks,
             max_metadata_bytes=self.max_png_metadata_bytes,
         )
+
+
+def usable_cpus() -> int:
+    """The CPUs that this process may run on, which can be fewer than the machine has."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # only Linux has it
+        return os.cpu_count() or 1
 
 
 def _fault(location: tuple[int | str, ...], message: str) -> str:

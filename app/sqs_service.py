@@ -1,28 +1,31 @@
 """Pass messages through one SQS FIFO queue.
 
 IAM: sqs:GetQueueUrl and, by role, sqs:SendMessage or sqs:ReceiveMessage, sqs:DeleteMessage,
-sqs:ChangeMessageVisibility; sqs:GetQueueAttributes for the readiness check.
+sqs:ChangeMessageVisibility; sqs:GetQueueAttributes for the readiness check and the depth. The
+batch verbs need the permission of the single one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import aws
-from .domain import Delivery
-from .errors import QueueUnavailableError
+from .domain import MAX_BATCH, Delivery, Depth, Message, Results
+from .errors import LeaseLostError, PipelineError, QueueUnavailableError
 from .settings import Settings
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
     from types_boto3_sqs.type_defs import MessageTypeDef
 
-#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
-MAX_BATCH: Final = 10
+#: How SQS says that a receipt handle has expired, or that the message is not in flight.
+_LEASE_LOST: Final = frozenset(
+    ("ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight")
+)
 
 
 def make_queue(settings: Settings, name: str) -> SqsQueue:
@@ -42,37 +45,59 @@ class SqsQueue:
     def name(self) -> str:
         return self._name
 
-    def send(self, body: str, *, group: str, deduplication_id: str) -> None:
+    def send(self, message: Message) -> None:
         with self._translated("send"):
-            self._client.send_message(
-                QueueUrl=self._url(),
-                MessageBody=body,
-                MessageGroupId=group,
-                MessageDeduplicationId=deduplication_id,
-            )
+            self._client.send_message(QueueUrl=self._url(), **_sent(message))
 
-    def receive(self, *, max_messages: int, wait_time_s: int) -> list[Delivery]:
+    def send_batch(self, messages: Sequence[Message]) -> Results:
+        entries: Any = [{"Id": str(n), **_sent(message)} for n, message in enumerate(messages)]
+        with self._translated("send"):
+            answer = self._client.send_message_batch(QueueUrl=self._url(), Entries=entries)
+        return self._results("send", answer, len(messages))
+
+    def receive(
+        self,
+        *,
+        max_messages: int,
+        wait_time_s: int,
+        visibility_timeout_s: int,
+        attempt_id: str | None = None,
+    ) -> list[Delivery]:
+        again: Any = {"ReceiveRequestAttemptId": attempt_id} if attempt_id else {}
         with self._translated("receive"):
             answer = self._client.receive_message(
                 QueueUrl=self._url(),
                 MaxNumberOfMessages=min(max_messages, MAX_BATCH),
                 WaitTimeSeconds=wait_time_s,
+                VisibilityTimeout=visibility_timeout_s,
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "MessageGroupId"],
+                **again,
             )
         # The member is absent, not empty, when there is no message.
         return [_delivery(message) for message in answer.get("Messages", [])]
 
-    def delete(self, delivery: Delivery) -> None:
+    def delete_batch(self, deliveries: Sequence[Delivery]) -> Results:
+        entries: Any = _entries(deliveries)
         with self._translated("delete"):
-            self._client.delete_message(QueueUrl=self._url(), ReceiptHandle=delivery.receipt_handle)
+            answer = self._client.delete_message_batch(QueueUrl=self._url(), Entries=entries)
+        return self._results("delete", answer, len(deliveries))
 
-    def release(self, delivery: Delivery, *, delay_s: int) -> None:
-        with self._translated("release"):
-            self._client.change_message_visibility(
-                QueueUrl=self._url(),
-                ReceiptHandle=delivery.receipt_handle,
-                VisibilityTimeout=delay_s,
+    def change_visibility_batch(self, deliveries: Sequence[Delivery], *, timeout_s: int) -> Results:
+        entries: Any = [e | {"VisibilityTimeout": timeout_s} for e in _entries(deliveries)]
+        with self._translated("change visibility"):
+            answer = self._client.change_message_visibility_batch(
+                QueueUrl=self._url(), Entries=entries
             )
+        return self._results("change visibility", answer, len(deliveries))
+
+    def depth(self) -> Depth:
+        waiting, held = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
+        with self._translated("count"):
+            answer = self._client.get_queue_attributes(
+                QueueUrl=self._url(),
+                AttributeNames=[waiting, held],  # type: ignore[list-item]
+            )["Attributes"]
+        return Depth(waiting=int(answer[waiting]), held=int(answer[held]))  # type: ignore[index]
 
     def check(self) -> None:
         with self._translated("check"):
@@ -82,6 +107,24 @@ class SqsQueue:
         if self._known_url is None:
             self._known_url = self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
         return self._known_url
+
+    def _results(self, verb: str, answer: Any, count: int) -> Results:
+        # By id, not by place: SQS may answer in any order. An entry that it does not mention
+        # counts as failed.
+        results: Results = [
+            QueueUnavailableError(f"SQS did not say whether it did the {verb} on {self._name}.")
+        ] * count
+        for done in answer.get("Successful", []):
+            results[int(done["Id"])] = None
+        for failed in answer.get("Failed", []):
+            results[int(failed["Id"])] = self._error(verb, failed["Code"])
+        return results
+
+    def _error(self, verb: str, code: str) -> PipelineError:
+        # With the prefix AWS.SimpleQueueService. or the suffix Exception, as it is asked.
+        if code.rpartition(".")[2].removesuffix("Exception") in _LEASE_LOST:
+            return LeaseLostError(f"SQS answered {code} to {verb} on {self._name}.")
+        return QueueUnavailableError(f"SQS answered {code} to {verb} on {self._name}.")
 
     @contextmanager
     def _translated(self, verb: str) -> Iterator[None]:
@@ -93,6 +136,18 @@ class SqsQueue:
             raise QueueUnavailableError(f"SQS answered {code} to {verb} on {self._name}.") from exc
         except BotoCoreError as exc:
             raise QueueUnavailableError(f"SQS did not answer to {verb} on {self._name}.") from exc
+
+
+def _sent(message: Message) -> Any:
+    return {
+        "MessageBody": message.body,
+        "MessageGroupId": message.group,
+        "MessageDeduplicationId": message.deduplication_id,
+    }
+
+
+def _entries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
+    return [{"Id": str(n), "ReceiptHandle": d.receipt_handle} for n, d in enumerate(deliveries)]
 
 
 def _delivery(message: MessageTypeDef) -> Delivery:

@@ -1,7 +1,7 @@
-"""Take a job, do it, say that it is done.
+"""Take one delivery to its end, whatever it holds.
 
 Store, then announce, then delete the message: a crash anywhere means "again", never "lost".
-This room knows no AWS, no OpenCV and no signals; it is given what it needs.
+This room knows no AWS, no OpenCV, no threads and no signals; it is given what it needs.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ import json
 import logging
 import math
 import random
-import threading
-import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from .domain import (
@@ -26,9 +24,11 @@ from .domain import (
     Image,
     ImageStatus,
     Job,
+    Message,
     Original,
+    Process,
     Processed,
-    Queue,
+    deduplication_id,
     message_group,
     now,
 )
@@ -36,21 +36,25 @@ from .errors import (
     CorruptPngError,
     InternalError,
     InvalidMessageError,
+    LeaseLostError,
     NotFoundError,
+    OriginalMissingError,
     PermanentError,
     PipelineError,
+    QueueUnavailableError,
+    StorageUnavailableError,
 )
 from .image_store import ImageStore, original_href, processed_href
+from .leases import Lease
 
 logger = logging.getLogger(__name__)
-
-Process = Callable[[bytes, Job], Binarized]
 
 #: Full jitter: a random wait up to a bound that doubles, so that a fleet does not return at once.
 #: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
 _FIRST_BACKOFF_S: Final = 2.0
-_MAX_RETRY_BACKOFF_S: Final = 300.0
-_MAX_POLL_BACKOFF_S: Final = 10.0
+#: An image whose announcement went out must come back within the five minutes in which SQS drops
+#: a second one.
+_MAX_BACKOFF_S: Final = 60.0
 
 
 class Outcome(StrEnum):
@@ -59,131 +63,122 @@ class Outcome(StrEnum):
     PROCESSED = "processed"
     FAILED = "failed"
     ANNOUNCED_AGAIN = "announced-again"
-    DROPPED = "dropped"
+    #: To be seen again after a while.
     RETRIED = "retried"
+    #: Recorded as failed and left to the dead-letter queue.
     GIVEN_UP = "given-up"
+    #: Somebody else has it by now.
+    LEASE_LOST = "lease-lost"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How one delivery ended, and for RETRIED in how many seconds it is to be seen again."""
+
+    outcome: Outcome
+    delay_s: int = 0
+    #: It was S3 or SQS that failed, not the image and not we.
+    is_outage: bool = False
+
+
+class Jobs(Protocol):
+    """What the protocol needs of the input queue."""
+
+    def delete(self, delivery: Delivery) -> None: ...
+
+
+class Announcements(Protocol):
+    """What the protocol needs of the processed queue."""
+
+    def send(self, message: Message) -> None: ...
 
 
 class Worker:
-    """Poll, process, announce. `run` may be called by several threads at once."""
+    """The protocol. Thread-safe: it remembers nothing between deliveries."""
 
     def __init__(
         self,
         *,
-        jobs: Queue,
+        jobs: Jobs,
         store: ImageStore,
-        announcements: Queue,
+        announcements: Announcements,
         process: Process,
-        poll_wait_s: int,
+        process_apart: Process,
         max_receives: int,
     ) -> None:
         self._jobs = jobs
         self._store = store
         self._announcements = announcements
         self._process = process
-        self._poll_wait_s = poll_wait_s
+        self._process_apart = process_apart
         self._max_receives = max_receives
-        self._stopping = threading.Event()
-        self._last_sign_of_life = time.monotonic()
-        #: Set when S3 or SQS failed a job; nothing is received until both answer again.
-        self._is_in_doubt = False
 
-    def run(self) -> None:
-        """Do jobs until `stop`; no error ends it."""
-        failures = 0
-        while not self._stopping.is_set():
-            try:
-                self.run_once()
-                failures = 0
-            except Exception as exc:
-                # A worker that ends because its queue was away for a minute is the loudest
-                # complaint about workers of this kind.
-                failures += 1
-                delay_s = _jittered(failures, cap_s=_MAX_POLL_BACKOFF_S)
-                logger.warning("polling failed, next in %.1f s: %s", delay_s, exc)
-                self._stopping.wait(delay_s)
+    def handle(self, lease: Lease) -> Ending:
+        """Bring one delivery to its end; raises nothing.
 
-    def stop(self) -> None:
-        """Let `run` return after the poll or the job in hand."""
-        self._stopping.set()
-
-    @property
-    def idle_s(self) -> float:
-        """Seconds since the last answered poll or finished job."""
-        return time.monotonic() - self._last_sign_of_life
-
-    def run_once(self) -> list[Outcome]:
-        """Poll once and do what came. Raises TransientError when S3 or SQS is away."""
-        self._wait_out_an_outage()
-        # One at a time: what waits behind a slow image would use up its visibility timeout here
-        # while another worker is free.
-        deliveries = self._jobs.receive(max_messages=1, wait_time_s=self._poll_wait_s)
-        self._last_sign_of_life = time.monotonic()
-        return [self.handle(delivery) for delivery in deliveries]
-
-    def _wait_out_an_outage(self) -> None:
-        """Receive nothing while S3 is away: five receives are gone in half a minute, and with
-        them every waiting image, to the dead-letter queue and without a record."""
-        if self._is_in_doubt:
-            self._store.check()
-            self._announcements.check()
-            self._is_in_doubt = False
-
-    def handle(self, delivery: Delivery) -> Outcome:
-        """Bring one delivery to its end, whatever it holds; raises nothing."""
+        RETRIED and GIVEN_UP leave the message to be given back, by whoever called.
+        """
         try:
-            outcome = self._complete_or_fail(delivery)
+            return Ending(self._complete_or_fail(lease))
+        except LeaseLostError as exc:
+            logger.warning("message %s left to another worker: %s", lease.delivery.message_id, exc)
+            return Ending(Outcome.LEASE_LOST)
         except Exception as exc:
-            outcome = self._try_later(delivery, exc)
-        self._last_sign_of_life = time.monotonic()
-        return outcome
+            return self._try_later(lease, exc)
 
-    def _complete_or_fail(self, delivery: Delivery) -> Outcome:
+    def _complete_or_fail(self, lease: Lease) -> Outcome:
         try:
-            return self._complete(delivery)
+            return self._complete(lease)
         except PermanentError as error:
-            return self._fail(delivery, error)
+            return self._fail(lease, error)
 
-    def _complete(self, delivery: Delivery) -> Outcome:
+    def _complete(self, lease: Lease) -> Outcome:
         """The protocol, step by step. A crash between two steps repeats them, harmlessly."""
-        job = self._parse(delivery)
+        job = self._parse(lease.delivery)
+        is_repeat = lease.delivery.receive_count > 1 or job.redrive > 0
 
-        # 0. Somebody may have died between storing and deleting: then only the rest is left.
-        if delivery.receive_count > 1 and (finished := self._find_finished(job)):
-            return self._conclude(delivery, finished, Outcome.ANNOUNCED_AGAIN)
+        # 0. Somebody may have died after storing: then only the rest is left.
+        if is_repeat and (finished := self._find_finished(job)):
+            return self._conclude(lease, finished, Outcome.ANNOUNCED_AGAIN)
 
-        # 1. Fetch. An original that is gone was deleted by its owner while it waited.
+        # 1. Fetch.
         try:
             image, data = self._store.get_original(job)
         except NotFoundError:
-            return self._without_original(delivery, job)
+            return self._without_original(lease, job)
 
-        # 2. Compute.
-        page = self._process(_intact(data, job), job)
+        # 2. Compute. What killed a worker before may kill a child, not us again.
+        process = self._process_apart if is_repeat else self._process
+        page = process(_intact(data, job), job)
 
-        # 3. Store, once: a result that is there already is the one that counts.
+        # 3. Store, once. A result that is there already is the one that counts: it can be our
+        # own, whose answer was lost, so the way goes on to the announcement all the same.
+        lease.check()
         announcement = self._store.put_processed(_processed(image, data, page), page.png, job)
         logger.info("image %s processed in %d ms", job.image_id, page.processing_ms)
 
         # 4. Announce, 5. delete.
-        return self._conclude(delivery, announcement, Outcome.PROCESSED)
+        return self._conclude(lease, announcement, Outcome.PROCESSED)
 
-    def _conclude(
-        self, delivery: Delivery, announcement: Announcement, outcome: Outcome
-    ) -> Outcome:
+    def _conclude(self, lease: Lease, announcement: Announcement, outcome: Outcome) -> Outcome:
+        lease.check()
         self._announce(announcement)
         # Last, so that a crash anywhere above means "again", never "lost".
-        self._jobs.delete(delivery)
+        try:
+            self._jobs.delete(lease.delivery)
+        except LeaseLostError as exc:
+            # Too late, and no matter: whoever has it now finds all of it done.
+            logger.warning("image %s is done: %s", announcement.image_id, exc)
         return outcome
 
     def _announce(self, announcement: Announcement) -> None:
-        image_id = announcement.image_id
-        self._announcements.send(
+        image_id, redrive = announcement.image_id, announcement.redrive
+        message = Message(
             announcement.to_json(),
             group=message_group(image_id, announcement.group),
-            # The same on every resend, so that SQS drops repetitions for five minutes.
-            deduplication_id=str(image_id),
+            deduplication_id=deduplication_id(image_id, redrive),
         )
+        self._announcements.send(message)
 
     def _parse(self, delivery: Delivery) -> Job:
         job = Job.parse(delivery.body)
@@ -198,42 +193,43 @@ class Worker:
 
     def _find_finished(self, job: Job) -> Announcement | None:
         try:
-            return self._store.find_finished(job.image_id)
+            return self._store.find_finished_job(job)
         except NotFoundError:
             return None
 
-    def _without_original(self, delivery: Delivery, job: Job) -> Outcome:
+    def _without_original(self, lease: Lease, job: Job) -> Outcome:
         if finished := self._find_finished(job):
-            return self._conclude(delivery, finished, Outcome.ANNOUNCED_AGAIN)
-        logger.warning("image %s dropped: %s is not there (deleted?)", job.image_id, job.key)
-        self._jobs.delete(delivery)
-        return Outcome.DROPPED
+            return self._conclude(lease, finished, Outcome.ANNOUNCED_AGAIN)
+        raise OriginalMissingError(f"There is no {job.key[:200]!r} in bucket {job.bucket}.")
 
     # --- failures ----------------------------------------------------------------
 
-    def _fail(self, delivery: Delivery, error: PermanentError) -> Outcome:
+    def _fail(self, lease: Lease, error: PermanentError) -> Outcome:
         """The image can never be processed: record it, announce it, be done with it."""
-        announcement = self._record(delivery, error)
-        return self._conclude(delivery, announcement, Outcome.FAILED)
+        lease.check()
+        announcement = self._record(lease.delivery, error)
+        return self._conclude(lease, announcement, Outcome.FAILED)
 
-    def _try_later(self, delivery: Delivery, exc: Exception) -> Outcome:
-        """Give the message back; on the last receive leave it to the dead-letter queue."""
+    def _try_later(self, lease: Lease, exc: Exception) -> Ending:
+        """Have the message seen again; on the last receive say why it will not be."""
+        message_id = lease.delivery.message_id
+        is_outage = isinstance(exc, StorageUnavailableError | QueueUnavailableError)
         if not isinstance(exc, PipelineError):
-            logger.exception("message %s: a fault of ours", delivery.message_id)
-        elif exc.is_transient:
-            self._is_in_doubt = True
-        is_last = delivery.receive_count >= self._max_receives
+            logger.exception("message %s: a fault of ours", message_id)
+        if lease.delivery.receive_count >= self._max_receives:
+            self._give_up(lease, exc)
+            return Ending(Outcome.GIVEN_UP, is_outage=is_outage)
+        delay_s = math.ceil(_full_jitter(lease.delivery.receive_count))
+        logger.warning("message %s again in %d s: %s", message_id, delay_s, exc)
+        return Ending(Outcome.RETRIED, delay_s, is_outage=is_outage)
+
+    def _give_up(self, lease: Lease, exc: Exception) -> None:
         try:
-            if is_last:
-                self._announce(self._record(delivery, _reason(exc)))
-            cap_s = 0 if is_last else _MAX_RETRY_BACKOFF_S
-            delay_s = math.ceil(_jittered(delivery.receive_count, cap_s=cap_s))
-            self._jobs.release(delivery, delay_s=delay_s)
-            logger.warning("message %s back in %d s: %s", delivery.message_id, delay_s, exc)
-        except Exception as error:
-            # It comes back by itself when its visibility timeout ends.
-            logger.warning("message %s not given back: %s", delivery.message_id, error)
-        return Outcome.GIVEN_UP if is_last else Outcome.RETRIED
+            lease.check()
+            self._announce(self._record(lease.delivery, _reason(exc)))
+        except PipelineError as error:
+            # The dead-letter queue has it all the same; `reconcile` finds it without a record.
+            logger.error("message %s given up without a word: %s", lease.delivery.message_id, error)
 
     def _record(self, delivery: Delivery, error: PipelineError) -> Announcement:
         job = _job_or_none(delivery.body)
@@ -325,6 +321,6 @@ def _best_id(delivery: Delivery) -> UUID:
         return UUID(delivery.message_id)
 
 
-def _jittered(attempt: int, *, cap_s: float) -> float:
-    bound_s: float = min(cap_s, _FIRST_BACKOFF_S * 2 ** min(attempt - 1, 16))
+def _full_jitter(attempt: int) -> float:
+    bound_s = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(attempt - 1, 16))
     return random.uniform(0, bound_s)  # noqa: S311 (spreading load, not hiding anything)

@@ -16,13 +16,15 @@ APP = ROOT / "app"
 #: From the cellar up; a module imports only from floors below its own.
 FLOORS = (
     {"errors", "fast_zlib", "histogram"},
+    {"admission", "breaker"},
     {"domain", "png_format", "paper", "components", "local_thresholds"},
-    {"png", "png_filters", "auto", "image_store"},
+    {"png", "png_filters", "auto", "image_store", "batching", "leases", "sandbox"},
     {"settings", "png_decoder", "methods"},
     {"image_processor", "aws"},
     {"s3_service", "sqs_service", "setup_aws_resources"},
-    {"worker", "routes"},
-    {"server", "__init__"},
+    {"worker", "routes", "operations"},
+    {"consumer"},
+    {"server", "worker_service", "__init__"},
     {"main"},
 )
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
@@ -48,13 +50,20 @@ ONLY_IN = {
     "cv2": ENGINE,
     "numba": {"png_filters"},
     "flask": {"__init__", "routes", "server"},
+    "multiprocessing": {"sandbox"},
+    "obstore": {"aws", "s3_service"},
+    "resource": {"sandbox"},
     "waitress": {"server"},
 }
 #: Worker and routes must be testable without AWS and OpenCV, the engine without either.
 AWS = {"aws", "s3_service", "sqs_service", "setup_aws_resources"}
 STRANGERS = {
-    "worker": AWS | ENGINE | {"routes"},
-    "routes": AWS | ENGINE | {"worker"},
+    "worker": AWS | ENGINE | {"routes", "consumer"},
+    "consumer": AWS | ENGINE | {"routes"},
+    "leases": AWS | ENGINE | {"routes", "worker"},
+    "batching": AWS | ENGINE | {"routes", "worker"},
+    "sandbox": AWS | ENGINE | {"routes", "worker"},
+    "routes": AWS | ENGINE | {"worker", "consumer"},
     "image_processor": AWS | {"image_store", "settings", "worker", "routes"},
 }
 
@@ -126,6 +135,8 @@ def test_no_module_imports_the_package_by_its_name() -> None:
     [
         ("app", {"flask", "boto3", "cv2"}),
         ("app.worker", {"flask", "boto3", "cv2"}),
+        ("app.consumer", {"flask", "boto3", "cv2"}),
+        ("app.sandbox", {"flask", "boto3", "cv2"}),
         ("app.routes", {"boto3", "cv2"}),
         ("app.methods", {"flask", "boto3"}),
     ],

@@ -23,11 +23,37 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_help_names_the_roles() -> None:
+def test_help_names_the_roles_and_the_verbs() -> None:
     answer = run("--help")
 
     assert answer.returncode == 0
-    assert "{all,web,worker}" in answer.stdout
+    for command in ("all", "web", "worker", "reconcile", "redrive", "watch"):
+        assert f"    {command}" in answer.stdout
+
+
+@pytest.mark.parametrize("verb", ["reconcile", "redrive", "watch"])
+def test_each_verb_explains_itself_and_its_exit_codes(verb: str) -> None:
+    answer = run(verb, "--help")
+
+    assert answer.returncode == 0
+    assert "exit code: 0 done" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("reconcile", "--older-than", "-1"), ("redrive", "--limit", "0"), ("watch", "--count", "x")],
+)
+def test_what_a_verb_cannot_do_is_a_usage_error(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).returncode == 2
+
+
+@pytest.mark.parametrize("verb", ["reconcile", "redrive", "watch"])
+def test_a_verb_without_aws_says_so_in_one_line(verb: str) -> None:
+    answer = run(verb, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+
+    assert answer.returncode == 1
+    assert len(answer.stderr.splitlines()) == 1
+    assert "did not answer" in answer.stderr
 
 
 def test_an_unknown_role_is_a_usage_error() -> None:

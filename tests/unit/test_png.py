@@ -314,3 +314,22 @@ def test_the_check_takes_at_most_50_ms_and_16_mb_whatever_the_file(largest_files
 
         assert min(times_s) < 0.05
         assert peak_bytes < 16_000_000
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (7, 5), (2**31 - 1, 2**31 - 1)])
+def test_the_claimed_pixels_are_width_times_height_unchecked(width: int, height: int) -> None:
+    data = SIGNATURE + ihdr(width, height, 8, GRAY)
+
+    assert png.claimed_pixels(data) == width * height
+
+
+def test_what_ends_within_its_header_claims_no_pixels() -> None:
+    claims = {png.claimed_pixels(ONE_PIXEL[:length]) for length in range(24)}
+
+    assert claims == {0}
+
+
+def test_the_claim_of_a_sound_file_is_what_the_inspection_finds() -> None:
+    data = gray_png(np.zeros((5, 7), np.uint8))
+
+    assert png.claimed_pixels(data) == png.inspect(data, LIMITS).pixels

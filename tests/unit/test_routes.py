@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,8 +15,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.image_processor import binarize_png
+from app.batching import BatchedQueue
+from app.errors import QueueUnavailableError
+from app.image_processor import binarize_job
 from app.image_store import ImageStore
+from app.leases import Leases
 from app.png import PngLimits
 from app.settings import Settings
 from app.worker import Worker
@@ -35,12 +40,12 @@ class Site:
     """The web side with its storage and queue in memory, and a worker to run by hand."""
 
     def __init__(self, settings: Settings) -> None:
-        self.idle_s = 0.0
+        self.is_worker_stuck = False
         self.inputs, self.outputs = MemoryBucket("image-input"), MemoryBucket("image-processed")
         self.jobs, self.announced = MemoryQueue("jobs.fifo"), MemoryQueue("done.fifo")
         self.store = ImageStore(self.inputs, self.outputs)
         app = create_app(
-            settings, store=self.store, jobs=self.jobs, worker_idle_s=lambda: self.idle_s
+            settings, store=self.store, jobs=self.jobs, check_worker=self._check_worker
         )
         self.client: FlaskClient = app.test_client()
 
@@ -51,18 +56,25 @@ class Site:
         return self.client.post("/upload", data={"image": (io.BytesIO(content), name), **fields})
 
     def work(self) -> None:
+        process = partial(binarize_job, limits=PngLimits())
         worker = Worker(
-            jobs=self.jobs,
+            jobs=BatchedQueue(self.jobs, linger_s=0),
             store=self.store,
-            announcements=self.announced,
-            process=lambda data, job: binarize_png(
-                data, method=job.method, parameters=job.parameters, limits=PngLimits()
-            ),
-            poll_wait_s=0,
+            announcements=BatchedQueue(self.announced, linger_s=0),
+            process=process,
+            process_apart=process,
             max_receives=5,
         )
-        while self.jobs.messages:
-            worker.run_once()
+        leases = Leases(self.jobs, visibility_timeout_s=60)
+        while deliveries := self.jobs.receive(
+            max_messages=1, wait_time_s=0, visibility_timeout_s=60
+        ):
+            (lease,) = leases.hold(deliveries, asked_at=time.monotonic())
+            worker.handle(lease)
+
+    def _check_worker(self) -> None:
+        if self.is_worker_stuck:
+            raise QueueUnavailableError("The worker is stuck.")
 
 
 @pytest.fixture
@@ -251,7 +263,7 @@ def test_the_announcement_is_the_representation_and_where_the_objects_are(site: 
     for section in ("original", "processed"):
         assert announcement[section].pop("bucket")
         assert announcement[section].pop("key")
-    assert announcement.pop("version") == 1
+    assert (announcement.pop("version"), announcement.pop("redrive")) == (1, 0)
     assert announcement == image
 
 
@@ -386,7 +398,7 @@ def test_a_safe_request_id_is_kept_and_any_other_replaced(
 
 def test_alive_says_nothing_of_what_the_server_depends_on(site: Site) -> None:
     site.inputs.is_down = site.jobs.is_down = True
-    site.idle_s = 1e6
+    site.is_worker_stuck = True
 
     assert site.client.get("/healthz").status_code == 200
 
@@ -397,7 +409,7 @@ def test_ready_means_storage_queue_and_worker(site: Site) -> None:
     codes.append(site.client.get("/readyz").status_code)
     site.outputs.is_down, site.jobs.is_down = False, True
     codes.append(site.client.get("/readyz").status_code)
-    site.jobs.is_down, site.idle_s = False, 1e6
+    site.jobs.is_down, site.is_worker_stuck = False, True
     codes.append(site.client.get("/readyz").status_code)
 
     assert codes == [200, 503, 503, 503]

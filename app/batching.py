@@ -1,0 +1,94 @@
+"""Collect what many threads send into requests of ten; each of them gets its own answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+from .domain import MAX_BATCH, Delivery, Message, Queue, Results
+from .errors import PipelineError, QueueUnavailableError
+
+T = TypeVar("T")
+
+#: An entry that SQS did not take while it took others, as it may: tried again at once.
+_MAX_ATTEMPTS: Final = 3
+
+
+class BatchedQueue:
+    """The verbs of a queue for one message each, which share requests between threads."""
+
+    def __init__(self, queue: Queue, *, linger_s: float) -> None:
+        self._queue = queue
+        self._sends: Batcher[Message] = Batcher(queue.send_batch, linger_s=linger_s)
+        self._deletes: Batcher[Delivery] = Batcher(queue.delete_batch, linger_s=linger_s)
+
+    def send(self, message: Message) -> None:
+        """Return once *message* is accepted. Raises QueueUnavailableError."""
+        self._sends.do(message)
+
+    def delete(self, delivery: Delivery) -> None:
+        """Say that the message is dealt with. Raises QueueUnavailableError, LeaseLostError."""
+        self._deletes.do(delivery)
+
+    def check(self) -> None:
+        """Raise QueueUnavailableError unless the queue answers."""
+        self._queue.check()
+
+
+class _Batch(Generic[T]):
+    def __init__(self) -> None:
+        self.entries: list[T] = []
+        self.is_full = threading.Event()
+        self.is_done = threading.Event()
+        self.results: Results = []
+        self.error: Exception | None = None
+
+
+class Batcher(Generic[T]):
+    """Do something with up to ten entries at a time.
+
+    The first thread to come waits *linger_s* for nine others and acts for all of them, so there
+    is no thread of its own to stop, and nothing is left behind when nobody waits.
+    """
+
+    def __init__(self, act: Callable[[Sequence[T]], Results], *, linger_s: float) -> None:
+        self._act = act
+        self._linger_s = linger_s
+        self._lock = threading.Lock()
+        self._open: _Batch[T] | None = None
+
+    def do(self, entry: T) -> None:
+        """Return once *entry* is done; raises what became of it, or of the whole request."""
+        attempts_left = _MAX_ATTEMPTS
+        while error := self._join(entry):
+            attempts_left -= 1
+            if not attempts_left or not isinstance(error, QueueUnavailableError):
+                raise error
+
+    def _join(self, entry: T) -> PipelineError | None:
+        with self._lock:
+            batch = self._open = self._open or _Batch()
+            place = len(batch.entries)
+            batch.entries.append(entry)
+            if len(batch.entries) == MAX_BATCH:
+                self._open = None
+                batch.is_full.set()
+        if place == 0:
+            self._lead(batch)
+        batch.is_done.wait()
+        if batch.error:
+            raise batch.error
+        return batch.results[place]
+
+    def _lead(self, batch: _Batch[T]) -> None:
+        batch.is_full.wait(self._linger_s)
+        with self._lock:
+            if self._open is batch:
+                self._open = None
+        try:
+            batch.results = self._act(batch.entries)
+        except Exception as exc:
+            batch.error = exc  # for each of those who wait
+        finally:
+            batch.is_done.set()

@@ -1,0 +1,71 @@
+"""Ask for no more work while what the work needs is down.
+
+The circuit breaker of Nygard, "Release It!" (2007): closed, open, and half-open while one image
+tries. Without it an outage uses up the receives of everyone who waits, and sends them all to the
+dead-letter queue without a record, since the record's bucket is away, too.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from enum import Enum, auto
+from typing import Final
+
+logger = logging.getLogger(__name__)
+
+#: One failed image says little, this many in a row that nothing gets through.
+FAILURES_TO_OPEN: Final = 5
+_MAX_PAUSE_S: Final = 3.0
+
+
+class State(Enum):
+    CLOSED = auto()
+    OPEN = auto()
+    HALF_OPEN = auto()
+
+
+class Breaker:
+    """Counts failures of S3 and SQS in a row. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._state = State.CLOSED
+        self._failures = 0
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def is_open(self) -> bool:
+        return self._state is State.OPEN
+
+    def succeeded(self) -> None:
+        """An image got through: whatever was down is back."""
+        with self._lock:
+            if self._state is not State.CLOSED:
+                logger.warning("S3 and SQS are back")
+            self._state, self._failures = State.CLOSED, 0
+
+    def failed(self) -> None:
+        """An image failed because S3 or SQS did."""
+        with self._lock:
+            self._failures += 1
+            is_enough = self._failures >= FAILURES_TO_OPEN or self._state is State.HALF_OPEN
+            if is_enough and self._state is not State.OPEN:
+                logger.error("S3 or SQS is down; nothing is received until they answer")
+                self._state = State.OPEN
+
+    def try_one(self) -> None:
+        """Let one image through and see."""
+        with self._lock:
+            if self._state is State.OPEN:
+                self._state = State.HALF_OPEN
+
+    @staticmethod
+    def pause_s() -> float:
+        """How long to leave them alone; different each time, so that a fleet does not return at
+        once."""
+        return random.uniform(_MAX_PAUSE_S / 2, _MAX_PAUSE_S)  # noqa: S311 (hides nothing)

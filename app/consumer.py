@@ -1,0 +1,251 @@
+"""Receive messages and have them handled by a pool of threads, in order within each group.
+
+One poller, the job threads, and the heartbeat of `leases`. Everything that can wait is bounded:
+messages in hand by the threads, pixels by `admission`, an outage by `breaker`.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from .breaker import Breaker, State
+from .domain import MAX_BATCH, Queue
+from .errors import PipelineError, QueueUnavailableError
+from .leases import Lease, Leases
+from .worker import Ending, Outcome
+
+logger = logging.getLogger(__name__)
+
+#: Full jitter: a random wait up to a bound that doubles, so that a fleet does not return at once.
+#: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+_FIRST_BACKOFF_S: Final = 0.4
+_MAX_BACKOFF_S: Final = 5.0
+#: SQS repeats an answer for five minutes, as long as none of its messages was touched.
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+_ATTEMPT_ID_LIFE_S: Final = 240.0
+#: A poll, its time-out and its repetitions.
+_SILENCE_IN_POLLS: Final = 3
+_ANSWER_TIMEOUT_S: Final = 5
+
+
+class Consumer:
+    """Keeps *threads* images in hand, and half as many messages at most waiting for a thread."""
+
+    def __init__(
+        self,
+        *,
+        jobs: Queue,
+        handle: Callable[[Lease], Ending],
+        probe: Callable[[], None],
+        threads: int,
+        visibility_timeout_s: int,
+        poll_wait_s: int,
+    ) -> None:
+        self._jobs = jobs
+        self._handle = handle
+        self._probe = probe
+        self._visibility_timeout_s = visibility_timeout_s
+        self._poll_wait_s = poll_wait_s
+        self._leases = Leases(jobs, visibility_timeout_s=visibility_timeout_s)
+        self._breaker = Breaker()
+        self._capacity = threads + min(MAX_BATCH, threads // 2)
+        self._ready: queue.SimpleQueue[list[Lease] | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._waiting = 0
+        self._stopping = threading.Event()
+        self._has_polled = threading.Event()
+        self._attempt_id, self._attempt_began_at = "", 0.0
+        self._unanswered_since: float | None = None
+        self._poller = _thread(self._poll, "poller")
+        self._workers = [_thread(self._work, f"worker-{n}") for n in range(threads)]
+
+    def start(self) -> None:
+        self._leases.start()
+        for thread in (self._poller, *self._workers):
+            thread.start()
+
+    def stop(self, *, grace_s: float) -> None:
+        """Finish what is in hand within *grace_s*, give back the rest; nothing stays hidden."""
+        deadline = time.monotonic() + grace_s
+        logger.info("stopping, with %d messages in hand", len(self._leases))
+        self._stop_polling()
+        # What the pending poll brings would else be hidden until its visibility timeout.
+        _join([self._poller], deadline)
+        for _ in self._workers:
+            self._ready.put(None)
+        _join(self._workers, deadline)
+        self._leases.give_back(self._leases.held(), delay_s=0)
+        # Last: what is in hand is ours until the end.
+        self._leases.stop()
+
+    def abandon(self) -> None:
+        """Give back everything at once; what is being done is done again by somebody else."""
+        self._stop_polling()
+        # First the pending poll, which would take again what is given back. Not join(): Python
+        # 3.11 takes a thread for ended once a signal has interrupted its join.
+        self._has_polled.wait()
+        self._leases.give_back(self._leases.held(), delay_s=0)
+
+    def _stop_polling(self) -> None:
+        with self._changed:
+            self._stopping.set()
+            self._changed.notify_all()
+
+    def check(self) -> None:
+        """Raise QueueUnavailableError when the queue does not answer or an image hangs."""
+        limit_s = _SILENCE_IN_POLLS * (self._poll_wait_s + _ANSWER_TIMEOUT_S)
+        if self._silent_s() > limit_s:
+            raise QueueUnavailableError(
+                f"The queue has not answered the worker for {self._silent_s():.0f} s; "
+                f"the limit is {limit_s} s."
+            )
+        if self._breaker.is_open:
+            raise QueueUnavailableError("The worker waits for S3 and SQS to come back.")
+        if self._has_polled.is_set():
+            raise QueueUnavailableError("The worker does not poll any more.")
+        if hanging := self._leases.count_overdue():
+            raise QueueUnavailableError(f"{hanging} images hang in the worker; restart it.")
+
+    def _silent_s(self) -> float:
+        since = self._unanswered_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    # --- the poller ----------------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                self._poll_once()
+                failures = 0
+            except Exception as exc:
+                # A worker that ends because its queue was away for a minute is the loudest
+                # complaint about workers of this kind.
+                failures += 1
+                delay_s = _full_jitter(failures)
+                logger.warning("polling failed, next in %.1f s: %s", delay_s, exc)
+                self._stopping.wait(delay_s)
+        self._has_polled.set()
+
+    def _poll_once(self) -> None:
+        self._wait_for_room()
+        if self._breaker.is_open:
+            self._wait_out_an_outage()
+        elif not self._stopping.is_set():
+            self._admit(self._receive())
+
+    def _wait_for_room(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping.is_set() or self._has_room())
+
+    def _has_room(self) -> bool:
+        if self._breaker.state is State.HALF_OPEN:
+            return len(self._leases) == 0
+        # Not as soon as one thread is free: a request brings up to ten.
+        return self._waiting == 0 and len(self._leases) < self._capacity
+
+    def _wait_out_an_outage(self) -> None:
+        if self._stopping.wait(self._breaker.pause_s()):
+            return
+        try:
+            self._probe()
+        except PipelineError as exc:
+            logger.warning("still down: %s", exc)
+        else:
+            self._breaker.try_one()
+
+    def _receive(self) -> list[Lease]:
+        is_trial = self._breaker.state is State.HALF_OPEN
+        room = 1 if is_trial else self._capacity - len(self._leases)
+        asked_at = time.monotonic()
+        self._unanswered_since = self._unanswered_since or asked_at
+        deliveries = self._jobs.receive(
+            max_messages=min(MAX_BATCH, room),
+            wait_time_s=self._poll_wait_s,
+            visibility_timeout_s=self._visibility_timeout_s,
+            attempt_id=self._current_attempt_id(asked_at),
+        )
+        self._attempt_id, self._unanswered_since = "", None
+        return self._leases.hold(deliveries, asked_at=asked_at)
+
+    def _current_attempt_id(self, at: float) -> str:
+        """The same until there is an answer: one that was lost must not hide its messages."""
+        if not self._attempt_id or at - self._attempt_began_at > _ATTEMPT_ID_LIFE_S:
+            self._attempt_id, self._attempt_began_at = uuid.uuid4().hex, at
+        return self._attempt_id
+
+    def _admit(self, leases: Sequence[Lease]) -> None:
+        groups: dict[str, list[Lease]] = {}
+        for lease in leases:
+            groups.setdefault(lease.delivery.group, []).append(lease)
+        self._now_waiting(len(leases))
+        for group in groups.values():
+            self._ready.put(group)
+
+    # --- the job threads -----------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while (group := self._ready.get()) is not None:
+            self._now_waiting(-len(group))
+            try:
+                self._do_group(group)
+            except Exception:
+                # A thread that ends would be missed for ever; the messages come back.
+                logger.exception("a fault of ours")
+                self._leases.drop(group)
+            self._now_waiting(0)
+
+    def _do_group(self, group: list[Lease]) -> None:
+        """One image after the other; when one has to wait, those behind it wait with it."""
+        for place, lease in enumerate(group):
+            rest = group[place:]
+            if self._stopping.is_set():
+                self._has_polled.wait()  # the pending poll would take them again
+                return self._leases.give_back(rest, delay_s=0)
+            if self._breaker.is_open:
+                return self._leases.give_back(rest, delay_s=round(self._breaker.pause_s()))
+            lease.thread_id = threading.get_ident()
+            ending = self._handle(lease)
+            self._note(ending)
+            if ending.outcome in (Outcome.RETRIED, Outcome.LEASE_LOST):
+                return self._leases.give_back(rest, delay_s=ending.delay_s)
+            if ending.outcome is Outcome.GIVEN_UP:
+                # It goes to the dead-letter queue; its group goes on.
+                self._leases.give_back([lease], delay_s=0)
+            self._leases.drop([lease])
+            self._now_waiting(0)
+        return None
+
+    def _note(self, ending: Ending) -> None:
+        if ending.is_outage:
+            self._breaker.failed()
+        elif ending.outcome in (Outcome.PROCESSED, Outcome.FAILED, Outcome.ANNOUNCED_AGAIN):
+            self._breaker.succeeded()
+
+    def _now_waiting(self, more: int) -> None:
+        """Count what waits for a thread, and have the poller look for room again."""
+        with self._changed:
+            self._waiting += more
+            self._changed.notify_all()
+
+
+def _thread(target: Callable[[], None], name: str) -> threading.Thread:
+    # Daemons, so that a job that hangs cannot keep the process: its message comes back.
+    return threading.Thread(target=target, name=name, daemon=True)
+
+
+def _join(threads: Sequence[threading.Thread], deadline: float) -> None:
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _full_jitter(attempt: int) -> float:
+    bound_s = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(attempt - 1, 16))
+    return random.uniform(0, bound_s)  # noqa: S311 (spreading load, not hiding anything)

@@ -1,0 +1,201 @@
+"""Process an image in a child process, from which it can harm nobody.
+
+A redelivered message may hold the image that killed the worker before. In a child it can only
+kill the child, and there it gets so much memory and CPU time and no more (setrlimit(2); macOS
+has no limit of memory, Windows neither).
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import queue
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Final
+
+from .domain import Binarized, Job, Process
+from .errors import InternalError, PipelineError, ProcessingCrashedError, TooExpensiveError
+
+try:
+    import resource
+except ImportError:  # not a Unix
+    resource = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
+#: A child that nobody needs gives its memory back.
+_IDLE_S: Final = 60.0
+_SPAWN: Final = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What one image may use: *memory_bytes* on top of the empty child's, and CPU seconds."""
+
+    memory_bytes: int
+    #: The slowest page known takes a tenth of it.
+    cpu_s: int = 30
+
+
+class Sandbox:
+    """Run *process*, a picklable function, in child processes. Thread-safe.
+
+    A child serves one image after the other; there are as many as are called for at once.
+    """
+
+    def __init__(self, process: Process, caps: Caps) -> None:
+        self._process = process
+        self._caps = caps
+        self._idle: queue.LifoQueue[_Child] = queue.LifoQueue()
+        self._children: set[_Child] = set()
+        self._is_closing = False
+
+    def run(self, data: bytes, job: Job) -> Binarized:
+        """What *process* returns or raises.
+
+        Raises:
+            ProcessingCrashedError: the child died, or wanted more memory than it may.
+            TooExpensiveError: it used up its CPU time.
+            InternalError: it was told to end.
+        """
+        try:
+            return self._run(data, job)
+        except _ChildGoneError as gone:
+            if gone.exit_code != 0:
+                raise self._epitaph(gone.exit_code) from None
+        # It had just left, for want of work: the next one is new.
+        try:
+            return self._run(data, job)
+        except _ChildGoneError as gone:
+            raise self._epitaph(gone.exit_code) from None
+
+    def close(self) -> None:
+        """End the children, busy or not."""
+        self._is_closing = True
+        for child in list(self._children):
+            child.kill()
+
+    def _run(self, data: bytes, job: Job) -> Binarized:
+        child = self._borrow()
+        try:
+            return child.run(data, job)
+        finally:
+            self._put_back(child)
+
+    def _borrow(self) -> _Child:
+        if self._is_closing:
+            raise self._epitaph(None)
+        with suppress(queue.Empty):
+            while True:
+                child = self._idle.get_nowait()
+                if child.is_alive:
+                    return child
+                self._children.discard(child)
+        child = _Child(self._process, self._caps)
+        self._children.add(child)
+        return child
+
+    def _put_back(self, child: _Child) -> None:
+        if child.is_alive:
+            self._idle.put(child)
+        else:
+            self._children.discard(child)
+
+    def _epitaph(self, exit_code: int | None) -> PipelineError:
+        if self._is_closing or exit_code == -signal.SIGTERM:
+            return InternalError("The worker was stopped in the middle of the image.")
+        if exit_code == -signal.SIGXCPU:
+            return TooExpensiveError(f"The image took over {self._caps.cpu_s} s of CPU time.")
+        logger.error("an image ended the process that worked on it: exit code %s", exit_code)
+        return ProcessingCrashedError("The image ended the process that worked on it.")
+
+
+class _ChildGoneError(Exception):
+    def __init__(self, exit_code: int | None) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+class _Child:
+    def __init__(self, process: Process, caps: Caps) -> None:
+        self._connection, theirs = _SPAWN.Pipe()
+        self._child = _SPAWN.Process(
+            target=_serve, args=(theirs, process, caps), name="sandbox", daemon=True
+        )
+        self._child.start()
+        theirs.close()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._child.is_alive()
+
+    def kill(self) -> None:
+        self._child.kill()
+        self._child.join()
+
+    def run(self, data: bytes, job: Job) -> Binarized:
+        try:
+            self._connection.send((data, job))
+            answer = self._connection.recv()
+        except (EOFError, OSError):
+            self._child.join()
+            self._connection.close()
+            raise _ChildGoneError(self._child.exitcode) from None
+        if isinstance(answer, Exception):
+            raise answer
+        page: Binarized = answer
+        return page
+
+
+# --- in the child ------------------------------------------------------------------------------
+
+
+def _serve(connection: Connection, process: Process, caps: Caps) -> None:
+    # Ctrl-C reaches every process of a terminal; when to end is the parent's to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _limit_memory(caps)
+    while connection.poll(_IDLE_S):
+        try:
+            data, job = connection.recv()
+        except EOFError:  # the parent is gone
+            return
+        _limit_cpu(caps)
+        connection.send(_answer(process, data, job))
+
+
+def _answer(process: Process, data: bytes, job: Job) -> Binarized | Exception:
+    try:
+        return process(data, job)
+    except MemoryError:
+        return ProcessingCrashedError("The image needs more memory than any image may.")
+    except PipelineError as exc:
+        return exc
+    except Exception as exc:
+        # Not every exception survives the way to the parent.
+        return RuntimeError(f"{type(exc).__name__}: {exc}")
+
+
+def _limit_memory(caps: Caps) -> None:
+    try:
+        with open("/proc/self/statm") as statm:
+            pages = int(statm.read().split()[0])
+    except OSError:  # not Linux
+        return
+    _lower(resource.RLIMIT_AS, pages * resource.getpagesize() + caps.memory_bytes)
+
+
+def _limit_cpu(caps: Caps) -> None:
+    if resource is None:
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + caps.cpu_s)
+
+
+def _lower(what: int, limit: int) -> None:
+    """Set the soft limit, under the hard one that somebody else may have set."""
+    _, hard = resource.getrlimit(what)
+    soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(what, (soft, hard))

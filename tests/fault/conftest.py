@@ -1,0 +1,15 @@
+"""Resources of its own for each test, with the attributes that the pipeline gives them."""
+
+from __future__ import annotations
+
+import pytest
+
+from app import aws
+from app.settings import Settings
+from app.setup_aws_resources import ensure_resources
+
+
+@pytest.fixture
+def fault_settings(aws_settings: Settings) -> Settings:
+    ensure_resources(aws_settings, s3=aws.s3_client(aws_settings), sqs=aws.sqs_client(aws_settings))
+    return aws_settings

@@ -1,0 +1,248 @@
+"""Lost answers, refusals, silence, floods of the same: nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from app import aws
+from app.domain import Message
+from app.settings import Settings
+from app.setup_aws_resources import ensure_resources
+from app.sqs_service import make_queue
+from tests.support.fault_proxy import (
+    BlackHole,
+    Fault,
+    FaultProxy,
+    Latency,
+    LoseAnswer,
+    Rule,
+    Status,
+    Truncate,
+)
+from tests.support.fleet import (
+    Announcements,
+    Record,
+    frozen,
+    judge,
+    own_localstack,
+    preload,
+    role,
+    wait_until_empty,
+)
+from tests.support.waiting import wait_until
+
+IS_SOAK = "SOAK" in os.environ
+VISIBILITY_TIMEOUT_S = 3
+OUTAGE_S = 30.0 if IS_SOAK else 6.0
+RECOVERY_S = 10.0
+IMAGES_PER_S = 5.0
+#: One repetition by our own count, two by the SDKs'.
+MAX_AMPLIFICATION = 3.0
+
+S3 = frozenset({"GetObject", "PutObject", "HeadObject", "HeadBucket"})
+
+
+@pytest.fixture
+def settings(fault_settings: Settings) -> Settings:
+    return fault_settings.model_copy(update={"visibility_timeout_s": VISIBILITY_TIMEOUT_S})
+
+
+@pytest.fixture
+def proxy(settings: Settings) -> Iterator[FaultProxy]:
+    with FaultProxy(settings.aws_endpoint_url) as proxy:
+        yield proxy
+
+
+def through(proxy: FaultProxy, settings: Settings) -> Settings:
+    return settings.model_copy(update={"aws_endpoint_url": proxy.url})
+
+
+def finish(
+    what: str,
+    settings: Settings,
+    ids: list[str],
+    announcements: Announcements,
+    sent_at: float,
+    *,
+    within_s: float = 60,
+) -> Record:
+    wait_until(lambda: announcements.have(ids), within_s=within_s)
+    wait_until_empty(settings, within_s=within_s)
+    record = judge(settings, ids, announcements, sent_at=sent_at)
+    print(f"\n{what}: {record}")
+    assert record.holds, record
+    return record
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["ReceiveMessage", "GetObject", "PutObject", "SendMessageBatch", "DeleteMessageBatch"],
+)
+def test_a_lost_answer_is_asked_for_again(
+    settings: Settings, proxy: FaultProxy, operation: str
+) -> None:
+    proxy.rules = [Rule(LoseAnswer(), frozenset({operation}), last=2)]
+    sent_at = time.monotonic()
+    ids = preload(settings, 10)
+
+    with Announcements(settings) as announcements, role("worker", through(proxy, settings)):
+        finish(f"answer to {operation} lost twice", settings, ids, announcements, sent_at)
+
+    assert proxy.rules[0].matched >= 2
+
+
+@pytest.mark.parametrize(
+    ("what", "rule"),
+    [
+        ("10 % refused", Rule(Status(503, "ServiceUnavailable"), probability=0.1)),
+        ("every fourth page cut", Rule(Truncate(200), frozenset({"GetObject"}), probability=0.25)),
+        ("each S3 call a second late", Rule(Latency(1.0), S3)),
+        ("a tenth of the answers lost", Rule(LoseAnswer(), probability=0.1)),
+    ],
+    ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
+)
+def test_partial_faults_only_cost_time(
+    settings: Settings, proxy: FaultProxy, what: str, rule: Rule
+) -> None:
+    proxy.rules = [rule]
+    sent_at = time.monotonic()
+    ids = preload(settings, 200 if IS_SOAK else 40)
+
+    with Announcements(settings) as announcements, role("worker", through(proxy, settings)):
+        finish(what, settings, ids, announcements, sent_at, within_s=200)
+
+
+@pytest.mark.parametrize(
+    ("what", "fault"),
+    [("all refused", Status(503, "ServiceUnavailable")), ("silence", BlackHole(60))],
+    ids=["refused", "silent"],
+)
+def test_an_outage_is_waited_out_without_a_storm_and_without_a_restart(
+    settings: Settings, proxy: FaultProxy, what: str, fault: Fault
+) -> None:
+    with (
+        Announcements(settings) as announcements,
+        role("worker", through(proxy, settings)) as worker,
+        Trickle(settings) as trickle,
+    ):
+        wait_until(lambda: len(announcements.first_at) >= 5)
+        usual = requests_per_s(proxy)
+        proxy.rules = [Rule(fault)]
+        during = requests_per_s(proxy)
+        proxy.rules = []
+        back_after_s = first_after(announcements, time.monotonic())
+        sent_at, ids = trickle.stop()
+
+        what = f"{what} for {OUTAGE_S:.0f} s, back after {back_after_s:.1f} s"
+        what += f", requests {during:.0f} for {usual:.0f} a second"
+        finish(what, settings, ids, announcements, sent_at)
+
+        assert worker.process.poll() is None
+    assert back_after_s <= RECOVERY_S
+    assert during <= MAX_AMPLIFICATION * usual
+    assert dead_letters(settings) == 0
+
+
+def test_a_frozen_localstack_is_waited_out(settings: Settings) -> None:
+    with own_localstack() as localstack:
+        elsewhere = settings.model_copy(update={"aws_endpoint_url": localstack.endpoint})
+        ensure_resources(elsewhere, s3=aws.s3_client(elsewhere), sqs=aws.sqs_client(elsewhere))
+        sent_at = time.monotonic()
+        ids = preload(elsewhere, 60)
+        with role("worker", elsewhere) as worker:
+            with Announcements(elsewhere) as announcements:
+                wait_until(lambda: len(announcements.first_at) >= 5)
+            # It would not be answered either.
+            with frozen(localstack.pid):
+                wait_for(OUTAGE_S)
+            with announcements:
+                thawed_at = time.monotonic()
+                ids += (fresh := preload(elsewhere, 1))
+                wait_until(lambda: announcements.have(fresh))
+                back_after_s = time.monotonic() - thawed_at
+                finish(
+                    f"LocalStack frozen for {OUTAGE_S:.0f} s, back after {back_after_s:.1f} s",
+                    elsewhere,
+                    ids,
+                    announcements,
+                    sent_at,
+                )
+            assert worker.process.poll() is None
+    assert back_after_s <= RECOVERY_S
+
+
+def test_jobs_sent_twice_and_in_any_order_end_once(settings: Settings) -> None:
+    """As an at-least-once producer does: another deduplication id each time."""
+    sent_at = time.monotonic()
+    ids = preload(settings, 20)
+    jobs = make_queue(settings, settings.input_queue)
+    for image_id in random.Random(3).sample(ids, len(ids)):
+        again = {"image_id": image_id, "bucket": settings.input_bucket, "key": f"{image_id}.png"}
+        jobs.send(Message(json.dumps(again), group=uuid.uuid4().hex, deduplication_id="again"))
+
+    with (
+        Announcements(settings) as announcements,
+        role("worker", settings),
+        role("worker", settings),
+    ):
+        finish("sent twice, in any order", settings, ids, announcements, sent_at)
+
+
+class Trickle:
+    """Images at a steady rate, for as long as a `with` block or until `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ids: list[str] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+        self._sent_at = time.monotonic()
+
+    def __enter__(self) -> Trickle:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def stop(self) -> tuple[float, list[str]]:
+        """When the first was sent, and the ids of all."""
+        self.__exit__()
+        return self._sent_at, self._ids
+
+    def _send(self) -> None:
+        while not self._stopping.wait(1 / IMAGES_PER_S):
+            self._ids += preload(self._settings, 1)
+
+
+def requests_per_s(proxy: FaultProxy) -> float:
+    before, began_at = proxy.seen.total(), time.monotonic()
+    wait_for(OUTAGE_S)
+    return (proxy.seen.total() - before) / (time.monotonic() - began_at)
+
+
+def wait_for(seconds: float) -> None:
+    """Let an outage last; nothing that could be looked at ends it."""
+    ends_at = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > ends_at, within_s=seconds + 5)
+
+
+def first_after(announcements: Announcements, at: float) -> float:
+    """Seconds from *at* to the next image announced for the first time."""
+    return wait_until(
+        lambda: min((t - at for t in list(announcements.first_at.values()) if t > at), default=0.0),
+        within_s=60,
+    )
+
+
+def dead_letters(settings: Settings) -> int:
+    return make_queue(settings, settings.input_dead_letter_queue).depth().waiting

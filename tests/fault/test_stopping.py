@@ -1,0 +1,136 @@
+"""SIGTERM: what is in hand is finished, the rest is given back, nothing waits to be seen again."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+from app.sqs_service import SqsQueue, make_queue
+from tests.support.fleet import Announcements, Role, preload, role
+from tests.support.obedient_worker import SLOW_WIDTH
+from tests.support.scans import page_png
+from tests.support.waiting import wait_until
+
+#: No test here may have to wait for it.
+VISIBILITY_TIMEOUT_S = 60
+SLOW_S = 3.0
+LEEWAY_S = 2.0
+
+
+@pytest.fixture
+def settings(fault_settings: Settings) -> Settings:
+    return fault_settings.model_copy(update={"visibility_timeout_s": VISIBILITY_TIMEOUT_S})
+
+
+@pytest.fixture
+def jobs(settings: Settings) -> SqsQueue:
+    return make_queue(settings, settings.input_queue)
+
+
+def stop(worker: Role) -> float:
+    """Send SIGTERM; seconds until the process has ended by itself, and well."""
+    began_at = time.monotonic()
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(60) == 0
+    return time.monotonic() - began_at
+
+
+def wait_until_it_polls(worker: Role) -> None:
+    wait_until(lambda: "worker polls" in worker.output)
+
+
+def test_an_idle_worker_stops_within_two_seconds(settings: Settings) -> None:
+    with role("worker", settings) as worker:
+        wait_until_it_polls(worker)
+
+        took_s = stop(worker)
+
+    print(f"idle stop after {took_s:.2f} s")
+    assert took_s < LEEWAY_S
+
+
+def test_a_busy_worker_finishes_its_image_first(
+    settings: Settings, jobs: SqsQueue, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    with Announcements(settings) as announcements, slow_worker(settings, notes) as worker:
+        (image_id,) = preload(settings, 1, png=page_png(width=SLOW_WIDTH))
+        wait_until(lambda: notes.exists() and notes.read_text())
+
+        took_s = stop(worker)
+
+        print(f"busy stop after {took_s:.2f} s of a job of {SLOW_S} s")
+        assert took_s < SLOW_S + LEEWAY_S
+        wait_until(lambda: announcements.seen[image_id, "processed"] == 1)
+        assert (jobs.depth().waiting, jobs.depth().held) == (0, 0)
+
+
+def test_after_a_stop_in_the_middle_no_message_is_hidden(
+    settings: Settings, jobs: SqsQueue
+) -> None:
+    ids = preload(settings, 200)
+    with Announcements(settings) as announcements:
+        with role("worker", settings) as worker:
+            wait_until(lambda: len(announcements.seen) >= 20)
+            stop(worker)
+        left = jobs.depth()
+
+        with role("worker", settings):
+            wait_until(lambda: len(announcements.seen) == len(ids), within_s=30)
+
+    print(f"stopped with {left.waiting} waiting and {left.held} hidden")
+    assert left.waiting > 0
+    assert left.held == 0
+    assert announcements.seen == dict.fromkeys(((i, "processed") for i in ids), 1)
+
+
+def test_what_the_pending_poll_brings_is_given_back(settings: Settings, jobs: SqsQueue) -> None:
+    patient = settings.model_copy(update={"poll_wait_s": 10})
+    with role("worker", patient) as worker:
+        wait_until_it_polls(worker)
+        worker.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "stopping" in worker.output)
+
+        preload(settings, 1)
+
+        assert worker.process.wait(20) == 0
+    assert (jobs.depth().waiting, jobs.depth().held) == (1, 0)
+
+
+def test_a_second_signal_stops_at_once_and_gives_back_what_was_in_hand(
+    settings: Settings, jobs: SqsQueue, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    with Announcements(settings) as announcements:
+        with slow_worker(settings, notes, slow_s=20) as worker:
+            (image_id,) = preload(settings, 1, png=page_png(width=SLOW_WIDTH))
+            wait_until(lambda: notes.exists() and notes.read_text())
+            worker.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: "stopping" in worker.output)
+
+            took_s = stop(worker)
+
+        left = jobs.depth()
+        with role("worker", settings):
+            wait_until(lambda: announcements.seen[image_id, "processed"] == 1)
+
+    print(f"second signal: ended after {took_s:.2f} s")
+    assert took_s < LEEWAY_S
+    assert (left.waiting, left.held) == (1, 0)
+
+
+def slow_worker(
+    settings: Settings, notes: Path, *, slow_s: float = SLOW_S
+) -> AbstractContextManager[Role]:
+    return role(
+        "worker",
+        settings,
+        module="tests.support.obedient_worker",
+        NOTES=str(notes),
+        SLOW_S=str(slow_s),
+    )

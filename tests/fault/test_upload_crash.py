@@ -1,0 +1,63 @@
+"""The API killed between store and send: no 202 without a message, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+import urllib3
+
+from app import aws
+from app.settings import Settings
+from app.sqs_service import make_queue
+from tests.support.fault_proxy import Call, FaultProxy, Rule
+from tests.support.fleet import Announcements, role, run_command
+from tests.support.ports import free_port
+from tests.support.scans import page_png
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def settings(fault_settings: Settings) -> Settings:
+    return fault_settings.model_copy(update={"port": free_port()})
+
+
+def upload(settings: Settings) -> urllib3.BaseHTTPResponse:
+    fields = {"image": ("page.png", page_png(), "image/png")}
+    url = f"http://127.0.0.1:{settings.port}/upload"
+    return urllib3.request("POST", url, fields=fields, retries=False)
+
+
+def is_alive(settings: Settings) -> bool:
+    try:
+        url = f"http://127.0.0.1:{settings.port}/healthz"
+        return urllib3.request("GET", url, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+def test_an_orphan_is_not_acknowledged_and_reconcile_brings_it_in(settings: Settings) -> None:
+    jobs = make_queue(settings, settings.input_queue)
+    with FaultProxy(settings.aws_endpoint_url) as proxy, Announcements(settings) as announcements:
+        with role("web", settings.model_copy(update={"aws_endpoint_url": proxy.url})) as web:
+            wait_until(lambda: is_alive(settings))
+            kill = Call(before=lambda: os.kill(web.process.pid, signal.SIGKILL))
+            proxy.rules = [Rule(kill, frozenset({"SendMessage"}))]
+            with pytest.raises(urllib3.exceptions.HTTPError):
+                upload(settings)
+        (orphan,) = stored(settings)
+        waiting = jobs.depth().waiting
+
+        reconciled = run_command("reconcile", settings, "--older-than", "0")
+        with role("worker", settings):
+            wait_until(lambda: announcements.seen[orphan, "processed"] == 1, within_s=30)
+
+    assert waiting == 0
+    assert reconciled.returncode == 0, reconciled.stderr
+    assert sum(announcements.seen.values()) == 1
+
+
+def stored(settings: Settings) -> list[str]:
+    found = aws.s3_client(settings).list_objects_v2(Bucket=settings.input_bucket)
+    return [o["Key"].removesuffix(".png") for o in found.get("Contents", [])]

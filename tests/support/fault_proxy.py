@@ -1,0 +1,331 @@
+"""Stand between AWS clients and LocalStack and do what networks and services do on bad days.
+
+    with FaultProxy("http://127.0.0.1:4566") as proxy:
+        proxy.rules = [Rule(LoseAnswer(), frozenset({"PutObject"}), first=1, last=1)]
+        ... Settings(aws_endpoint_url=proxy.url) ...
+
+It knows HTTP/1.1 and the names of S3's and SQS's operations, so that it can apply a request and
+lose its answer, which no proxy for TCP can.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+_MAX_HEAD_BYTES: Final = 1 << 20
+_NO_BODY: Final = (204, 304)
+_S3_OPERATIONS: Final = {
+    ("GET", True): "GetObject",
+    ("PUT", True): "PutObject",
+    ("HEAD", True): "HeadObject",
+    ("DELETE", True): "DeleteObject",
+    ("GET", False): "ListObjectsV2",
+    ("HEAD", False): "HeadBucket",
+    ("PUT", False): "CreateBucket",
+}
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Answer, later."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Status:
+    """Refuse in the service's own way, without forwarding."""
+
+    code: int
+    error: str
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Break the connection off, without forwarding."""
+
+
+@dataclass(frozen=True)
+class BlackHole:
+    """Say nothing for a while, then break off, without forwarding."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LoseAnswer:
+    """Forward, wait until it is applied, then break off."""
+
+
+@dataclass(frozen=True)
+class Truncate:
+    """Answer with so many bytes of the body, and break off in the middle of what was announced."""
+
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """Forward twice and give the second answer."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """Call a function instead of forwarding, or when it is applied and not yet answered."""
+
+    before: Callable[[], object] | None = None
+    after: Callable[[], object] | None = None
+
+
+Fault = Latency | Status | Reset | BlackHole | LoseAnswer | Truncate | Duplicate | Call
+
+
+@dataclass
+class Rule:
+    """Where a fault applies: to the matching requests number *first* to *last*, from 1."""
+
+    fault: Fault
+    operations: frozenset[str] = frozenset()
+    path_contains: str = ""
+    first: int = 1
+    last: int | None = None
+    probability: float = 1.0
+    matched: int = field(default=0, compare=False)
+
+    def applies(self, request: _Message, chance: random.Random) -> bool:
+        if self.operations and request.operation not in self.operations:
+            return False
+        if self.path_contains not in request.path:
+            return False
+        self.matched += 1
+        is_in_range = self.first <= self.matched <= (self.last or self.matched)
+        return is_in_range and chance.random() < self.probability
+
+
+class FaultProxy:
+    """A proxy in a thread of its own, inside a `with` block."""
+
+    def __init__(self, upstream: str | None, *, seed: int = 1) -> None:
+        parts = urlsplit(upstream or "")
+        assert parts.hostname
+        assert parts.port
+        self._upstream = (parts.hostname, parts.port)
+        #: The first rule that applies counts.
+        self.rules: Sequence[Rule] = []
+        #: Every request that arrived, by the name of its operation.
+        self.seen: Counter[str] = Counter()
+        self.url = ""
+        self._chance = random.Random(seed)
+        self._idle: list[_Connection] = []
+        self._clients: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._started = threading.Event()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="fault proxy", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._started.wait(5)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._client, "127.0.0.1", 0, limit=_MAX_HEAD_BYTES)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self._started.set()
+        await self._stopping.wait()
+        server.close()
+        for task in (clients := list(self._clients)):
+            task.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
+        for connection in self._idle:
+            connection.writer.transport.abort()
+        await asyncio.sleep(0.01)  # until what was aborted is closed
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = _Connection(reader, writer)
+        # asyncio itself holds tasks so loosely that they can be collected while they wait.
+        task = asyncio.current_task()
+        assert task
+        self._clients.add(task)
+        try:
+            while request := await connection.read_request():
+                self.seen[request.operation] += 1
+                if not await self._answer(connection, request):
+                    break
+        except (OSError, EOFError, asyncio.CancelledError):
+            pass  # the client is gone, or we are
+        finally:
+            self._clients.discard(task)
+            writer.transport.abort()
+
+    async def _answer(self, client: _Connection, request: _Message) -> bool:
+        """Whether the connection lives on."""
+        fault = self._fault(request)
+        if isinstance(fault, Latency):
+            await asyncio.sleep(fault.seconds)
+        if isinstance(fault, BlackHole):
+            await asyncio.sleep(fault.seconds)
+        if isinstance(fault, BlackHole | Reset):
+            return False
+        if isinstance(fault, Status):
+            await client.write(_refusal(request, fault))
+            return True
+        if isinstance(fault, Call) and fault.before:
+            fault.before()
+            return False
+        answer = await self._forward(request)
+        if isinstance(fault, Duplicate):
+            answer = await self._forward(request)
+        if isinstance(fault, Call) and fault.after:
+            fault.after()
+        if isinstance(fault, LoseAnswer):
+            return False
+        if isinstance(fault, Truncate):
+            await client.write(answer.head + answer.body[: fault.size_bytes])
+            await asyncio.sleep(0.05)  # or the abort would overtake it
+            return False
+        await client.write(answer.head + answer.body)
+        return True
+
+    def _fault(self, request: _Message) -> Fault | None:
+        applying = (rule for rule in self.rules if rule.applies(request, self._chance))
+        rule = next(applying, None)
+        return rule.fault if rule else None
+
+    async def _forward(self, request: _Message) -> _Message:
+        while self._idle:
+            connection = self._idle.pop()
+            with contextlib.suppress(OSError, EOFError):  # it was closed while idle
+                return await self._exchange(connection, request)
+        return await self._exchange(
+            _Connection(*await asyncio.open_connection(*self._upstream, limit=_MAX_HEAD_BYTES)),
+            request,
+        )
+
+    async def _exchange(self, upstream: _Connection, request: _Message) -> _Message:
+        try:
+            await upstream.write(request.head + request.body)
+            answer = await upstream.read_answer(has_body=request.method != "HEAD")
+        except BaseException:
+            upstream.writer.transport.abort()
+            raise
+        if answer.is_last:
+            upstream.writer.transport.abort()
+        else:
+            self._idle.append(upstream)
+        return answer
+
+
+@dataclass
+class _Message:
+    """A request or an answer, whole."""
+
+    head: bytes
+    body: bytes
+    is_last: bool = False
+
+    @property
+    def method(self) -> str:
+        return self.head.split(b" ", 1)[0].decode()
+
+    @property
+    def path(self) -> str:
+        return self.head.split(b" ", 2)[1].decode()
+
+    @property
+    def status(self) -> int:
+        return int(self.head.split(b" ", 2)[1])
+
+    @property
+    def is_sqs(self) -> bool:
+        return _header(self.head, b"x-amz-target") is not None
+
+    @property
+    def operation(self) -> str:
+        target = _header(self.head, b"x-amz-target")
+        if target:
+            return target.rpartition(b".")[2].decode()
+        _, _, key = self.path.partition("?")[0].lstrip("/").partition("/")
+        return _S3_OPERATIONS.get((self.method, bool(key)), self.method)
+
+
+class _Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def read_request(self) -> _Message | None:
+        try:
+            head = await self.reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return None
+        if (_header(head, b"expect") or b"").lower() == b"100-continue":
+            await self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            head = re.sub(rb"(?i)\r\nexpect:[^\r]*", b"", head)
+        return _Message(head, await self._read_body(head))
+
+    async def read_answer(self, *, has_body: bool) -> _Message:
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        if _Message(head, b"").status == 100:
+            return await self.read_answer(has_body=has_body)
+        is_last = (_header(head, b"connection") or b"").lower() == b"close"
+        if not has_body or _Message(head, b"").status in _NO_BODY:
+            return _Message(head, b"", is_last)
+        if _header(head, b"content-length") is None and _header(head, b"transfer-encoding") is None:
+            return _Message(head, await self.reader.read(), is_last=True)
+        return _Message(head, await self._read_body(head), is_last)
+
+    async def _read_body(self, head: bytes) -> bytes:
+        if b"chunked" in (_header(head, b"transfer-encoding") or b"").lower():
+            return await self._read_chunks()
+        return await self.reader.readexactly(int(_header(head, b"content-length") or 0))
+
+    async def _read_chunks(self) -> bytes:
+        raw = b""
+        while True:
+            line = await self.reader.readuntil(b"\r\n")
+            size = int(line.partition(b";")[0], 16)
+            raw += line + await self.reader.readexactly(size + 2)
+            if size == 0:
+                return raw
+
+    async def write(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+
+def _header(head: bytes, name: bytes) -> bytes | None:
+    found = re.search(rb"(?i)\r\n" + name + rb":[ \t]*([^\r\n]*)", head)
+    return found[1].strip() if found else None
+
+
+def _refusal(request: _Message, status: Status) -> bytes:
+    if request.is_sqs:
+        kind = "application/x-amz-json-1.0"
+        body = json.dumps({"__type": f"com.amazonaws.sqs#{status.error}", "message": "injected"})
+    else:
+        kind = "application/xml"
+        body = f"<Error><Code>{status.error}</Code><Message>injected</Message></Error>"
+    content = b"" if request.method == "HEAD" else body.encode()
+    head = (
+        f"HTTP/1.1 {status.code} Injected\r\nContent-Type: {kind}\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode() + content

@@ -1,0 +1,38 @@
+"""app.main with an engine that obeys the width of an image: dawdle, or kill your process.
+
+Each time it begins an image it notes the image's id in the file that NOTES names.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from app import worker_service
+from app.domain import Binarized, Job
+from app.image_processor import binarize_job
+from app.main import main
+from app.png import PngLimits
+
+SLOW_WIDTH, DEADLY_WIDTH = 61, 62
+
+
+def obey(data: bytes, job: Job, *, limits: PngLimits) -> Binarized:
+    width = int.from_bytes(data[16:20])
+    with Path(os.environ["NOTES"]).open("a") as notes:
+        notes.write(f"{job.image_id}\n")
+    if width == SLOW_WIDTH:
+        time.sleep(float(os.environ["SLOW_S"]))
+    if width == DEADLY_WIDTH:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return binarize_job(data, job, limits=limits)
+
+
+# Here, so that the sandbox's child, which imports this module as its main one, obeys as well.
+worker_service.binarize_job = obey
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+"""The operators' verbs on fakes."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app import operations
+from app.domain import Announcement, Image, ImageStatus, Job, Message, now
+from app.errors import QueueUnavailableError
+from app.operations import DONE, FAILED, REFUSED
+from tests.support.house import House
+
+AN_HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch) -> House:
+    monkeypatch.setattr(operations, "_POLL_WAIT_S", 0)
+    return House()
+
+
+def store(house: House, *, ago: timedelta = AN_HOUR, **fields: Any) -> uuid.UUID:
+    """An original without a message."""
+    image = Image(image_id=uuid.uuid4(), status=ImageStatus.QUEUED, **fields)
+    house.store.put_original(image, b"page")
+    house.originals.modified_at[f"{image.image_id}.png"] = now() - ago
+    return image.image_id
+
+
+def reconcile(house: House, *, dry_run: bool = False, force: bool = False) -> int:
+    return operations.reconcile(
+        house.store, house.jobs, older_than=AN_HOUR / 2, dry_run=dry_run, force=force
+    )
+
+
+def jobs(house: House) -> list[Job]:
+    return [Job.parse(body) for body in house.jobs.bodies]
+
+
+# --- reconcile ---------------------------------------------------------------------------------
+
+
+def test_an_orphan_is_sent_as_the_api_would_have_sent_it(house: House) -> None:
+    image_id = store(house, method="simple", parameters={"threshold": 9}, group="g")
+
+    assert reconcile(house) == DONE
+    (job,) = jobs(house)
+    assert (job.image_id, job.method, job.parameters) == (image_id, "simple", {"threshold": 9})
+    assert house.jobs.messages[0].group == "g"
+
+
+def test_what_is_finished_recent_or_no_image_is_left_alone(house: House) -> None:
+    processed, failed = (house.upload(data) for data in (b"page", b"bad"))
+    for _ in range(2):
+        house.handle_next()
+    for image_id in (processed, failed):
+        house.originals.modified_at[f"{image_id}.png"] = now() - AN_HOUR
+    store(house, ago=timedelta(minutes=1))
+    house.originals.put("notes.txt", b"x", content_type="text/plain", metadata={})
+    house.originals.modified_at["notes.txt"] = now() - AN_HOUR
+
+    assert reconcile(house) == DONE
+    assert house.jobs.messages == []
+
+
+def test_every_orphan_among_many_is_found(house: House) -> None:
+    for n in range(60):
+        house.upload(b"bad" if n % 3 else b"page")
+        house.handle_next()
+    orphans = {store(house) for _ in range(25)}
+
+    reconcile(house)
+
+    assert {job.image_id for job in jobs(house)} == orphans
+
+
+def test_a_dry_run_sends_nothing(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    image_id = store(house)
+
+    assert reconcile(house, dry_run=True) == DONE
+    assert house.jobs.messages == []
+    assert str(image_id) in capsys.readouterr().out
+
+
+def test_nothing_is_sent_while_messages_wait_unless_forced(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.upload()
+    orphan = store(house)
+
+    assert reconcile(house) == REFUSED
+    assert "1 messages are waiting" in capsys.readouterr().out
+    assert len(house.jobs.messages) == 1
+    assert reconcile(house, force=True) == DONE
+    assert jobs(house)[-1].image_id == orphan
+
+
+def test_an_orphan_that_cannot_be_sent_is_counted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(house)
+    refused = QueueUnavailableError("not this one")
+    monkeypatch.setattr(house.jobs, "send_batch", lambda messages: [refused] * len(messages))
+
+    assert reconcile(house) == FAILED
+
+
+# --- redrive -----------------------------------------------------------------------------------
+
+
+def redrive(house: House, *, dry_run: bool = False, limit: int | None = None) -> int:
+    return operations.redrive(
+        house.store, house.dead_letters, house.jobs, dry_run=dry_run, limit=limit
+    )
+
+
+def give_up(house: House, data: bytes = b"bug", **fields: Any) -> uuid.UUID:
+    """An image in the dead-letter queue."""
+    image_id = house.upload(data, **fields)
+    for _ in range(4):
+        if house.jobs.messages:
+            house.clock.advance(61)
+            for lease in house.leases.hold(
+                house.jobs.receive(max_messages=1, wait_time_s=0, visibility_timeout_s=60),
+                asked_at=house.clock(),
+            ):
+                house.worker.handle(lease)
+    assert len(house.dead_letters.messages) >= 1
+    return image_id
+
+
+def test_a_redriven_image_can_become_processed_and_is_announced_anew(house: House) -> None:
+    image_id = give_up(house, group="g")
+    house.originals.put(f"{image_id}.png", b"page", content_type="image/png", metadata={})
+
+    assert redrive(house) == DONE
+    house.handle_next()
+
+    assert house.dead_letters.messages == []
+    assert [a["status"] for a in house.announcements] == ["failed", "processed"]
+    assert [a["redrive"] for a in house.announcements] == [0, 1]
+    assert house.announced.messages[-1].group == "g"
+    assert house.store.find(image_id).status is ImageStatus.PROCESSED
+
+
+def test_an_interrupted_redrive_repeats_harmlessly(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_up(house)
+    with monkeypatch.context() as patch:
+        patch.setattr(house.dead_letters, "delete_batch", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            redrive(house)
+    house.clock.advance(61)
+
+    assert redrive(house) == DONE
+    assert [job.redrive for job in jobs(house)] == [1]
+    assert house.dead_letters.messages == []
+
+
+def _interrupt(_: object) -> Any:
+    raise KeyboardInterrupt
+
+
+def test_a_dry_run_says_why_each_is_there_and_gives_it_back(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image_id = give_up(house)
+
+    assert redrive(house, dry_run=True) == DONE
+    assert f"{image_id}: internal-error: " in capsys.readouterr().out
+    assert house.jobs.messages == []
+    assert house.dead_letters.depth().waiting == 1
+
+
+def test_a_limit_leaves_the_rest(house: House) -> None:
+    for _ in range(3):
+        give_up(house)
+
+    assert redrive(house, limit=2) == DONE
+    assert len(house.dead_letters.messages) == 1
+
+
+def test_what_is_no_job_goes_back_as_it_is(house: House) -> None:
+    house.dead_letters.send(Message("{", "g", "x"))
+
+    assert redrive(house) == DONE
+    assert house.jobs.bodies == ["{"]
+
+
+def test_what_cannot_be_sent_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_up(house)
+    refused = QueueUnavailableError("not this one")
+    monkeypatch.setattr(house.jobs, "send_batch", lambda messages: [refused] * len(messages))
+
+    assert redrive(house) == FAILED
+    assert len(house.dead_letters.messages) == 1
+
+
+# --- watch -------------------------------------------------------------------------------------
+
+
+def watch(house: House, **options: Any) -> int:
+    usual = {"as_json": False, "delete": False, "count": None, "timeout_s": 0.05}
+    return operations.watch(house.announced, **usual | options)
+
+
+def test_each_announcement_is_a_line_and_is_given_back(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = house.upload(), house.upload(b"bad")
+    for _ in range(2):
+        house.handle_next()
+
+    assert watch(house, count=2) == DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{good} processed otsu 4 -> 4 bytes in 1 ms" in lines[0]
+    assert f"{bad} failed corrupt-png: It breaks off." in lines[1]
+    assert house.announced.depth().waiting == 2
+
+
+def test_with_delete_what_is_shown_is_taken(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image_id = house.upload()
+    house.handle_next()
+
+    assert watch(house, as_json=True, delete=True, count=1) == DONE
+    said = Announcement.model_validate(json.loads(capsys.readouterr().out))
+    assert said.image_id == image_id
+    assert house.announced.messages == []
+
+
+def test_a_count_that_does_not_come_in_time_is_a_failure(house: House) -> None:
+    assert watch(house, count=1) == FAILED
+    assert watch(house) == DONE
