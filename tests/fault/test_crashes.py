@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -41,12 +40,6 @@ OPERATIONS = (
 @pytest.fixture
 def settings(fault_settings: Settings) -> Settings:
     return fault_settings.model_copy(update={"visibility_timeout_s": VISIBILITY_TIMEOUT_S})
-
-
-@pytest.fixture
-def proxy(settings: Settings) -> Iterator[FaultProxy]:
-    with FaultProxy(settings.aws_endpoint_url) as proxy:
-        yield proxy
 
 
 class Killer:

@@ -8,7 +8,6 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 
 import pytest
 
@@ -53,12 +52,6 @@ S3 = frozenset({"GetObject", "PutObject", "HeadObject", "HeadBucket"})
 @pytest.fixture
 def settings(fault_settings: Settings) -> Settings:
     return fault_settings.model_copy(update={"visibility_timeout_s": VISIBILITY_TIMEOUT_S})
-
-
-@pytest.fixture
-def proxy(settings: Settings) -> Iterator[FaultProxy]:
-    with FaultProxy(settings.aws_endpoint_url) as proxy:
-        yield proxy
 
 
 def through(proxy: FaultProxy, settings: Settings) -> Settings:
