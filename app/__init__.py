@@ -9,11 +9,10 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from .domain import Queue
+    from .gate import Gate
     from .image_store import ImageStore
     from .settings import Settings
-
-#: Room for the boundary, the headers of the parts and the other fields around the file.
-_MULTIPART_OVERHEAD_BYTES = 64 * 1024
+    from .waits import Waits
 
 
 def create_app(
@@ -21,27 +20,46 @@ def create_app(
     *,
     store: ImageStore | None = None,
     jobs: Queue | None = None,
+    gate: Gate | None = None,
+    waits: Waits | None = None,
     check_worker: Callable[[], None] | None = None,
 ) -> Flask:
     """Wire the web side; connects to nothing and starts nothing.
 
-    *store* and *jobs* default to S3 and SQS by *settings*. *check_worker* raises
+    *store* and *jobs* default to S3 and SQS by *settings*. A server that asks the *gate* before it
+    reads a body, or ends the *waits* when it stops, brings its own. *check_worker* raises
     QueueUnavailableError when the worker in this process is stuck; readiness depends on it.
     """
     # Imported here, so that `import app.worker` loads neither Flask nor boto3 nor OpenCV.
     from flask import Flask
 
     from . import routes, s3_service, sqs_service
+    from .gate import Gate
     from .methods import DEFAULT_METHOD, METHODS
+    from .openapi import contract
+    from .uploads import Reader
+    from .waits import Waits
 
     app = Flask(__name__, root_path=_project_root())
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + _MULTIPART_OVERHEAD_BYTES
+    jobs = jobs or sqs_service.make_queue(settings, settings.input_queue)
+    gate = gate or Gate(settings, jobs)
+    app.config["MAX_CONTENT_LENGTH"] = gate.max_body_bytes
+    secret = settings.idempotency_secret
     services = routes.Services(
         settings=settings,
         store=store or s3_service.make_image_store(settings),
-        jobs=jobs or sqs_service.make_queue(settings, settings.input_queue),
+        jobs=jobs,
+        gate=gate,
+        # The other half of the threads stays free for those who do not wait.
+        waits=waits or Waits(max(1, settings.web_threads // 2)),
+        reader=Reader(
+            METHODS,
+            DEFAULT_METHOD,
+            settings.png_limits,
+            secret.get_secret_value().encode() if secret else b"image-pipeline",
+        ),
         methods=METHODS,
-        default_method=DEFAULT_METHOD,
+        contract=contract(METHODS, DEFAULT_METHOD, settings),
         check_worker=check_worker,
     )
     routes.register(app, services)

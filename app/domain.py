@@ -51,6 +51,9 @@ def rfc3339(moment: datetime) -> str:
 
 Timestamp = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
 Group = Annotated[str, Field(pattern=GROUP_PATTERN)]
+#: How operators call who holds a token.
+OWNER_PATTERN: Final = r"^[A-Za-z0-9._-]{1,64}$"
+Owner = Annotated[str | None, Field(pattern=OWNER_PATTERN)]
 #: Not a number and infinity are no JSON; names and counts are bounded, as an announcement is.
 Parameters = Annotated[
     dict[Annotated[str, Field(max_length=64)], int | FiniteFloat], Field(max_length=32)
@@ -121,6 +124,8 @@ class Image(_Model):
     original: Original | None = None
     processed: Processed | None = None
     error: Failure | None = None
+    #: The name of the token that sent it. Its owner knows, and nobody else sees it.
+    owner: Owner = Field(None, exclude=True)
 
 
 class Job(_Model):
@@ -135,6 +140,7 @@ class Job(_Model):
     sha256: str | None = None
     group: Group | None = None
     uploaded_at: Timestamp | None = None
+    owner: Owner = Field(None, description="The name of the token that sent it.")
     redrive: int = Field(0, ge=0, description="How many times an operator has sent it again.")
 
     @classmethod
@@ -184,6 +190,7 @@ class Announcement(Image):
     version: Literal[1] = MESSAGE_VERSION
     original: StoredOriginal | None = None
     processed: StoredProcessed | None = None
+    owner: Owner = Field(None, description="The name of the token that sent it.")
     redrive: int = Field(0, ge=0, description="How many times an operator had sent the job again.")
 
 
@@ -210,7 +217,8 @@ class Parameter:
         # Python also takes 1_0 and the digits of other scripts.
         is_plain = not isinstance(value, str) or (value.isascii() and "_" not in value)
         try:
-            number = self.kind(value)
+            # JSON Schema knows 30.0 for an integer, and so do form libraries.
+            number = self.kind(float(value))
             fits = is_plain and number == float(value) and self.minimum <= number <= self.maximum
         except (ValueError, OverflowError):
             fits = False
@@ -295,11 +303,15 @@ Process = Callable[[bytes, Job], Binarized]
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object of a bucket; *data* is empty when only its head was asked for."""
+    """An object of a bucket; *data* is empty when only its head was asked for.
+
+    *etag* is quoted, as in RFC 9110, section 8.8.3, and differs whenever the data differs.
+    """
 
     key: str
     metadata: Mapping[str, str]
     size_bytes: int
+    etag: str
     expires_at: datetime | None = None
     data: bytes = field(default=b"", repr=False)
 
@@ -333,6 +345,9 @@ class Bucket(Protocol):
 
     def head(self, key: str) -> StoredObject:
         """Read all but the data. Raises NotFoundError, StorageUnavailableError."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object, if there is one. Raises StorageUnavailableError."""
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
         """What lies under *prefix*, ordered by key. Raises StorageUnavailableError."""

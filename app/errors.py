@@ -101,6 +101,12 @@ class EmptyImageError(PermanentError):
     code, title, status = "empty-image", "The image is empty", 400
 
 
+class UnauthorizedError(PermanentError):
+    """No bearer token, or none that we know (RFC 6750)."""
+
+    code, title, status = "unauthorized", "A valid token is needed", 401
+
+
 class FileTooLargeError(PermanentError):
     """The file is over the limit in bytes."""
 
@@ -108,9 +114,21 @@ class FileTooLargeError(PermanentError):
 
 
 class InvalidParameterError(PermanentError):
-    """A method or one of its parameters is unknown or out of range."""
+    """A field or header is unknown or out of range."""
 
     code, title, status = "invalid-parameter", "A parameter is not valid", 422
+
+
+class IdempotencyKeyReusedError(PermanentError):
+    """The Idempotency-Key belongs to another request, or to an image that was deleted."""
+
+    code, title, status = "idempotency-key-reused", "The idempotency key was used before", 422
+
+
+class RateLimitedError(TransientError):
+    """More uploads than one token or address may send (RFC 6585, section 4)."""
+
+    code, title, status = "rate-limited", "Too many uploads", 429
 
 
 # --- the image -----------------------------------------------------------------
@@ -147,6 +165,12 @@ class NotFoundError(PermanentError):
     """Unknown, deleted or expired: nobody can tell these apart."""
 
     code, title, status = "not-found", "Not found", 404
+
+
+class ImageDeletedError(PermanentError):
+    """Its sender has erased it. Over HTTP nobody can tell that from `not-found`."""
+
+    code, title, status = "deleted", "The image was deleted", 404
 
 
 class NotReadyError(TransientError):
@@ -201,6 +225,12 @@ class QueueUnavailableError(TransientError):
     """SQS refused or did not answer."""
 
     code, title, status = "queue-unavailable", "The queue is unavailable", 503
+
+
+class QueueFullError(TransientError):
+    """So many images wait that another one would wait too long."""
+
+    code, title, status = "queue-full", "Too many images are waiting", 503
 
 
 class InternalError(TransientError):

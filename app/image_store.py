@@ -1,7 +1,8 @@
 """Know an image from what lies in the two buckets: keys, metadata and state.
 
 S3 is the only record, there is no database. A result beats a failure record, which beats the
-original; none of them means that nobody knows the image.
+original; none of them means that nobody knows the image. A deleted image leaves a mark of no bytes
+in place of its result: a worker that has the image in hand finds the key taken and stores nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .domain import (
     deduplication_id,
     message_group,
 )
-from .errors import NotFoundError, NotReadyError, ProcessingFailedError
+from .errors import ImageDeletedError, NotFoundError, NotReadyError, ProcessingFailedError
 
 PNG: Final = "image/png"
 JSON: Final = "application/json"
@@ -36,6 +37,8 @@ JSON: Final = "application/json"
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
 MAX_FILENAME_BYTES: Final = 255
 _FAILURES: Final = "failures/"
+#: The metadata of what stands in place of a deleted image.
+_DELETED: Final = {"deleted": "true"}
 #: A UUID as our keys have it.
 _IMAGE_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _AFTER_ALL_IDS: Final = "~"
@@ -63,16 +66,21 @@ def processed_href(image_id: UUID) -> str:
 
 @dataclass(frozen=True)
 class ImageStore:
-    """Originals in one bucket, results and failure records in the other."""
+    """Originals in one bucket, results and failure records in the other.
+
+    Whatever reads an image raises ImageDeletedError once it is deleted.
+    """
 
     originals: Bucket
     results: Bucket
 
-    def put_original(self, image: Image, data: bytes) -> Image:
-        """Store what was uploaded; returns *image* with its expiry."""
-        stored = self.originals.put(
+    def put_original(self, image: Image, data: bytes) -> Image | None:
+        """Store what was uploaded, once; returns *image* with its expiry, None if it was there."""
+        stored = self.originals.put_once(
             original_key(image.image_id), data, content_type=PNG, metadata=_to_metadata(image)
         )
+        if stored is None:
+            return None
         return image.model_copy(update={"expires_at": stored.expires_at})
 
     def job_message(self, image: Image) -> Message:
@@ -86,6 +94,7 @@ class ImageStore:
             sha256=image.original.sha256 if image.original else None,
             group=image.group,
             uploaded_at=image.uploaded_at,
+            owner=image.owner,
         )
         return Message(
             job.to_json(),
@@ -95,10 +104,10 @@ class ImageStore:
 
     def get_original(self, job: Job) -> tuple[Image, bytes]:
         """What is known of the image of *job*, and its bytes. Raises NotFoundError."""
-        stored = self.originals.get(job.key)
+        stored = _live(self.originals.get(job.key), job.image_id)
         image = _from_metadata(job.image_id, stored, ImageStatus.QUEUED)
         # The message says what is asked for; the metadata can be missing or older.
-        asked = job.model_dump(include={"method", "parameters", "group", "uploaded_at"})
+        asked = job.model_dump(include={*_ASKED, "uploaded_at"})
         known = {name: value for name, value in asked.items() if value}
         return image.model_copy(update=known), stored.data
 
@@ -132,7 +141,18 @@ class ImageStore:
             content_type=JSON,
             metadata={},
         )
+        self._take_back_if_deleted(image.image_id)
         return record.model_copy(update={"expires_at": stored.expires_at})
+
+    def _take_back_if_deleted(self, image_id: UUID) -> None:
+        # It may have been deleted since we looked, and its record would be left behind.
+        try:
+            self._find_processed(image_id)
+        except NotFoundError:
+            return
+        except ImageDeletedError:
+            self.results.delete(failure_key(image_id))
+            raise
 
     def find_finished(self, image_id: UUID) -> Announcement:
         """What to announce of an image that is processed or failed. Raises NotFoundError."""
@@ -158,8 +178,34 @@ class ImageStore:
         try:
             finished = self.find_finished(image_id)
         except NotFoundError:
-            return self._find_queued(image_id)
+            return self.find_upload(image_id)
         return Image.model_validate(finished.model_dump(by_alias=True))
+
+    def find_upload(self, image_id: UUID) -> Image:
+        """The image as it was sent, whatever became of it since. Raises NotFoundError."""
+        try:
+            stored = self.originals.head(original_key(image_id))
+        except NotFoundError:
+            raise _unknown(image_id) from None
+        return _from_metadata(image_id, _live(stored, image_id), ImageStatus.QUEUED)
+
+    def delete(self, image_id: UUID) -> None:
+        """Erase original, result and failure record. Safe to repeat, and to be repeated if cut.
+
+        The mark on the result comes first: from then on nobody knows the image, and no worker
+        can store anything for it.
+        """
+        key = self._key_of_original(image_id)
+        self.results.put(processed_key(image_id), b"", content_type=PNG, metadata=_DELETED)
+        self.originals.put(key, b"", content_type=PNG, metadata=_DELETED)
+        self.results.delete(failure_key(image_id))
+
+    def _key_of_original(self, image_id: UUID) -> str:
+        try:
+            finished = self.find_finished(image_id)
+        except (NotFoundError, ImageDeletedError):
+            return original_key(image_id)
+        return finished.original.key if finished.original else original_key(image_id)
 
     def orphans(self, *, before: datetime) -> Iterator[UUID]:
         """The images that were stored *before* and of which nothing else is known.
@@ -173,15 +219,15 @@ class ImageStore:
             if stored_at < before and not is_finished:
                 yield UUID(image_id)
 
-    def open_original(self, image_id: UUID) -> StoredObject:
-        """The PNG as it was sent. Raises NotFoundError."""
+    def open_original(self, image_id: UUID, *, head: bool = False) -> StoredObject:
+        """The PNG as it was sent, or its *head* alone. Raises NotFoundError."""
         try:
-            return self.originals.get(original_key(image_id))
+            return _open(self.originals, original_key(image_id), image_id, head=head)
         except NotFoundError:
             raise _unknown(image_id) from None
 
-    def open_processed(self, image_id: UUID) -> StoredObject:
-        """The black-and-white page.
+    def open_processed(self, image_id: UUID, *, head: bool = False) -> StoredObject:
+        """The black-and-white page, or its *head* alone.
 
         Raises:
             NotReadyError: the image waits or is being processed.
@@ -189,7 +235,7 @@ class ImageStore:
             NotFoundError: nobody knows the image.
         """
         try:
-            return self.results.get(processed_key(image_id))
+            return _open(self.results, processed_key(image_id), image_id, head=head)
         except NotFoundError:
             image = self.find(image_id)
         if image.status is ImageStatus.FAILED and image.error:
@@ -201,15 +247,8 @@ class ImageStore:
         self.originals.check()
         self.results.check()
 
-    def _find_queued(self, image_id: UUID) -> Image:
-        try:
-            stored = self.originals.head(original_key(image_id))
-        except NotFoundError:
-            raise _unknown(image_id) from None
-        return _from_metadata(image_id, stored, ImageStatus.QUEUED)
-
     def _find_processed(self, image_id: UUID) -> Announcement:
-        stored = self.results.head(processed_key(image_id))
+        stored = _live(self.results.head(processed_key(image_id)), image_id)
         image = _from_metadata(image_id, stored, ImageStatus.PROCESSED)
         key = stored.metadata.get("original-key")
         return self._announcement(image, unquote(key) if key else original_key(image_id))
@@ -222,11 +261,22 @@ class ImageStore:
         if image.processed:
             place = {"bucket": self.results.name, "key": processed_key(image.image_id)}
             content["processed"] |= place
-        return Announcement.model_validate(content | {"redrive": redrive})
+        return Announcement.model_validate(content | {"owner": image.owner, "redrive": redrive})
 
 
 def _of_round(announcement: Announcement, redrive: int) -> Announcement:
     return announcement.model_copy(update={"redrive": redrive})
+
+
+def _open(bucket: Bucket, key: str, image_id: UUID, *, head: bool) -> StoredObject:
+    return _live(bucket.head(key) if head else bucket.get(key), image_id)
+
+
+def _live(stored: StoredObject, image_id: UUID) -> StoredObject:
+    """*stored*, unless it is the mark of a deleted image."""
+    if _DELETED.items() <= stored.metadata.items():
+        raise ImageDeletedError(f"Image {image_id} was deleted.")
+    return stored
 
 
 class _Walk:
@@ -256,6 +306,11 @@ def _unknown(image_id: UUID) -> NotFoundError:
     return NotFoundError(f"There is no image {image_id}; it is unknown, deleted or expired.")
 
 
+def owner_of(stored: StoredObject) -> str | None:
+    """The name of the token that sent the original that *stored* is, or was made from."""
+    return stored.metadata.get("owner")
+
+
 def filename_of(stored: StoredObject) -> str | None:
     """What the client called the original that *stored* is, or was made from."""
     return unquote(stored.metadata.get("original-filename", "")) or None
@@ -273,6 +328,8 @@ def shorten_filename(name: str) -> str:
 # --- metadata: ASCII values under "section-field"; what is unknown is left out ------------------
 
 _SECTIONS: Final = ("original", "processed")
+#: What an upload asks for, and who.
+_ASKED: Final = frozenset(("method", "parameters", "group", "owner"))
 _NOT_METADATA: Final = {"image_id", "status", "expires_at", "error", "parameters", *_SECTIONS}
 
 
@@ -282,6 +339,7 @@ def _to_metadata(image: Image) -> dict[str, str]:
     for section in _SECTIONS:
         about = content[section] or {}
         flat |= {f"{section}-{name}": about[name] for name in about if name != "href"}
+    flat["owner"] = image.owner
     flat["parameters"] = json.dumps(image.parameters, separators=(",", ":"))
     if name := flat.get("original-filename"):
         flat["original-filename"] = quote(shorten_filename(name), safe="")

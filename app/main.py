@@ -6,6 +6,8 @@ python -m app.main worker       the worker alone
 python -m app.main reconcile    send originals again that have no message
 python -m app.main redrive      bring the dead-letter queue back
 python -m app.main watch        follow the announcements
+python -m app.main upload       send PNGs to the API, from here or from far away
+python -m app.main token        make a token for somebody who may use the API
 """
 
 from __future__ import annotations
@@ -16,42 +18,42 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError
 
+from . import logs
+from .arguments import ROLES, parser
 from .errors import PipelineError, SettingsError
 from .image_store import ImageStore
 from .s3_service import make_image_store
-from .settings import Settings
+from .settings import ClientSettings, Settings, is_loopback
 from .sqs_service import make_queue
+from .tokens import hash_token, make_token
 
 if TYPE_CHECKING:
     from .worker_service import WorkerService
 
 logger = logging.getLogger("app.main")  # __name__ is __main__ here
 
-ROLES: Final = {
-    "all": "web and worker in one process, for one machine",
-    "web": "the API and the page",
-    "worker": "the worker alone",
-}
-_EXIT_CODES: Final = "exit code: 0 done, 1 failed in part or S3 or SQS is away, 2 wrong usage"
 _EXIT_USAGE: Final = 2
 _EXIT_UNAVAILABLE: Final = 1
+_EXIT_INTERRUPTED: Final = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one role until SIGINT or SIGTERM, or one verb to its end; returns the exit code."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
+    if options.command in _CLIENTS:
+        return _CLIENTS[options.command](options)
     try:
         settings = Settings.from_env()
     except SettingsError as exc:
         _complain(f"wrong settings: {exc.detail}")
         return _EXIT_USAGE
-    _configure_logging(settings)
+    logs.configure(settings.log_level)
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.default_int_handler)
     try:
@@ -62,87 +64,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m app.main", description="The image pipeline.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for role, sentence in ROLES.items():
-        commands.add_parser(role, help=sentence, description=sentence)
-    _add_reconcile(commands)
-    _add_redrive(commands)
-    _add_watch(commands)
-    return parser
+def _upload(options: argparse.Namespace) -> int:
+    from . import upload_client
 
-
-_Commands = argparse._SubParsersAction  # argparse has no public name for it
-
-
-def _add_reconcile(commands: _Commands[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "reconcile",
-        help="send originals again that have neither message, result nor failure record",
-        description=(
-            "Send the message of each original that has neither result nor failure record. Such an "
-            "orphan is left when the API dies between storing and sending."
-        ),
-        epilog=f"{_EXIT_CODES}, 3 refused because messages wait",
+    defaults = ClientSettings()
+    asked = {"method": options.method, "group": options.group, **dict(options.set)}
+    try:
+        sources = upload_client.find_sources(options.files, options.out)
+    except OSError as exc:
+        _complain(str(exc))
+        return _EXIT_USAGE
+    order = upload_client.Order(
+        url=options.url or defaults.image_pipeline_url,
+        token=options.token or defaults.token,
+        fields={name: value for name, value in asked.items() if value is not None},
+        is_waiting=options.wait or options.out is not None,
+        timeout_s=options.timeout,
+        parallel=options.parallel,
     )
-    parser.add_argument(
-        "--older-than",
-        type=_not_negative,
-        default=15,
-        metavar="MINUTES",
-        help="only originals stored longer ago than this (default: 15)",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be sent")
-    parser.add_argument(
-        "--force",
-        action="store_true",
-        help="also while messages wait; what waits is then processed twice, to the same result",
-    )
+    try:
+        return upload_client.upload(sources, order, as_json=options.json)
+    except KeyboardInterrupt:
+        _complain("stopped; run it again to send the rest")
+        return _EXIT_INTERRUPTED
 
 
-def _add_redrive(commands: _Commands[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "redrive",
-        help="bring the dead-letter queue back to the workers",
-        description=(
-            "Send what lies in the dead-letter queue to the workers again. An image that has "
-            "failed can become processed; the result then wins over the failure record."
-        ),
-        epilog=_EXIT_CODES,
-    )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and why")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="at most so many messages")
+def _token(options: argparse.Namespace) -> int:
+    token = make_token()
+    print(f"{token}\n{options.name}:{hash_token(token)}")  # noqa: T201
+    return 0
 
 
-def _add_watch(commands: _Commands[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "watch",
-        help="follow the announcements",
-        description=(
-            "Show each announcement once, as it comes. Without --delete it is given back at the "
-            "end; until then it is hidden from other consumers for up to 30 s at a time."
-        ),
-        epilog="exit code: 0 done, 1 --timeout was over first or SQS is away, 2 wrong usage",
-    )
-    parser.add_argument("--json", action="store_true", help="the announcement as it is")
-    parser.add_argument("--delete", action="store_true", help="take what is shown from the queue")
-    parser.add_argument("--count", type=_positive, metavar="N", help="end after so many")
-    parser.add_argument("--timeout", type=_not_negative, metavar="SECONDS", help="end after that")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
-
-
-def _not_negative(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
-    return number
+#: What needs no server's settings.
+_CLIENTS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "upload": _upload,
+    "token": _token,
+}
 
 
 def _operate(options: argparse.Namespace, settings: Settings) -> int:
@@ -205,11 +162,25 @@ def _run(role: str, settings: Settings) -> int:
 
 def _serve(settings: Settings, store: ImageStore, worker: WorkerService | None) -> int:
     from . import create_app
+    from .gate import Gate
     from .server import HttpServer
+    from .waits import Waits
 
-    app = create_app(settings, store=store, check_worker=worker.check if worker else None)
+    if not (settings.has_tokens or settings.allow_anonymous or is_loopback(settings.host)):
+        _complain(
+            f"HOST={settings.host} would let anybody in: set API_TOKENS (`python -m app.main token "
+            "NAME` makes one), or ALLOW_ANONYMOUS=1 if that is what you want"
+        )
+        return _EXIT_USAGE
+    jobs = make_queue(settings, settings.input_queue)
     try:
-        server = HttpServer(app, settings)
+        gate = Gate(settings, jobs)
+        waits = Waits(max(1, settings.web_threads // 2))
+        check = worker.check if worker else None
+        app = create_app(
+            settings, store=store, jobs=jobs, gate=gate, waits=waits, check_worker=check
+        )
+        server = HttpServer(app, settings, gate, on_stop=waits.stop)
     except (OSError, ValueError) as exc:  # waitress calls a host that nobody knows a ValueError
         reason = getattr(exc, "strerror", None) or exc
         _complain(f"cannot listen on {settings.host}:{settings.port}: {reason}")
@@ -222,14 +193,6 @@ def _serve(settings: Settings, store: ImageStore, worker: WorkerService | None) 
     with worker:
         server.run()
     return 0
-
-
-def _configure_logging(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for noisy in ("botocore", "boto3", "urllib3", "waitress.queue"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def _complain(sentence: str) -> None:

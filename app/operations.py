@@ -27,7 +27,7 @@ from .domain import (
     deduplication_id,
     now,
 )
-from .errors import InvalidMessageError, NotFoundError
+from .errors import ImageDeletedError, InvalidMessageError, NotFoundError
 from .image_store import ImageStore
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def _send_again(
         say(f"{image_id} has an original and nothing else")
         try:
             messages.append(store.job_message(store.find(image_id)))
-        except NotFoundError:  # deleted since it was listed
+        except (NotFoundError, ImageDeletedError):  # since it was listed
             continue
     return [None] * len(messages) if dry_run or not messages else _sent(jobs, messages)
 
@@ -172,6 +172,8 @@ def _describe(store: ImageStore, delivery: Delivery) -> str:
         return f"message {delivery.message_id}: {exc.detail}"
     except NotFoundError:
         return f"{job.image_id}: no record"
+    except ImageDeletedError:
+        return f"{job.image_id}: was deleted; it will be dropped"
     if finished.error:
         return f"{job.image_id}: {finished.error.code}: {finished.error.detail}"
     return f"{job.image_id}: has a result already; it will be announced"

@@ -1,87 +1,71 @@
-"""Translate HTTP to store and queue, and what can go wrong to problem documents (RFC 9457)."""
+"""Translate HTTP to store and queue: one short view for each row of the API."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import PurePath
-from typing import IO, Final
-from urllib.parse import quote
+from pathlib import Path, PurePath
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from flask import (
     Blueprint,
     Flask,
-    Request,
     Response,
     current_app,
     g,
     jsonify,
+    redirect,
     render_template,
     request,
+    send_from_directory,
 )
 from flask.typing import ResponseReturnValue
-from pydantic import TypeAdapter, ValidationError
-from werkzeug.datastructures import FileStorage
+from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
-from werkzeug.formparser import FormDataParser
 
-from . import png
-from .domain import (
-    Group,
-    Image,
-    ImageStatus,
-    Method,
-    Original,
-    Parameters,
-    Queue,
-    StoredObject,
-    choose_method,
-    now,
-)
+from . import answers, logs, uploads
+from .domain import Image, ImageStatus, Method, Queue, StoredObject
 from .errors import (
-    BadRequestError,
-    EmptyImageError,
-    FileTooLargeError,
+    IdempotencyKeyReusedError,
+    ImageDeletedError,
     InternalError,
-    InvalidParameterError,
-    MalformedMultipartError,
-    MethodNotAllowedError,
-    MissingImageError,
-    MultipleImagesError,
     NotFoundError,
     PipelineError,
-    RangeNotSatisfiableError,
-    TransientError,
 )
-from .image_store import ImageStore, filename_of, original_href, shorten_filename
+from .gate import ENVIRON_KEY, Gate, Head, Pass
+from .image_store import ImageStore, filename_of, owner_of
 from .settings import Settings
+from .uploads import Reader, Upload, UploadRequest
+from .waits import Waits
 
 logger = logging.getLogger(__name__)
 api = Blueprint("api", __name__)
 
 _EXTENSION: Final = "image_pipeline"
-_RETRY_AFTER_S: Final = {409: 1, 503: 5}
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_GROUP: Final = TypeAdapter[str](Group)
-
-#: On every response, whatever its status.
-SECURITY_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-#: A stored PNG is somebody else's file: as a document of its own it may do nothing at all.
-_FILE_POLICY: Final = "default-src 'none'; sandbox"
+_SAFE_ID_CHARACTERS: Final = frozenset(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+)
+_MAX_ID_LENGTH: Final = 64
+#: What a page of another origin may read, beside the body.
+_EXPOSED_HEADERS: Final = (
+    "Content-Disposition",
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+)
+#: The page to try the API on is made by a library that draws with inline SVG and styles.
+_DOCS_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 
 @dataclass(frozen=True)
@@ -91,36 +75,31 @@ class Services:
     settings: Settings
     store: ImageStore
     jobs: Queue
+    gate: Gate
+    waits: Waits
+    reader: Reader
     methods: Mapping[str, Method]
-    default_method: str
+    #: The OpenAPI document.
+    contract: Mapping[str, Any]
     #: Raises QueueUnavailableError when the worker in this process is stuck; None without one.
     check_worker: Callable[[], None] | None
-
-
-class _Request(Request):
-    """A request whose form must be sound, its file in memory."""
-
-    def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
-        # The file is read whole in any case; the default would put it on the disk first.
-        return BytesIO()
-
-    def make_form_data_parser(self) -> FormDataParser:
-        # Otherwise Werkzeug takes a broken form for an empty one.
-        parser = super().make_form_data_parser()
-        parser.silent = False
-        return parser
 
 
 def register(app: Flask, services: Services) -> None:
     """Add the routes, the error handlers and the headers to *app*."""
     app.extensions[_EXTENSION] = services
-    app.request_class = _Request
+    app.request_class = UploadRequest
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # people read them
+    app.url_map.merge_slashes = False  # a redirect of Werkzeug's own otherwise, in HTML
     app.register_blueprint(api)
-    app.register_error_handler(PipelineError, _problem)
+    app.register_error_handler(PipelineError, answers.problem)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _bug)
     app.before_request(_name_request)
-    app.after_request(_add_headers)
+    app.before_request(_pass_gate)
+    app.after_request(_finish)
+    if origins := services.settings.allowed_origins:
+        CORS(app, origins=origins, expose_headers=_EXPOSED_HEADERS, max_age=600)
 
 
 def services() -> Services:
@@ -128,7 +107,68 @@ def services() -> Services:
     return found
 
 
-# --- the page and the images -----------------------------------------------------------------
+# --- images --------------------------------------------------------------------------------------
+
+
+@api.post("/upload")
+def upload() -> ResponseReturnValue:
+    """Take one PNG; the answer is given once the message is accepted."""
+    sent = services().reader.read(request, _granted().owner)
+    image, is_replay = _accept(sent)
+    headers = {"Location": f"/images/{image.image_id}"}
+    if answers.wants_page():
+        return redirect(headers["Location"], 303)
+    if is_replay and sent.has_key:
+        headers["Idempotency-Replayed"] = "true"
+    image = _wait_for(image, headers)
+    is_finished = image.status is not ImageStatus.QUEUED
+    return answers.represent(image, 201 if is_finished and _prefers(headers) else 202, headers)
+
+
+@api.get("/images/<uuid:image_id>")
+def get_image(image_id: UUID) -> ResponseReturnValue:
+    image = _find(image_id)
+    if answers.wants_page():
+        return answers.show(image)
+    headers: dict[str, str] = {}
+    image = _wait_for(image, headers)
+    return answers.represent(image, 200, headers)
+
+
+@api.delete("/images/<uuid:image_id>")
+def delete_image(image_id: UUID) -> ResponseReturnValue:
+    """Erase the image; from then on nobody can tell that it was ever there."""
+    try:
+        _find(image_id)
+    except ImageDeletedError:
+        services().store.delete(image_id)  # an earlier call may have been cut half way
+        raise
+    services().store.delete(image_id)
+    logger.info("image %s deleted", image_id)
+    return "", 204
+
+
+@api.get("/images/<uuid:image_id>/original")
+def get_original(image_id: UUID) -> ResponseReturnValue:
+    def open_stored(head: bool) -> StoredObject:
+        return _mine(services().store.open_original(image_id, head=head), image_id)
+
+    return answers.send_png(open_stored, lambda stored: filename_of(stored) or f"{image_id}.png")
+
+
+@api.get("/images/<uuid:image_id>/processed")
+def get_processed(image_id: UUID) -> ResponseReturnValue:
+    def open_stored(head: bool) -> StoredObject:
+        _find_if_owned(image_id)
+        return _mine(services().store.open_processed(image_id, head=head), image_id)
+
+    def name(stored: StoredObject) -> str:
+        return f"{PurePath(filename_of(stored) or str(image_id)).stem}-bw.png"
+
+    return answers.send_png(open_stored, name)
+
+
+# --- the page, the contract, the probes ----------------------------------------------------------
 
 
 @api.get("/")
@@ -137,38 +177,23 @@ def page() -> ResponseReturnValue:
     return render_template("index.html", limits=limits, methods=services().methods.values())
 
 
-@api.post("/upload")
-def upload() -> ResponseReturnValue:
-    """Take one PNG; the answer is given once the message is accepted."""
-    part = _image_part()
-    data = part.read()
-    if not data:
-        raise EmptyImageError("The part `image` holds no byte.")
-    info = png.inspect(data, services().settings.png_limits)
-    image = _new_image(part, data, info)
-    # Store, then send: a crash in between leaves an object without a message, never the reverse.
-    image = services().store.put_original(image, data)
-    _send_job(image)
-    logger.info("image %s queued, %d bytes", image.image_id, len(data))
-    return _represent(image, 202, Location=f"/images/{image.image_id}")
+@api.get("/openapi.json")
+def contract() -> ResponseReturnValue:
+    return jsonify(services().contract)
 
 
-@api.get("/images/<uuid:image_id>")
-def get_image(image_id: UUID) -> ResponseReturnValue:
-    return _represent(services().store.find(image_id), 200)
+@api.get("/docs")
+def docs() -> ResponseReturnValue:
+    """The contract as a page to read and to try, from this machine alone."""
+    response = Response(render_template("docs.html"), mimetype="text/html")
+    response.headers["Content-Security-Policy"] = _DOCS_POLICY
+    return response
 
 
-@api.get("/images/<uuid:image_id>/original")
-def get_original(image_id: UUID) -> ResponseReturnValue:
-    stored = services().store.open_original(image_id)
-    return _png(stored, filename_of(stored) or f"{image_id}.png")
-
-
-@api.get("/images/<uuid:image_id>/processed")
-def get_processed(image_id: UUID) -> ResponseReturnValue:
-    stored = services().store.open_processed(image_id)
-    stem = PurePath(filename_of(stored) or str(image_id)).stem
-    return _png(stored, f"{stem}-bw.png")
+@api.get("/favicon.ico")
+def favicon() -> ResponseReturnValue:
+    folder = Path(current_app.static_folder or "")
+    return send_from_directory(folder, "icon.svg", mimetype="image/svg+xml")
 
 
 @api.get("/healthz")
@@ -187,144 +212,157 @@ def readyz() -> ResponseReturnValue:
     return jsonify(status="ready")
 
 
-# --- reading an upload -------------------------------------------------------------------------
+# --- taking an upload ----------------------------------------------------------------------------
 
 
-def _image_part() -> FileStorage:
-    if request.mimetype != "multipart/form-data":
-        raise MalformedMultipartError("Send multipart/form-data with the PNG in the part `image`.")
+def _accept(sent: Upload) -> tuple[Image, bool]:
+    """Store, then send: a crash in between leaves an object without a message, never the reverse.
+
+    Returns the image, and whether it was there before.
+    """
+    image = services().store.put_original(sent.image, sent.data)
+    is_replay = image is None
+    if image is None:
+        image = _known(sent.image)
+    if image.status is ImageStatus.QUEUED:
+        # Again for a replay too: the first request may have died before it came to this.
+        services().jobs.send(services().store.job_message(image))
+    size = len(sent.data)
+    logger.info(
+        "image %s %s, %d bytes", image.image_id, "replayed" if is_replay else "queued", size
+    )
+    return image, is_replay
+
+
+def _known(image: Image) -> Image:
+    """The image that *image* repeats, in its present state."""
     try:
-        parts = request.files.getlist("image")
-    except ValueError as exc:  # how werkzeug says that the body is not what its header says
-        raise MalformedMultipartError(f"The body is not sound multipart: {exc}.") from None
-    if not parts:
-        raise MissingImageError("No file is in the part `image`.")
-    if len(parts) > 1:
-        raise MultipleImagesError(f"{len(parts)} parts are named `image`; send one per request.")
-    return parts[0]
-
-
-def _new_image(part: FileStorage, data: bytes, info: png.PngInfo) -> Image:
-    method, parameters = _method()
-    image_id = uuid4()
-    return Image(
-        image_id=image_id,
-        status=ImageStatus.QUEUED,
-        method=method,
-        parameters=parameters,
-        group=_group(),
-        uploaded_at=now(),
-        original=Original(
-            href=original_href(image_id),
-            filename=shorten_filename(PurePath(part.filename or "").name) or None,
-            size_bytes=len(data),
-            width=info.width,
-            height=info.height,
-            dpi=info.dpi,
-            sha256=hashlib.sha256(data).hexdigest(),
-        ),
+        known = services().store.find_upload(image.image_id)
+        if uploads.is_same_request(image, known):
+            return services().store.find(image.image_id)
+    except ImageDeletedError:
+        raise IdempotencyKeyReusedError(
+            "The image that was sent under this Idempotency-Key was deleted; use another key."
+        ) from None
+    raise IdempotencyKeyReusedError(
+        "Another file, or the same one with another method or group, was sent under this "
+        "Idempotency-Key; use another key."
     )
 
 
-def _method() -> tuple[str, Parameters]:
-    """The method asked for and its checked parameters; an empty field counts as not sent."""
-    fields = {name: value for name, value in request.form.items() if value}
-    fields.pop("group", None)
-    name = fields.pop("method", services().default_method)
-    return name, choose_method(services().methods, name).parse(fields)
+# --- finding an image ----------------------------------------------------------------------------
 
 
-def _group() -> str | None:
-    group = request.form.get("group")
-    try:
-        return _GROUP.validate_python(group) if group else None
-    except ValidationError:
-        raise InvalidParameterError(
-            "group is not 1 to 128 printable ASCII characters without a space.",
-            parameter="group",
-        ) from None
+def _find(image_id: UUID) -> Image:
+    image = services().store.find(image_id)
+    _check_owner(image.owner, image_id)
+    return image
 
 
-def _send_job(image: Image) -> None:
-    services().jobs.send(services().store.job_message(image))
+def _mine(stored: StoredObject, image_id: UUID) -> StoredObject:
+    _check_owner(owner_of(stored), image_id)
+    return stored
 
 
-# --- answers -----------------------------------------------------------------------------------
+def _find_if_owned(image_id: UUID) -> None:
+    """Where images have owners, not even the state of another's may show."""
+    if services().gate.tokens.are_required:
+        _find(image_id)
 
 
-def _represent(image: Image, status: int, **headers: str) -> Response:
-    response = Response(image.to_json(), status, headers, mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    if image.status is ImageStatus.QUEUED:
-        response.headers["Retry-After"] = "1"
-    return response
+def _check_owner(owner: str | None, image_id: UUID) -> None:
+    if services().gate.tokens.are_required and owner != _granted().owner:
+        raise NotFoundError(f"There is no image {image_id}; it is unknown, deleted or expired.")
 
 
-def _png(stored: StoredObject, filename: str) -> Response:
-    response = Response(stored.data, mimetype="image/png")
-    response.headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(filename, safe='')}"
-    response.headers["Content-Security-Policy"] = _FILE_POLICY
-    response.headers["Cache-Control"] = "private, max-age=300"
-    response.add_etag()
-    response.make_conditional(request, accept_ranges=True, complete_length=stored.size_bytes)
-    return response
+def _wait_for(image: Image, headers: dict[str, str]) -> Image:
+    """*image*, later if the client prefers to wait; says so in *headers*."""
+    wait_s = uploads.wait_asked_s(request)
+    if wait_s is None:
+        return image
+    waited = services().waits.wait(
+        lambda: services().store.find(image.image_id),
+        lambda found: found.status is not ImageStatus.QUEUED,
+        wait_s,
+    )
+    if waited is None:
+        return image
+    headers["Preference-Applied"] = f"wait={wait_s}"
+    return waited
 
 
-def _problem(error: PipelineError) -> Response:
-    headers = {"Cache-Control": "no-store"}
-    if isinstance(error, TransientError) and error.status in _RETRY_AFTER_S:
-        headers["Retry-After"] = str(_RETRY_AFTER_S[error.status])
-    if error.status >= 500:
-        logger.error("request %s: %s: %s", g.request_id, error.code, error.detail)
-    document = error.to_problem() | {"instance": request.path[:200], "request_id": g.request_id}
-    response = jsonify(document)
-    response.status_code = error.status
-    response.mimetype = "application/problem+json"
-    response.headers.update(headers)
-    return response
+def _prefers(headers: Mapping[str, str]) -> bool:
+    return "Preference-Applied" in headers
 
 
-def _http_problem(exc: HTTPException) -> Response:
-    """Say in our words what Flask and Werkzeug refuse by themselves."""
-    response = exc.get_response()
-    kept = {k: v for k, v in response.headers.items() if k in ("Allow", "Content-Range")}
-    answer = _problem(_translated(exc))
-    answer.headers.update(kept)
-    return answer
-
-
-def _translated(exc: HTTPException) -> PipelineError:
-    errors: dict[int | None, PipelineError] = {
-        404: NotFoundError(f"There is nothing at {request.path[:200]}."),
-        405: MethodNotAllowedError(f"{request.path[:200]} does not take {request.method[:20]}."),
-        413: _too_large(),
-        416: RangeNotSatisfiableError("The range is outside the file."),
-    }
-    if exc.code is not None and exc.code >= 500:
-        return InternalError("The server cannot answer this request.")
-    return errors.get(exc.code) or BadRequestError(exc.description or "The request is not valid.")
-
-
-def _too_large() -> PipelineError:
-    """Over the limit for the body, or over Werkzeug's for the fields beside the file."""
-    limit = services().settings.max_upload_bytes
-    if (request.content_length or limit) < limit:
-        return MalformedMultipartError("The form has too many parts, or a text field is too long.")
-    return FileTooLargeError(f"The body is over the limit of {limit} bytes.", limit=limit)
-
-
-def _bug(exc: Exception) -> Response:
-    logger.exception("request %s: a fault of ours", g.request_id, exc_info=exc)
-    return _problem(InternalError("The server failed; the request id finds the cause in its log."))
+# --- around every request ------------------------------------------------------------------------
 
 
 def _name_request() -> None:
     given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    is_safe = 1 <= len(given) <= _MAX_ID_LENGTH and _SAFE_ID_CHARACTERS.issuperset(given)
+    g.request_id = given if is_safe else uuid4().hex
+    g.began_at = time.monotonic()
+    logs.request_id.set(g.request_id)
 
 
-def _add_headers(response: Response) -> Response:
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers["X-Request-ID"] = g.get("request_id", "")
+def _pass_gate() -> None:
+    gate = services().gate
+    granted: Pass | None = request.environ.get(ENVIRON_KEY)
+    # Without our server, or where it and Flask do not read the same path, the gate is asked here.
+    if granted is None or (granted.refusal is None and granted.path != request.path):
+        granted = gate.admit(_head())
+    g.granted = granted
+    if request.endpoint == "api.upload":
+        gate.backlog.refresh()
+    if granted.refusal:
+        raise granted.refusal
+    if request.endpoint == "api.upload":
+        gate.backlog.check()
+
+
+def _head() -> Head:
+    headers = {name.removeprefix("HTTP_"): str(value) for name, value in request.environ.items()}
+    return Head(request.method, request.path, headers, request.remote_addr or "")
+
+
+def _granted() -> Pass:
+    granted: Pass = g.granted
+    return granted
+
+
+def _http_problem(exc: HTTPException) -> Response:
+    """Say in our words what Flask and Werkzeug refuse by themselves."""
+    gate = services().gate
+    is_too_large = exc.code == 413 and (request.content_length or 0) > gate.max_body_bytes
+    error = gate.too_large() if is_too_large else answers.translate(exc)
+    answer = answers.problem(error)
+    if allow := exc.get_response().headers.get("Allow"):
+        answer.headers["Allow"] = allow
+    return answer
+
+
+def _bug(exc: Exception) -> Response:
+    logger.exception("a fault of ours", exc_info=exc)
+    return answers.problem(
+        InternalError("The server failed; the request id finds the cause in its log.")
+    )
+
+
+def _finish(response: Response) -> Response:
+    if services().settings.allowed_origins:
+        response.vary.add("Origin")
+    is_proxied = services().settings.trusted_proxy_hops > 0
+    is_https = is_proxied and request.headers.get("X-Forwarded-Proto", "").endswith("https")
+    answers.add_headers(response, is_https=is_https)
+    if (granted := g.get("granted")) and granted.quota:
+        answers.add_quota(response, granted.quota)
+    _log(response.status_code)
     return response
+
+
+def _log(status: int) -> None:
+    ms = 1000 * (time.monotonic() - g.began_at)
+    level = logging.DEBUG if request.endpoint in ("api.healthz", "api.readyz") else logging.INFO
+    # The path as Python writes it: a line end in it must not begin a line of ours.
+    logger.log(level, "%s %r %d in %.0f ms", request.method[:20], request.path[:200], status, ms)

@@ -3,8 +3,8 @@
 Objects travel through obstore, which costs a sixth of boto3's CPU time per call; the rest is
 boto3's (docs/decisions/0010).
 
-IAM: s3:GetObject and s3:PutObject on the objects, s3:ListBucket on the bucket. Without
-s3:ListBucket S3 answers 403 instead of 404 for a missing key, and an image that is merely
+IAM: s3:GetObject, s3:PutObject and s3:DeleteObject on the objects, s3:ListBucket on the bucket.
+Without s3:ListBucket S3 answers 403 instead of 404 for a missing key, and an image that is merely
 unknown would look like an outage.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 """
@@ -89,6 +89,10 @@ class S3Bucket:
         with self._translated(key):
             return self._stored(key, obstore.get(self._objects, key, options={"head": True}))
 
+    def delete(self, key: str) -> None:
+        with self._translated(key):
+            self._client.delete_object(Bucket=self._name, Key=key)
+
     def list(self, prefix: str = "") -> Iterator[Listed]:
         with self._translated(prefix):
             pages = self._client.get_paginator("list_objects_v2")
@@ -117,7 +121,7 @@ class S3Bucket:
         *,
         is_once: bool = False,
     ) -> StoredObject:
-        obstore.put(
+        answer = obstore.put(
             self._objects,
             key,
             data,
@@ -125,18 +129,20 @@ class S3Bucket:
             mode="create" if is_once else "overwrite",
             use_multipart=False,
         )
-        return StoredObject(key, metadata, len(data), self._expiry(datetime.now(UTC)))
+        etag = answer["e_tag"] or ""
+        return StoredObject(key, metadata, len(data), etag, self._expiry(datetime.now(UTC)))
 
     def _stored(self, key: str, found: obstore.GetResult, data: bytes = b"") -> StoredObject:
         metadata = {k: v for k, v in found.attributes.items() if k != "Content-Type"}
-        expires_at = self._expiry(found.meta["last_modified"])
-        return StoredObject(key, metadata, found.meta["size"], expires_at, data)
+        meta = found.meta
+        expires_at = self._expiry(meta["last_modified"])
+        return StoredObject(key, metadata, meta["size"], meta["e_tag"] or "", expires_at, data)
 
     def _get_by_boto3(self, key: str) -> StoredObject:
         found = self._client.get_object(Bucket=self._name, Key=key)
         expires_at = self._expiry(found["LastModified"])
-        data = found["Body"].read()
-        return StoredObject(key, found["Metadata"], found["ContentLength"], expires_at, data)
+        data, etag = found["Body"].read(), found["ETag"]
+        return StoredObject(key, found["Metadata"], len(data), etag, expires_at, data)
 
     def _expiry(self, stored_at: datetime) -> datetime | None:
         """When the lifecycle rule removes the object: the next midnight, UTC, after its days.

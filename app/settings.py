@@ -7,18 +7,33 @@ listed in docs/settings.md; a test compares.
 from __future__ import annotations
 
 import os
+import re
+import socket
+from ipaddress import ip_address
 from typing import Annotated, Final, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import SettingsError
 from .png import PngLimits
+from .tokens import parse_tokens
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_NAME: Final = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/fifo-queue-message-identifiers.html
 _FIFO_QUEUE_NAME: Final = r"^[A-Za-z0-9_-]{1,75}\.fifo$"
+#: RFC 6454, section 6.2.
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
 
 BucketName = Annotated[str, Field(pattern=_BUCKET_NAME)]
 QueueName = Annotated[str, Field(pattern=_FIFO_QUEUE_NAME)]
@@ -32,6 +47,56 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the web server listens on.")
     port: int = Field(5000, ge=1, le=65535, description="TCP port of the web server.")
     web_threads: int = Field(8, ge=1, le=256, description="Requests answered at the same time.")
+
+    allow_anonymous: bool = Field(
+        False, description="Whether to listen beyond loopback without `API_TOKENS`."
+    )
+    api_tokens: str | None = Field(
+        None,
+        description=(
+            "Who may use the API: `name:sha256` of each token, separated by commas; "
+            "`python -m app.main token NAME` makes one. Unset means everybody."
+        ),
+    )
+    api_tokens_file: FilePath | None = Field(
+        None,
+        description="A file of more of them, one a line, read again within a second of a change.",
+    )
+    idempotency_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description=(
+            "What ids are made from, beside the `Idempotency-Key`; the same in the whole fleet. "
+            "Set it where the API is open and keys can be guessed."
+        ),
+    )
+    rate_limit: str | None = Field(
+        None,
+        pattern=r"^[1-9]\d{0,5}/(second|minute|hour|day)$",
+        description=(
+            "Uploads that one token, or without tokens one address, may send to one process, such "
+            "as `60/minute`; unset means any number."
+        ),
+    )
+    max_queue_depth: int = Field(
+        10_000,
+        ge=0,
+        le=1_000_000_000,
+        description="Jobs that may wait before uploads are refused for now; 0 means any number.",
+    )
+    trusted_proxy_hops: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Proxies in front that each add to `X-Forwarded-For`; 0 ignores the header.",
+    )
+    cors_origins: str | None = Field(
+        None,
+        description=(
+            "Web origins whose pages may use the API, such as `https://scan.example`, separated "
+            "by commas."
+        ),
+    )
 
     aws_endpoint_url: Annotated[str | None, BeforeValidator(lambda v: v or None)] = Field(
         None, pattern=r"^https?://", description="URL of an AWS emulator; unset means real AWS."
@@ -131,6 +196,28 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("api_tokens")
+    @classmethod
+    def _tokens_are_sound(cls, text: str | None) -> str | None:
+        parse_tokens(text or "")
+        return text
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_sound(cls, text: str | None) -> str | None:
+        for origin in _words(text):
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin such as https://scan.example")
+        return text
+
+    @property
+    def has_tokens(self) -> bool:
+        return bool(self.api_tokens or self.api_tokens_file)
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        return _words(self.cors_origins)
+
     @property
     def worker_threads(self) -> int:
         """Images in hand at once: enough that the CPUs compute while others wait for AWS."""
@@ -168,6 +255,33 @@ class Settings(BaseSettings):
             max_chunks=self.max_png_chunks,
             max_metadata_bytes=self.max_png_metadata_bytes,
         )
+
+
+class ClientSettings(BaseSettings):
+    """What `python -m app.main upload` takes from outside."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
+
+    image_pipeline_url: str = "http://127.0.0.1:5000"
+    image_pipeline_token: SecretStr | None = None
+
+    @property
+    def token(self) -> str | None:
+        secret = self.image_pipeline_token
+        return secret.get_secret_value() if secret else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether all that *host* stands for can be reached from this machine only."""
+    try:
+        found = socket.getaddrinfo(host, None)
+    except OSError:
+        return True  # nobody can listen there; that is for the server to say
+    return all(ip_address(str(place[4][0]).partition("%")[0]).is_loopback for place in found)
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
 
 
 def usable_cpus() -> int:

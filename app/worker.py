@@ -34,6 +34,7 @@ from .domain import (
 )
 from .errors import (
     CorruptPngError,
+    ImageDeletedError,
     InternalError,
     InvalidMessageError,
     LeaseLostError,
@@ -67,6 +68,8 @@ class Outcome(StrEnum):
     RETRIED = "retried"
     #: Recorded as failed and left to the dead-letter queue.
     GIVEN_UP = "given-up"
+    #: Its sender has erased the image; there is nothing to say.
+    DELETED = "deleted"
     #: Somebody else has it by now.
     LEASE_LOST = "lease-lost"
 
@@ -119,16 +122,26 @@ class Worker:
         RETRIED and GIVEN_UP leave the message to be given back, by whoever called.
         """
         try:
-            return Ending(self._complete_or_fail(lease))
+            return Ending(self._complete_or_drop(lease))
         except LeaseLostError as exc:
             logger.warning("message %s left to another worker: %s", lease.delivery.message_id, exc)
             return Ending(Outcome.LEASE_LOST)
         except Exception as exc:
             return self._try_later(lease, exc)
 
+    def _complete_or_drop(self, lease: Lease) -> Outcome:
+        try:
+            return self._complete_or_fail(lease)
+        except ImageDeletedError as exc:
+            logger.info("message %s dropped: %s", lease.delivery.message_id, exc)
+            self._delete(lease)
+            return Outcome.DELETED
+
     def _complete_or_fail(self, lease: Lease) -> Outcome:
         try:
             return self._complete(lease)
+        except ImageDeletedError:
+            raise
         except PermanentError as error:
             return self._fail(lease, error)
 
@@ -164,12 +177,15 @@ class Worker:
         lease.check()
         self._announce(announcement)
         # Last, so that a crash anywhere above means "again", never "lost".
+        self._delete(lease)
+        return outcome
+
+    def _delete(self, lease: Lease) -> None:
         try:
             self._jobs.delete(lease.delivery)
         except LeaseLostError as exc:
             # Too late, and no matter: whoever has it now finds all of it done.
-            logger.warning("image %s is done: %s", announcement.image_id, exc)
-        return outcome
+            logger.warning("message %s is done with: %s", lease.delivery.message_id, exc)
 
     def _announce(self, announcement: Announcement) -> None:
         image_id, redrive = announcement.image_id, announcement.redrive
@@ -253,7 +269,7 @@ class Worker:
             image, _ = self._store.get_original(job)
         except PipelineError:
             # The reason of the failure matters more than what the original was called.
-            asked = job.model_dump(include={"image_id", "method", "parameters", "group"})
+            asked = job.model_dump(include={"image_id", "method", "parameters", "group", "owner"})
             return Image(status=ImageStatus.FAILED, uploaded_at=job.uploaded_at, **asked)
         return image
 

@@ -159,3 +159,50 @@ def test_a_name_cannot_put_anything_into_the_page(page: Page, tmp_path: Path) ->
     send(page, file)
 
     expect(page.get_by_role("status")).to_have_text(f"{file.name} is ready.", timeout=READY_MS)
+
+
+def test_the_page_to_try_the_api_shows_every_operation_and_sends_a_file(page: Page) -> None:
+    page.goto(f"{page.url}docs")
+    upload = page.locator("#operations-images-upload")
+
+    expect(page.locator(".opblock")).to_have_count(8)
+    upload.locator(".opblock-summary").click()
+    upload.get_by_role("button", name="Try it out").click()
+    upload.locator("input[type=file]").set_input_files(ROOT / "image.png")
+    upload.get_by_role("button", name="Execute").click()
+
+    expect(upload.locator(".live-responses-table .response-col_status").nth(1)).to_contain_text(
+        "202", timeout=READY_MS
+    )
+    picture(page, "docs")
+
+
+def test_without_script_a_form_leads_to_a_page_with_the_result(browser: Browser, url: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(url)
+
+    send(page, ROOT / "image.png")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("image.png", timeout=READY_MS)
+    expect(page.get_by_role("status")).to_have_text("Done.", timeout=READY_MS)
+    expect(page.get_by_alt_text("The page in black and white")).to_be_visible()
+    picture(page, "without-script")
+    context.close()
+
+
+def test_without_script_a_refusal_is_a_page_with_the_reason(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(b"GIF89a")
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(url)
+
+    send(page, photo)
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("The file is not a PNG")
+    expect(page.locator("main")).to_contain_text("not-a-png")
+    picture(page, "without-script-refused")
+    context.close()

@@ -61,6 +61,41 @@ def test_what_put_returns_is_what_is_stored(bucket: Bucket) -> None:
     assert (once.key, once.size_bytes, dict(once.metadata)) == ("b.png", 2, METADATA)
 
 
+def test_the_etag_is_quoted_the_same_everywhere_and_follows_the_data(bucket: Bucket) -> None:
+    first = put(bucket, "a.png", b"1234")
+    seen = {first.etag, bucket.get("a.png").etag, bucket.head("a.png").etag}
+    second = put(bucket, "a.png", b"5678")
+
+    assert seen == {first.etag}
+    assert first.etag.startswith('"')
+    assert first.etag.endswith('"')
+    assert second.etag != first.etag
+
+
+def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(bucket: Bucket) -> None:
+    put(bucket, "failures/a b.json", b"{}")
+
+    bucket.delete("failures/a b.json")
+    bucket.delete("failures/a b.json")
+
+    with pytest.raises(NotFoundError):
+        bucket.head("failures/a b.json")
+
+
+def test_an_object_of_no_bytes_in_place_of_another_keeps_its_key_taken(bucket: Bucket) -> None:
+    """On this rests that a deleted image stays deleted while a worker has it in hand."""
+    put(bucket, "a.png", b"1234")
+    bucket.put("a.png", b"", content_type="image/png", metadata={"deleted": "true"})
+
+    again = bucket.put_once("a.png", b"5678", content_type="image/png", metadata=METADATA)
+
+    assert again is None
+    assert (bucket.get("a.png").data, dict(bucket.head("a.png").metadata)) == (
+        b"",
+        {"deleted": "true"},
+    )
+
+
 def test_an_empty_object_and_a_large_one_come_back_whole(bucket: Bucket) -> None:
     large = bytes(range(256)) * 40_000
     put(bucket, "empty", b"")

@@ -12,7 +12,7 @@ from app import aws
 from app.settings import Settings
 from app.sqs_service import make_queue
 from tests.support.fault_proxy import Call, FaultProxy, Rule
-from tests.support.fleet import Announcements, role, run_command
+from tests.support.fleet import Announcements, role, run_command, wait_until_empty
 from tests.support.ports import free_port
 from tests.support.scans import page_png
 from tests.support.waiting import wait_until
@@ -23,10 +23,10 @@ def settings(fault_settings: Settings) -> Settings:
     return fault_settings.model_copy(update={"port": free_port()})
 
 
-def upload(settings: Settings) -> urllib3.BaseHTTPResponse:
+def upload(settings: Settings, headers: dict[str, str] | None = None) -> urllib3.BaseHTTPResponse:
     fields = {"image": ("page.png", page_png(), "image/png")}
     url = f"http://127.0.0.1:{settings.port}/upload"
-    return urllib3.request("POST", url, fields=fields, retries=False)
+    return urllib3.request("POST", url, fields=fields, headers=headers, retries=False)
 
 
 def is_alive(settings: Settings) -> bool:
@@ -55,6 +55,37 @@ def test_an_orphan_is_not_acknowledged_and_reconcile_brings_it_in(settings: Sett
 
     assert waiting == 0
     assert reconciled.returncode == 0, reconciled.stderr
+    assert sum(announcements.seen.values()) == 1
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_with_a_key_the_client_itself_brings_in_what_a_crash_has_cut(
+    settings: Settings, is_sent: bool
+) -> None:
+    """Killed on either side of the send, the API has not answered; the client asks again."""
+    key = {"Idempotency-Key": "page-1-of-invoice-42"}
+    with FaultProxy(settings.aws_endpoint_url) as proxy, Announcements(settings) as announcements:
+        with role("web", settings.model_copy(update={"aws_endpoint_url": proxy.url})) as web:
+            wait_until(lambda: is_alive(settings))
+
+            def kill() -> None:
+                os.kill(web.process.pid, signal.SIGKILL)
+
+            fault = Call(after=kill) if is_sent else Call(before=kill)
+            proxy.rules = [Rule(fault, frozenset({"SendMessage"}))]
+            with pytest.raises(urllib3.exceptions.HTTPError):
+                upload(settings, key)
+        proxy.rules = []
+        with role("web", settings), role("worker", settings):
+            wait_until(lambda: is_alive(settings))
+            answer = upload(settings, key)
+            image_id = answer.json()["image_id"]
+            wait_until(lambda: announcements.seen[image_id, "processed"] == 1, within_s=30)
+            wait_until_empty(settings)
+
+    assert answer.status == 202
+    assert answer.headers["Idempotency-Replayed"] == "true"
+    assert stored(settings) == [image_id]
     assert sum(announcements.seen.values()) == 1
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from app.domain import MAX_BATCH, Delivery, Depth, Listed, Message, Results, StoredObject
@@ -40,7 +41,8 @@ class MemoryBucket:
         self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         self.check()
-        stored = StoredObject(key, dict(metadata), len(data), self._expires_at, data)
+        etag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
+        stored = StoredObject(key, dict(metadata), len(data), etag, self._expires_at, data)
         self.objects[key] = stored
         self.modified_at[key] = datetime.now(UTC)
         return stored
@@ -62,7 +64,11 @@ class MemoryBucket:
 
     def head(self, key: str) -> StoredObject:
         stored = self.get(key)
-        return StoredObject(key, stored.metadata, stored.size_bytes, stored.expires_at)
+        return replace(stored, data=b"")
+
+    def delete(self, key: str) -> None:
+        self.check()
+        self.objects.pop(key, None)
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
         self.check()

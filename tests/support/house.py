@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.batching import BatchedQueue
@@ -75,7 +76,7 @@ class WatchedBucket(MemoryBucket):
         self._hand(f"head {self._what}", False)
         stored = super().get(key)
         self._hand(f"head {self._what}", True)
-        return StoredObject(key, stored.metadata, stored.size_bytes, stored.expires_at)
+        return replace(stored, data=b"")
 
 
 class WatchedQueue(MemoryQueue):

@@ -12,9 +12,11 @@ import signal
 import sys
 
 from app import create_app
+from app.gate import Gate
 from app.image_store import ImageStore
 from app.server import HttpServer
 from app.settings import Settings
+from app.waits import Waits
 from tests.support.fakes import MemoryBucket, MemoryQueue
 
 
@@ -25,7 +27,10 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes[0], file_bytes[0]))
     settings = Settings(port=port, max_upload_bytes=limit_bytes, web_threads=2)
     store = ImageStore(MemoryBucket(), MemoryBucket())
-    HttpServer(create_app(settings, store=store, jobs=MemoryQueue()), settings).run()
+    jobs = MemoryQueue()
+    gate, waits = Gate(settings, jobs), Waits(1)
+    app = create_app(settings, store=store, jobs=jobs, gate=gate, waits=waits)
+    HttpServer(app, settings, gate, on_stop=waits.stop).run()
 
 
 if __name__ == "__main__":

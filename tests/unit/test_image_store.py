@@ -73,6 +73,7 @@ def job_of(image: Image, key: str | None = None) -> Job:
 
 def test_an_upload_is_found_as_it_was_described(store: ImageStore) -> None:
     image = store.put_original(queued(), b"png")
+    assert image is not None
 
     assert store.find(image.image_id) == image
     assert image.expires_at == EXPIRES
@@ -166,6 +167,7 @@ def test_unknown_waiting_and_failed_images_have_no_result_each_in_its_way(
 )
 def test_any_file_name_survives_the_metadata(store: ImageStore, name: str) -> None:
     image = store.put_original(queued(name), b"png")
+    assert image is not None
 
     stored = store.open_original(image.image_id)
 

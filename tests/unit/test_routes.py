@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import uuid
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import create_app
-from app.batching import BatchedQueue
-from app.errors import QueueUnavailableError
-from app.image_processor import binarize_job
-from app.image_store import ImageStore
-from app.leases import Leases
-from app.png import PngLimits
 from app.settings import Settings
-from app.worker import Worker
-from tests.support.fakes import MemoryBucket, MemoryQueue
 from tests.support.pngs import SIGNATURE, chunk
 from tests.support.scans import header, page_png, pixels, png
+from tests.support.site import Site, problem
 
 SECURITY_HEADERS = (
     "Content-Security-Policy",
@@ -36,59 +26,9 @@ SECURITY_HEADERS = (
 )
 
 
-class Site:
-    """The web side with its storage and queue in memory, and a worker to run by hand."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.is_worker_stuck = False
-        self.inputs, self.outputs = MemoryBucket("image-input"), MemoryBucket("image-processed")
-        self.jobs, self.announced = MemoryQueue("jobs.fifo"), MemoryQueue("done.fifo")
-        self.store = ImageStore(self.inputs, self.outputs)
-        app = create_app(
-            settings, store=self.store, jobs=self.jobs, check_worker=self._check_worker
-        )
-        self.client: FlaskClient = app.test_client()
-
-    def upload(
-        self, data: bytes | None = None, name: str = "scan.png", **fields: Any
-    ) -> TestResponse:
-        content = page_png() if data is None else data
-        return self.client.post("/upload", data={"image": (io.BytesIO(content), name), **fields})
-
-    def work(self) -> None:
-        process = partial(binarize_job, limits=PngLimits())
-        worker = Worker(
-            jobs=BatchedQueue(self.jobs, linger_s=0),
-            store=self.store,
-            announcements=BatchedQueue(self.announced, linger_s=0),
-            process=process,
-            process_apart=process,
-            max_receives=5,
-        )
-        leases = Leases(self.jobs, visibility_timeout_s=60)
-        while deliveries := self.jobs.receive(
-            max_messages=1, wait_time_s=0, visibility_timeout_s=60
-        ):
-            (lease,) = leases.hold(deliveries, asked_at=time.monotonic())
-            worker.handle(lease)
-
-    def _check_worker(self) -> None:
-        if self.is_worker_stuck:
-            raise QueueUnavailableError("The worker is stuck.")
-
-
 @pytest.fixture
 def site() -> Site:
     return Site(Settings(max_upload_bytes=100_000, max_pixels=10_000, max_side=400))
-
-
-def problem(answer: TestResponse) -> tuple[int, str]:
-    assert answer.mimetype == "application/problem+json"
-    document = json.loads(answer.data)
-    assert document["status"] == answer.status_code
-    assert document["type"].endswith(document["code"])
-    assert document["request_id"] == answer.headers["X-Request-ID"]
-    return answer.status_code, document["code"]
 
 
 # --- upload --------------------------------------------------------------------------------------
@@ -102,7 +42,7 @@ def test_an_accepted_upload_says_where_to_ask_and_what_is_known(site: Site) -> N
     assert answer.headers["Location"] == f"/images/{image['image_id']}"
     assert answer.headers["Retry-After"] == "1"
     assert image["status"] == "queued"
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cache-Control"] == "private, no-cache"
     assert (image["method"], image["parameters"]) == ("simple", {"threshold": 90})
     original = image["original"]
     assert (original["filename"], original["width"], original["height"]) == ("scan.png", 40, 30)
@@ -264,6 +204,7 @@ def test_the_announcement_is_the_representation_and_where_the_objects_are(site: 
         assert announcement[section].pop("bucket")
         assert announcement[section].pop("key")
     assert (announcement.pop("version"), announcement.pop("redrive")) == (1, 0)
+    assert announcement.pop("owner") is None
     assert announcement == image
 
 

@@ -7,14 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+import psutil
 import pytest
 import urllib3
 
 from tests.conftest import ROOT
 from tests.support.ports import free_port
+from tests.support.raw_http import exchange, read_to_end, seconds, send_until_answered
 from tests.support.scans import page_png
 from tests.support.waiting import wait_until
 
@@ -22,22 +27,33 @@ LIMIT_BYTES = 50_000
 
 
 @contextmanager
-def serving(*limits: int) -> Iterator[int]:
+def serving(*limits: int) -> Iterator[Served]:
     """A process of its own, so that it is stopped as it is in life."""
     port = free_port()
     arguments = [str(number) for number in (port, *limits)]
     command = [sys.executable, "-m", "tests.support.memory_site", *arguments]
     with subprocess.Popen(command, cwd=ROOT) as server:
         wait_until(lambda: is_alive(port))
-        yield port
-        server.send_signal(signal.SIGTERM)
+        yield Served(port, server)
+        if server.poll() is None:
+            server.send_signal(signal.SIGTERM)
         assert server.wait(10) == 0
+
+
+@dataclass(frozen=True)
+class Served:
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def memory_bytes(self) -> int:
+        return int(psutil.Process(self.process.pid).memory_info().rss)
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    with serving(LIMIT_BYTES) as port:
-        yield port
+    with serving(LIMIT_BYTES) as served:
+        yield served.port
 
 
 def is_alive(port: int) -> bool:
@@ -48,17 +64,6 @@ def is_alive(port: int) -> bool:
         return False
 
 
-def exchange(port: int, request: bytes) -> bytes:
-    """Send raw bytes and read until the server closes or is silent."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
-        answer = b""
-        while data := connection.recv(65536):
-            answer += data
-    return answer
-
-
 def test_it_serves_over_a_socket(port: int) -> None:
     answer = urllib3.request("GET", f"http://127.0.0.1:{port}/healthz")
 
@@ -66,7 +71,7 @@ def test_it_serves_over_a_socket(port: int) -> None:
     assert "waitress" not in answer.headers.get("Server", "")
 
 
-@pytest.mark.parametrize("size", [LIMIT_BYTES + 1, LIMIT_BYTES * 2 - 1000])
+@pytest.mark.parametrize("size", [LIMIT_BYTES + 1, LIMIT_BYTES * 2, LIMIT_BYTES * 100])
 def test_a_body_over_the_limit_gets_a_problem_document(port: int, size: int) -> None:
     fields = {"image": ("a.png", b"\0" * size)}
 
@@ -81,6 +86,7 @@ def test_a_body_over_the_limit_gets_a_problem_document(port: int, size: int) -> 
         (b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999", 413, "file-too-large"),
         (b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: -1", 400, "bad-request"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nbroken", 400, "bad-request"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 300_000, 400, "bad-request"),
         (
             b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip",
             501,
@@ -101,19 +107,9 @@ def test_what_the_server_refuses_by_itself_is_a_problem_document_too(
     assert document["request_id"].encode() in head
 
 
-def test_forty_dribbling_clients_do_not_keep_others_waiting(port: int) -> None:
-    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
-    for connection in slow:
-        connection.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
-
-    assert is_alive(port)
-    for connection in slow:
-        connection.close()
-
-
 def test_a_full_disk_refuses_large_bodies_in_words_and_takes_small_ones() -> None:
-    with serving(3_000_000, 100_000) as port:
-        url = f"http://127.0.0.1:{port}/upload"
+    with serving(3_000_000, 100_000) as served:
+        url = f"http://127.0.0.1:{served.port}/upload"
         large = {"image": ("a.png", page_png() + b"\0" * 1_000_000)}
         small = {"image": ("a.png", page_png())}
 
@@ -122,3 +118,174 @@ def test_a_full_disk_refuses_large_bodies_in_words_and_takes_small_ones() -> Non
 
     assert (refused.status, refused.json()["code"]) == (503, "storage-unavailable")
     assert taken.status == 202
+
+
+# --- a body that is refused at its header --------------------------------------------------------
+
+MEGABYTE = 1_000_000
+
+
+def large_head(more: bytes = b"") -> bytes:
+    return (
+        b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        b"Content-Length: 30000000\r\n" + more + b"\r\n"
+    )
+
+
+def test_a_body_far_over_the_limit_is_refused_at_its_header_and_kept_nowhere() -> None:
+    # A file of one byte would end the server with SIGXFSZ or an error in the answer.
+    with serving(MEGABYTE, 1) as served:
+        before = served.memory_bytes
+        with socket.create_connection(("127.0.0.1", served.port), timeout=5) as connection:
+            sent = send_until_answered(connection, large_head(), 30 * MEGABYTE)
+            answer = read_to_end(connection)
+        grown = served.memory_bytes - before
+
+    print(f"30 MB over a limit of 1 MB: {sent} bytes of body sent, memory grew by {grown} bytes")
+    assert b" 413 " in answer.split(b"\r\n")[0]
+    assert b"Connection: close" in answer
+    assert sent < 10 * MEGABYTE  # what fits into the buffers of both sockets
+    assert grown < 5 * MEGABYTE
+
+
+def test_who_expects_100_continue_is_refused_before_a_byte_of_body(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(large_head(b"Expect: 100-continue\r\n"))
+        answer = read_to_end(connection)
+
+    assert b" 413 " in answer.split(b"\r\n")[0]
+    assert b"100 Continue" not in answer
+
+
+def test_a_client_that_sends_all_of_it_first_still_reads_the_refusal(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(large_head() + b"\0" * (30 * MEGABYTE))
+        answer = read_to_end(connection)
+
+    assert b" 413 " in answer.split(b"\r\n")[0]
+    assert b"file-too-large" in answer
+
+
+def test_what_follows_a_refusal_is_never_taken_for_a_request(port: int) -> None:
+    hidden = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    answer = exchange(port, large_head() + hidden)
+
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_chunked_body_over_the_limit_is_refused_while_it_is_read() -> None:
+    head = (
+        b"POST /upload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n1c9c380\r\n"  # 30,000,000
+    )
+    with (
+        serving(MEGABYTE) as served,
+        socket.create_connection(("127.0.0.1", served.port), timeout=5) as connection,
+    ):
+        sent = send_until_answered(connection, head, 30 * MEGABYTE)
+        answer = read_to_end(connection)
+
+    print(f"the same, chunked: {sent} bytes of body sent")
+    assert b" 413 " in answer.split(b"\r\n")[0]
+    assert sent < 10 * MEGABYTE
+
+
+def test_a_chunked_upload_within_the_limit_is_taken(port: int) -> None:
+    body, content_type = urllib3.encode_multipart_formdata({"image": ("a.png", page_png())})
+
+    answer = urllib3.request(
+        "POST",
+        f"http://127.0.0.1:{port}/upload",
+        body=(body[n : n + 100] for n in range(0, len(body), 100)),
+        headers={"Content-Type": content_type, "Transfer-Encoding": "chunked"},
+    )
+
+    assert answer.status == 202
+
+
+# --- two readings of one request (request smuggling) ---------------------------------------------
+
+POST = b"POST /healthz HTTP/1.1\r\nHost: x\r\n"
+HIDDEN = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        POST + b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+        POST + b"Transfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n" + HIDDEN,
+        POST + b"Content-Length: 0\r\nContent-Length: 37\r\n\r\n" + HIDDEN,
+        POST + b"Content-Length: 0, 37\r\n\r\n" + HIDDEN,
+        POST + b"Content-Length: +0\r\n\r\n" + HIDDEN,
+        POST + b"Content-Length : 37\r\n\r\n" + HIDDEN,
+        POST + b" Content-Length: 37\r\n\r\n" + HIDDEN,
+        POST + b"Transfer-Encoding: xchunked\r\n\r\n" + HIDDEN,
+        POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+        POST + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n" + HIDDEN,
+        POST + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n" + HIDDEN,
+        POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\nAB\r\n0\r\n\r\n" + HIDDEN,
+        b"POST /healthz HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+        b"GET /healthz HTTP/1.1\nHost: x\n\n" + HIDDEN,
+        b"GET /healthz HTTP/1.1\r\nHost: x\nContent-Length: 37\r\n\r\n" + HIDDEN,
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n" + HIDDEN,
+        b"GET /healthz HTTP/1.1\r\n\r\n" + HIDDEN,
+    ],
+)
+@pytest.mark.parametrize("is_ended", [True, False])
+def test_a_request_that_can_be_read_in_two_ways_is_refused_once_and_ends_the_connection(
+    port: int, request_bytes: bytes, is_ended: bool
+) -> None:
+    answer = exchange(port, request_bytes, is_ended=is_ended)
+
+    statuses = [line.split()[1] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.")]
+    assert statuses in ([b"400"], [b"501"], [])
+
+
+def test_two_sound_requests_on_one_connection_get_two_answers(port: int) -> None:
+    last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+    assert exchange(port, HIDDEN + last).count(b"HTTP/1.1 200") == 2
+
+
+# --- the path as the gate and Flask see it -------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [b"//upload", b"/%75pload", b"/./upload", b"/upload?x"])
+def test_no_way_of_writing_the_path_gets_an_upload_past_the_limits(port: int, path: bytes) -> None:
+    head = large_head().replace(b"/upload", path)
+
+    assert b" 413 " in exchange(port, head).split(b"\r\n")[0]
+
+
+# --- stopping ------------------------------------------------------------------------------------
+
+
+def test_a_stop_answers_those_who_wait() -> None:
+    with serving(LIMIT_BYTES) as served, ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(
+            urllib3.request,
+            "POST",
+            f"http://127.0.0.1:{served.port}/upload",
+            fields={"image": ("a.png", page_png())},
+            headers={"Prefer": "wait=30"},
+        )
+        wait_until(lambda: has_one_busy(served))
+        started = time.monotonic()
+        served.process.send_signal(signal.SIGTERM)
+        answer = waiting.result()
+        served.process.wait(10)
+
+    assert (answer.status, answer.json()["status"]) == (202, "queued")
+    assert seconds(started) < 5
+
+
+def has_one_busy(served: Served) -> bool:
+    """Somebody waits: a second one is not granted a wait, and is answered at once."""
+    answer = urllib3.request(
+        "POST",
+        f"http://127.0.0.1:{served.port}/upload",
+        fields={"image": ("a.png", page_png())},
+        headers={"Prefer": "wait=0"},
+    )
+    return "Preference-Applied" not in answer.headers

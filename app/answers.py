@@ -1,0 +1,223 @@
+"""Say things over HTTP: the representation, the PNGs, the problem documents, and their headers."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import quote
+
+from flask import Response, g, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from .domain import Image, ImageStatus, StoredObject
+from .errors import (
+    BadRequestError,
+    ImageDeletedError,
+    InternalError,
+    MalformedMultipartError,
+    MethodNotAllowedError,
+    NotFoundError,
+    PipelineError,
+    RangeNotSatisfiableError,
+)
+from .gate import Quota
+
+logger = logging.getLogger(__name__)
+
+#: On every response, whatever its status.
+SECURITY_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+#: A stored PNG is somebody else's file: as a document of its own it may do nothing at all.
+_FILE_POLICY: Final = "default-src 'none'; sandbox"
+#: Where the error itself does not say.
+_RETRY_AFTER_S: Final = {409: 1, 503: 5}
+_MIME_PROBLEM: Final = "application/problem+json"
+_MIME_JSON: Final = "application/json"
+_MIME_HTML: Final = "text/html"
+#: One range; several, or units that nobody knows, are answered with the whole (RFC 9110, 14.2).
+_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+# --- images ------------------------------------------------------------------------------------
+
+
+def represent(image: Image, status: int, headers: Mapping[str, str]) -> Response:
+    """The representation as JSON; 304 when the client has it already."""
+    response = Response(image.to_json(), status, dict(headers), mimetype=_MIME_JSON)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.add("Accept")
+    if image.status is ImageStatus.QUEUED:
+        response.headers["Retry-After"] = "1"
+    if status == 200:
+        response.add_etag()
+        if _client_has(response.headers["ETag"]):
+            response.status_code = 304
+            response.data = b""
+    return response
+
+
+def show(image: Image) -> Response:
+    """The representation as a page for people, which looks again by itself."""
+    response = Response(render_template("image.html", image=image), mimetype=_MIME_HTML)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.add("Accept")
+    return response
+
+
+def send_png(
+    open_stored: Callable[[bool], StoredObject], name: Callable[[StoredObject], str]
+) -> Response:
+    """A stored PNG, or as much of it as was asked for.
+
+    *open_stored* is told whether the head will do.
+    """
+    has_validator = bool(request.if_none_match)
+    stored = open_stored(request.method == "HEAD" or has_validator)
+    response = _file(stored, name(stored))
+    if has_validator and _client_has(stored.etag):
+        response.status_code = 304
+        del response.headers["Content-Length"]
+        return response
+    if request.method == "HEAD":
+        return response
+    stored = open_stored(False) if has_validator else stored
+    return _with_data(response, stored)
+
+
+def _file(stored: StoredObject, name: str) -> Response:
+    response = Response(mimetype="image/png")
+    kind = "attachment" if "download" in request.args else "inline"
+    encoded = quote(name, safe="", errors="replace")
+    response.headers["Content-Disposition"] = f"{kind}; filename*=UTF-8''{encoded}"
+    response.headers["Content-Security-Policy"] = _FILE_POLICY
+    response.headers["Cache-Control"] = "private, max-age=300"
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["Content-Length"] = str(stored.size_bytes)
+    response.headers["ETag"] = stored.etag
+    return response
+
+
+def _with_data(response: Response, stored: StoredObject) -> Response:
+    part = _part(stored)
+    response.headers["ETag"] = stored.etag
+    if part is None:
+        response.data = stored.data
+        return response
+    start, stop = part
+    response.status_code = 206
+    response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{stored.size_bytes}"
+    response.data = stored.data[start:stop]
+    return response
+
+
+def _part(stored: StoredObject) -> tuple[int, int] | None:
+    """Start and end of the part that is asked for; None for the whole."""
+    asked = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    if_range = request.headers.get("If-Range")
+    if not asked or asked[0] == "bytes=-" or if_range not in (None, stored.etag):
+        return None
+    first, last = asked.groups()
+    size = stored.size_bytes
+    start = int(first) if first else max(0, size - int(last))
+    stop = min(size, int(last) + 1) if first and last else size
+    if first and last and int(last) < int(first):
+        return None  # not a range at all (RFC 9110, section 14.1.1)
+    if start >= stop:
+        raise RangeNotSatisfiableError(f"The file has {size} bytes.", size=size)
+    return start, stop
+
+
+def _client_has(etag: str) -> bool:
+    return request.if_none_match.contains_weak(etag.removeprefix("W/").strip('"'))
+
+
+# --- problems ----------------------------------------------------------------------------------
+
+
+def problem(error: PipelineError) -> Response:
+    """*error* as a problem document (RFC 9457), or as a page for people who ask for one."""
+    if isinstance(error, ImageDeletedError):
+        error = NotFoundError(f"There is nothing at {_shown_path()}.")
+    if error.status >= 500:
+        logger.error("%s: %s", error.code, error.detail)
+    document = error.to_problem() | {"instance": _shown_path(), "request_id": g.request_id}
+    response = _document(document)
+    response.status_code = error.status
+    response.vary.add("Accept")
+    response.headers["Cache-Control"] = "no-store"
+    for name, value in _headers_of(error):
+        response.headers[name] = value
+    return response
+
+
+def translate(exc: HTTPException) -> PipelineError:
+    """Say in our words what Flask and Werkzeug refuse by themselves, but for 413."""
+    errors: dict[int | None, PipelineError] = {
+        404: NotFoundError(f"There is nothing at {_shown_path()}."),
+        405: MethodNotAllowedError(f"{_shown_path()} does not take {request.method[:20]}."),
+        413: MalformedMultipartError("The form has too many parts, or a text field is too long."),
+    }
+    if exc.code is not None and exc.code >= 500:
+        return InternalError("The server cannot answer this request.")
+    return errors.get(exc.code) or BadRequestError(exc.description or "The request is not valid.")
+
+
+def wants_page() -> bool:
+    """Whether a person's browser asks, rather than a program."""
+    offers = (_MIME_PROBLEM, _MIME_JSON, _MIME_HTML)
+    return request.accept_mimetypes.best_match(offers) == _MIME_HTML
+
+
+def _document(document: dict[str, str | int | float | bool | None]) -> Response:
+    if wants_page():
+        return Response(render_template("problem.html", problem=document), mimetype=_MIME_HTML)
+    response = jsonify(document)
+    response.mimetype = _MIME_PROBLEM
+    return response
+
+
+def _headers_of(error: PipelineError) -> list[tuple[str, str]]:
+    headers = []
+    retry_after_s = error.facts.get("retry_after_s") or _RETRY_AFTER_S.get(error.status)
+    if error.is_transient and retry_after_s:
+        headers.append(("Retry-After", str(retry_after_s)))
+    if error.status == 401:
+        headers.append(("WWW-Authenticate", 'Bearer realm="image-pipeline"'))
+    if error.status == 416:
+        headers.append(("Content-Range", f"bytes */{error.facts['size']}"))
+    return headers
+
+
+def _shown_path() -> str:
+    return request.path[:200]
+
+
+# --- around every answer -----------------------------------------------------------------------
+
+
+def add_headers(response: Response, *, is_https: bool) -> None:
+    """What every response carries."""
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    if is_https:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    response.headers["X-Request-ID"] = g.get("request_id", "")
+
+
+def add_quota(response: Response, quota: Quota) -> None:
+    """The rate limit (draft-ietf-httpapi-ratelimit-headers-10)."""
+    policy = f'"uploads";q={quota.limit};w={quota.window_s}'
+    response.headers["RateLimit-Policy"] = policy
+    response.headers["RateLimit"] = f'"uploads";r={quota.remaining};t={quota.reset_s}'

@@ -1,0 +1,164 @@
+"""Say what the command line takes: the roles, the operators' verbs, the clients' commands."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Final
+
+from .domain import OWNER_PATTERN
+
+ROLES: Final = {
+    "all": "web and worker in one process, for one machine",
+    "web": "the API and the page",
+    "worker": "the worker alone",
+}
+_EXIT_CODES: Final = "exit code: 0 done, 1 failed in part or S3 or SQS is away, 2 wrong usage"
+
+
+def parser() -> argparse.ArgumentParser:
+    """What `python -m app.main` understands; a wrong use ends the process with exit code 2."""
+    made = argparse.ArgumentParser(prog="python -m app.main", description="The image pipeline.")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for role, sentence in ROLES.items():
+        commands.add_parser(role, help=sentence, description=sentence)
+    _add_reconcile(commands)
+    _add_redrive(commands)
+    _add_watch(commands)
+    _add_upload(commands)
+    _add_token(commands)
+    return made
+
+
+_Commands = argparse._SubParsersAction  # argparse has no public name for it
+
+
+def _add_reconcile(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "reconcile",
+        help="send originals again that have neither message, result nor failure record",
+        description=(
+            "Send the message of each original that has neither result nor failure record. Such an "
+            "orphan is left when the API dies between storing and sending."
+        ),
+        epilog=f"{_EXIT_CODES}, 3 refused because messages wait",
+    )
+    parser.add_argument(
+        "--older-than",
+        type=_not_negative,
+        default=15,
+        metavar="MINUTES",
+        help="only originals stored longer ago than this (default: 15)",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be sent")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="also while messages wait; what waits is then processed twice, to the same result",
+    )
+
+
+def _add_redrive(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "redrive",
+        help="bring the dead-letter queue back to the workers",
+        description=(
+            "Send what lies in the dead-letter queue to the workers again. An image that has "
+            "failed can become processed; the result then wins over the failure record."
+        ),
+        epilog=_EXIT_CODES,
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and why")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="at most so many messages")
+
+
+def _add_watch(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "watch",
+        help="follow the announcements",
+        description=(
+            "Show each announcement once, as it comes. Without --delete it is given back at the "
+            "end; until then it is hidden from other consumers for up to 30 s at a time."
+        ),
+        epilog="exit code: 0 done, 1 --timeout was over first or SQS is away, 2 wrong usage",
+    )
+    parser.add_argument("--json", action="store_true", help="the announcement as it is")
+    parser.add_argument("--delete", action="store_true", help="take what is shown from the queue")
+    parser.add_argument("--count", type=_positive, metavar="N", help="end after so many")
+    parser.add_argument("--timeout", type=_not_negative, metavar="SECONDS", help="end after that")
+
+
+def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "upload",
+        help="send PNGs to the API, from here or from far away",
+        description=(
+            "Send PNGs to the API. What is interrupted can be run again: nothing is sent twice. "
+            "IMAGE_PIPELINE_URL and IMAGE_PIPELINE_TOKEN stand for --url and --token."
+        ),
+        epilog="exit code: 0 all were taken, 1 some were not, 2 wrong usage",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="PNGs, folders, patterns")
+    parser.add_argument("--method", help="how to binarize (default: the server's)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_assignment,
+        metavar="NAME=VALUE",
+        help="a parameter of the method, such as threshold=100; can be repeated",
+    )
+    parser.add_argument("--group", help="keep the order of the files; they are sent one by one")
+    parser.add_argument("--wait", action="store_true", help="until all are processed")
+    parser.add_argument(
+        "--timeout",
+        type=_not_negative,
+        default=600,
+        metavar="SECONDS",
+        help="wait so long for one image at most (default: 600)",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="save the results there; waits")
+    parser.add_argument("--parallel", type=_positive, default=4, metavar="N", help="default: 4")
+    parser.add_argument("--json", action="store_true", help="one line of JSON a file, as it ends")
+    parser.add_argument("--url", help="of the API (default: http://127.0.0.1:5000)")
+    parser.add_argument("--token", help="others on this machine can see it; better the variable")
+
+
+def _add_token(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "token",
+        help="make a token for somebody who may use the API",
+        description=(
+            "Make a token. The first line is the token, for its holder; it is kept nowhere. The "
+            "second is its entry for API_TOKENS or a line of API_TOKENS_FILE."
+        ),
+    )
+    parser.add_argument("name", type=_owner, help="whose images they will be, such as `accounting`")
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=VALUE")
+    return name, value
+
+
+def _owner(text: str) -> str:
+    if not re.fullmatch(OWNER_PATTERN, text):
+        raise argparse.ArgumentTypeError(f"{text} is not 1 to 64 letters, digits, '.', '_', '-'")
+    return text
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
+    return number

@@ -1,0 +1,233 @@
+"""Decide from the head of a request whether its body is worth reading: who, how fast, how much.
+
+Nothing here blocks but `Backlog.refresh`, so the server can ask before it reads the body. What is
+not known to be public needs a token.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+import limits
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from .domain import Queue
+from .errors import (
+    FileTooLargeError,
+    PipelineError,
+    QueueFullError,
+    QueueUnavailableError,
+    RateLimitedError,
+    UnauthorizedError,
+)
+from .settings import Settings
+from .tokens import Tokens
+
+logger = logging.getLogger(__name__)
+
+#: Room for the boundary, the headers of the parts and the other fields around the file.
+MULTIPART_OVERHEAD_BYTES: Final = 64 * 1024
+#: Where the application finds the Pass of a request, in the WSGI environment.
+ENVIRON_KEY: Final = "image_pipeline.pass"
+UPLOAD_PATH: Final = "/upload"
+_PUBLIC: Final = frozenset(
+    ("/", "/healthz", "/readyz", "/openapi.json", "/docs", "/robots.txt", "/favicon.ico")
+)
+_PUBLIC_FOLDER: Final = "/static/"
+_REFRESH_S: Final = 2.0
+#: What was seen longer ago says nothing.
+_STALE_S: Final = 30.0
+_RETRY_AFTER_FULL_S: Final = 30
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a request. *headers* are named as in WSGI, without HTTP_."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    peer: str
+
+    @property
+    def is_upload(self) -> bool:
+        return self.path == UPLOAD_PATH and self.method == "POST"
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What is left of a rate limit: *remaining* of *limit* uploads, more in *reset_s* seconds."""
+
+    limit: int
+    window_s: int
+    remaining: int
+    reset_s: int
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What the gate has decided of one request: let in unless there is a *refusal*."""
+
+    path: str
+    owner: str | None = None
+    quota: Quota | None = None
+    refusal: PipelineError | None = None
+
+
+class Gate:
+    """Thread-safe."""
+
+    def __init__(self, settings: Settings, jobs: Queue) -> None:
+        self.tokens = Tokens(settings.api_tokens, settings.api_tokens_file)
+        self.backlog = Backlog(jobs, settings.max_queue_depth)
+        self._max_upload_bytes = settings.max_upload_bytes
+        self._hops = settings.trusted_proxy_hops
+        self._rate = limits.parse(settings.rate_limit) if settings.rate_limit else None
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def admit(self, head: Head) -> Pass:
+        """Decide; raises nothing, blocks on nothing. An upload counts against its quota."""
+        owner, quota = None, None
+        try:
+            owner = self._authenticate(head)
+            quota = self._count(head, owner) if head.is_upload else None
+            self._check_size(head)
+            if head.is_upload:
+                self.backlog.check()
+        except RateLimitedError as error:
+            return Pass(head.path, owner, self._quota(self._key(head, owner), remaining=0), error)
+        except PipelineError as error:
+            return Pass(head.path, owner, quota, error)
+        return Pass(head.path, owner, quota)
+
+    @property
+    def max_body_bytes(self) -> int:
+        return MULTIPART_OVERHEAD_BYTES + self._max_upload_bytes
+
+    def body_limit_bytes(self, head: Head) -> int:
+        """The largest body that a request may have; only uploads have one worth the name."""
+        return self.max_body_bytes if head.is_upload else MULTIPART_OVERHEAD_BYTES
+
+    def too_large(self, actual: int | None = None) -> FileTooLargeError:
+        """The refusal of a body over the limit, of *actual* bytes if that is known."""
+        limit = self._max_upload_bytes
+        said = "The body is over the limit" if actual is None else f"The body has {actual} bytes"
+        facts = {} if actual is None else {"actual": actual}
+        return FileTooLargeError(f"{said}; a file may have {limit}.", limit=limit, **facts)
+
+    def _authenticate(self, head: Head) -> str | None:
+        if not self.tokens.are_required or _is_public(head):
+            return None
+        scheme, _, token = head.headers.get("AUTHORIZATION", "").partition(" ")
+        owner = self.tokens.owner_of(token.strip()) if scheme.lower() == "bearer" else None
+        if owner is None:
+            raise UnauthorizedError("Send the header Authorization: Bearer and a valid token.")
+        return owner
+
+    def _count(self, head: Head, owner: str | None) -> Quota | None:
+        if self._rate is None:
+            return None
+        key = self._key(head, owner)
+        if not self._limiter.hit(self._rate, key):
+            quota = self._quota(key, remaining=0)
+            wait_s = quota.reset_s if quota else 1
+            raise RateLimitedError(
+                f"More than {self._rate}; try again in {wait_s} s.",
+                limit=self._rate.amount,
+                retry_after_s=wait_s,
+            )
+        return self._quota(key)
+
+    def _quota(self, key: str, *, remaining: int | None = None) -> Quota | None:
+        if self._rate is None:
+            return None
+        stats = self._limiter.get_window_stats(self._rate, key)
+        return Quota(
+            limit=self._rate.amount,
+            window_s=self._rate.get_expiry(),
+            remaining=stats.remaining if remaining is None else remaining,
+            reset_s=max(1, math.ceil(stats.reset_time - time.time())),
+        )
+
+    def _key(self, head: Head, owner: str | None) -> str:
+        if owner:
+            return f"token {owner}"
+        return client_address(head.peer, head.headers.get("X_FORWARDED_FOR", ""), self._hops)
+
+    def _check_size(self, head: Head) -> None:
+        length = head.headers.get("CONTENT_LENGTH", "")
+        if length.isdecimal() and int(length[:20]) > self.body_limit_bytes(head):
+            raise self.too_large(int(length[:20]))
+
+
+class Backlog:
+    """How many jobs wait, as it was a moment ago."""
+
+    def __init__(self, jobs: Queue, max_depth: int) -> None:
+        self._jobs = jobs
+        self._max_depth = max_depth
+        self._depth = 0
+        self._seen_at = -math.inf
+        self._refreshing = threading.Lock()
+
+    def check(self) -> None:
+        """Raise QueueFullError if too many wait, as far as is known; never blocks."""
+        is_known = time.monotonic() - self._seen_at < _STALE_S
+        if self._max_depth and is_known and self._depth > self._max_depth:
+            raise QueueFullError(
+                f"{self._depth} images wait; at most {self._max_depth} may.",
+                limit=self._max_depth,
+                actual=self._depth,
+                retry_after_s=_RETRY_AFTER_FULL_S,
+            )
+
+    def refresh(self) -> None:
+        """Ask the queue, if nobody has for two seconds. One thread asks, the others go on."""
+        is_due = time.monotonic() - self._seen_at > _REFRESH_S
+        if not (self._max_depth and is_due and self._refreshing.acquire(blocking=False)):
+            return
+        try:
+            self._depth = self._jobs.depth().waiting
+            self._seen_at = time.monotonic()
+        except QueueUnavailableError as exc:
+            # Whether it takes a message is for the send to find out.
+            logger.warning("cannot see how many images wait: %s", exc)
+        finally:
+            self._refreshing.release()
+
+
+def client_address(peer: str, forwarded_for: str, hops: int) -> str:
+    """Who sent the request, as the outermost of *hops* trusted proxies saw it.
+
+    Each proxy adds the address of its caller at the right, so what stands left of those was
+    written by the client. An IPv6 host has 2**64 addresses; its network counts.
+    """
+    chain = [part.strip() for part in forwarded_for.split(",")]
+    claimed = chain[-hops] if 0 < hops <= len(chain) else peer
+    try:
+        address = ip_address(_without_port(claimed))
+    except ValueError:
+        return peer
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _without_port(address: str) -> str:
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
+
+
+def _is_public(head: Head) -> bool:
+    # A preflight (Fetch, section 4.8) carries no credentials.
+    is_preflight = head.method == "OPTIONS"
+    return is_preflight or head.path in _PUBLIC or head.path.startswith(_PUBLIC_FOLDER)

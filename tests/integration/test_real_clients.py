@@ -1,0 +1,98 @@
+"""The API as other clients use it: curl, requests, fetch of Node. Browsers: tests/browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import playwright
+import pytest
+import requests
+import urllib3
+
+from app import aws
+from app.settings import Settings
+from app.setup_aws_resources import ensure_resources
+from tests.conftest import ROOT
+from tests.support.fleet import role
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
+IMAGE = ROOT / "image.png"
+#: Playwright brings one along, so nothing needs to be installed.
+NODE = Path(playwright.__file__).parent / "driver" / "node"
+
+
+@pytest.fixture
+def url(aws_settings: Settings) -> Iterator[str]:
+    ensure_resources(aws_settings, s3=aws.s3_client(aws_settings), sqs=aws.sqs_client(aws_settings))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with role("all", aws_settings.model_copy(update={"port": port})):
+        wait_until(lambda: is_alive(url))
+        yield url
+
+
+def is_alive(url: str) -> bool:
+    try:
+        return urllib3.request("GET", f"{url}/healthz", retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+def test_the_lines_for_curl_in_the_readme(url: str) -> None:
+    lines = re.findall(r"^curl -F .*localhost.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+
+    for line in lines:
+        command = shlex.split(line.replace("http://localhost:5000", url), comments=True)
+        done = subprocess.run([*command, "-sf"], cwd=ROOT, capture_output=True, check=True)
+        image = json.loads(done.stdout)
+        assert image["status"] == ("processed" if "Prefer" in line else "queued")
+    assert len(lines) == 3
+
+
+def test_requests(url: str) -> None:
+    with IMAGE.open("rb") as file:
+        sent = requests.post(
+            f"{url}/upload", files={"image": file}, headers={"Prefer": "wait=30"}, timeout=60
+        )
+    page = requests.get(url + sent.json()["processed"]["href"], timeout=10)
+
+    assert (sent.status_code, sent.json()["original"]["filename"]) == (201, "image.png")
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "image/png")
+
+
+def test_requests_over_the_limit_reads_the_refusal_and_no_reset(url: str) -> None:
+    body = b"\0" * 60_000_000
+
+    answer = requests.post(f"{url}/upload", files={"image": body}, timeout=60)
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "file-too-large")
+
+
+def test_fetch_of_node(url: str) -> None:
+    program = """
+        const fs = require("fs");
+        const [url, path] = process.argv.slice(1);
+        (async () => {
+          const form = new FormData();
+          form.set("image", new Blob([fs.readFileSync(path)], {type: "image/png"}), "a página.png");
+          const headers = {Prefer: "wait=30"};
+          const sent = await fetch(url + "/upload", {method: "POST", body: form, headers});
+          const image = await sent.json();
+          const page = await fetch(url + image.processed.href);
+          const bytes = (await page.arrayBuffer()).byteLength;
+          console.log(JSON.stringify({status: sent.status, image, bytes}));
+        })();
+    """
+    done = subprocess.run(
+        [NODE, "-e", program, url, IMAGE], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    found = json.loads(done.stdout)
+    assert (found["status"], found["image"]["original"]["filename"]) == (201, "a página.png")
+    assert found["bytes"] == found["image"]["processed"]["bytes"]

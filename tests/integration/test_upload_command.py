@@ -1,0 +1,196 @@
+"""`python -m app.main upload` against the whole pipeline: many files, and again after a cut."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from app import aws
+from app.settings import Settings
+from app.setup_aws_resources import ensure_resources
+from app.tokens import hash_token
+from tests.conftest import ROOT
+from tests.support.fleet import role
+from tests.support.pngs import SIGNATURE
+from tests.support.ports import free_port
+from tests.support.scans import page_png
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def settings(aws_settings: Settings) -> Settings:
+    return prepared(aws_settings)
+
+
+@pytest.fixture(scope="module")
+def pipeline(endpoint: str) -> Iterator[Settings]:
+    """One for all tests; each has files of its own, under paths of their own."""
+    tag = uuid.uuid4().hex[:12]
+    settings = prepared(
+        Settings(
+            aws_endpoint_url=endpoint,
+            input_bucket=f"input-{tag}",
+            processed_bucket=f"processed-{tag}",
+            input_queue=f"input-{tag}.fifo",
+            processed_queue=f"processed-{tag}.fifo",
+            input_dead_letter_queue=f"input-dlq-{tag}.fifo",
+        )
+    )
+    with role("all", settings):
+        wait_until(lambda: is_alive(settings))
+        yield settings
+
+
+def prepared(settings: Settings) -> Settings:
+    ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
+    return settings.model_copy(
+        update={"port": free_port(), "api_tokens": f"ana:{hash_token('one')}"}
+    )
+
+
+def is_alive(settings: Settings) -> bool:
+    try:
+        url = f"http://127.0.0.1:{settings.port}/healthz"
+        return urllib3.request("GET", url, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for n in range(6):
+        (folder / f"page {n}.png").write_bytes(page_png(width=40 + n))
+    return folder
+
+
+def command(settings: Settings, *arguments: str | Path) -> tuple[list[str], dict[str, str]]:
+    client = {
+        "IMAGE_PIPELINE_URL": f"http://127.0.0.1:{settings.port}",
+        "IMAGE_PIPELINE_TOKEN": "one",
+    }
+    return [sys.executable, "-m", "app.main", "upload", *map(str, arguments)], os.environ | client
+
+
+def upload(settings: Settings, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    line, environment = command(settings, *arguments)
+    return subprocess.run(
+        line, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture
+def before(pipeline: Settings) -> int:
+    return stored(pipeline)
+
+
+def stored(settings: Settings) -> int:
+    found = aws.s3_client(settings).list_objects_v2(Bucket=settings.input_bucket)
+    return len(found.get("Contents", []))
+
+
+def test_a_folder_goes_in_and_its_pages_come_out(
+    pipeline: Settings, scans: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    done = upload(pipeline, scans, "--out", out, "--method", "otsu")
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in out.iterdir()) == [f"page {n}-bw.png" for n in range(6)]
+    assert all(p.read_bytes().startswith(SIGNATURE) for p in out.iterdir())
+    assert done.stdout.splitlines()[-1] == "6 processed"
+
+
+def test_running_it_again_sends_nothing_twice(pipeline: Settings, scans: Path, before: int) -> None:
+    first = upload(pipeline, scans, "--json", "--wait")
+    again = upload(pipeline, scans, "--json", "--wait")
+
+    ids = [
+        {json.loads(line)["image_id"] for line in done.stdout.splitlines()}
+        for done in (first, again)
+    ]
+    assert ids[0] == ids[1]
+    assert all(json.loads(line)["replayed"] for line in again.stdout.splitlines())
+    assert stored(pipeline) == before + 6
+
+
+def test_the_same_files_with_another_method_are_other_images(
+    pipeline: Settings, scans: Path, before: int
+) -> None:
+    upload(pipeline, scans)
+    simple = upload(pipeline, scans, "--method", "simple", "--set", "threshold=90")
+
+    assert simple.returncode == 0, simple.stdout
+    assert stored(pipeline) == before + 12
+
+
+def test_a_copy_under_another_name_is_another_image(
+    pipeline: Settings, scans: Path, before: int
+) -> None:
+    shutil.copy(scans / "page 0.png", scans / "copy.png")
+
+    assert upload(pipeline, scans).returncode == 0
+    assert stored(pipeline) == before + 7
+
+
+def test_what_is_refused_is_named_with_its_reason_and_the_rest_is_sent(
+    pipeline: Settings, scans: Path
+) -> None:
+    (scans / "photo.png").write_bytes(b"GIF89a")
+
+    done = upload(pipeline, scans, "--wait")
+
+    assert done.returncode == 1
+    assert "not-a-png" in next(line for line in done.stdout.splitlines() if "photo.png" in line)
+    assert done.stdout.splitlines()[-1] == "6 processed, 1 refused"
+
+
+def test_a_wrong_token_is_said_for_each_file(pipeline: Settings, scans: Path) -> None:
+    done = upload(pipeline, scans, "--token", "two")
+
+    assert done.returncode == 1
+    assert done.stdout.count("unauthorized") == 6
+
+
+def test_a_run_that_is_cut_off_is_completed_by_the_next(settings: Settings, scans: Path) -> None:
+    for n in range(20):
+        (scans / f"more {n}.png").write_bytes(page_png(height=30 + n))
+    # So slow that there is time to cut it.
+    with role("web", settings.model_copy(update={"rate_limit": "8/second"})):
+        wait_until(lambda: is_alive(settings))
+        line, environment = command(settings, scans, "--parallel", "2")
+        with subprocess.Popen(line, env=environment, cwd=ROOT, stdout=subprocess.PIPE) as cut:
+            wait_until(lambda: stored(settings) > 5)
+            cut.send_signal(signal.SIGINT)
+            assert cut.wait(20) == 130
+        taken = stored(settings)
+        again = upload(settings, scans)
+
+    assert 5 < taken < 26
+    assert again.returncode == 0
+    assert stored(settings) == 26
+
+
+def test_it_waits_for_a_server_that_is_not_there_yet_and_for_its_quota(
+    settings: Settings, scans: Path
+) -> None:
+    line, environment = command(settings, scans)
+    limited = settings.model_copy(update={"rate_limit": "3/second"})
+    with (
+        subprocess.Popen(line, env=environment, cwd=ROOT, stdout=subprocess.PIPE) as early,
+        role("web", limited),
+    ):
+        assert early.wait(60) == 0
+    assert stored(settings) == 6

@@ -1,0 +1,74 @@
+"""Speak HTTP by hand over a socket, also badly or slowly."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+DRIBBLE_EVERY_S = 0.5
+
+
+def exchange(port: int, request: bytes, *, is_ended: bool = True) -> bytes:
+    """Send raw bytes and read until the server closes; *is_ended* closes our side first."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request)
+        if is_ended:
+            connection.shutdown(socket.SHUT_WR)
+        return read_to_end(connection)
+
+
+def read_to_end(connection: socket.socket) -> bytes:
+    answer = b""
+    while data := connection.recv(65536):
+        answer += data
+    return answer
+
+
+def send_until_answered(connection: socket.socket, head: bytes, body_bytes: int) -> int:
+    """Send *head* and a body, as curl does: until an answer is there; how much body went out."""
+    connection.sendall(head)
+    connection.setblocking(False)
+    sent, block = 0, b"\0" * 65536
+    while sent < body_bytes:
+        readable, writable, _ = select.select([connection], [connection], [], 5)
+        if readable:
+            break
+        if writable:
+            sent += connection.send(block[: body_bytes - sent])
+    connection.setblocking(True)
+    return sent
+
+
+@contextmanager
+def dribbling(port: int, count: int, first: bytes) -> Iterator[list[socket.socket]]:
+    """*count* clients that send *first* and then a byte every half second, without end."""
+    clients = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(count)]
+    for client in clients:
+        client.sendall(first)
+    stopping = threading.Event()
+    thread = threading.Thread(target=_dribble, args=(clients, stopping))
+    thread.start()
+    try:
+        yield clients
+    finally:
+        stopping.set()
+        thread.join()
+        for client in clients:
+            client.close()
+
+
+def _dribble(clients: list[socket.socket], stopping: threading.Event) -> None:
+    while not stopping.wait(DRIBBLE_EVERY_S):
+        for client in clients:
+            try:
+                client.send(b"x")
+            except OSError:
+                continue  # the server has had enough of it
+
+
+def seconds(started: float) -> float:
+    return time.monotonic() - started

@@ -1,0 +1,68 @@
+"""Sites over real sockets, one for each trouble: `python -m tests.support.served_sites`.
+
+Prints one line of JSON, site by site its port and the ids of its images, then serves until it is
+killed.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from typing import Any
+
+from app.domain import Message
+from app.server import HttpServer
+from app.settings import Settings
+from app.tokens import hash_token
+from tests.support.ports import free_port
+from tests.support.scans import header, pixels, png
+from tests.support.site import Site
+
+MAX_UPLOAD_BYTES = 100_000
+BROKEN = png(header(40, 30), pixels([b"\0" * 40] * 20))
+
+
+def main() -> None:
+    sites = {
+        "sound": site(),
+        "guarded": site(api_tokens=f"ana:{hash_token('one')}"),
+        "limited": site(rate_limit="1/day"),
+        "full": site(max_queue_depth=1),
+        "without storage": site(),
+        "without queue": site(),
+        "broken": site(),
+    }
+    ids = {name: {"port": serve(found), **images(found)} for name, found in sites.items()}
+    for number in range(2):
+        message = Message("{}", group=str(number), deduplication_id=str(number))
+        sites["full"].jobs.send(message)
+    sites["without storage"].inputs.is_down = True
+    sites["without queue"].jobs.is_down = True
+    sites["broken"].inputs.put_once = lambda *_, **__: 1 / 0  # type: ignore[method-assign]
+    print(json.dumps(ids), flush=True)
+    signal.pause()
+
+
+def site(**settings: Any) -> Site:
+    return Site(Settings(port=free_port(), max_upload_bytes=MAX_UPLOAD_BYTES, **settings))
+
+
+def images(found: Site) -> dict[str, str]:
+    """An image in each state; only where everybody may send one."""
+    failed = found.upload(BROKEN).get_json()
+    found.work()
+    queued = found.upload().get_json()
+    return {"failed": failed.get("image_id"), "queued": queued.get("image_id")}
+
+
+def serve(found: Site) -> int:
+    services = found.app.extensions["image_pipeline"]
+    server = HttpServer(found.app, services.settings, services.gate, on_stop=found.waits.stop)
+    threading.Thread(target=server.run, daemon=True).start()
+    port: int = services.settings.port
+    return port
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Waiting for something without starving the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from app.waits import Waits
+
+
+def test_a_wait_ends_as_soon_as_it_is_over() -> None:
+    answers = iter([False, False, True, True])
+
+    found = Waits(1).wait(lambda: next(answers), bool, 10)
+
+    assert found is True
+    assert next(answers) is True
+
+
+def test_a_wait_ends_with_its_time_and_what_is_there_by_then() -> None:
+    started = time.monotonic()
+
+    assert Waits(1).wait(lambda: "not yet", lambda _: False, 0.2) == "not yet"
+    assert 0.2 <= time.monotonic() - started < 2
+
+
+def test_no_time_means_one_look() -> None:
+    looks: list[int] = []
+
+    Waits(1).wait(lambda: looks.append(0), lambda _: False, 0)
+
+    assert len(looks) == 1
+
+
+def test_beyond_the_slots_nobody_waits() -> None:
+    waits, is_waiting, may_end = Waits(1), threading.Event(), threading.Event()
+
+    def look() -> bool:
+        is_waiting.set()
+        return may_end.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(waits.wait, look, bool, 10)
+        assert is_waiting.wait(5)
+        assert waits.wait(lambda: True, bool, 10) is None
+        may_end.set()
+        assert first.result() is True
+    assert waits.wait(lambda: True, bool, 10) is True
+
+
+def test_a_stop_ends_every_wait() -> None:
+    waits = Waits(1)
+
+    with ThreadPoolExecutor(1) as pool:
+        started = time.monotonic()
+        waiting = pool.submit(waits.wait, lambda: "x", lambda _: False, 30)
+        waits.stop()
+        assert waiting.result() == "x"
+    assert time.monotonic() - started < 5
+
+
+def test_a_failing_look_gives_its_slot_back() -> None:
+    waits = Waits(1)
+
+    for _ in range(2):
+        try:
+            waits.wait(lambda: 1 / 0, bool, 1)
+        except ZeroDivisionError:
+            continue
+    assert waits.wait(lambda: True, bool, 1) is True
