@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote
 
 from flask import Response, g, jsonify, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 
 from .domain import Image, ImageStatus, StoredObject
 from .errors import (
@@ -22,7 +22,7 @@ from .errors import (
     PipelineError,
     RangeNotSatisfiableError,
 )
-from .gate import Quota
+from .rate import Quota
 
 logger = logging.getLogger(__name__)
 
@@ -169,6 +169,8 @@ def translate(exc: HTTPException) -> PipelineError:
         405: MethodNotAllowedError(f"{_shown_path()} does not take {request.method[:20]}."),
         413: MalformedMultipartError("The form has too many parts, or a text field is too long."),
     }
+    if isinstance(exc, RequestedRangeNotSatisfiable):
+        return RangeNotSatisfiableError(f"The file has {exc.length} bytes.", size=exc.length)
     if exc.code is not None and exc.code >= 500:
         return InternalError("The server cannot answer this request.")
     return errors.get(exc.code) or BadRequestError(exc.description or "The request is not valid.")

@@ -1,7 +1,7 @@
 """Decide from the head of a request whether its body is worth reading: who, how fast, how much.
 
-Nothing here blocks but `Backlog.refresh`, so the server can ask before it reads the body. What is
-not known to be public needs a token.
+Nothing here waits for anybody but `Backlog.refresh`, so the server can ask before it reads a body.
+What is not known to be public needs a token.
 """
 
 from __future__ import annotations
@@ -15,10 +15,6 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
-import limits
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-
 from .domain import Queue
 from .errors import (
     FileTooLargeError,
@@ -28,6 +24,7 @@ from .errors import (
     RateLimitedError,
     UnauthorizedError,
 )
+from .rate import Limiter, Quota
 from .settings import Settings
 from .tokens import Tokens
 
@@ -63,20 +60,11 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Quota:
-    """What is left of a rate limit: *remaining* of *limit* uploads, more in *reset_s* seconds."""
-
-    limit: int
-    window_s: int
-    remaining: int
-    reset_s: int
-
-
-@dataclass(frozen=True)
 class Pass:
     """What the gate has decided of one request: let in unless there is a *refusal*."""
 
     path: str
+    body_limit_bytes: int
     owner: str | None = None
     quota: Quota | None = None
     refusal: PipelineError | None = None
@@ -90,23 +78,23 @@ class Gate:
         self.backlog = Backlog(jobs, settings.max_queue_depth)
         self._max_upload_bytes = settings.max_upload_bytes
         self._hops = settings.trusted_proxy_hops
-        self._rate = limits.parse(settings.rate_limit) if settings.rate_limit else None
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._limiter = Limiter(settings.rate) if settings.rate else None
 
     def admit(self, head: Head) -> Pass:
-        """Decide; raises nothing, blocks on nothing. An upload counts against its quota."""
+        """Decide; raises nothing. An upload counts against its quota, also one that is refused."""
         owner, quota = None, None
+        refusal: PipelineError | None = None
         try:
             owner = self._authenticate(head)
-            quota = self._count(head, owner) if head.is_upload else None
+            if head.is_upload and self._limiter:
+                is_within, quota = self._limiter.take(self._key(head, owner))
+                self._check_rate(quota, is_within=is_within)
             self._check_size(head)
             if head.is_upload:
                 self.backlog.check()
-        except RateLimitedError as error:
-            return Pass(head.path, owner, self._quota(self._key(head, owner), remaining=0), error)
         except PipelineError as error:
-            return Pass(head.path, owner, quota, error)
-        return Pass(head.path, owner, quota)
+            refusal = error
+        return Pass(head.path, self.body_limit_bytes(head), owner, quota, refusal)
 
     @property
     def max_body_bytes(self) -> int:
@@ -132,30 +120,15 @@ class Gate:
             raise UnauthorizedError("Send the header Authorization: Bearer and a valid token.")
         return owner
 
-    def _count(self, head: Head, owner: str | None) -> Quota | None:
-        if self._rate is None:
-            return None
-        key = self._key(head, owner)
-        if not self._limiter.hit(self._rate, key):
-            quota = self._quota(key, remaining=0)
-            wait_s = quota.reset_s if quota else 1
+    @staticmethod
+    def _check_rate(quota: Quota, *, is_within: bool) -> None:
+        if not is_within:
             raise RateLimitedError(
-                f"More than {self._rate}; try again in {wait_s} s.",
-                limit=self._rate.amount,
-                retry_after_s=wait_s,
+                f"More than {quota.limit} uploads in {quota.window_s} s; "
+                f"try again in {quota.reset_s} s.",
+                limit=quota.limit,
+                retry_after_s=quota.reset_s,
             )
-        return self._quota(key)
-
-    def _quota(self, key: str, *, remaining: int | None = None) -> Quota | None:
-        if self._rate is None:
-            return None
-        stats = self._limiter.get_window_stats(self._rate, key)
-        return Quota(
-            limit=self._rate.amount,
-            window_s=self._rate.get_expiry(),
-            remaining=stats.remaining if remaining is None else remaining,
-            reset_s=max(1, math.ceil(stats.reset_time - time.time())),
-        )
 
     def _key(self, head: Head, owner: str | None) -> str:
         if owner:

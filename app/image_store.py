@@ -196,14 +196,20 @@ class ImageStore:
         can store anything for it.
         """
         key = self._key_of_original(image_id)
-        self.results.put(processed_key(image_id), b"", content_type=PNG, metadata=_DELETED)
+        mark = _DELETED | {"original-key": quote(key)}
+        self.results.put(processed_key(image_id), b"", content_type=PNG, metadata=mark)
         self.originals.put(key, b"", content_type=PNG, metadata=_DELETED)
         self.results.delete(failure_key(image_id))
 
     def _key_of_original(self, image_id: UUID) -> str:
+        """Other producers choose their own; it stands with the result, or with its mark."""
+        try:
+            return _key_in(self.results.head(processed_key(image_id)).metadata, image_id)
+        except NotFoundError:
+            pass
         try:
             finished = self.find_finished(image_id)
-        except (NotFoundError, ImageDeletedError):
+        except NotFoundError:
             return original_key(image_id)
         return finished.original.key if finished.original else original_key(image_id)
 
@@ -221,10 +227,14 @@ class ImageStore:
 
     def open_original(self, image_id: UUID, *, head: bool = False) -> StoredObject:
         """The PNG as it was sent, or its *head* alone. Raises NotFoundError."""
+        key = original_key(image_id)
         try:
-            return _open(self.originals, original_key(image_id), image_id, head=head)
+            return _open(self.originals, key, image_id, head=head)
         except NotFoundError:
-            raise _unknown(image_id) from None
+            own_key = self._key_of_original(image_id)
+        if own_key == key:
+            raise _unknown(image_id)
+        return _open(self.originals, own_key, image_id, head=head)
 
     def open_processed(self, image_id: UUID, *, head: bool = False) -> StoredObject:
         """The black-and-white page, or its *head* alone.
@@ -250,8 +260,7 @@ class ImageStore:
     def _find_processed(self, image_id: UUID) -> Announcement:
         stored = _live(self.results.head(processed_key(image_id)), image_id)
         image = _from_metadata(image_id, stored, ImageStatus.PROCESSED)
-        key = stored.metadata.get("original-key")
-        return self._announcement(image, unquote(key) if key else original_key(image_id))
+        return self._announcement(image, _key_in(stored.metadata, image_id))
 
     def _announcement(self, image: Image, key: str | None, *, redrive: int = 0) -> Announcement:
         """*image* with the buckets and keys of its objects, for readers of S3."""
@@ -270,6 +279,11 @@ def _of_round(announcement: Announcement, redrive: int) -> Announcement:
 
 def _open(bucket: Bucket, key: str, image_id: UUID, *, head: bool) -> StoredObject:
     return _live(bucket.head(key) if head else bucket.get(key), image_id)
+
+
+def _key_in(metadata: Mapping[str, str], image_id: UUID) -> str:
+    """The key of the original that a result, or the mark in its place, says it had."""
+    return unquote(metadata.get("original-key", "")) or original_key(image_id)
 
 
 def _live(stored: StoredObject, image_id: UUID) -> StoredObject:

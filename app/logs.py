@@ -10,7 +10,7 @@ from typing import Final
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s"
-_NOISY: Final = ("botocore", "boto3", "urllib3", "waitress.queue")
+_NOISY: Final = ("botocore", "boto3", "urllib3")
 
 
 def configure(level: str) -> None:
@@ -20,6 +20,8 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level, format=_FORMAT, handlers=[handler])
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It warns of each request that waits for a thread.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 def _add_request_id(record: logging.LogRecord) -> bool:

@@ -71,17 +71,19 @@ def _upload(options: argparse.Namespace) -> int:
     asked = {"method": options.method, "group": options.group, **dict(options.set)}
     try:
         sources = upload_client.find_sources(options.files, options.out)
-    except OSError as exc:
+        order = upload_client.Order(
+            url=options.url or defaults.image_pipeline_url,
+            token=options.token or defaults.token,
+            fields={name: value for name, value in asked.items() if value is not None},
+            is_waiting=options.wait or options.out is not None,
+            timeout_s=options.timeout,
+            parallel=options.parallel,
+        )
+    except (OSError, ValueError) as exc:
         _complain(str(exc))
         return _EXIT_USAGE
-    order = upload_client.Order(
-        url=options.url or defaults.image_pipeline_url,
-        token=options.token or defaults.token,
-        fields={name: value for name, value in asked.items() if value is not None},
-        is_waiting=options.wait or options.out is not None,
-        timeout_s=options.timeout,
-        parallel=options.parallel,
-    )
+    except KeyboardInterrupt:  # a large tree takes its time
+        return _EXIT_INTERRUPTED
     try:
         return upload_client.upload(sources, order, as_json=options.json)
     except KeyboardInterrupt:
@@ -166,11 +168,7 @@ def _serve(settings: Settings, store: ImageStore, worker: WorkerService | None) 
     from .server import HttpServer
     from .waits import Waits
 
-    if not (settings.has_tokens or settings.allow_anonymous or is_loopback(settings.host)):
-        _complain(
-            f"HOST={settings.host} would let anybody in: set API_TOKENS (`python -m app.main token "
-            "NAME` makes one), or ALLOW_ANONYMOUS=1 if that is what you want"
-        )
+    if not _may_listen(settings, [settings.host]):
         return _EXIT_USAGE
     jobs = make_queue(settings, settings.input_queue)
     try:
@@ -185,6 +183,8 @@ def _serve(settings: Settings, store: ImageStore, worker: WorkerService | None) 
         reason = getattr(exc, "strerror", None) or exc
         _complain(f"cannot listen on {settings.host}:{settings.port}: {reason}")
         return _EXIT_UNAVAILABLE
+    if not _may_listen(settings, server.addresses):
+        return _EXIT_USAGE
     logger.info("listening on %s:%d", settings.host, settings.port)
     if worker is None:
         server.run()
@@ -193,6 +193,18 @@ def _serve(settings: Settings, store: ImageStore, worker: WorkerService | None) 
     with worker:
         server.run()
     return 0
+
+
+def _may_listen(settings: Settings, hosts: Sequence[str]) -> bool:
+    """Asked of the setting, and again of the sockets, which know what a name stands for."""
+    if settings.has_tokens or all(map(is_loopback, hosts)):
+        return True
+    if not settings.allow_anonymous:
+        _complain(
+            f"HOST={settings.host} would let anybody in: set API_TOKENS (`python -m app.main token "
+            "NAME` makes one), or ALLOW_ANONYMOUS=1 if that is what you want"
+        )
+    return settings.allow_anonymous
 
 
 def _complain(sentence: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -120,7 +121,8 @@ def upload() -> ResponseReturnValue:
         return redirect(headers["Location"], 303)
     if is_replay and sent.has_key:
         headers["Idempotency-Replayed"] = "true"
-    image = _wait_for(image, headers)
+    with suppress(PipelineError):  # whatever becomes of the wait, the image is accepted
+        image = _wait_for(image, headers)
     is_finished = image.status is not ImageStatus.QUEUED
     return answers.represent(image, 201 if is_finished and _prefers(headers) else 202, headers)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-import re
+import resource
 import socket
 import time
 from collections.abc import Callable
@@ -18,11 +18,10 @@ from uuid import uuid4
 
 from flask import Flask
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
-from waitress.utilities import BadRequest, Error
 
+from . import logs
 from .answers import SECURITY_HEADERS
 from .errors import (
     BadRequestError,
@@ -33,96 +32,24 @@ from .errors import (
     TransferCodingError,
 )
 from .gate import ENVIRON_KEY, Gate, Head, Pass
+from .http_reader import Pace, Parser
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: Each holds a file descriptor and up to half a megabyte of body; more of it goes to the disk.
+#: Each costs a file descriptor, two with a body that goes to the disk, and up to half a megabyte.
 _MAX_CONNECTIONS: Final = 1000
+_DESCRIPTORS_A_CONNECTION: Final = 2
+#: For the files, S3 and SQS.
+_OTHER_DESCRIPTORS: Final = 128
 #: By default waitress reads 8 kB at a time, which costs an upload dozens of rounds of its loop.
 _READ_BYTES: Final = 128 * 1024
 _IDLE_S: Final = 60
 _CLEANUP_S: Final = 5
-#: For a header; and for a body that comes slower than _SLOWEST_BYTES_PER_S on average.
-_SLOW_S: Final = 30.0
-_SLOWEST_BYTES_PER_S: Final = 1024
 #: After a refusal what still comes is read and thrown away for a while: closing at once would
 #: reset the connection, and the client could lose the answer (RFC 9112, section 9.6).
 _LINGER_S: Final = 10.0
 _LINGER_BYTES: Final = 64 * 1024 * 1024
-_FOLD: Final = re.compile(rb"\n[ \t]")
-
-
-class _DiskFullError(Error):
-    code, reason = 503, "Service Unavailable"
-
-
-class _Parser(HTTPRequestParser):
-    """Reads a request; larger bodies wait in a temporary file."""
-
-    body_rcv: Any
-    chunked: bool
-    content_length: int
-
-    def __init__(self, adj: Any, channel: _Channel) -> None:
-        super().__init__(adj)
-        self._channel = channel
-        self._began_at = time.monotonic()
-        self.granted: Pass | None = None
-        #: There is a body, and it is not read to its end.
-        self.is_cut = False
-
-    def received(self, data: bytes) -> int:
-        try:
-            consumed = int(super().received(data))
-        except OSError as exc:
-            # Waitress itself would drop the connection without an answer.
-            logger.error("cannot keep a request body: %s", exc)
-            self.error, self.completed = _DiskFullError(""), True
-            consumed = len(data)
-        if not self.headers_finished and _has_bare_lf(self.header_plus):
-            # It would wait for the end of a header that never comes.
-            self.error, self.completed = BadRequest("Bare LF"), True
-        if self.error is not None:
-            self.is_cut = True
-        if self.is_cut:
-            # What comes now is the rest of that body, never another request.
-            self._channel.is_cut = True
-            return len(data)
-        return consumed
-
-    def parse_header(self, header_plus: bytes) -> None:
-        if _FOLD.search(header_plus):
-            raise ParsingError("Folded header")  # obsolete: RFC 9112, section 5.2
-        super().parse_header(header_plus)
-        if self.headers_finished or not header_plus.endswith(b"\r\n\r\n"):
-            return  # waitress's own way to have an empty request for an error
-        self._refuse_the_ambiguous()
-        head = Head(self.command.upper(), self.path, self.headers, self._channel.addr[0])
-        self.granted = self._channel.admit(head)
-        if self.granted.refusal is not None:
-            self._drop_body()
-
-    def is_overdue(self, now: float) -> bool:
-        allowed_s: float = _SLOW_S + self.body_bytes_received / _SLOWEST_BYTES_PER_S
-        return now - self._began_at > allowed_s
-
-    def _refuse_the_ambiguous(self) -> None:
-        """What two servers could read as two different requests (RFC 9112, section 11.2)."""
-        if self.chunked and "CONTENT_LENGTH" in self.headers:
-            raise ParsingError("Content-Length and Transfer-Encoding")
-        if "TRANSFER_ENCODING" in self.headers:  # left there in HTTP/1.0, which has none
-            raise ParsingError("Transfer-Encoding in HTTP/1.0")
-        hosts = self.headers.get("HOST", "" if self.version == "1.1" else "none")
-        if not hosts or "," in hosts:
-            raise ParsingError("Not exactly one Host")
-
-    def _drop_body(self) -> None:
-        self.is_cut = self.chunked or self.content_length > 0
-        self.body_rcv, self.chunked, self.content_length = None, False, 0
-        self.headers.pop("CONTENT_LENGTH", None)
-        # The answer comes instead of 100 Continue, and the body is never sent.
-        self.expect_continue = False
 
 
 class _Task(WSGITask):
@@ -144,14 +71,16 @@ class _ProblemTask(ErrorTask):
 
     def execute(self) -> None:
         error = _as_problem(self.request.error.code)
-        document = error.to_problem() | {"request_id": uuid4().hex}
-        logger.info("refused [%s]: %s", document["request_id"], error.code)
+        request_id = uuid4().hex
+        logs.request_id.set(request_id)
+        document = error.to_problem() | {"request_id": request_id}
+        logger.info("refused: %s", error.code)
         body = json.dumps(document).encode()
         self.status = f"{error.status} {error.title}"
         self.response_headers.extend(SECURITY_HEADERS.items())
         self.response_headers.append(("Content-Type", "application/problem+json"))
         self.response_headers.append(("Cache-Control", "no-store"))
-        self.response_headers.append(("X-Request-ID", document["request_id"]))
+        self.response_headers.append(("X-Request-ID", request_id))
         if error.status == 503:
             self.response_headers.append(("Retry-After", "5"))
         self.set_close_on_finish()
@@ -169,9 +98,17 @@ class _Channel(HTTPChannel):
     _thrown_away_bytes = 0
     #: A request came that is not read to its end; the connection ends with its answer.
     is_cut = False
+    request: Parser | None
+    #: What the client has sent beyond the request in hand.
+    ahead = b""
+    _sent_bytes = 0
 
-    def parser_class(self, adj: Any) -> _Parser:
-        return _Parser(adj, self)
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self._pace = Pace()
+
+    def parser_class(self, adj: Any) -> Parser:
+        return Parser(adj, self)
 
     def readable(self) -> bool:
         now = time.monotonic()
@@ -181,6 +118,9 @@ class _Channel(HTTPChannel):
             return not self.will_close
         if self._is_overdue(now):
             self.will_close = True
+        if self.ahead and not self.is_cut and super().readable():
+            data, self.ahead = self.ahead, b""
+            self.received(data)
         return bool(super().readable()) and not self.is_cut
 
     def writable(self) -> bool:
@@ -197,15 +137,26 @@ class _Channel(HTTPChannel):
         if self._thrown_away_bytes > _LINGER_BYTES:
             self.will_close = True
 
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        sent = int(super().send(data, do_close))
+        self._sent_bytes += sent
+        return sent
+
     def handle_close(self) -> None:
         if self.is_cut and self._lingers_until is None and self.connected:
             self._linger()
         else:
+            # It knows us, and would keep its body for the garbage collector to find.
+            self.request = None
             super().handle_close()
 
     def _is_overdue(self, now: float) -> bool:
-        waits_for_client = self.request is not None and not self.requests
-        return waits_for_client and self.request.is_overdue(now)
+        if self.total_outbufs_len:
+            return self._pace.is_too_slow(self._sent_bytes, now)
+        self._pace.restart()
+        self._sent_bytes = 0
+        request = None if self.requests else self.request
+        return request is not None and request.is_overdue(now)
 
     def _linger(self) -> None:
         self._lingers_until = time.monotonic() + _LINGER_S
@@ -251,7 +202,7 @@ class HttpServer:
             port=settings.port,
             # Waitress refuses a body of this size; ours is the largest that may be.
             max_request_body_size=gate.max_body_bytes + 1,
-            connection_limit=_MAX_CONNECTIONS,
+            connection_limit=_connection_limit(),
             recv_bytes=_READ_BYTES,
             channel_timeout=_IDLE_S,
             cleanup_interval=_CLEANUP_S,
@@ -260,9 +211,14 @@ class HttpServer:
             clear_untrusted_proxy_headers=False,  # the gate alone reads them, and only if told to
         )
         channel = type("_GatedChannel", (_Channel,), {"admit": staticmethod(gate.admit)})
-        for listener in listeners.values():
-            if hasattr(listener, "channel_class"):
-                listener.channel_class = channel
+        self._listeners = [one for one in listeners.values() if hasattr(one, "channel_class")]
+        for listener in self._listeners:
+            listener.channel_class = channel
+
+    @property
+    def addresses(self) -> list[str]:
+        """Those that are listened on."""
+        return [str(listener.socket.getsockname()[0]) for listener in self._listeners]
 
     def run(self) -> None:
         """Serve; on KeyboardInterrupt finish the requests in hand and return."""
@@ -270,8 +226,14 @@ class HttpServer:
         self._server.close()
 
 
-def _has_bare_lf(data: bytes) -> bool:
-    return b"\n" in data and data.count(b"\n") > data.count(b"\r\n")
+def _connection_limit() -> int:
+    """As many connections as there are file descriptors for; asks for enough of them."""
+    wanted = _MAX_CONNECTIONS * _DESCRIPTORS_A_CONNECTION + _OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(_MAX_CONNECTIONS, (soft - _OTHER_DESCRIPTORS) // _DESCRIPTORS_A_CONNECTION))
 
 
 def _as_problem(status: int) -> PipelineError:

@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from . import rate
 from .errors import SettingsError
 from .png import PngLimits
 from .tokens import parse_tokens
@@ -33,7 +34,8 @@ _BUCKET_NAME: Final = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/fifo-queue-message-identifiers.html
 _FIFO_QUEUE_NAME: Final = r"^[A-Za-z0-9_-]{1,75}\.fifo$"
 #: RFC 6454, section 6.2.
-_ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
+_RATE_BEYOND_LOOPBACK: Final = rate.Rate(600, 60)
 
 BucketName = Annotated[str, Field(pattern=_BUCKET_NAME)]
 QueueName = Annotated[str, Field(pattern=_FIFO_QUEUE_NAME)]
@@ -72,10 +74,10 @@ class Settings(BaseSettings):
     )
     rate_limit: str | None = Field(
         None,
-        pattern=r"^[1-9]\d{0,5}/(second|minute|hour|day)$",
+        pattern=rf"{rate.PATTERN}|^none$",
         description=(
             "Uploads that one token, or without tokens one address, may send to one process, such "
-            "as `60/minute`; unset means any number."
+            "as `60/minute`, or `none`; unset means none on loopback, elsewhere `600/minute`."
         ),
     )
     max_queue_depth: int = Field(
@@ -199,7 +201,8 @@ class Settings(BaseSettings):
     @field_validator("api_tokens")
     @classmethod
     def _tokens_are_sound(cls, text: str | None) -> str | None:
-        parse_tokens(text or "")
+        if text is not None and not parse_tokens(text):
+            raise ValueError("there is no entry name:sha256 in it")
         return text
 
     @field_validator("cors_origins")
@@ -213,6 +216,12 @@ class Settings(BaseSettings):
     @property
     def has_tokens(self) -> bool:
         return bool(self.api_tokens or self.api_tokens_file)
+
+    @property
+    def rate(self) -> rate.Rate | None:
+        if self.rate_limit is None:
+            return None if is_loopback(self.host) else _RATE_BEYOND_LOOPBACK
+        return None if self.rate_limit == "none" else rate.Rate.parse(self.rate_limit)
 
     @property
     def allowed_origins(self) -> list[str]:
@@ -273,8 +282,10 @@ class ClientSettings(BaseSettings):
 
 def is_loopback(host: str) -> bool:
     """Whether all that *host* stands for can be reached from this machine only."""
+    if host == "*":
+        return False
     try:
-        found = socket.getaddrinfo(host, None)
+        found = socket.getaddrinfo(host.strip("[]"), None)
     except OSError:
         return True  # nobody can listen there; that is for the server to say
     return all(ip_address(str(place[4][0]).partition("%")[0]).is_loopback for place in found)

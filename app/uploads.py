@@ -16,6 +16,7 @@ from flask import Request
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import FormDataParser
+from werkzeug.http import parse_dict_header
 
 from . import png
 from .domain import (
@@ -40,7 +41,6 @@ from .png import PngLimits
 
 _GROUP: Final = TypeAdapter[str](Group)
 _KEY: Final = re.compile(r"[ -~]{16,255}")
-_WAIT: Final = re.compile(r"""(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:$|[,;])""", re.IGNORECASE)
 MAX_WAIT_S: Final = 30
 
 
@@ -123,8 +123,11 @@ def _asked(image: Image) -> tuple[str | None, str | None, Parameters, str | None
 
 def wait_asked_s(request: Request) -> int | None:
     """The seconds of `Prefer: wait`, at most MAX_WAIT_S; None without (RFC 7240, section 4.3)."""
-    found = _WAIT.search(request.headers.get("Prefer", ""))
-    return min(int(found[1]), MAX_WAIT_S) if found else None
+    asked = parse_dict_header(request.headers.get("Prefer", ""))
+    wait = {name.lower(): value for name, value in asked.items()}.get("wait") or ""
+    if not (wait.isascii() and wait.isdecimal()):
+        return None
+    return min(int(wait.lstrip("0")[:9] or 0), MAX_WAIT_S)
 
 
 def _image_part(request: Request) -> FileStorage:

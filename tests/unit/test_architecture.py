@@ -18,8 +18,16 @@ FLOORS = (
     {"errors", "fast_zlib", "histogram"},
     {"admission", "breaker"},
     {"domain", "png_format", "paper", "components", "local_thresholds"},
-    {"png", "png_filters", "auto", "image_store", "batching", "leases", "sandbox"},
-    {"tokens", "waits", "logs", "upload_client", "arguments"},
+    {
+        "png",
+        "png_filters",
+        "auto",
+        "image_store",
+        "batching",
+        "leases",
+        "sandbox",
+    },
+    {"tokens", "waits", "logs", "upload_client", "arguments", "rate"},
     {"settings", "png_decoder", "methods"},
     {"image_processor", "aws", "gate"},
     {"s3_service", "sqs_service", "setup_aws_resources"},
@@ -27,7 +35,8 @@ FLOORS = (
     {"openapi"},
     {"routes"},
     {"consumer"},
-    {"server", "worker_service", "__init__"},
+    {"http_reader", "worker_service", "__init__"},
+    {"server"},
     {"main"},
 )
 FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in modules}
@@ -54,11 +63,10 @@ ONLY_IN = {
     "numba": {"png_filters"},
     "flask": {"__init__", "answers", "routes", "server", "uploads"},
     "flask_cors": {"routes"},
-    "limits": {"gate"},
     "multiprocessing": {"sandbox"},
     "obstore": {"aws", "s3_service"},
-    "resource": {"sandbox"},
-    "waitress": {"server"},
+    "resource": {"sandbox", "server"},
+    "waitress": {"http_reader", "server"},
 }
 #: Worker and routes must be testable without AWS and OpenCV, the engine without either.
 AWS = {"aws", "s3_service", "sqs_service", "setup_aws_resources"}

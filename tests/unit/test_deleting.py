@@ -119,6 +119,14 @@ def test_a_deletion_that_was_cut_is_completed_by_the_next(
 ) -> None:
     place = site.upload().headers["Location"]
     site.work()
+
+    delete_twice_cut_between(site, place, monkeypatch)
+
+    assert set(contents(site)) == {b""}
+
+
+def delete_twice_cut_between(site: Site, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first DELETE ends after the mark of the result, as S3 does not answer any more."""
     put = site.inputs.put
     monkeypatch.setattr(site.inputs, "put", lambda *_, **__: site.inputs.check())
     site.inputs.is_down = True
@@ -127,21 +135,43 @@ def test_a_deletion_that_was_cut_is_completed_by_the_next(
     monkeypatch.setattr(site.inputs, "put", put)
 
     assert site.client.get(place).status_code == 404
-    site.client.delete(place)
-
-    assert set(contents(site)) == {b""}
+    assert site.client.delete(place).status_code == 404
 
 
-def test_the_original_of_another_producer_is_erased_under_its_own_key(site: Site) -> None:
+def another_producers_image(site: Site) -> str:
     image_id = uuid.uuid4()
     site.inputs.put("scans/a.png", page_png(), content_type="image/png", metadata={})
     body = {"image_id": str(image_id), "bucket": "image-input", "key": "scans/a.png"}
     site.send(json.dumps(body), image_id)
     site.work()
+    return f"/images/{image_id}"
 
-    assert site.client.delete(f"/images/{image_id}").status_code == 204
+
+def test_the_original_of_another_producer_is_erased_under_its_own_key(site: Site) -> None:
+    place = another_producers_image(site)
+
+    assert site.client.delete(place).status_code == 204
 
     assert set(contents(site)) == {b""}
+
+
+def test_it_is_erased_also_when_the_deletion_was_cut(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = another_producers_image(site)
+
+    delete_twice_cut_between(site, place, monkeypatch)
+
+    assert site.inputs.objects.keys() == {"scans/a.png"}
+    assert set(contents(site)) == {b""}
+
+
+def test_the_original_of_another_producer_can_be_fetched(site: Site) -> None:
+    place = another_producers_image(site)
+    href = site.client.get(place).get_json()["original"]["href"]
+
+    assert site.client.get(href).data == page_png()
+    assert site.client.head(href).headers["Content-Length"] == str(len(page_png()))
 
 
 def test_a_mark_of_deletion_shows_in_no_listing_of_orphans(site: Site) -> None:

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.ports import free_port
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -97,3 +98,12 @@ def test_a_busy_port_is_one_clear_line() -> None:
     assert answer.stderr.splitlines() == [
         f"app.main: cannot listen on 127.0.0.1:{port}: Address already in use"
     ]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "*", "[::]"])
+def test_an_open_server_refuses_to_listen_to_the_world(host: str) -> None:
+    answer = run("web", HOST=host, PORT=str(free_port()))
+
+    assert answer.returncode == 2
+    assert f"HOST={host} would let anybody in" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import psutil
 import pytest
 import urllib3
 
+from app.http_reader import Pace
 from tests.conftest import ROOT
 from tests.support.ports import free_port
 from tests.support.raw_http import exchange, read_to_end, seconds, send_until_answered
@@ -207,6 +209,7 @@ def test_a_chunked_upload_within_the_limit_is_taken(port: int) -> None:
 # --- two readings of one request (request smuggling) ---------------------------------------------
 
 POST = b"POST /healthz HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
 HIDDEN = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -230,6 +233,17 @@ HIDDEN = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
         b"GET /healthz HTTP/1.1\r\nHost: x\nContent-Length: 37\r\n\r\n" + HIDDEN,
         b"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n" + HIDDEN,
         b"GET /healthz HTTP/1.1\r\n\r\n" + HIDDEN,
+        b"\x0bGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + HIDDEN,
+        POST + b"Transfer-Encoding: ,\r\nContent-Length: 37\r\n\r\n" + HIDDEN,
+        POST + b"Transfer-Encoding:\r\nContent-Length: 37\r\n\r\n" + HIDDEN,
+        POST + b"Transfer-Encoding: ,\r\n\r\n" + HIDDEN,
+        POST + b"Transfer-Encoding:\r\n\r\n" + HIDDEN,
+        POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+        POST + CHUNKED + CHUNKED + b"\r\n0\r\n\r\n" + HIDDEN,
+        POST + CHUNKED + b"\r\n0\n\r\n" + HIDDEN,
+        POST + CHUNKED + b"\r\n\r\n0\r\n\r\n" + HIDDEN,
+        POST + CHUNKED + b"\r\n0\r\n" + HIDDEN,
+        POST + CHUNKED + b"\r\n0\r\nX: y\n\r\n" + HIDDEN,
     ],
 )
 @pytest.mark.parametrize("is_ended", [True, False])
@@ -238,14 +252,66 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused_once_and_ends_the_con
 ) -> None:
     answer = exchange(port, request_bytes, is_ended=is_ended)
 
-    statuses = [line.split()[1] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.")]
-    assert statuses in ([b"400"], [b"501"], [])
+    assert re.findall(rb"HTTP/1.\d (\d+)", answer) in ([b"400"], [b"501"], [])
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        POST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+        POST + CHUNKED + b"\r\n" + b"0" * 2000,
+        POST + CHUNKED + b"\r\n0\r\n" + b"a: b\r\n" * 3000,
+    ],
+)
+def test_what_no_number_or_line_can_be_is_400_with_an_answer(
+    port: int, request_bytes: bytes
+) -> None:
+    assert exchange(port, request_bytes, is_ended=False).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("path", [b"/healthz", b"/images/1", b"/openapi.json"])
+def test_only_uploads_may_bring_a_body_worth_the_name_in_chunks_too(path: bytes) -> None:
+    head = b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + CHUNKED + b"\r\n1c9c380\r\n"
+    # A file of one byte would end the server with an error in the answer.
+    with (
+        serving(40 * MEGABYTE, 1) as served,
+        socket.create_connection(("127.0.0.1", served.port), timeout=5) as connection,
+    ):
+        sent = send_until_answered(connection, head, 30 * MEGABYTE)
+        answer = read_to_end(connection)
+
+    assert b" 413 " in answer.split(b"\r\n")[0]
+    assert sent < 10 * MEGABYTE
 
 
 def test_two_sound_requests_on_one_connection_get_two_answers(port: int) -> None:
     last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
     assert exchange(port, HIDDEN + last).count(b"HTTP/1.1 200") == 2
+
+
+def test_requests_sent_ahead_are_answered_in_their_order(port: int) -> None:
+    paths = [b"/healthz", b"/nowhere", b"/openapi.json", b"/healthz"]
+    requests = [b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths]
+    requests[-1] = requests[-1].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+
+    answer = exchange(port, b"".join(requests), is_ended=False)
+
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"404", b"200", b"200"]
+
+
+def test_who_sends_ahead_and_reads_nothing_keeps_nobody_waiting(port: int) -> None:
+    """More of them than the server has threads, and more to read than any buffer holds."""
+    large = b"GET /static/swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
+    clients = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(4)]
+    for client in clients:
+        client.sendall(large * 40)
+
+    for _ in range(20):
+        assert is_alive(port)
+    for client in clients:
+        client.close()
 
 
 # --- the path as the gate and Flask see it -------------------------------------------------------
@@ -289,3 +355,45 @@ def has_one_busy(served: Served) -> bool:
         headers={"Prefer": "wait=0"},
     )
     return "Preference-Applied" not in answer.headers
+
+
+# --- how slow, how many --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("moved_bytes", "is_too_slow"),
+    [
+        ([0], True),
+        ([30_000], True),
+        ([40_000], False),
+        # What was quick once has earned nothing.
+        ([32_000_000, 32_000_000], True),
+        ([40_000, 80_000, 120_000], False),
+    ],
+)
+def test_each_half_minute_of_a_transfer_must_bring_30_kib(
+    moved_bytes: list[int], is_too_slow: bool
+) -> None:
+    pace, now = Pace(), time.monotonic()
+
+    verdicts = [pace.is_too_slow(moved, now + 31 * (n + 1)) for n, moved in enumerate(moved_bytes)]
+
+    assert verdicts == [False] * (len(moved_bytes) - 1) + [is_too_slow]
+    assert not pace.is_too_slow(0, now + 31 * len(moved_bytes) + 29)
+
+
+@pytest.mark.parametrize(("descriptors", "connections"), [(400, 136), (100, 1), (100_000, 1000)])
+def test_there_are_as_many_connections_as_descriptors_for_them(
+    descriptors: int, connections: int
+) -> None:
+    program = (
+        "import resource; from app import server;"
+        f"resource.getrlimit = lambda _: (50, {descriptors});"
+        "resource.setrlimit = lambda _, limits: print(limits[0]);"
+        "print(server._connection_limit())"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert answer.stdout.split() == [str(min(descriptors, 2128)), str(connections)]

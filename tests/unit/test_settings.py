@@ -123,3 +123,42 @@ def expected_row(name: str) -> str:
     within = f"{low.ge} to {high.le}" if low and high else ""
     default = "" if field.default is None else f"`{field.default}`"
     return f"{default} | {within} | {field.description}".lstrip()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("API_TOKENS", ","),
+        ("API_TOKENS", "# nobody yet"),
+        ("API_TOKENS", " "),
+        ("CORS_ORIGINS", "http://[::1]:3000"),
+        ("CORS_ORIGINS", "https://*.example"),
+        ("RATE_LIMIT", "0/minute"),
+    ],
+)
+def test_what_would_let_in_more_than_it_says_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_env()
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit"),
+    [
+        ({}, None),
+        ({"host": "localhost"}, None),
+        ({"host": "0.0.0.0"}, 600),
+        ({"host": "*"}, 600),
+        ({"host": "0.0.0.0", "rate_limit": "none"}, None),
+        ({"rate_limit": "5/hour"}, 5),
+    ],
+)
+def test_beyond_loopback_there_is_a_rate_limit_unless_told_otherwise(
+    settings: dict[str, str], limit: int | None
+) -> None:
+    rate = Settings(**settings).rate
+
+    assert (rate.limit if rate else None) == limit

@@ -1,0 +1,102 @@
+"""Count how often each caller comes, within bounds of memory: a sliding window of two counters.
+
+The last window counts as far as it still overlaps the sliding one, as if its calls had come evenly.
+Cloudflare, "How we built rate limiting capable of scaling to millions of domains", 2017, found it
+wrong in 0.003 % of 400 million requests:
+https://blog.cloudflare.com/counting-things-a-lot-of-different-things/
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Self
+
+PATTERN: Final = r"^[1-9]\d{0,5}/(second|minute|hour|day)$"
+_WINDOW_S: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+#: Beyond it those are forgotten who have not come for longest; 100 bytes each.
+_MAX_KEYS: Final = 100_000
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most *limit* calls in *window_s* seconds."""
+
+    limit: int
+    window_s: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what PATTERN describes, such as `60/minute`."""
+        limit, unit = re.split("/", text)
+        return cls(int(limit), _WINDOW_S[unit])
+
+    def __str__(self) -> str:
+        unit = next(name for name, seconds in _WINDOW_S.items() if seconds == self.window_s)
+        return f"{self.limit} per {unit}"
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What is left of a rate: *remaining* of *limit*, more in *reset_s* seconds."""
+
+    limit: int
+    window_s: int
+    remaining: int
+    reset_s: int
+
+
+class Limiter:
+    """Thread-safe."""
+
+    def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
+        self.rate = rate
+        self._clock = clock
+        self._lock = threading.Lock()
+        #: By key, the last to come at the end: number of the window, calls in it and in the last.
+        self._counts: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
+
+    def take(self, key: str) -> tuple[bool, Quota]:
+        """Count a call of *key* if it is within the rate; whether it is, and what is left."""
+        with self._lock:
+            window, elapsed = divmod(self._clock(), self.rate.window_s)
+            share = 1 - elapsed / self.rate.window_s
+            current, last = self._counted(key, int(window))
+            is_within = current + last * share + 1 <= self.rate.limit
+            current += is_within
+            self._keep(key, (int(window), current, last))
+        return is_within, self._quota(current, last, share)
+
+    def _counted(self, key: str, window: int) -> tuple[int, int]:
+        seen, current, last = self._counts.get(key, (window, 0, 0))
+        if seen == window:
+            return current, last
+        return 0, current if seen == window - 1 else 0
+
+    def _keep(self, key: str, counts: tuple[int, int, int]) -> None:
+        self._counts[key] = counts
+        self._counts.move_to_end(key)
+        if len(self._counts) > _MAX_KEYS:
+            self._counts.popitem(last=False)
+
+    def _quota(self, current: int, last: int, share: float) -> Quota:
+        remaining = max(0, math.floor(self.rate.limit - current - last * share))
+        wait_s = math.ceil(self._wait_s(current, last, share))
+        return Quota(self.rate.limit, self.rate.window_s, remaining, max(1, wait_s))
+
+    def _wait_s(self, current: int, last: int, share: float) -> float:
+        """Until one call more is within the rate than now, or the window ends."""
+        window_s, room = self.rate.window_s, self.rate.limit - 1
+        to_the_end_s = share * window_s
+        if current <= room and last:
+            # last * (share - x) + current <= room
+            return min(to_the_end_s, max(0.0, (share - (room - current) / last) * window_s))
+        if current <= room:
+            return to_the_end_s
+        # In the next window, current * (1 - x) <= room.
+        return to_the_end_s + (1 - room / current) * window_s

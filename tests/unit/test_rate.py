@@ -1,0 +1,100 @@
+"""How often is too often."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from app import rate
+from app.rate import Limiter, Rate
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 6000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def taken(limiter: Limiter, calls: int, key: str = "ana") -> int:
+    return sum(limiter.take(key)[0] for _ in range(calls))
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "window_s"),
+    [("1/second", 1, 1), ("60/minute", 60, 60), ("9/hour", 9, 3600), ("7/day", 7, 86_400)],
+)
+def test_a_rate_is_read_from_words(text: str, limit: int, window_s: int) -> None:
+    assert Rate.parse(text) == Rate(limit, window_s)
+
+
+def test_just_as_many_are_let_through_as_the_rate_allows(clock: Clock) -> None:
+    limiter = Limiter(Rate(60, 60), clock)
+
+    assert taken(limiter, 300) == 60
+    assert taken(limiter, 300, "bia") == 60
+
+
+def test_five_times_the_rate_gets_the_rate_within_a_twentieth(clock: Clock) -> None:
+    limiter = Limiter(Rate(600, 60), clock)
+    chance = random.Random(7)
+
+    accepted = 0
+    for _ in range(5 * 600 * 20):  # twenty minutes
+        clock.now += chance.expovariate(50)
+        accepted += limiter.take("ana")[0]
+
+    assert accepted == pytest.approx(600 * 20, rel=0.05)
+
+
+def test_a_burst_at_the_border_of_two_windows_is_not_two_rates(clock: Clock) -> None:
+    limiter = Limiter(Rate(60, 60), clock)
+    clock.now += 59
+
+    accepted = taken(limiter, 100)
+    clock.now += 2
+
+    assert accepted + taken(limiter, 100) <= 62
+
+
+def test_who_waits_as_long_as_told_is_let_through(clock: Clock) -> None:
+    chance = random.Random(3)
+    for limit in (1, 2, 10, 60):
+        limiter = Limiter(Rate(limit, 60), clock)
+        for _ in range(200):
+            clock.now += chance.uniform(0, 20)
+            is_within, quota = limiter.take("ana")
+            if not is_within:
+                clock.now += quota.reset_s
+                assert limiter.take("ana")[0], (limit, quota)
+
+
+def test_what_is_left_goes_down_to_nothing_and_comes_back(clock: Clock) -> None:
+    limiter = Limiter(Rate(3, 60), clock)
+
+    left = [limiter.take("ana")[1].remaining for _ in range(4)]
+    clock.now += 120
+
+    assert left == [2, 1, 0, 0]
+    assert limiter.take("ana")[1].remaining == 2
+
+
+def test_memory_is_bounded_and_the_longest_absent_are_forgotten(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate, "_MAX_KEYS", 100)
+    limiter = Limiter(Rate(1, 60), clock)
+
+    for number in range(150):
+        limiter.take(str(number))
+
+    assert len(limiter._counts) == 100
+    assert not limiter.take("149")[0]
+    assert limiter.take("0")[0]
