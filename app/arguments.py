@@ -97,7 +97,10 @@ def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
             "Send PNGs to the API. What is interrupted can be run again: nothing is sent twice. "
             "IMAGE_PIPELINE_URL and IMAGE_PIPELINE_TOKEN stand for --url and --token."
         ),
-        epilog="exit code: 0 all were taken, 1 some were not, 2 wrong usage",
+        epilog=(
+            "exit code: 0 all were taken (with --wait processed, with --out saved), 1 some were "
+            "not, 2 wrong usage, 130 Ctrl-C"
+        ),
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="PNGs, folders, patterns")
     parser.add_argument("--method", help="how to binarize (default: the server's)")

@@ -65,12 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _upload(options: argparse.Namespace) -> int:
-    from . import upload_client
+    from . import upload_client, upload_sources
 
     defaults = ClientSettings()
     asked = {"method": options.method, "group": options.group, **dict(options.set)}
     try:
-        sources = upload_client.find_sources(options.files, options.out)
+        sources = upload_sources.find_sources(options.files, options.out)
         order = upload_client.Order(
             url=options.url or defaults.image_pipeline_url,
             token=options.token or defaults.token,

@@ -6,24 +6,26 @@ whose answer was lost can be repeated, and so can the whole command: nothing is 
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
 import random
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Final
-from urllib.parse import urljoin
+from uuid import UUID
 
 import urllib3
 from tqdm import tqdm
+from urllib3.exceptions import HTTPError, LocationParseError
+
+from .png_format import SIGNATURE
+from .upload_sources import Source, save
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -39,12 +41,20 @@ _MAX_RETRY_AFTER_S: Final = 120.0
 _TRY_AGAIN: Final = frozenset((429, 500, 502, 503, 504))
 _FIRST_POLL_S: Final = 0.2
 _MAX_POLL_S: Final = 3.0
+#: What the requests under way still get after Ctrl-C.
+_GRACE_S: Final = 1.0
+_STATUSES: Final = ("queued", "processed", "failed")
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for, the same for every file."""
+    """What is asked for, the same for every file.
 
+    Raises:
+        ValueError: no request at all could be made with this *url* or *token*.
+    """
+
+    #: What stands before the paths of the API, such as `https://example.org/prefix`.
     url: str
     token: str | None = None
     #: The text fields of the form.
@@ -54,28 +64,28 @@ class Order:
     timeout_s: float = 600.0
     parallel: int = 4
 
+    def __post_init__(self) -> None:
+        _check_url(self.url)
+        if self.token and not (self.token.isascii() and self.token.isprintable()):
+            raise ValueError("the token has characters that no token can have")
 
-@dataclass(frozen=True)
-class Source:
-    """A file to send, and where its result is to be saved, if anywhere."""
-
-    path: Path
-    target: Path | None = None
+    def is_met_by(self, report: Report) -> bool:
+        return report.status == "processed" or (report.status == "queued" and not self.is_waiting)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of one file: *status* is the image's, or `refused`, or `not sent`."""
+    """What became of one file.
+
+    *status* is the image's as it was seen last, or `refused`, `not sent`, or `not saved`: it is
+    processed, but its result is not where it should be.
+    """
 
     path: Path
     status: str
     image_id: str | None = None
     detail: str = ""
     is_replay: bool = False
-
-    @property
-    def is_ok(self) -> bool:
-        return self.status in ("queued", "processed")
 
     def to_json(self) -> str:
         found = {"path": str(self.path), "status": self.status, "image_id": self.image_id}
@@ -90,118 +100,84 @@ class _StoppedError(Exception):
     """Ctrl-C was pressed."""
 
 
-def find_sources(arguments: Sequence[str], out: Path | None) -> list[Source]:
-    """The files that *arguments* name: files, folders (all PNGs below), and patterns.
-
-    With *out*, each has a target of its own there, under its path within the folder named.
-
-    Raises:
-        FileNotFoundError: an argument names nothing.
-    """
-    found: dict[Path, Path] = {}
-    for argument in arguments:
-        paths = list(_paths(Path(argument)))
-        if not paths:
-            raise FileNotFoundError(f"{argument}: no PNG is there")
-        for path, name in paths:
-            found.setdefault(Path(os.path.abspath(path)), name)
-    return list(_with_targets(found, out))
-
-
 def upload(sources: Sequence[Source], order: Order, *, as_json: bool = False) -> int:
     """Send all of *sources*, show how it goes, and say at the end what became of each.
 
-    Returns DONE when all were taken (with `is_waiting`: processed), else FAILED.
+    Returns DONE when all were taken (with `is_waiting`: processed, and saved), else FAILED.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed; what became of each until then has been said.
     """
-    total = sum(source.path.stat().st_size for source in sources)
-    reports: list[Report] = []
-    with (
-        tqdm(total=total, unit="B", unit_scale=True, desc="sent", disable=None) as sent,
-        tqdm(total=len(sources), unit=" images", desc="done", disable=None) as done,
-    ):
-        for report in _Client(order, sent).run(sources):
-            reports.append(report)
-            done.update()
-            if as_json:
-                tqdm.write(report.to_json(), file=sys.stdout)
-    if not as_json:
-        _say(_table(reports))
-    return DONE if all(report.is_ok for report in reports) else FAILED
-
-
-# --- files ---------------------------------------------------------------------------------------
-
-
-def _paths(path: Path) -> Iterator[tuple[Path, Path]]:
-    """Each file of *path*, and its name as the user sees it."""
-    if path.is_dir():
-        files = (file for file in sorted(path.rglob("*")) if file.suffix.lower() == ".png")
-        yield from ((file, file.relative_to(path)) for file in files if file.is_file())
-    elif path.exists():
-        yield path, Path(path.name)
-    else:
-        # For shells that leave patterns alone, and for quoted ones.
-        for name in sorted(glob.glob(str(path), recursive=True)):
-            yield from _paths(Path(name))
-
-
-def _with_targets(found: Mapping[Path, Path], out: Path | None) -> Iterator[Source]:
-    taken: set[Path] = set()
-    for path, name in found.items():
-        target = out and _free_target(out / name.with_name(f"{name.stem}-bw.png"), taken)
-        yield Source(path, target)
-
-
-def _free_target(target: Path, taken: set[Path]) -> Path:
-    free, number = target, 1
-    while free in taken:
-        number += 1
-        free = target.with_name(f"{target.stem}-{number}.png")
-    taken.add(free)
-    return free
-
-
-def _save(data: bytes, target: Path) -> None:
-    """Whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
+    total = sum(source.size_bytes() for source in sources)
+    sent = tqdm(total=total, unit="B", unit_scale=True, desc="sent", disable=None)
+    done = tqdm(total=len(sources), unit=" images", desc="done", disable=None)
+    client = _Client(order, sources, sent)
+    shown: set[Path] = set()
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+        with sent, done:
+            for report in client.run():
+                done.update()
+                if as_json:
+                    tqdm.write(report.to_json(), file=sys.stdout)
+                    shown.add(report.path)
+    finally:
+        client.stop()
+        reports = client.reports()
+        rest = [report.to_json() for report in reports if report.path not in shown]
+        _say(*(rest if as_json else [_table(reports)]))
+    return DONE if all(order.is_met_by(report) for report in reports) else FAILED
 
 
 # --- requests ------------------------------------------------------------------------------------
 
 
 class _Client:
-    def __init__(self, order: Order, sent: tqdm[Any]) -> None:
+    def __init__(self, order: Order, sources: Sequence[Source], sent: tqdm[Any]) -> None:
         self._order = order
         self._sent = sent
+        self._base = order.url.rstrip("/")
         self._http = urllib3.PoolManager(maxsize=order.parallel, timeout=_TIMEOUT, retries=False)
         self._stopping = threading.Event()
-
-    def run(self, sources: Sequence[Source]) -> Iterator[Report]:
-        """Reports in the order in which they come."""
+        # What is known of each, at any time: Ctrl-C does not wait for an answer.
+        self._reports = {s.path: Report(s.path, "not sent", detail="stopped") for s in sources}
+        self._ended: SimpleQueue[Report] = SimpleQueue()
+        self._left: SimpleQueue[Source] = SimpleQueue()
+        for source in sources:
+            self._left.put(source)
         # What is sent as a group keeps its order only if it is sent in order.
-        threads = 1 if "group" in self._order.fields else self._order.parallel
-        with ThreadPoolExecutor(threads) as pool:
-            left = {pool.submit(self._send_reported, source) for source in sources}
-            try:
-                while left:
-                    ended, left = wait(left, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in ended)
-            except BaseException:
-                self._stop(left)
-                raise
+        count = 1 if "group" in order.fields else order.parallel
+        # Daemons, because a request may hang for longer than anybody waits after Ctrl-C.
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
 
-    def _stop(self, left: set[Future[Report]]) -> None:
+    def run(self) -> Iterator[Report]:
+        """Reports in the order in which they come."""
+        for thread in self._threads:
+            thread.start()
+        for _ in self._reports:
+            yield self._ended.get()
+
+    def stop(self) -> None:
+        """Begin nothing new, and give what is under way a moment to end."""
         self._stopping.set()
-        for future in left:
-            future.cancel()
+        deadline = monotonic() + _GRACE_S
+        for thread in self._threads:
+            if thread.ident is not None:  # else Ctrl-C came before it was started
+                thread.join(max(0.0, deadline - monotonic()))
+
+    def reports(self) -> list[Report]:
+        return list(self._reports.values())
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                source = self._left.get_nowait()
+            except Empty:
+                return
+            self._ended.put(self._note(self._send_reported(source)))
+
+    def _note(self, report: Report) -> Report:
+        self._reports[report.path] = report
+        return report
 
     def _send_reported(self, source: Source) -> Report:
         try:
@@ -209,28 +185,56 @@ class _Client:
         except _RefusedError as exc:
             return Report(source.path, "refused", detail=str(exc))
         except _StoppedError:
-            return Report(source.path, "not sent", detail="stopped")
-        except (OSError, urllib3.exceptions.HTTPError) as exc:
+            return self._reports[source.path]
+        except (OSError, HTTPError) as exc:
             return Report(source.path, "not sent", detail=str(exc))
+        except Exception as exc:  # whatever it is, it is about one file; the others go on
+            return replace(self._reports[source.path], detail=f"{type(exc).__name__}: {exc}")
 
     def _send(self, source: Source) -> Report:
         data = source.path.read_bytes()
+        self._note(Report(source.path, "not sent", detail="stopped before it was answered"))
         answer = self._post(source.path, data)
-        image = answer.json()
         is_replay = answer.headers.get("Idempotency-Replayed") == "true"
-        if self._order.is_waiting:
-            image = self._wait(image)
-        if source.target and image["status"] == "processed":
-            page = self._try_often("GET", image["processed"]["href"])
-            _save(page.data, source.target)
-        detail = str(source.target or "")
-        if image["error"]:
-            detail = f"{image['error']['code']}: {image['error']['detail']}"
-        return Report(source.path, image["status"], image["image_id"], detail, is_replay)
+        taken = replace(_read(answer, Report(source.path, "")), is_replay=is_replay)
+        return self._finish(taken, source.target) if self._order.is_waiting else taken
+
+    def _finish(self, taken: Report, target: Path | None) -> Report:
+        """What becomes of the image of *taken*, and of its result."""
+        self._note(replace(taken, detail="stopped"))
+        try:
+            image = self._wait(taken)
+        except (_RefusedError, HTTPError) as exc:
+            return replace(taken, detail=str(exc))
+        if target is None or image.status != "processed":
+            return image
+        self._note(replace(image, status="not saved", detail="stopped"))
+        try:
+            save(self._result(image), target)
+        except (_RefusedError, HTTPError, OSError) as exc:
+            return replace(image, status="not saved", detail=str(exc))
+        return replace(image, detail=str(target))
+
+    def _wait(self, image: Report) -> Report:
+        deadline = monotonic() + self._order.timeout_s
+        pause_s = _FIRST_POLL_S
+        while image.status == "queued":
+            if monotonic() >= deadline:
+                return replace(image, detail=f"not finished after {self._order.timeout_s:g} s")
+            self._pause(min(pause_s, max(0.0, deadline - monotonic())))
+            image = _read(self._try_often("GET", f"/images/{image.image_id}"), image)
+            pause_s = min(_MAX_POLL_S, pause_s * 1.5)
+        return image
+
+    def _result(self, image: Report) -> bytes:
+        data = self._try_often("GET", f"/images/{image.image_id}/processed").data
+        if not data.startswith(SIGNATURE):
+            raise _RefusedError("the server answered with something else than a PNG")
+        return data
 
     def _post(self, path: Path, data: bytes) -> urllib3.BaseHTTPResponse:
-        fields: list[Any] = [*self._order.fields.items()]
-        fields.append(("image", (path.name, data, "image/png")))
+        fields: list[Any] = [(name, _utf8(value)) for name, value in self._order.fields.items()]
+        fields.append(("image", (_utf8(path.name), data, "image/png")))
         body, content_type = urllib3.encode_multipart_formdata(fields)
         headers = {
             "Content-Type": content_type,
@@ -243,15 +247,6 @@ class _Client:
         about = json.dumps([str(path), sorted(self._order.fields.items())])
         digest = hashlib.sha256(data).digest() + about.encode(errors="surrogateescape")
         return hashlib.sha256(digest).hexdigest()
-
-    def _wait(self, image: dict[str, Any]) -> dict[str, Any]:
-        deadline = monotonic() + self._order.timeout_s
-        pause_s = _FIRST_POLL_S
-        while image["status"] == "queued" and monotonic() < deadline:
-            self._pause(pause_s)
-            image = self._try_often("GET", f"/images/{image['image_id']}").json()
-            pause_s = min(_MAX_POLL_S, pause_s * 1.5)
-        return image
 
     def _try_often(
         self,
@@ -267,15 +262,15 @@ class _Client:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 answer = self._request(method, path, headers or {}, body)
-            except urllib3.exceptions.HTTPError:
+            except HTTPError:
                 if attempt == _ATTEMPTS:
                     raise
                 self._pause(_backoff_s(attempt))
                 continue
-            if answer.status < 400:
+            if 200 <= answer.status < 300:
                 return answer
             if answer.status not in _TRY_AGAIN or attempt == _ATTEMPTS:
-                raise _RefusedError(_reason(answer))
+                raise _RefusedError(_moved(answer, self._base, path) or _reason(answer))
             self._pause(max(_retry_after_s(answer), _backoff_s(attempt)))
         raise AssertionError  # the last attempt has returned or raised
 
@@ -285,9 +280,10 @@ class _Client:
         token = self._order.token
         return self._http.request(
             method,
-            urljoin(self._order.url, path),
+            self._base + path,
             headers={**headers, **({"Authorization": f"Bearer {token}"} if token else {})},
             body=None if body is None else self._watched(body),
+            redirect=False,  # the token is for this server only
         )
 
     def _watched(self, body: bytes) -> Iterator[bytes]:
@@ -303,6 +299,39 @@ class _Client:
             raise _StoppedError
 
 
+def _check_url(url: str) -> None:
+    try:
+        parts = urllib3.util.parse_url(url)
+        (parts.host or "").encode("idna")
+    except (LocationParseError, UnicodeError):
+        raise ValueError(f"{url} is not a URL") from None
+    if parts.scheme not in ("http", "https") or not parts.host:
+        raise ValueError(f"{url} is not a URL such as http://127.0.0.1:5000")
+    if parts.auth or parts.query is not None or parts.fragment is not None:
+        raise ValueError("the URL may have scheme, host, port and path, and nothing else")
+
+
+def _utf8(text: str) -> str:
+    """*text* with `?` for what is no character, such as the bytes of an old file name."""
+    return text.encode(errors="replace").decode()
+
+
+def _read(answer: urllib3.BaseHTTPResponse, report: Report) -> Report:
+    """*report* with what *answer* says of its image.
+
+    Raises _RefusedError.
+    """
+    try:
+        image = answer.json()
+        image_id, status, error = str(UUID(image["image_id"])), image["status"], image["error"]
+        detail = f"{error['code']}: {error['detail']}" if error else ""
+    except (ValueError, LookupError, TypeError, AttributeError):
+        status = None
+    if status not in _STATUSES:
+        raise _RefusedError(f"the server answered {answer.status}, but not as this API does")
+    return replace(report, image_id=image_id, status=status, detail=detail)
+
+
 def _backoff_s(attempt: int) -> float:
     bound_s = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2**attempt)
     return random.uniform(bound_s / 2, bound_s)  # noqa: S311 (spreading load, hiding nothing)
@@ -311,6 +340,17 @@ def _backoff_s(attempt: int) -> float:
 def _retry_after_s(answer: urllib3.BaseHTTPResponse) -> float:
     given = answer.headers.get("Retry-After", "")
     return min(_MAX_RETRY_AFTER_S, float(given)) if given.isdecimal() else 0.0
+
+
+def _moved(answer: urllib3.BaseHTTPResponse, base: str, path: str) -> str | None:
+    """Where a redirect leads; it is for the user to say that the token may go there."""
+    location = answer.headers.get("Location")
+    if location is None or not 300 <= answer.status < 400:
+        return None
+    url = location.removesuffix(path)
+    if url not in (location, base, ""):
+        return f"the server answered {answer.status}: use --url {url}"
+    return f"the server answered {answer.status} and points to {location}"
 
 
 def _reason(answer: urllib3.BaseHTTPResponse) -> str:
@@ -330,21 +370,27 @@ def _table(reports: Sequence[Report]) -> str:
     shown = [_shown(report.path) for report in rows]
     width = max(map(len, shown), default=0)
     lines = [
-        f"{name:{width}}  {report.status:9}  {report.image_id or '':36}  {report.detail}".rstrip()
-        for name, report in zip(shown, rows, strict=True)
+        f"{name:{width}}  {row.status:9}  {row.image_id or '':36}  {_printable(row.detail)}"
+        for name, row in zip(shown, rows, strict=True)
     ]
     counts = {status: sum(r.status == status for r in rows) for status in (r.status for r in rows)}
     sums = [f"{count} {status}" for status, count in sorted(counts.items())]
     if replayed := sum(report.is_replay for report in rows):
         sums.append(f"{replayed} of them sent before")
-    return "\n".join([*lines, "", ", ".join(sums)])
+    return "\n".join([*map(str.rstrip, lines), "", ", ".join(sums)])
 
 
 def _shown(path: Path) -> str:
+    return _printable(min(str(path), os.path.relpath(path), key=len))
+
+
+def _printable(text: str) -> str:
     # What cannot be printed must not end the program, nor a line.
-    shortest = min(str(path), os.path.relpath(path), key=len)
-    return "".join(c if c.isprintable() else "?" for c in shortest)
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 (the command line's answer)
+def _say(*texts: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    for text in texts:
+        shown = text.encode(encoding, errors="replace").decode(encoding)
+        print(shown, flush=True)  # noqa: T201 (the command line's answer)

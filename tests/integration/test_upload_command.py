@@ -157,6 +157,32 @@ def test_what_is_refused_is_named_with_its_reason_and_the_rest_is_sent(
     assert done.stdout.splitlines()[-1] == "6 processed, 1 refused"
 
 
+def test_a_name_that_is_not_utf_8_is_sent_as_well_as_the_others(
+    pipeline: Settings, scans: Path, tmp_path: Path
+) -> None:
+    os.rename(scans / "page 0.png", os.fsencode(scans) + b"/x\xff.png")
+
+    done = upload(pipeline, scans, "--out", tmp_path / "out")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "6 processed"
+    assert os.path.exists(os.fsencode(tmp_path) + b"/out/x\xff-bw.png")
+
+
+def test_what_is_not_finished_in_time_is_not_taken_for_done(
+    settings: Settings, scans: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with role("web", settings):  # no worker will ever come
+        wait_until(lambda: is_alive(settings))
+        done = upload(settings, scans, "--out", out, "--timeout", "1")
+
+    assert done.returncode == 1
+    assert done.stdout.count("not finished after 1 s") == 6
+    assert done.stdout.splitlines()[-1] == "6 queued"
+    assert str(out) not in done.stdout
+
+
 def test_a_wrong_token_is_said_for_each_file(pipeline: Settings, scans: Path) -> None:
     done = upload(pipeline, scans, "--token", "two")
 

@@ -26,6 +26,7 @@ FLOORS = (
         "batching",
         "leases",
         "sandbox",
+        "upload_sources",
     },
     {"tokens", "waits", "logs", "upload_client", "arguments", "rate"},
     {"settings", "png_decoder", "methods"},

@@ -1,12 +1,29 @@
-"""What the command `upload` makes of its arguments, before anything is sent."""
+"""What the command `upload` makes of its arguments, and of servers that are not our API."""
 
 from __future__ import annotations
 
+import io
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from app.upload_client import Report, Source, _table, find_sources
+from app.main import main
+from app.upload_client import FAILED, Order, Report, _say, _table, upload
+from app.upload_sources import Source, find_sources
+from tests.conftest import ROOT
+from tests.support.pngs import SIGNATURE
+from tests.support.waiting import wait_until
+
+IMAGE_ID = "6f1c7c1e-3f0f-4d6c-9f0a-6a9f6f0d2b11"
 
 
 @pytest.fixture
@@ -82,3 +99,284 @@ def test_a_name_that_cannot_be_printed_breaks_neither_line_nor_program(folder: P
     reports = [Report(folder / "a\n\udcff.png", "queued")]
 
     assert _table(reports).splitlines()[0].startswith("scans/a??.png")
+
+
+def test_what_the_terminal_cannot_show_does_not_end_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
+
+    _say("é.png  queued")
+
+    assert shown.getvalue() == b"?.png  queued\n"
+
+
+# --- servers that are not our API ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as the server saw it."""
+
+    line: str
+    token: str | None
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Server:
+    url: str
+    answer: Callable[[Asked], Answer]
+    asked: list[Asked] = field(default_factory=list)
+
+
+def image(status: str, **more: object) -> Answer:
+    found = {"image_id": IMAGE_ID, "status": status, "error": None, **more}
+    return Answer(200, json.dumps(found).encode())
+
+
+@contextmanager
+def server(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            asked = Asked(f"{self.command} {self.path}", self.headers.get("Authorization"), body)
+            running.asked.append(asked)
+            given = running.answer(asked)
+            self.send_response(given.status)
+            for name, value in {**given.headers, "Content-Length": str(len(given.body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(given.body)
+
+        do_POST = do_GET  # noqa: N815 (http.server's names)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        http.daemon_threads = True
+        running = Server(f"http://127.0.0.1:{http.server_port}", answer)
+        thread = threading.Thread(target=http.serve_forever)
+        thread.start()
+        try:
+            yield running
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+def rows(text: str) -> dict[str, str]:
+    """What the summary says of each file."""
+    lines = text.splitlines()[:-2]
+    return {Path(line.split()[0]).name: line.split(maxsplit=1)[1] for line in lines}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Answer(200, b"<html>Please log in</html>"),
+        Answer(204),
+        Answer(304),
+        Answer(200, b"[]"),
+        Answer(200, b"\xff\xfe"),
+        Answer(200, b"[" * 200_000),
+        image("queued", image_id="../../elsewhere"),
+        image("who knows"),
+        Answer(302, headers={"Location": "/login"}),
+        Answer(418, b"[]"),
+    ],
+)
+def test_an_answer_that_is_not_of_our_api_costs_its_own_file_only(
+    folder: Path, bad: Answer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(lambda asked: bad if b"b.png" in asked.body else image("queued")) as proxy:
+        code = upload(find_sources(["scans"], None), Order(proxy.url))
+
+    said = rows(capsys.readouterr().out)
+    assert code == FAILED
+    assert not said["b.png"].startswith(("queued", "processed"))
+    assert len(said["b.png"].split()) > 2  # with a reason
+    assert said["a.PNG"].startswith("queued")
+    assert said["a.png"].startswith("queued")
+
+
+def test_a_redirect_is_named_and_the_token_does_not_follow_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(lambda _: image("queued")) as other:
+        to_other = Answer(301, headers={"Location": f"{other.url}/prefix/upload"})
+        with server(lambda _: to_other) as proxy:
+            upload(find_sources(["scans/b.png"], None), Order(proxy.url, token="secret"))
+
+    assert rows(capsys.readouterr().out)["b.png"].startswith("refused")
+    assert other.asked == []
+
+
+def test_a_redirect_to_the_same_path_says_which_url_to_use(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = Answer(301, headers={"Location": "https://example.org/prefix/upload"})
+    with server(lambda _: moved) as proxy:
+        upload(find_sources(["scans/b.png"], None), Order(proxy.url))
+
+    assert "use --url https://example.org/prefix\n" in capsys.readouterr().out
+
+
+def test_a_file_that_is_gone_by_then_is_said_to_be_not_sent(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources = find_sources(["scans"], None)
+    (folder / "b.png").unlink()
+
+    with server(lambda _: image("queued")) as api:
+        code = upload(sources, Order(api.url))
+
+    assert code == FAILED
+    assert capsys.readouterr().out.endswith("1 not sent, 2 queued\n")
+
+
+def processed_elsewhere(href: str) -> Callable[[Asked], Answer]:
+    """Our API, but for the place at which it says the result is."""
+
+    def answer(asked: Asked) -> Answer:
+        if asked.line.endswith("/processed"):
+            return Answer(200, SIGNATURE)
+        return image("processed", processed={"href": href})
+
+    return answer
+
+
+def test_the_token_is_sent_to_no_other_server_and_the_prefix_of_the_url_is_kept(
+    folder: Path,
+) -> None:
+    with (
+        server(lambda _: Answer(200, SIGNATURE)) as other,
+        server(processed_elsewhere(f"{other.url}/images/1/processed")) as api,
+    ):
+        order = Order(f"{api.url}/prefix/", token="secret", is_waiting=True)
+        upload(find_sources(["scans/b.png"], folder / "out"), order)
+
+    assert [asked.line for asked in api.asked] == [
+        "POST /prefix/upload",
+        f"GET /prefix/images/{IMAGE_ID}/processed",
+    ]
+    assert {asked.token for asked in api.asked} == {"Bearer secret"}
+    assert other.asked == []
+    assert (folder / "out" / "b-bw.png").read_bytes() == SIGNATURE
+
+
+def test_a_result_that_cannot_be_saved_is_a_status_of_its_own(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "out").mkdir()
+    (folder / "out" / "sub").write_bytes(b"in the way")
+    with server(processed_elsewhere("")) as api:
+        sources = find_sources(["scans"], folder / "out")
+        code = upload(sources, Order(api.url, is_waiting=True))
+
+    said = rows(capsys.readouterr().out)
+    assert code == FAILED
+    assert said["a.png"].startswith(f"not saved  {IMAGE_ID}")
+    assert said["b.png"] == f"processed  {IMAGE_ID}  {folder}/out/b-bw.png"
+
+
+def test_a_result_that_is_no_png_is_not_saved(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer(200, b"<html>") if "GET" in asked.line else image("processed")
+
+    with server(answer) as api:
+        sources = find_sources(["scans/b.png"], folder / "out")
+        code = upload(sources, Order(api.url, is_waiting=True))
+
+    assert code == FAILED
+    assert rows(capsys.readouterr().out)["b.png"].startswith(f"not saved  {IMAGE_ID}")
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_ctrl_c_does_not_wait_for_a_server_that_is_silent(folder: Path, options: list[str]) -> None:
+    is_over = threading.Event()
+
+    def answer(asked: Asked) -> Answer:
+        if b"b.png" in asked.body:
+            is_over.wait(60)
+        return image("queued")
+
+    line = [sys.executable, "-m", "app.main", "upload", str(folder), *options]
+    with server(answer) as api:
+        with subprocess.Popen(
+            [*line, "--url", api.url], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as cut:
+            wait_until(lambda: len(api.asked) == 3)
+            cut.send_signal(signal.SIGINT)
+            said, _ = cut.communicate(timeout=10)
+        is_over.set()
+
+    assert cut.returncode == 130
+    assert said.count("queued") >= 1
+    assert "stopped before it was answered" in next(x for x in said.splitlines() if "b.png" in x)
+    assert all(name in said for name in ("a.PNG", "b.png", "sub/a.png"))
+
+
+# --- wrong usage ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:5000",
+        "127.0.0.1",
+        "ftp://localhost",
+        "http://",
+        "http://[::1",
+        "http://localhost:99999",
+        "http://exa mple",
+        "http://a..b",
+        "http://ana:one@localhost",
+        "http://localhost/?page=1",
+    ],
+)
+def test_a_url_that_cannot_be_is_wrong_usage(
+    folder: Path,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["upload", "scans", "--url", url]) == 2
+    monkeypatch.setenv("IMAGE_PIPELINE_URL", url)
+    assert main(["upload", "scans"]) == 2
+
+    assert capsys.readouterr().err.count("URL") == 2
+
+
+@pytest.mark.parametrize("token", ["one\ntwo", "clé"])
+def test_a_token_that_no_header_can_carry_is_wrong_usage_and_not_shown(
+    folder: Path, token: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["upload", "scans", "--token", token]) == 2
+
+    assert token not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["scans/b.png", "scans/b.png/below"])
+def test_a_file_where_the_results_should_go_is_seen_before_anything_is_sent(
+    folder: Path, out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(lambda _: image("queued")) as api:
+        assert main(["upload", "scans", "--url", api.url, "--out", out]) == 2
+
+    assert capsys.readouterr().err.startswith(f"app.main: {out}: a file is there")
+    assert api.asked == []

@@ -1,0 +1,92 @@
+"""Find the PNGs that `upload` sends, and keep what it brings back."""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to send, and where its result is to be saved, if anywhere."""
+
+    path: Path
+    target: Path | None = None
+
+    def size_bytes(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except OSError:  # it is gone; its report will say so
+            return 0
+
+
+def find_sources(arguments: Sequence[str], out: Path | None) -> list[Source]:
+    """The files that *arguments* name: files, folders (all PNGs below), and patterns.
+
+    With *out*, each has a target of its own there, under its path within the folder named.
+
+    Raises:
+        FileNotFoundError: an argument names nothing.
+        NotADirectoryError: a file is where *out* should be.
+    """
+    if out and not _can_be_folder(out):
+        raise NotADirectoryError(f"{out}: a file is there, so no folder can be")
+    found: dict[Path, Path] = {}
+    for argument in arguments:
+        paths = list(_paths(Path(argument)))
+        if not paths:
+            raise FileNotFoundError(f"{argument}: no PNG is there")
+        for path, name in paths:
+            found.setdefault(Path(os.path.abspath(path)), name)
+    return list(_with_targets(found, out))
+
+
+def save(data: bytes, target: Path) -> None:
+    """Whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(name, target)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _can_be_folder(path: Path) -> bool:
+    there = (place for place in (path, *path.absolute().parents) if place.exists())
+    return next(there).is_dir()
+
+
+def _paths(path: Path) -> Iterator[tuple[Path, Path]]:
+    """Each file of *path*, and its name as the user sees it."""
+    if path.is_dir():
+        files = (file for file in sorted(path.rglob("*")) if file.suffix.lower() == ".png")
+        yield from ((file, file.relative_to(path)) for file in files if file.is_file())
+    elif path.exists():
+        yield path, Path(path.name)
+    else:
+        # For shells that leave patterns alone, and for quoted ones.
+        for name in sorted(glob.glob(str(path), recursive=True)):
+            yield from _paths(Path(name))
+
+
+def _with_targets(found: Mapping[Path, Path], out: Path | None) -> Iterator[Source]:
+    taken: set[Path] = set()
+    for path, name in found.items():
+        target = out and _free_target(out / name.with_name(f"{name.stem}-bw.png"), taken)
+        yield Source(path, target)
+
+
+def _free_target(target: Path, taken: set[Path]) -> Path:
+    free, number = target, 1
+    while free in taken:
+        number += 1
+        free = target.with_name(f"{target.stem}-{number}.png")
+    taken.add(free)
+    return free
