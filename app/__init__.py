@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from .domain import Queue
     from .gate import Gate
     from .image_store import ImageStore
+    from .lookout import Lookout
+    from .metrics import Metrics
     from .settings import Settings
     from .waits import Waits
 
@@ -23,31 +25,39 @@ def create_app(
     gate: Gate | None = None,
     waits: Waits | None = None,
     check_worker: Callable[[], None] | None = None,
+    lookout: Lookout | None = None,
+    metrics: Metrics | None = None,
 ) -> Flask:
     """Wire the web side; connects to nothing and starts nothing.
 
     *store* and *jobs* default to S3 and SQS by *settings*. A server that asks the *gate* before it
     reads a body, or ends the *waits* when it stops, brings its own. *check_worker* raises
-    QueueUnavailableError when the worker in this process is stuck; readiness depends on it.
+    QueueUnavailableError when the worker in this process is stuck; readiness depends on it. A
+    *lookout* that brings no thread looks when it is asked. *metrics* are those of the process.
     """
     # Imported here, so that `import app.worker` loads neither Flask nor boto3 nor OpenCV.
     from flask import Flask
 
     from . import routes, s3_service, sqs_service
     from .gate import Gate
+    from .history import History
+    from .lookout import Lookout
     from .methods import DEFAULT_METHOD, METHODS
+    from .metrics import Metrics
     from .openapi import contract
     from .uploads import Reader
     from .waits import Waits
 
     app = Flask(__name__, root_path=_project_root())
-    jobs = jobs or sqs_service.make_queue(settings, settings.input_queue)
+    metrics = metrics or Metrics(METHODS)
+    store = store or s3_service.make_image_store(settings, metrics.aws)
+    jobs = jobs or sqs_service.make_queue(settings, settings.input_queue, metrics.aws)
     gate = gate or Gate(settings, jobs)
     app.config["MAX_CONTENT_LENGTH"] = gate.max_body_bytes
     secret = settings.idempotency_secret
     services = routes.Services(
         settings=settings,
-        store=store or s3_service.make_image_store(settings),
+        store=store,
         jobs=jobs,
         gate=gate,
         # The other half of the threads stays free for those who do not wait.
@@ -61,6 +71,17 @@ def create_app(
         methods=METHODS,
         contract=contract(METHODS, DEFAULT_METHOD, settings),
         check_worker=check_worker,
+        lookout=lookout
+        or Lookout(
+            store=store,
+            jobs=jobs,
+            history=History(),
+            check_worker=check_worker,
+            max_waiting=settings.max_queue_depth,
+            metrics=metrics.queues,
+        ),
+        counted=metrics.http,
+        expose=metrics.expose if settings.has_metrics_on_api else None,
     )
     routes.register(app, services)
     return app

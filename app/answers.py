@@ -152,6 +152,7 @@ def problem(error: PipelineError) -> Response:
         error = NotFoundError(f"There is nothing at {_shown_path()}.")
     if error.status >= 500:
         logger.error("%s: %s", error.code, error.detail)
+    g.problem_code = error.code
     document = error.to_problem() | {"instance": _shown_path(), "request_id": g.request_id}
     response = _document(document)
     response.status_code = error.status

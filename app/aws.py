@@ -6,6 +6,7 @@ https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from botocore.exceptions import NoCredentialsError
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
+from .metrics import AwsMetrics
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -31,12 +33,16 @@ _MAX_ATTEMPTS: Final = 3
 _CREDENTIALS_TTL: Final = timedelta(minutes=10)
 #: An upload of MAX_UPLOAD_BYTES over a slow line; silence ends a request long before.
 _WHOLE_REQUEST_TIMEOUT: Final = timedelta(minutes=2)
+#: An answer, not an error: there is no such key. That there is no such bucket is one.
+_ANSWERS: Final = frozenset(("404", "NoSuchKey"))
+_BEGAN_AT: Final = "image_pipeline_began_at"
 
 
-def s3_client(settings: Settings) -> S3Client:
-    """A client for S3. Makes no request."""
+def s3_client(settings: Settings, metrics: AwsMetrics | None = None) -> S3Client:
+    """A client for S3, whose calls *metrics* counts. Makes no request."""
     style = {"addressing_style": "path" if settings.aws_endpoint_url else "auto"}
     client: S3Client = boto3.session.Session().client("s3", **_options(settings, s3=style))
+    _count_calls(client, metrics)
     return client
 
 
@@ -75,9 +81,10 @@ def object_store(settings: Settings, bucket: str) -> S3Store:
     )
 
 
-def sqs_client(settings: Settings) -> SQSClient:
-    """A client for SQS. Makes no request."""
+def sqs_client(settings: Settings, metrics: AwsMetrics | None = None) -> SQSClient:
+    """A client for SQS, whose calls *metrics* counts. Makes no request."""
     client: SQSClient = boto3.session.Session().client("sqs", **_options(settings))
+    _count_calls(client, metrics)
     return client
 
 
@@ -101,3 +108,36 @@ def _options(settings: Settings, **extra: Any) -> dict[str, Any]:
         "endpoint_url": settings.aws_endpoint_url,
         "config": config,
     }
+
+
+def _count_calls(client: Any, metrics: AwsMetrics | None) -> None:
+    """Have botocore tell *metrics* of each call of *client*.
+
+    https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
+    """
+    if metrics is None:
+        return
+    service = client.meta.service_model.service_name
+
+    def begin(context: dict[str, Any], **_: Any) -> None:
+        context[_BEGAN_AT] = time.perf_counter()
+
+    def end(event_name: str, context: dict[str, Any], parsed: Any = None, **_: Any) -> None:
+        operation = event_name.rpartition(".")[2]
+        metrics.answered(service, operation, time.perf_counter() - context[_BEGAN_AT])
+        for code in _errors_in(operation, parsed):
+            metrics.failed(service, operation, code)
+
+    client.meta.events.register(f"before-call.{service}", begin)
+    client.meta.events.register(f"after-call.{service}", end)
+    client.meta.events.register(f"after-call-error.{service}", end)
+
+
+def _errors_in(operation: str, answer: Any) -> list[str | None]:
+    """The codes of the errors in what botocore has read; None stands for no answer."""
+    if answer is None:
+        return [None]
+    entries = [entry["Code"] for entry in answer.get("Failed", [])]
+    code = answer.get("Error", {}).get("Code")
+    is_answer = code in _ANSWERS and operation != "HeadBucket"
+    return entries if code is None or is_answer else [*entries, code]

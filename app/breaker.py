@@ -13,6 +13,8 @@ import threading
 from enum import Enum, auto
 from typing import Final
 
+from .metrics import WorkerMetrics
+
 logger = logging.getLogger(__name__)
 
 #: One failed image says little, this many in a row that nothing gets through.
@@ -29,7 +31,8 @@ class State(Enum):
 class Breaker:
     """Counts failures of S3 and SQS in a row. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: WorkerMetrics | None = None) -> None:
+        self._metrics = metrics or WorkerMetrics()
         self._lock = threading.Lock()
         self._state = State.CLOSED
         self._failures = 0
@@ -56,6 +59,7 @@ class Breaker:
             is_enough = self._failures >= FAILURES_TO_OPEN or self._state is State.HALF_OPEN
             if is_enough and self._state is not State.OPEN:
                 logger.error("S3 or SQS is down; nothing is received until they answer")
+                self._metrics.breaker_openings.inc()
                 self._state = State.OPEN
 
     def try_one(self) -> None:

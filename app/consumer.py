@@ -19,6 +19,7 @@ from .breaker import Breaker, State
 from .domain import MAX_BATCH, Queue
 from .errors import PipelineError, QueueUnavailableError
 from .leases import Lease, Leases
+from .metrics import WorkerMetrics
 from .worker import Ending, Outcome
 
 logger = logging.getLogger(__name__)
@@ -47,14 +48,21 @@ class Consumer:
         threads: int,
         visibility_timeout_s: int,
         poll_wait_s: int,
+        metrics: WorkerMetrics | None = None,
     ) -> None:
         self._jobs = jobs
         self._handle = handle
         self._probe = probe
         self._visibility_timeout_s = visibility_timeout_s
         self._poll_wait_s = poll_wait_s
-        self._leases = Leases(jobs, visibility_timeout_s=visibility_timeout_s)
-        self._breaker = Breaker()
+        self._metrics = metrics or WorkerMetrics()
+        self._leases = Leases(
+            jobs, visibility_timeout_s=visibility_timeout_s, metrics=self._metrics
+        )
+        self._breaker = Breaker(self._metrics)
+        self._metrics.watch(
+            in_hand=lambda: len(self._leases), is_open=lambda: self._breaker.is_open
+        )
         self._capacity = threads + min(MAX_BATCH, threads // 2)
         self._ready: queue.SimpleQueue[list[Lease] | None] = queue.SimpleQueue()
         self._changed = threading.Condition()
@@ -129,6 +137,7 @@ class Consumer:
                 # A worker that ends because its queue was away for a minute is the loudest
                 # complaint about workers of this kind.
                 failures += 1
+                self._metrics.poll_failures.inc()
                 delay_s = _full_jitter(failures)
                 logger.warning("polling failed, next in %.1f s: %s", delay_s, exc)
                 self._stopping.wait(delay_s)
@@ -173,6 +182,7 @@ class Consumer:
             attempt_id=self._current_attempt_id(asked_at),
         )
         self._attempt_id, self._unanswered_since = "", None
+        self._metrics.polls.inc()
         return self._leases.hold(deliveries, asked_at=asked_at)
 
     def _current_attempt_id(self, at: float) -> str:

@@ -36,7 +36,16 @@ MULTIPART_OVERHEAD_BYTES: Final = 64 * 1024
 ENVIRON_KEY: Final = "image_pipeline.pass"
 UPLOAD_PATH: Final = "/upload"
 _PUBLIC: Final = frozenset(
-    ("/", "/healthz", "/readyz", "/openapi.json", "/docs", "/robots.txt", "/favicon.ico")
+    (
+        "/",
+        "/healthz",
+        "/readyz",
+        "/service",
+        "/openapi.json",
+        "/docs",
+        "/robots.txt",
+        "/favicon.ico",
+    )
 )
 _PUBLIC_FOLDER: Final = "/static/"
 _REFRESH_S: Final = 2.0

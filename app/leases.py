@@ -18,6 +18,7 @@ from typing import Final
 
 from .domain import MAX_BATCH, Delivery, Queue, Results
 from .errors import LeaseLostError, PipelineError
+from .metrics import WorkerMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Lease:
         #: The thread that works on it, for the log when it hangs.
         self.thread_id: int | None = None
         self.is_overdue = False
+        self.is_lost = False
         self._clock = clock
 
     @property
@@ -58,9 +60,11 @@ class Leases:
         queue: Queue,
         *,
         visibility_timeout_s: int,
+        metrics: WorkerMetrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
+        self._metrics = metrics or WorkerMetrics()
         self._timeout_s = visibility_timeout_s
         self._clock = clock
         self._leases: set[Lease] = set()
@@ -81,6 +85,7 @@ class Leases:
     def drop(self, leases: Sequence[Lease]) -> None:
         """Forget *leases*: they are dealt with, or about to be given back."""
         with self._lock:
+            self._note_losses(leases)
             self._leases.difference_update(leases)
 
     def held(self) -> list[Lease]:
@@ -108,9 +113,11 @@ class Leases:
 
     def renew(self) -> None:
         """Renew what has passed half its time."""
+        self._metrics.heartbeats.inc()
         for lease in self.held():
             self._note_a_hang(lease)
         with self._lock:
+            self._note_losses(tuple(self._leases))
             due = sorted(filter(self._is_due, self._leases), key=lambda lease: lease.ends_at)
             for start in range(0, len(due), MAX_BATCH):
                 self._renew_batch(due[start : start + MAX_BATCH])
@@ -142,9 +149,17 @@ class Leases:
         message_id = lease.delivery.message_id
         logger.error("message %s hangs after %d s:\n%s", message_id, MAX_LEASE_S, where)
 
+    def _note_losses(self, leases: Sequence[Lease]) -> None:
+        for lease in leases:
+            # What was given back is no longer among them.
+            if lease in self._leases and not lease.is_ours and not lease.is_lost:
+                lease.is_lost = True
+                self._metrics.leases_lost.inc()
+
     def _renew_batch(self, leases: Sequence[Lease]) -> None:
         asked_at = self._clock()
         for lease, result in zip(leases, self._change(leases, self._timeout_s), strict=True):
+            self._metrics.renewals[_ending_of(result)].inc()
             if result is None:
                 lease.ends_at = asked_at + self._timeout_s
             elif isinstance(result, LeaseLostError):
@@ -159,6 +174,12 @@ class Leases:
             return self._queue.change_visibility_batch(deliveries, timeout_s=timeout_s)
         except PipelineError as exc:
             return [exc] * len(leases)
+
+
+def _ending_of(renewal: PipelineError | None) -> str:
+    if renewal is None:
+        return "renewed"
+    return "lost" if isinstance(renewal, LeaseLostError) else "failed"
 
 
 def _stack_of(thread_id: int | None) -> str:

@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,7 @@ from botocore.exceptions import BotoCoreError
 
 from . import logs
 from .arguments import ROLES, parser
+from .domain import Queue
 from .errors import PipelineError, SettingsError
 from .image_store import ImageStore
 from .s3_service import make_image_store
@@ -34,6 +36,8 @@ from .sqs_service import make_queue
 from .tokens import hash_token, make_token
 
 if TYPE_CHECKING:
+    from .history import History
+    from .metrics import Metrics
     from .worker_service import WorkerService
 
 logger = logging.getLogger("app.main")  # __name__ is __main__ here
@@ -146,51 +150,102 @@ def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
 
 def _run(role: str, settings: Settings) -> int:
     # Here, so that the operators' verbs need not load the engine.
+    from .history import History
+    from .methods import METHODS
+    from .metrics import Metrics
     from .worker_service import WorkerService
 
+    metrics, history = Metrics(METHODS), History()
+    on_finished = history.finished if role == "all" else None
     try:
-        store = make_image_store(settings)
-        worker = None if role == "web" else WorkerService(settings, store)
+        store = make_image_store(settings, metrics.aws)
+        jobs = make_queue(settings, settings.input_queue, metrics.aws)
+        worker = None
+        if role != "web":
+            worker = WorkerService(settings, store, metrics, on_finished)
     except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
         _complain(f"cannot start: {exc}")
         return _EXIT_UNAVAILABLE
-    if worker is None or role == "all":
-        return _serve(settings, store, worker)
-    with worker:
-        logger.info("worker polls %s", settings.input_queue)
-        threading.Event().wait()
+
+    def check_ready() -> None:
+        store.check()
+        jobs.check()
+        if worker:
+            worker.check()
+
+    try:
+        probes = _probes(settings, metrics, check_ready)
+    except OSError as exc:
+        return _cannot_listen(settings.metrics_host, settings.metrics_port, exc)
+    with probes:
+        if worker is None or role == "all":
+            return _serve(settings, store, jobs, worker, metrics, history)
+        with worker:
+            logger.info("worker polls %s", settings.input_queue)
+            threading.Event().wait()
     return 0
 
 
-def _serve(settings: Settings, store: ImageStore, worker: WorkerService | None) -> int:
+def _probes(
+    settings: Settings, metrics: Metrics, check_ready: Callable[[], None]
+) -> AbstractContextManager[None]:
+    from .probes import ProbeServer
+
+    host, port = settings.metrics_host, settings.metrics_port
+    if port is None:
+        return nullcontext()
+    server = ProbeServer(host, port, metrics, check_ready)
+    logger.info("metrics on %s:%d", host, port)
+    return server
+
+
+def _serve(
+    settings: Settings,
+    store: ImageStore,
+    jobs: Queue,
+    worker: WorkerService | None,
+    metrics: Metrics,
+    history: History,
+) -> int:
     from . import create_app
     from .gate import Gate
+    from .lookout import Lookout
     from .server import HttpServer
     from .waits import Waits
 
     if not _may_listen(settings, [settings.host]):
         return _EXIT_USAGE
-    jobs = make_queue(settings, settings.input_queue)
+    check = worker.check if worker else None
+    lookout = Lookout(
+        store=store,
+        jobs=jobs,
+        history=history,
+        dead_letters=make_queue(settings, settings.input_dead_letter_queue, metrics.aws),
+        check_worker=check,
+        max_waiting=settings.max_queue_depth,
+        metrics=metrics.queues,
+    )
     try:
         gate = Gate(settings, jobs)
         waits = Waits(max(1, settings.web_threads // 2))
-        check = worker.check if worker else None
         app = create_app(
-            settings, store=store, jobs=jobs, gate=gate, waits=waits, check_worker=check
+            settings,
+            store=store,
+            jobs=jobs,
+            gate=gate,
+            waits=waits,
+            check_worker=check,
+            lookout=lookout,
+            metrics=metrics,
         )
         server = HttpServer(app, settings, gate, on_stop=waits.stop)
     except (OSError, ValueError) as exc:  # waitress calls a host that nobody knows a ValueError
-        reason = getattr(exc, "strerror", None) or exc
-        _complain(f"cannot listen on {settings.host}:{settings.port}: {reason}")
-        return _EXIT_UNAVAILABLE
+        return _cannot_listen(settings.host, settings.port, exc)
     if not _may_listen(settings, server.addresses):
         return _EXIT_USAGE
     logger.info("listening on %s:%d", settings.host, settings.port)
-    if worker is None:
-        server.run()
-        return 0
     # The server stops first: what it has accepted by then is in the queue, not in our hands.
-    with worker:
+    with worker or nullcontext(), lookout:
         server.run()
     return 0
 
@@ -205,6 +260,11 @@ def _may_listen(settings: Settings, hosts: Sequence[str]) -> bool:
             "NAME` makes one), or ALLOW_ANONYMOUS=1 if that is what you want"
         )
     return settings.allow_anonymous
+
+
+def _cannot_listen(host: str, port: int | None, exc: Exception) -> int:
+    _complain(f"cannot listen on {host}:{port}: {getattr(exc, 'strerror', None) or exc}")
+    return _EXIT_UNAVAILABLE
 
 
 def _complain(sentence: str) -> None:

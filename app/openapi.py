@@ -15,6 +15,7 @@ from . import errors
 from .domain import GROUP_PATTERN, Image, Method, Parameter
 from .errors import PipelineError
 from .gate import MULTIPART_OVERHEAD_BYTES
+from .history import Service
 from .settings import Settings
 from .uploads import MAX_WAIT_S
 
@@ -73,7 +74,7 @@ class Health(BaseModel):
 def contract(methods: Mapping[str, Method], default_method: str, settings: Settings) -> _Json:
     """The document; it has the limits of *settings* and demands a token only if they do."""
     _, schemas = models_json_schema(
-        [(model, "serialization") for model in (Image, Problem, Health)],
+        [(model, "serialization") for model in (Image, Problem, Health, Service)],
         ref_template="#/components/schemas/{model}",
     )
     needs_token = settings.has_tokens
@@ -192,6 +193,7 @@ def _paths(
         },
         "/healthz": public("alive", "Alive.", _content(_ref("Health"))),
         "/readyz": public("ready", "Can reach S3 and SQS.", _content(_ref("Health")), _PROBES),
+        "/service": public("service", "How the service is.", _content(_ref("Service"))),
         "/openapi.json": public("contract", "This document.", _content({"type": "object"})),
     }
 

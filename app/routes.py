@@ -38,6 +38,8 @@ from .errors import (
 )
 from .gate import ENVIRON_KEY, Gate, Head, Pass
 from .image_store import ImageStore, filename_of, owner_of
+from .lookout import Lookout
+from .metrics import CONTENT_TYPE, HttpMetrics
 from .settings import Settings
 from .uploads import Reader, Upload, UploadRequest
 from .waits import Waits
@@ -50,6 +52,8 @@ _SAFE_ID_CHARACTERS: Final = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 )
 _MAX_ID_LENGTH: Final = 64
+#: Asked again and again by machines, and no lines of the log.
+_PROBES: Final = ("api.healthz", "api.readyz", "api.service", "api.metrics")
 #: What a page of another origin may read, beside the body.
 _EXPOSED_HEADERS: Final = (
     "Content-Disposition",
@@ -84,6 +88,10 @@ class Services:
     contract: Mapping[str, Any]
     #: Raises QueueUnavailableError when the worker in this process is stuck; None without one.
     check_worker: Callable[[], None] | None
+    lookout: Lookout
+    counted: HttpMetrics
+    #: All metrics of the process; None where others than this machine could ask for them.
+    expose: Callable[[], bytes] | None
 
 
 def register(app: Flask, services: Services) -> None:
@@ -116,6 +124,7 @@ def upload() -> ResponseReturnValue:
     """Take one PNG; the answer is given once the message is accepted."""
     sent = services().reader.read(request, _granted().owner)
     image, is_replay = _accept(sent)
+    _count_upload(len(sent.data), is_replay=is_replay)
     headers = {"Location": f"/images/{image.image_id}"}
     if answers.wants_page():
         return redirect(headers["Location"], 303)
@@ -214,6 +223,22 @@ def readyz() -> ResponseReturnValue:
     return jsonify(status="ready")
 
 
+@api.get("/service")
+def service() -> ResponseReturnValue:
+    """How the service is, for the page's status; costs no call to AWS."""
+    response = Response(services().lookout.service(), mimetype="application/json")
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+@api.get("/metrics")
+def metrics() -> ResponseReturnValue:
+    expose = services().expose
+    if expose is None:
+        raise NotFoundError("There is nothing at /metrics.")
+    return Response(expose(), content_type=CONTENT_TYPE)
+
+
 # --- taking an upload ----------------------------------------------------------------------------
 
 
@@ -234,6 +259,12 @@ def _accept(sent: Upload) -> tuple[Image, bool]:
         "image %s %s, %d bytes", image.image_id, "replayed" if is_replay else "queued", size
     )
     return image, is_replay
+
+
+def _count_upload(size_bytes: int, *, is_replay: bool) -> None:
+    services().counted.uploaded(size_bytes, is_replay=is_replay)
+    if not is_replay:
+        services().lookout.history.uploaded()
 
 
 def _known(image: Image) -> Image:
@@ -258,6 +289,7 @@ def _known(image: Image) -> Image:
 def _find(image_id: UUID) -> Image:
     image = services().store.find(image_id)
     _check_owner(image.owner, image_id)
+    services().lookout.history.finished(image)
     return image
 
 
@@ -282,13 +314,16 @@ def _wait_for(image: Image, headers: dict[str, str]) -> Image:
     wait_s = uploads.wait_asked_s(request)
     if wait_s is None:
         return image
+    began_at = time.monotonic()
     waited = services().waits.wait(
         lambda: services().store.find(image.image_id),
         lambda found: found.status is not ImageStatus.QUEUED,
         wait_s,
     )
+    g.waited_s = time.monotonic() - began_at
     if waited is None:
         return image
+    services().lookout.history.finished(waited)
     headers["Preference-Applied"] = f"wait={wait_s}"
     return waited
 
@@ -359,12 +394,23 @@ def _finish(response: Response) -> Response:
     answers.add_headers(response, is_https=is_https)
     if (granted := g.get("granted")) and granted.quota:
         answers.add_quota(response, granted.quota)
+    _count(response.status_code)
     _log(response.status_code)
     return response
 
 
+def _count(status: int) -> None:
+    counted = services().counted
+    rule = request.url_rule.rule if request.url_rule else None
+    # How long a client prefers to wait says nothing of how fast we are.
+    seconds = time.monotonic() - g.began_at - g.get("waited_s", 0.0)
+    counted.answered(request.method, rule, status, seconds)
+    if request.endpoint == "api.upload" and "problem_code" in g:
+        counted.refused(g.problem_code)
+
+
 def _log(status: int) -> None:
     ms = 1000 * (time.monotonic() - g.began_at)
-    level = logging.DEBUG if request.endpoint in ("api.healthz", "api.readyz") else logging.INFO
+    level = logging.DEBUG if request.endpoint in _PROBES else logging.INFO
     # The path as Python writes it: a line end in it must not begin a line of ours.
     logger.log(level, "%s %r %d in %.0f ms", request.method[:20], request.path[:200], status, ms)

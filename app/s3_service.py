@@ -28,6 +28,7 @@ from . import aws
 from .domain import Listed, StoredObject
 from .errors import NotFoundError, StorageUnavailableError
 from .image_store import ImageStore
+from .metrics import AwsMetrics
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -43,20 +44,21 @@ _PLAIN_KEY: Final = re.compile(
 _ERROR_CODES: Final = (re.compile(r"<Code>(\w+)</Code>"), re.compile(r"status code: (\d{3})"))
 
 
-def make_image_store(settings: Settings) -> ImageStore:
-    """The image store of the two buckets that *settings* name."""
+def make_image_store(settings: Settings, metrics: AwsMetrics | None = None) -> ImageStore:
+    """The image store of the two buckets that *settings* name, whose calls *metrics* counts."""
     return ImageStore(
-        originals=S3Bucket(settings, settings.input_bucket),
-        results=S3Bucket(settings, settings.processed_bucket),
+        originals=S3Bucket(settings, settings.input_bucket, metrics),
+        results=S3Bucket(settings, settings.processed_bucket, metrics),
     )
 
 
 class S3Bucket:
     """A `domain.Bucket` on S3. Thread-safe; connects with the first call."""
 
-    def __init__(self, settings: Settings, name: str) -> None:
+    def __init__(self, settings: Settings, name: str, metrics: AwsMetrics | None = None) -> None:
         self._settings = settings
-        self._client: S3Client = aws.s3_client(settings)
+        self._metrics = metrics or AwsMetrics()
+        self._client: S3Client = aws.s3_client(settings, metrics)
         self._name = name
 
     @property
@@ -82,11 +84,12 @@ class S3Bucket:
         with self._translated(key):
             if not _PLAIN_KEY.fullmatch(key):
                 return self._get_by_boto3(key)
-            found = obstore.get(self._objects, key)
-            return self._stored(key, found, bytes(found.bytes()))
+            with self._counted("GetObject"):
+                found = obstore.get(self._objects, key)
+                return self._stored(key, found, bytes(found.bytes()))
 
     def head(self, key: str) -> StoredObject:
-        with self._translated(key):
+        with self._translated(key), self._counted("HeadObject"):
             return self._stored(key, obstore.get(self._objects, key, options={"head": True}))
 
     def delete(self, key: str) -> None:
@@ -121,14 +124,15 @@ class S3Bucket:
         *,
         is_once: bool = False,
     ) -> StoredObject:
-        answer = obstore.put(
-            self._objects,
-            key,
-            data,
-            attributes={"Content-Type": content_type, **metadata},
-            mode="create" if is_once else "overwrite",
-            use_multipart=False,
-        )
+        with self._counted("PutObject"):
+            answer = obstore.put(
+                self._objects,
+                key,
+                data,
+                attributes={"Content-Type": content_type, **metadata},
+                mode="create" if is_once else "overwrite",
+                use_multipart=False,
+            )
         etag = answer["e_tag"] or ""
         return StoredObject(key, metadata, len(data), etag, self._expiry(datetime.now(UTC)))
 
@@ -155,6 +159,19 @@ class S3Bucket:
         return day + timedelta(days=self._settings.retention_days + 1)
 
     @contextmanager
+    def _counted(self, operation: str) -> Iterator[None]:
+        """Count a call of obstore, as `aws` does those of boto3."""
+        with self._metrics.timed("s3", operation):
+            try:
+                yield
+            except AlreadyExistsError:  # an answer, not an error
+                raise
+            except (BaseError, FileNotFoundError) as exc:  # the latter for a missing bucket, too
+                if (code := _quoted_code(exc)) not in _MISSING:
+                    self._metrics.failed("s3", operation, code)
+                raise
+
+    @contextmanager
     def _translated(self, key: str) -> Iterator[None]:
         place = f"{self._name}/{key}"
         try:
@@ -162,10 +179,14 @@ class S3Bucket:
         except ClientError as exc:
             raise _error(exc.response["Error"]["Code"], place) from exc
         except (BaseError, FileNotFoundError) as exc:
-            quoted = (pattern.search(str(exc)) for pattern in _ERROR_CODES)
-            raise _error(next((found[1] for found in quoted if found), None), place) from exc
+            raise _error(_quoted_code(exc), place) from exc
         except (BotoCoreError, HTTPError) as exc:
             raise StorageUnavailableError(f"S3 did not answer for {place}.") from exc
+
+
+def _quoted_code(exc: Exception) -> str | None:
+    quoted = (pattern.search(str(exc)) for pattern in _ERROR_CODES)
+    return next((found[1] for found in quoted if found), None)
 
 
 def _error(code: str | None, place: str) -> NotFoundError | StorageUnavailableError:

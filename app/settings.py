@@ -49,6 +49,19 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the web server listens on.")
     port: int = Field(5000, ge=1, le=65535, description="TCP port of the web server.")
     web_threads: int = Field(8, ge=1, le=256, description="Requests answered at the same time.")
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address that `METRICS_PORT` is opened on; never a public one."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description=(
+            "TCP port of `/metrics`, `/healthz` and `/readyz`, in every role. Unset, the web "
+            "server has `/metrics` while nobody but this machine reaches it, and the role "
+            "`worker` listens nowhere."
+        ),
+    )
 
     allow_anonymous: bool = Field(
         False, description="Whether to listen beyond loopback without `API_TOKENS`."
@@ -198,6 +211,12 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.metrics_port == self.port:
+            raise ValueError(f"METRICS_PORT and PORT are both {self.port}")
+        return self
+
     @field_validator("api_tokens")
     @classmethod
     def _tokens_are_sound(cls, text: str | None) -> str | None:
@@ -222,6 +241,13 @@ class Settings(BaseSettings):
         if self.rate_limit is None:
             return None if is_loopback(self.host) else _RATE_BEYOND_LOOPBACK
         return None if self.rate_limit == "none" else rate.Rate.parse(self.rate_limit)
+
+    @property
+    def has_metrics_on_api(self) -> bool:
+        """Whether the web server answers /metrics: while only this machine can ask."""
+        # A proxy on this machine speaks for the world.
+        is_private = is_loopback(self.host) and self.trusted_proxy_hops == 0
+        return self.metrics_port is None and is_private
 
     @property
     def allowed_origins(self) -> list[str]:

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from . import aws
 from .domain import MAX_BATCH, Delivery, Depth, Message, Results
 from .errors import LeaseLostError, PipelineError, QueueUnavailableError
+from .metrics import AwsMetrics
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ _LEASE_LOST: Final = frozenset(
 )
 
 
-def make_queue(settings: Settings, name: str) -> SqsQueue:
-    """The queue called *name*."""
-    return SqsQueue(aws.sqs_client(settings), name)
+def make_queue(settings: Settings, name: str, metrics: AwsMetrics | None = None) -> SqsQueue:
+    """The queue called *name*, whose calls *metrics* counts."""
+    return SqsQueue(aws.sqs_client(settings, metrics), name)
 
 
 class SqsQueue:

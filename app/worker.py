@@ -11,7 +11,9 @@ import json
 import logging
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -47,6 +49,7 @@ from .errors import (
 )
 from .image_store import ImageStore, original_href, processed_href
 from .leases import Lease
+from .metrics import WorkerMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +111,8 @@ class Worker:
         process: Process,
         process_apart: Process,
         max_receives: int,
+        metrics: WorkerMetrics | None = None,
+        on_finished: Callable[[Image], None] | None = None,
     ) -> None:
         self._jobs = jobs
         self._store = store
@@ -115,12 +120,23 @@ class Worker:
         self._process = process
         self._process_apart = process_apart
         self._max_receives = max_receives
+        self._metrics = metrics or WorkerMetrics()
+        #: Told of each image that is done with, also of one that was before.
+        self._on_finished = on_finished
 
     def handle(self, lease: Lease) -> Ending:
         """Bring one delivery to its end; raises nothing.
 
         RETRIED and GIVEN_UP leave the message to be given back, by whoever called.
         """
+        if lease.delivery.receive_count > 1:
+            self._metrics.redeliveries.inc()
+        with self._metrics.images_in_flight.track_inprogress():
+            ending = self._end(lease)
+        self._metrics.ended(ending.outcome)
+        return ending
+
+    def _end(self, lease: Lease) -> Ending:
         try:
             return Ending(self._complete_or_drop(lease))
         except LeaseLostError as exc:
@@ -149,6 +165,8 @@ class Worker:
         """The protocol, step by step. A crash between two steps repeats them, harmlessly."""
         job = self._parse(lease.delivery)
         is_repeat = lease.delivery.receive_count > 1 or job.redrive > 0
+        if not is_repeat:
+            self._metrics.started(_age_s(job.uploaded_at, now()))
 
         # 0. Somebody may have died after storing: then only the rest is left.
         if is_repeat and (finished := self._find_finished(job)):
@@ -156,7 +174,8 @@ class Worker:
 
         # 1. Fetch.
         try:
-            image, data = self._store.get_original(job)
+            with self._metrics.step("fetch"):
+                image, data = self._store.get_original(job)
         except NotFoundError:
             return self._without_original(lease, job)
 
@@ -167,7 +186,8 @@ class Worker:
         # 3. Store, once. A result that is there already is the one that counts: it can be our
         # own, whose answer was lost, so the way goes on to the announcement all the same.
         lease.check()
-        announcement = self._store.put_processed(_processed(image, data, page), page.png, job)
+        with self._metrics.step("store"):
+            announcement = self._store.put_processed(_processed(image, data, page), page.png, job)
         logger.info("image %s processed in %d ms", job.image_id, page.processing_ms)
 
         # 4. Announce, 5. delete.
@@ -176,13 +196,15 @@ class Worker:
     def _conclude(self, lease: Lease, announcement: Announcement, outcome: Outcome) -> Outcome:
         lease.check()
         self._announce(announcement)
+        self._count(announcement, is_new=outcome is not Outcome.ANNOUNCED_AGAIN)
         # Last, so that a crash anywhere above means "again", never "lost".
         self._delete(lease)
         return outcome
 
     def _delete(self, lease: Lease) -> None:
         try:
-            self._jobs.delete(lease.delivery)
+            with self._metrics.step("delete"):
+                self._jobs.delete(lease.delivery)
         except LeaseLostError as exc:
             # Too late, and no matter: whoever has it now finds all of it done.
             logger.warning("message %s is done with: %s", lease.delivery.message_id, exc)
@@ -194,7 +216,21 @@ class Worker:
             group=message_group(image_id, announcement.group),
             deduplication_id=deduplication_id(image_id, redrive),
         )
-        self._announcements.send(message)
+        with self._metrics.step("announce"):
+            self._announcements.send(message)
+
+    def _count(self, finished: Announcement, *, is_new: bool) -> None:
+        if is_new:
+            # What an operator has sent again says nothing of how long an image takes.
+            is_timed = finished.redrive == 0
+            self._metrics.finished(
+                finished.status,
+                finished.method,
+                finished.error.code if finished.error else None,
+                _age_s(finished.uploaded_at, finished.processed_at) if is_timed else None,
+            )
+        if self._on_finished:
+            self._on_finished(finished)
 
     def _parse(self, delivery: Delivery) -> Job:
         job = Job.parse(delivery.body)
@@ -242,7 +278,9 @@ class Worker:
     def _give_up(self, lease: Lease, exc: Exception) -> None:
         try:
             lease.check()
-            self._announce(self._record(lease.delivery, _reason(exc)))
+            announcement = self._record(lease.delivery, _reason(exc))
+            self._announce(announcement)
+            self._count(announcement, is_new=announcement.status is ImageStatus.FAILED)
         except PipelineError as error:
             # The dead-letter queue has it all the same; `reconcile` finds it without a record.
             logger.error("message %s given up without a word: %s", lease.delivery.message_id, error)
@@ -251,7 +289,8 @@ class Worker:
         job = _job_or_none(delivery.body)
         image = self._failed_image(delivery, job, error)
         logger.error("image %s failed: %s: %s", image.image_id, error.code, error.detail)
-        return self._store.put_failure(image, job)
+        with self._metrics.step("store"):
+            return self._store.put_failure(image, job)
 
     def _failed_image(self, delivery: Delivery, job: Job | None, error: PipelineError) -> Image:
         outcome = {
@@ -313,6 +352,10 @@ def _processed(image: Image, data: bytes, page: Binarized) -> Image:
             "processed": processed,
         }
     )
+
+
+def _age_s(begin: datetime | None, end: datetime | None) -> float | None:
+    return None if begin is None or end is None else (end - begin).total_seconds()
 
 
 def _reason(exc: Exception) -> PipelineError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
 from typing import Final
@@ -10,9 +12,10 @@ from typing import Final
 from .admission import Admission
 from .batching import BatchedQueue
 from .consumer import Consumer
-from .domain import Binarized, Job, Process
+from .domain import Binarized, Image, Job, Process
 from .image_processor import binarize_job
 from .image_store import ImageStore
+from .metrics import Metrics, WorkerMetrics
 from .png import claimed_pixels
 from .sandbox import Caps, Sandbox
 from .settings import Settings, usable_cpus
@@ -30,21 +33,32 @@ _AT_ONCE_S: Final = 2.0
 class WorkerService:
     """The worker on the queues that *settings* name; it polls inside its `with` block."""
 
-    def __init__(self, settings: Settings, store: ImageStore) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: ImageStore,
+        metrics: Metrics | None = None,
+        on_finished: Callable[[Image], None] | None = None,
+    ) -> None:
+        metrics = metrics or Metrics()
         self._grace_period_s = settings.grace_period_s
         process = partial(binarize_job, limits=settings.png_limits)
         self._sandbox = Sandbox(process, _caps(settings))
         admission = Admission(slots=usable_cpus(), max_pixels=settings.max_pixels_in_flight)
-        jobs = make_queue(settings, settings.input_queue)
-        announcements = make_queue(settings, settings.processed_queue)
+        jobs = make_queue(settings, settings.input_queue, metrics.aws)
+        announcements = make_queue(settings, settings.processed_queue, metrics.aws)
         linger_s = settings.batch_linger_ms / 1000
         worker = Worker(
             jobs=BatchedQueue(jobs, linger_s=linger_s),
             store=store,
             announcements=BatchedQueue(announcements, linger_s=linger_s),
-            process=_admitted(process, admission, settings.max_pixels),
-            process_apart=_admitted(self._sandbox.run, admission, settings.max_pixels),
+            process=_admitted(process, admission, settings.max_pixels, metrics.worker),
+            process_apart=_admitted(
+                self._sandbox.run, admission, settings.max_pixels, metrics.worker
+            ),
             max_receives=settings.max_receives,
+            metrics=metrics.worker,
+            on_finished=on_finished,
         )
 
         def probe() -> None:
@@ -58,6 +72,7 @@ class WorkerService:
             threads=settings.worker_threads,
             visibility_timeout_s=settings.visibility_timeout_s,
             poll_wait_s=settings.poll_wait_s,
+            metrics=metrics.worker,
         )
 
     def check(self) -> None:
@@ -92,13 +107,19 @@ def _caps(settings: Settings) -> Caps:
     return Caps(pixels + settings.max_upload_bytes * _COPIES_OF_A_FILE + _LIBRARIES_BYTES)
 
 
-def _admitted(process: Process, admission: Admission, max_pixels: int) -> Process:
+def _admitted(
+    process: Process, admission: Admission, max_pixels: int, metrics: WorkerMetrics
+) -> Process:
     """*process*, once there is room for the pixels that the image claims to have."""
 
     def wait_and_process(data: bytes, job: Job) -> Binarized:
         # What claims more than is allowed is refused at once, and needs no room.
-        pixels = claimed_pixels(data)
-        with admission.of(pixels if pixels <= max_pixels else 0):
-            return process(data, job)
+        claimed = claimed_pixels(data)
+        pixels = claimed if claimed <= max_pixels else 0
+        with ExitStack() as room:
+            with metrics.step("admit"):
+                room.enter_context(admission.of(pixels))
+            with metrics.computing(pixels):
+                return process(data, job)
 
     return wait_and_process

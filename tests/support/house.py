@@ -13,6 +13,7 @@ from app.domain import Binarized, Delivery, Job, Message, Results, StoredObject
 from app.errors import CorruptPngError, ProcessingCrashedError, QueueUnavailableError
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
+from app.metrics import Metrics
 from app.worker import Ending, Worker
 from tests.support.fakes import MemoryBucket, MemoryQueue
 
@@ -127,7 +128,13 @@ def to_page_apart(data: bytes, job: Job) -> Binarized:
 class House:
     """A worker, its buckets and its queues; `on` puts a hand into a step."""
 
-    def __init__(self, *, max_receives: int = 3, worker: type[Worker] = Worker) -> None:
+    def __init__(
+        self,
+        *,
+        max_receives: int = 3,
+        worker: type[Worker] = Worker,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.clock = Clock()
         self.journal: list[str] = []
         self.processed_apart: list[bool] = []
@@ -155,6 +162,7 @@ class House:
             process=self._process,
             process_apart=self._process_apart,
             max_receives=max_receives,
+            metrics=metrics.worker if metrics else None,
         )
 
     # --- what a test does ---

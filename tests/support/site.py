@@ -20,6 +20,7 @@ from app.errors import QueueUnavailableError
 from app.image_processor import binarize_job
 from app.image_store import ImageStore
 from app.leases import Leases
+from app.metrics import Metrics
 from app.png import PngLimits
 from app.settings import Settings
 from app.waits import Waits
@@ -31,7 +32,13 @@ from tests.support.scans import page_png
 class Site:
     """The web side with its storage and queue in memory, and a worker to run by hand."""
 
-    def __init__(self, settings: Settings, *, jobs: MemoryQueue | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        jobs: MemoryQueue | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.is_worker_stuck = False
         self.inputs, self.outputs = MemoryBucket("image-input"), MemoryBucket("image-processed")
         self.jobs, self.announced = jobs or MemoryQueue("jobs.fifo"), MemoryQueue("done.fifo")
@@ -43,6 +50,7 @@ class Site:
             jobs=self.jobs,
             waits=self.waits,
             check_worker=self._check_worker,
+            metrics=metrics,
         )
         self.client: FlaskClient = self.app.test_client()
 

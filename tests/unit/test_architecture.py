@@ -15,7 +15,7 @@ APP = ROOT / "app"
 
 #: From the cellar up; a module imports only from floors below its own.
 FLOORS = (
-    {"errors", "fast_zlib", "histogram"},
+    {"errors", "metrics", "fast_zlib", "histogram"},
     {"admission", "breaker"},
     {"domain", "png_format", "paper", "components", "local_thresholds"},
     {
@@ -28,9 +28,9 @@ FLOORS = (
         "sandbox",
         "upload_sources",
     },
-    {"tokens", "waits", "logs", "upload_client", "arguments", "rate"},
+    {"tokens", "waits", "logs", "upload_client", "arguments", "rate", "history", "probes"},
     {"settings", "png_decoder", "methods"},
-    {"image_processor", "aws", "gate"},
+    {"image_processor", "aws", "gate", "lookout"},
     {"s3_service", "sqs_service", "setup_aws_resources"},
     {"worker", "uploads", "answers", "operations"},
     {"openapi"},
@@ -66,8 +66,10 @@ ONLY_IN = {
     "flask_cors": {"routes"},
     "multiprocessing": {"sandbox"},
     "obstore": {"aws", "s3_service"},
+    "prometheus_client": {"metrics"},
     "resource": {"sandbox", "server"},
     "waitress": {"http_reader", "server"},
+    "wsgiref": {"probes"},
 }
 #: Worker and routes must be testable without AWS and OpenCV, the engine without either.
 AWS = {"aws", "s3_service", "sqs_service", "setup_aws_resources"}
@@ -80,6 +82,8 @@ STRANGERS = {
     "routes": AWS | ENGINE | {"worker", "consumer"},
     "gate": AWS | ENGINE | {"worker", "consumer"},
     "uploads": AWS | ENGINE | {"worker", "consumer"},
+    "lookout": AWS | ENGINE | {"worker", "consumer", "routes"},
+    "probes": AWS | ENGINE | {"worker", "consumer", "routes"},
     "openapi": AWS | ENGINE | {"worker", "consumer"},
     "upload_client": AWS | ENGINE | {"worker", "consumer", "routes", "settings", "domain"},
     "image_processor": AWS | {"image_store", "settings", "worker", "routes"},

@@ -89,7 +89,7 @@ def test_every_route_of_the_api_is_in_the_document_and_no_other() -> None:
     paths = document()["paths"]
     described = {(p, m) for p, item in paths.items() for m in item if m != "parameters"}
 
-    pages = {("/", "get"), ("/docs", "get"), ("/favicon.ico", "get")}
+    pages = {("/", "get"), ("/docs", "get"), ("/favicon.ico", "get"), ("/metrics", "get")}
     assert routes - described == pages | {("/static/{filename}", "get")}
     assert described - routes == set()
 

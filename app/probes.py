@@ -1,0 +1,126 @@
+"""Answer /healthz, /readyz and /metrics on a port of their own, for those who run the service.
+
+The standard library's server: a thread for each of the few who ask, cut off when silent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from . import metrics
+from .errors import MethodNotAllowedError, NotFoundError, PipelineError
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+logger = logging.getLogger(__name__)
+
+#: Who is silent for longer is cut off.
+_SILENCE_S: Final = 10
+#: A stop waits for this at most.
+_LOOK_S: Final = 0.2
+_JSON: Final = "application/json"
+
+
+class ProbeServer:
+    """Listens at once, answers inside its `with` block. Port 0 takes any that is free.
+
+    *check_ready* raises a PipelineError when the process cannot do its work.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+
+    def __init__(
+        self, host: str, port: int, counted: metrics.Metrics, check_ready: Callable[[], None]
+    ) -> None:
+        self._metrics = counted
+        self._check_ready = check_ready
+        self._server = _server_class(host, port)((host, port), _Handler)
+        self._server.set_app(self._answer)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_LOOK_S,), name="probes", daemon=True
+        )
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_port)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        try:
+            mime, body = self._find(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            status = "200 OK"
+        except PipelineError as error:
+            mime, body = "application/problem+json", json.dumps(error.to_problem()).encode()
+            status = f"{error.status} {error.title}"
+        headers = [("Content-Type", mime), ("Cache-Control", "no-store")]
+        start(status, [*headers, ("Content-Length", str(len(body)))])
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+
+    def _find(self, method: str, path: str) -> tuple[str, bytes]:
+        answers = {"/healthz": self._health, "/readyz": self._readiness, "/metrics": self._expose}
+        if path not in answers:
+            raise NotFoundError("There is nothing but /healthz, /readyz and /metrics.")
+        if method not in ("GET", "HEAD"):
+            raise MethodNotAllowedError(f"{path} takes GET.")
+        return answers[path]()
+
+    def _health(self) -> tuple[str, bytes]:
+        return _JSON, b'{"status": "alive"}'
+
+    def _readiness(self) -> tuple[str, bytes]:
+        self._check_ready()
+        return _JSON, b'{"status": "ready"}'
+
+    def _expose(self) -> tuple[str, bytes]:
+        return metrics.CONTENT_TYPE, self._metrics.expose()
+
+
+class _Server(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+    def server_bind(self) -> None:
+        # HTTPServer's own asks the DNS for our name, which can take half a minute to fail.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        logger.debug("a probe of %s broke off", client_address, exc_info=True)
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = _SILENCE_S
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the parent's name)
+        logger.debug(format, *args)
+
+
+def _server_class(host: str, port: int) -> type[_Server]:
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    return _Server6 if family is socket.AF_INET6 else _Server
