@@ -13,6 +13,7 @@ WORKDIR /srv
 COPY app app
 COPY templates templates
 COPY static static
+COPY translations translations
 # The tree is read-only in use: nothing may be written beside the code.
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOST=0.0.0.0
 USER 10001

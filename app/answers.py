@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote
 
-from flask import Response, g, jsonify, render_template, request
+from flask import Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 
+from . import pages
 from .domain import Image, ImageStatus, StoredObject
 from .errors import (
     BadRequestError,
@@ -70,10 +71,7 @@ def represent(image: Image, status: int, headers: Mapping[str, str]) -> Response
 
 def show(image: Image) -> Response:
     """The representation as a page for people, which looks again by itself."""
-    response = Response(render_template("image.html", image=image), mimetype=_MIME_HTML)
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.vary.add("Accept")
-    return response
+    return pages.show("image.html", image=image)
 
 
 def send_png(
@@ -185,7 +183,7 @@ def wants_page() -> bool:
 
 def _document(document: dict[str, str | int | float | bool | None]) -> Response:
     if wants_page():
-        return Response(render_template("problem.html", problem=document), mimetype=_MIME_HTML)
+        return pages.show("problem.html", problem=document)
     response = jsonify(document)
     response.mimetype = _MIME_PROBLEM
     return response

@@ -107,6 +107,12 @@ class UnauthorizedError(PermanentError):
     code, title, status = "unauthorized", "A valid token is needed", 401
 
 
+class CrossSiteError(PermanentError):
+    """A form that only our own pages may send comes from somewhere else."""
+
+    code, title, status = "cross-site", "The form comes from another site", 403
+
+
 class FileTooLargeError(PermanentError):
     """The file is over the limit in bytes."""
 

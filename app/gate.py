@@ -38,6 +38,7 @@ UPLOAD_PATH: Final = "/upload"
 _PUBLIC: Final = frozenset(
     (
         "/",
+        "/status",
         "/healthz",
         "/readyz",
         "/service",

@@ -47,8 +47,13 @@ _STORED: Final[_Errors] = (errors.NotFoundError, errors.StorageUnavailableError)
 _FILE: Final[_Errors] = (*_STORED, errors.RangeNotSatisfiableError)
 _RESULT: Final[_Errors] = (*_FILE, errors.NotReadyError, errors.ProcessingFailedError)
 _PROBES: Final[_Errors] = (errors.StorageUnavailableError, errors.QueueUnavailableError)
-#: Answered by the server itself, or to a path and method that the API does not have.
-_ELSEWHERE: Final[_Errors] = (errors.MethodNotAllowedError, errors.TransferCodingError)
+#: Answered by the server itself, or to a path and method that the API does not have, such as those
+#: of the pages' forms.
+_ELSEWHERE: Final[_Errors] = (
+    errors.MethodNotAllowedError,
+    errors.TransferCodingError,
+    errors.CrossSiteError,
+)
 
 
 class Problem(BaseModel):

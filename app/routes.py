@@ -27,7 +27,7 @@ from flask.typing import ResponseReturnValue
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from . import answers, logs, uploads
+from . import answers, logs, pages, uploads
 from .domain import Image, ImageStatus, Method, Queue, StoredObject
 from .errors import (
     IdempotencyKeyReusedError,
@@ -98,6 +98,7 @@ def register(app: Flask, services: Services) -> None:
     """Add the routes, the error handlers and the headers to *app*."""
     app.extensions[_EXTENSION] = services
     app.request_class = UploadRequest
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.json.sort_keys = False  # type: ignore[attr-defined]  # people read them
     app.url_map.merge_slashes = False  # a redirect of Werkzeug's own otherwise, in HTML
     app.register_blueprint(api)
@@ -159,6 +160,14 @@ def delete_image(image_id: UUID) -> ResponseReturnValue:
     return "", 204
 
 
+@api.post("/images/<uuid:image_id>/delete")
+def delete_by_form(image_id: UUID) -> ResponseReturnValue:
+    """`delete_image` for forms without script, which know GET and POST only."""
+    pages.check_own_form()
+    delete_image(image_id)
+    return redirect("/?deleted=1", 303)
+
+
 @api.get("/images/<uuid:image_id>/original")
 def get_original(image_id: UUID) -> ResponseReturnValue:
     def open_stored(head: bool) -> StoredObject:
@@ -184,8 +193,17 @@ def get_processed(image_id: UUID) -> ResponseReturnValue:
 
 @api.get("/")
 def page() -> ResponseReturnValue:
-    limits = services().settings.png_limits
-    return render_template("index.html", limits=limits, methods=services().methods.values())
+    """Where people send images and see what becomes of them."""
+    found = services()
+    return pages.show_upload(
+        found.methods, found.settings.png_limits, needs_token=found.gate.tokens.are_required
+    )
+
+
+@api.get("/status")
+def status() -> ResponseReturnValue:
+    """How the service is doing, drawn."""
+    return pages.show_status()
 
 
 @api.get("/openapi.json")

@@ -1,90 +1,156 @@
-// Send one image, ask for its state until it is final, show both pictures side by side.
+// Wire the page: files come in by choice, drop or paste; each becomes a card in the list.
+
+import { Problem, ask, token } from "./api.js";
+import { Card, resultName } from "./card.js";
+import { Item, remembered } from "./images.js";
+import { follow } from "./service.js";
+import { speak } from "./speak.js";
+import { counted, facts, text } from "./texts.js";
+import { enqueue, fieldsOf, isBusy } from "./uploads.js";
 
 const form = document.getElementById("upload");
-const input = document.getElementById("image");
-const drop = document.querySelector(".drop");
-const button = form.querySelector("button");
-const state = document.getElementById("state");
-const result = document.getElementById("result");
+const input = form.querySelector("[type=file]");
+const drop = form.querySelector(".drop");
+const section = document.getElementById("images");
+const list = document.getElementById("cards");
+const saveAll = document.getElementById("save-all");
+const forget = document.getElementById("forget");
+const items = new Set();
 
-const PAUSE_MS = 700;
-const DEADLINE_MS = 120_000;
+input.multiple = true;
 
-function say(sentence, bad = false) {
-  state.textContent = sentence;
-  state.classList.toggle("bad", bad);
+function add(item, { before = list.firstChild } = {}) {
+  items.add(item);
+  const card = new Card(item, { siblings, onAgain: again });
+  list.insertBefore(card.node, before);
+  item.addEventListener("change", ({ detail }) => detail !== item.state && count());
+  item.addEventListener("gone", () => { items.delete(item); count(); });
+  count();
+  return card;
 }
 
-function size(bytes) {
-  return bytes < 10_000 ? `${bytes} bytes`
-    : bytes < 1e6 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+function finished() {
+  return [...items].filter(({ state }) => state === "processed");
 }
 
-async function answerOf(response) {
-  const body = await response.json().catch(() => null);
-  if (response.ok && body) return body;
-  throw new Error(body?.detail ?? `The server answered with status ${response.status}.`);
+// Other results of the same file.
+function siblings(item) {
+  const sha256 = item.image.original?.sha256;
+  return finished().filter((other) => other !== item && sha256 && other.image.original?.sha256 === sha256);
 }
 
-async function finished(place) {
-  const deadline = Date.now() + DEADLINE_MS;
-  while (Date.now() < deadline) {
-    const image = await answerOf(await fetch(place));
-    if (image.status !== "queued") return image;
-    say(`${image.original.filename ?? "The image"} is in the queue …`);
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-  }
-  throw new Error(`Not ready after ${DEADLINE_MS / 1000} s; it can still come: ${place}`);
+function count() {
+  section.hidden = items.size === 0;
+  saveAll.hidden = finished().length < 2;
+  saveAll.textContent = counted("say.save-all", finished().length);
+  forget.hidden = ![...items].some(({ state }) => ["refused", "gone", "deleted", "failed"].includes(state));
 }
 
-function show(image) {
-  const { original, processed } = image;
-  document.getElementById("original").src = original.href;
-  document.getElementById("processed").src = processed.href;
-  document.getElementById("original-caption").textContent = `Original, ${size(original.bytes)}`;
-  document.getElementById("processed-caption").textContent =
-    `Black and white, ${size(processed.bytes)}, by ${image.method} in ${processed.processing_ms} ms`;
-  const download = document.getElementById("download");
-  download.href = processed.href;
-  download.download = (original.filename ?? image.image_id).replace(/\.[^.]*$/, "") + "-bw.png";
-  result.hidden = false;
-  say(`${original.filename ?? "The image"} is ready.`);
+// --- files ---
+
+function take(files) {
+  const fields = fieldsOf(form);
+  const taken = [...files].map((file) => new Item({ file, name: file.name, fields, state: "waiting" }));
+  // The first that was chosen stands first, and is sent first.
+  for (const item of [...taken].reverse()) add(item);
+  taken.forEach(enqueue);
 }
 
-async function send() {
-  const file = input.files[0];
-  if (!file) return say("Choose a PNG first.", true);
-  if (file.size > Number(form.dataset.maxBytes)) {
-    return say(`${file.name} has ${size(file.size)}; the limit is ${size(Number(form.dataset.maxBytes))}.`, true);
-  }
-  button.disabled = true;
-  result.hidden = true;
+async function again(item) {
   try {
-    say(`Sending ${file.name} …`);
-    const image = await answerOf(await fetch("/upload", { method: "POST", body: new FormData(form) }));
-    const final = await finished(`/images/${image.image_id}`);
-    if (final.status === "failed") throw new Error(final.error.detail);
-    show(final);
-  } catch (error) {
-    say(error instanceof TypeError ? "The server cannot be reached." : error.message, true);
-  } finally {
-    button.disabled = false;
+    const { askAgain } = await import("./again.js");
+    const fields = await askAgain(item);
+    if (!fields) return;
+    const file = item.file ?? await (await ask(item.image.original.href)).blob();
+    const repeated = new Item({ file, name: item.title, fields, state: "waiting" });
+    add(repeated);
+    enqueue(repeated);
+  } catch (problem) {
+    item.set({ problem: problem.code ? problem : new Problem({ code: "storage-unavailable", status: 503 }) });
   }
 }
 
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  send();
+input.addEventListener("change", () => {
+  take(input.files);
+  input.value = "";
+});
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("change", () => {
+  document.getElementById("chosen").textContent = facts.methods[fieldsOf(form).method];
 });
 
-for (const [type, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
-  drop.addEventListener(type, (event) => {
-    event.preventDefault();
-    drop.classList.toggle("over", over);
+function isOfFiles(event) {
+  return event.dataTransfer?.types.includes("Files");
+}
+for (const type of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(type, (event) => {
+    if (!isOfFiles(event)) return;
+    event.preventDefault(); // a file dropped beside the target must not replace the page
+    drop.classList.toggle("over", type === "dragover");
+    if (type === "drop") take(event.dataTransfer.files);
   });
 }
-drop.addEventListener("drop", (event) => {
-  if (!event.dataTransfer.files.length) return;
-  input.files = event.dataTransfer.files;
-  send();
+document.addEventListener("paste", (event) => {
+  if (event.clipboardData?.files.length) take(event.clipboardData.files);
 });
+addEventListener("beforeunload", (event) => isBusy() && event.preventDefault());
+
+// --- the list ---
+
+saveAll.addEventListener("click", async () => {
+  saveAll.disabled = true;
+  try {
+    const { zip } = await import("./zip.js");
+    const address = URL.createObjectURL(zip(await results()));
+    Object.assign(document.createElement("a"), { href: address, download: "alvura.zip" }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+  } catch {
+    speak(text("say.zip-failed"));
+  } finally {
+    saveAll.disabled = false;
+  }
+});
+
+async function results() {
+  const taken = new Map();
+  return Promise.all(finished().map(async ({ image }) => {
+    const name = resultName(image);
+    const n = taken.get(name) ?? 0;
+    taken.set(name, n + 1);
+    const bytes = new Uint8Array(await (await ask(image.processed.href)).arrayBuffer());
+    return { name: n ? name.replace(/\.png$/, ` (${n + 1}).png`) : name, date: new Date(image.processed_at), bytes };
+  }));
+}
+
+forget.addEventListener("click", () => {
+  for (const item of [...items]) {
+    if (["refused", "gone", "deleted", "failed"].includes(item.state)) item.forget();
+  }
+  input.focus();
+});
+
+// --- the token ---
+
+function askForToken() {
+  const [entry, kept] = [document.getElementById("token"), document.getElementById("signed-in")];
+  const show = () => { entry.hidden = Boolean(token.value); kept.hidden = !token.value; };
+  entry.addEventListener("submit", (event) => {
+    event.preventDefault();
+    token.value = entry.querySelector("input").value.trim();
+    entry.reset();
+    show();
+  });
+  kept.querySelector("button").addEventListener("click", () => {
+    token.value = null;
+    location.reload(); // with the token goes what it has shown
+  });
+  show();
+}
+
+if (facts.needsToken) askForToken();
+for (const id of remembered()) {
+  const item = new Item({ id });
+  add(item, { before: null });
+  item.watch();
+}
+follow();

@@ -1,164 +1,266 @@
-"""A person on the page, in Chromium, against the real stack."""
+"""A person with scans: sending them, seeing what becomes of them, taking the results away."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
+import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+import urllib3
+from playwright.sync_api import Browser, JSHandle, Page, Response, expect
 
 from tests.conftest import ROOT
-from tests.support.processes import start_app
-
-#: Where pictures of each state are left to be looked at.
-SCREENSHOTS = ROOT / ".local" / "screenshots"
-READY_MS = 20_000
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with start_app(ROOT, MAX_UPLOAD_BYTES="2000000") as app:
-        app.wait_until_ready(within_s=120)
-        yield app.url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium, "Chromium is missing; ./run_tests.sh installs it"
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=chromium, args=flags)
-
-
-@pytest.fixture
-def page(browser: Browser, url: str) -> Iterator[Page]:
-    complaints: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        # A refused upload is an answer, not a fault of the page, but Chromium reports both alike.
-        if message.type in ("error", "warning") and "status of 4" not in message.text:
-            complaints.append(message.text)
-
-    page = browser.new_page(viewport={"width": 1100, "height": 1400})
-    page.on("console", note)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(url)
-    yield page
-    page.close()
-    assert complaints == []  # violations of the content security policy are among these
-
-
-def picture(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
-
-
-def send(page: Page, file: Path) -> None:
-    page.get_by_label("Choose a PNG").set_input_files(file)
-    page.get_by_role("button", name="Send").click()
+from tests.support.browsing import (
+    READY_MS,
+    SAMPLE,
+    SHORT,
+    act,
+    choose,
+    expect_state,
+    judge,
+    pick,
+    scan,
+    send_sample,
+    visit,
+)
+from tests.support.pngs import ihdr
+from tests.support.scans import page_png, png
 
 
 def test_the_page_says_what_it_takes(page: Page) -> None:
-    picture(page, "empty")
-
-    expect(page.get_by_role("heading", level=1)).to_have_text("Scans in, black-and-white pages out")
-    expect(page.locator(".drop")).to_contain_text("up to 1.9 MiB and 40.0 megapixels")
-
-
-def test_a_chosen_image_comes_out_beside_its_original(page: Page) -> None:
-    send(page, ROOT / "image.png")
-
-    expect(page.get_by_role("status")).to_have_text("image.png is ready.", timeout=READY_MS)
-    for name in ("The page as it was sent", "The page in black and white"):
-        image = page.get_by_alt_text(name)
-        expect(image).to_be_visible()
-        image.evaluate("image => image.decode()")  # rejects when the picture cannot be shown
-        assert image.evaluate("image => image.naturalWidth") == 1240
-    expect(page.get_by_text("Black and white,")).to_contain_text("kB, by ")
-    picture(page, "ready")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Scans in, clean black and white out")
+    expect(page.locator(".drop")).to_contain_text("up to 2 MB, 40 megapixels and 20,000 pixels")
+    judge(page, "empty")
 
 
-def test_the_page_can_be_saved_under_the_images_name(page: Page) -> None:
-    send(page, ROOT / "image.png")
-    expect(page.get_by_role("status")).to_have_text("image.png is ready.", timeout=READY_MS)
+def test_a_chosen_image_comes_out_with_its_numbers(page: Page) -> None:
+    sent = send_sample(page)
+
+    expect(sent.locator(".numbers")).to_contain_text("1.1 MB → ")
+    expect(sent.locator(".numbers")).to_contain_text(" · Automatic · ready after ")
+    expect(sent.locator(".numbers")).to_contain_text("expires in ")
+    thumb = sent.locator(".thumb img")
+    expect(thumb).to_be_visible()
+    assert thumb.evaluate("image => image.naturalWidth") == 1240
+    judge(page, "ready")
+
+
+def test_twenty_are_sent_three_at_a_time_and_all_come_out(page: Page, tmp_path: Path) -> None:
+    page.evaluate(
+        """() => {
+            const send = XMLHttpRequest.prototype.send;
+            window.most = window.open_ = 0;
+            XMLHttpRequest.prototype.send = function (body) {
+                window.most = Math.max(window.most, ++window.open_);
+                this.addEventListener("loadend", () => window.open_--);
+                return send.call(this, body);
+            };
+        }"""
+    )
+    scans = [scan(tmp_path, f"scan {n:02}.png", page_png(width=40 + n)) for n in range(20)]
+
+    choose(page, *scans)
+
+    expect(page.locator("#cards > [data-state=processed]")).to_have_count(20, timeout=READY_MS)
+    assert page.evaluate("window.most") == 3
+    assert page.locator("h3").all_text_contents() == [path.name for path in scans]
+    judge(page, "twenty")
+
+
+def transfer_of(page: Page, name: str) -> JSHandle:
+    """A DataTransfer with a scan, as a drop or a paste has it."""
+    return page.evaluate_handle(
+        """([bytes, name]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "image/png" }));
+            return transfer;
+        }""",
+        [list(page_png()), name],
+    )
+
+
+def test_a_dropped_image_is_sent_at_once_wherever_it_falls(page: Page) -> None:
+    transfer = transfer_of(page, "dropped.png")
+
+    page.locator("footer").dispatch_event("dragover", {"dataTransfer": transfer})
+    expect(page.locator(".drop")).to_have_class("drop over")
+    page.locator("footer").dispatch_event("drop", {"dataTransfer": transfer})
+
+    expect(page.locator(".drop")).to_have_class("drop")
+    expect_state(page, "dropped.png", "Ready")
+
+
+def test_a_pasted_image_is_sent_at_once(page: Page) -> None:
+    transfer = transfer_of(page, "pasted.png")
+
+    page.evaluate(
+        """transfer => document.body.dispatchEvent(
+            new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true }))""",
+        transfer,
+    )
+
+    expect_state(page, "pasted.png", "Ready")
+
+
+REFUSED_BEFORE_SENDING = {
+    "letter.png": b"Dear Sir or Madam",
+    "empty.png": b"",
+    "big.png": b"\x89PNG\r\n\x1a\n" + b"\0" * 2_000_100,
+    "wide.png": png(ihdr(20_001, 1)),
+    "vast.png": png(ihdr(19_000, 19_000)),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_BEFORE_SENDING)
+def test_what_is_obviously_wrong_is_refused_before_it_is_sent_in_the_words_of_the_api(
+    page: Page, url: str, tmp_path: Path, name: str
+) -> None:
+    content = REFUSED_BEFORE_SENDING[name]
+    answer = urllib3.request("POST", f"{url}/upload", fields={"image": (name, content)}).json()
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.method))
+
+    choose(page, scan(tmp_path, name, content))
+
+    reason = expect_state(page, name, "Refused").locator(".reason")
+    expect(reason.locator("code")).to_have_text(answer["code"])
+    expect(reason.locator("[lang=en]")).to_have_text(answer["detail"])
+    assert "POST" not in requests
+
+
+def test_what_the_api_refuses_says_why_and_can_be_removed_from_the_list(
+    page: Page, tmp_path: Path
+) -> None:
+    choose(page, scan(tmp_path, "cut.png", page_png()[:-4]), scan(tmp_path, "letter.png", b"Dear"))
+
+    refused = expect_state(page, "cut.png", "Refused")
+    expect(refused).to_contain_text("The PNG is damaged. Export it again.")
+    expect(refused.locator("code")).to_have_text("corrupt-png")
+    expect_state(page, "letter.png", "Refused")
+    judge(page, "refused")
+    act(refused, "Remove from the list")
+    expect(refused).to_have_count(0)
+
+
+def test_an_image_that_cannot_be_processed_says_why(page: Page, tmp_path: Path) -> None:
+    choose(page, scan(tmp_path, "short.png", SHORT))
+
+    failed = expect_state(page, "short.png", "Could not be processed")
+    expect(failed.locator(".reason")).to_contain_text("pixel data")
+    judge(page, "failed")
+
+
+def test_a_name_cannot_put_anything_into_the_page(page: Page, tmp_path: Path) -> None:
+    name = "<img src=x onerror=alert(1)>.png"
+
+    choose(page, scan(tmp_path, name))
+
+    sent = expect_state(page, name, "Ready")
+    act(sent, "Compare")
+    expect(sent.locator("h3")).to_have_text(name)
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_the_method_and_parameter_that_are_chosen_are_those_that_are_used(page: Page) -> None:
+    page.locator("summary").click()
+    pick(page, "sauvola")
+    page.get_by_role("spinbutton", name="k ", exact=False).locator("visible=true").fill("0.35")
+    judge(page, "methods")
+
+    sent = send_sample(page)
+
+    expect(page.locator("#chosen")).to_have_text("Sauvola")
+    expect(sent.locator(".numbers")).to_contain_text("Sauvola, Window 25, k 0.35")
+
+
+def test_a_parameter_out_of_range_is_refused_by_the_api_and_shown(page: Page) -> None:
+    page.locator("summary").click()
+    pick(page, "simple")
+    page.get_by_role("spinbutton", name="Threshold").fill("999")
+
+    choose(page, SAMPLE)
+
+    refused = expect_state(page, "image.png", "Refused")
+    expect(refused.locator(".reason")).to_contain_text("threshold='999' is not a whole number")
+
+
+def test_the_list_survives_a_reload_with_ids_only(page: Page) -> None:
+    send_sample(page)
+    kept = page.evaluate("Object.entries({...localStorage})")
+
+    page.reload()
+
+    expect_state(page, "image.png", "Ready")
+    assert [name for name, _ in kept] == ["alvura.images"]
+    assert "image.png" not in kept[0][1]
+    judge(page, "reloaded")
+
+
+def test_another_browser_sees_nothing_of_it(page: Page, browser: Browser, url: str) -> None:
+    send_sample(page)
+
+    with visit(browser, url) as other:
+        expect(other.locator("#images")).to_be_hidden()
+
+
+def test_a_result_is_saved_under_the_name_of_the_image(page: Page) -> None:
+    sent = send_sample(page)
 
     with page.expect_download() as download:
-        page.get_by_role("link", name="Save the page").click()
+        sent.get_by_role("link", name="Download").click()
 
     assert download.value.suggested_filename == "image-bw.png"
     assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_method_that_is_chosen_is_the_one_that_is_used(page: Page) -> None:
-    page.get_by_label("Method").select_option("simple")
-    send(page, ROOT / "image.png")
+def test_all_results_are_saved_as_one_zip(page: Page, url: str, tmp_path: Path) -> None:
+    names = ["página.png", "b.png", "c.png"]
+    choose(page, *(scan(tmp_path, name) for name in names))
+    expect(page.locator("#cards > [data-state=processed]")).to_have_count(3, timeout=READY_MS)
+    choose(page, tmp_path / "b.png")
+    expect(page.locator("#cards > [data-state=processed]")).to_have_count(4, timeout=READY_MS)
 
-    expect(page.get_by_text("Black and white,")).to_contain_text("by simple", timeout=READY_MS)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download 4 as a zip").click()
 
-
-def test_a_dropped_image_is_sent_at_once(page: Page) -> None:
-    data = (ROOT / "image.png").read_bytes()
-    transfer = page.evaluate_handle(
-        """bytes => {
-            const transfer = new DataTransfer();
-            const content = new Uint8Array(bytes);
-            transfer.items.add(new File([content], "dropped.png", { type: "image/png" }));
-            return transfer;
-        }""",
-        list(data),
-    )
-
-    page.locator(".drop").dispatch_event("drop", {"dataTransfer": transfer})
-
-    expect(page.get_by_role("status")).to_have_text("dropped.png is ready.", timeout=READY_MS)
-
-
-def test_a_file_that_is_not_a_png_is_refused_in_words(page: Page, tmp_path: Path) -> None:
-    file = tmp_path / "letter.png"
-    file.write_text("Dear Sir or Madam")
-
-    send(page, file)
-
-    expect(page.get_by_role("status")).to_have_text(
-        "The file does not start with the PNG signature."
-    )
-    picture(page, "refused")
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == [
+            "b-bw (2).png",
+            "b-bw.png",
+            "c-bw.png",
+            "página-bw.png",
+        ]
+        ids = page.evaluate("JSON.parse(localStorage['alvura.images'])")
+        stored = urllib3.request("GET", f"{url}/images/{ids[0]}/processed").data
+        assert archive.read("b-bw.png") == stored
 
 
-def test_a_file_that_is_too_large_is_not_even_sent(page: Page, tmp_path: Path) -> None:
-    file = tmp_path / "big.png"
-    file.write_bytes(b"\0" * 3_000_000)
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.method))
+def test_deleting_asks_once_and_leaves_nothing_on_the_server(page: Page, url: str) -> None:
+    sent = send_sample(page)
+    (image_id,) = page.evaluate("JSON.parse(localStorage['alvura.images'])")
 
-    send(page, file)
+    act(sent, "Delete")
+    assert urllib3.request("GET", f"{url}/images/{image_id}").status == 200
+    act(sent, "Delete for good?")
 
-    expect(page.get_by_role("status")).to_have_text("big.png has 3.0 MB; the limit is 2.0 MB.")
-    assert "POST" not in requests
-
-
-def test_an_image_that_cannot_be_processed_says_why(page: Page, tmp_path: Path) -> None:
-    from tests.support.scans import header, pixels, png
-
-    file = tmp_path / "short.png"
-    file.write_bytes(png(header(40, 30), pixels([b"\0" * 40] * 20)))
-
-    send(page, file)
-
-    expect(page.get_by_role("status")).to_contain_text("pixel data", timeout=READY_MS)
+    expect_state(page, "image.png", "Deleted")
+    assert urllib3.request("GET", f"{url}/images/{image_id}").status == 404
+    expect(sent.get_by_role("button", name="Remove from the list")).to_be_focused()
+    judge(page, "deleted")
+    page.reload()
+    expect(page.locator("#images")).to_be_hidden()
 
 
-def test_a_name_cannot_put_anything_into_the_page(page: Page, tmp_path: Path) -> None:
-    file = tmp_path / "<img src=x onerror=alert(1)>.png"
-    shutil.copy(ROOT / "image.png", file)
+def test_an_image_that_is_gone_meanwhile_is_said_to_be(page: Page, url: str) -> None:
+    send_sample(page)
+    (image_id,) = page.evaluate("JSON.parse(localStorage['alvura.images'])")
+    urllib3.request("DELETE", f"{url}/images/{image_id}")
 
-    send(page, file)
+    page.reload()
 
-    expect(page.get_by_role("status")).to_have_text(f"{file.name} is ready.", timeout=READY_MS)
+    expect_state(page, image_id, "No longer there")
+    judge(page, "gone")
 
 
 def test_the_page_to_try_the_api_shows_every_operation_and_sends_a_file(page: Page) -> None:
@@ -174,35 +276,44 @@ def test_the_page_to_try_the_api_shows_every_operation_and_sends_a_file(page: Pa
     expect(upload.locator(".live-responses-table .response-col_status").nth(1)).to_contain_text(
         "202", timeout=READY_MS
     )
-    picture(page, "docs")
 
 
-def test_without_script_a_form_leads_to_a_page_with_the_result(browser: Browser, url: str) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(url)
+@pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
+def test_a_visit_is_light(browser: Browser, url: str, locale: str) -> None:
+    """Markup, style and scripts, as they are, without pictures."""
+    sizes: dict[str, int] = {}
 
-    send(page, ROOT / "image.png")
+    def weigh(response: Response) -> None:
+        if response.request.resource_type in ("document", "stylesheet", "script"):
+            sizes[response.url.removeprefix(url)] = len(response.body())
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("image.png", timeout=READY_MS)
-    expect(page.get_by_role("status")).to_have_text("Done.", timeout=READY_MS)
-    expect(page.get_by_alt_text("The page in black and white")).to_be_visible()
-    picture(page, "without-script")
-    context.close()
+    with visit(browser, "about:blank", locale=locale) as page:
+        page.on("response", weigh)
+        page.goto(url)
+        send_with(page, locale)
+
+    first = sum(sizes.values())
+    everything = first + sum((ROOT / "static" / name).stat().st_size for name in FOR_LATER)
+    print(f"{locale}: {first} bytes, {everything} with all that can follow: {sizes}")
+    assert sizes.keys().isdisjoint(f"/static/{name}" for name in FOR_LATER)
+    assert first < 60_000
+    assert everything < 70_000
 
 
-def test_without_script_a_refusal_is_a_page_with_the_reason(
-    browser: Browser, url: str, tmp_path: Path
-) -> None:
-    photo = tmp_path / "photo.png"
-    photo.write_bytes(b"GIF89a")
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(url)
+#: Loaded when it is asked for: comparing, another method with its preview, the zip.
+FOR_LATER = ("again.js", "compare.js", "preview.js", "zip.js")
 
-    send(page, photo)
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("The file is not a PNG")
-    expect(page.locator("main")).to_contain_text("not-a-png")
-    picture(page, "without-script-refused")
-    context.close()
+def send_with(page: Page, locale: str) -> None:
+    choose(page, SAMPLE)
+    expect_state(page, "image.png", "Ready" if locale == "en-US" else "Pronta")
+
+
+def test_nothing_but_one_style_sheet_stands_before_the_first_paint(page: Page) -> None:
+    blocking = page.evaluate(
+        """performance.getEntriesByType("resource")
+            .filter(({ renderBlockingStatus }) => renderBlockingStatus === "blocking")
+            .map(({ name }) => new URL(name).pathname)"""
+    )
+
+    assert blocking == ["/static/style.css"]

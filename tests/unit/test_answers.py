@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -460,6 +461,57 @@ def test_a_failed_image_is_explained_on_its_page(site: Site) -> None:
     assert "corrupt-png" in page
 
 
+@pytest.mark.parametrize(
+    ("sent", "is_own"),
+    [
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Sec-Fetch-Site": "none"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"}, False),
+        ({"Origin": "http://localhost"}, True),
+        ({"Origin": "http://localhost:81"}, False),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "null"}, False),
+        ({}, False),
+    ],
+)
+def test_only_a_page_of_ours_can_delete_by_form(
+    site: Site, sent: dict[str, str], is_own: bool
+) -> None:
+    place = site.upload().headers["Location"]
+
+    answer = site.client.post(f"{place}/delete", headers=sent)
+
+    if is_own:
+        assert (answer.status_code, answer.headers["Location"]) == (303, "/?deleted=1")
+    else:
+        assert problem(answer) == (403, "cross-site")
+    assert site.client.get(place).status_code == (404 if is_own else 200)
+
+
+def test_where_images_have_owners_a_form_deletes_none(guarded: Site) -> None:
+    place = guarded.upload(headers=ANA).headers["Location"]
+    own = {"Sec-Fetch-Site": "same-origin"}
+
+    assert problem(guarded.client.post(f"{place}/delete", headers=own)) == (401, "unauthorized")
+    answer = guarded.client.post(f"{place}/delete", headers=own | BIA)
+    assert problem(answer) == (404, "not-found")
+
+
+def test_a_failure_of_a_kind_that_is_not_known_is_shown_all_the_same(site: Site) -> None:
+    sent = site.upload(BROKEN)
+    site.work()
+    (key,) = (key for key in site.outputs.objects if key.startswith("failures/"))
+    known = site.outputs.objects[key]
+    site.outputs.objects[key] = replace(
+        known, data=known.data.replace(b"corrupt-png", b"new-fault")
+    )
+
+    page = site.client.get(sent.headers["Location"], headers=BROWSER)
+
+    assert (page.status_code, "new-fault" in page.text) == (200, True)
+
+
 def test_a_refusal_is_a_page_for_browsers_and_a_problem_document_for_programs(site: Site) -> None:
     page = site.upload(b"GIF89a", headers=BROWSER)
     document = site.upload(b"GIF89a", headers={"Accept": "*/*"})
@@ -497,7 +549,15 @@ def answers_of_every_status(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[i
     site = Site(Settings(max_upload_bytes=100_000, max_queue_depth=5))
     get, post = site.client.get, site.client.post
     key = {"Idempotency-Key": "x" * 16}
-    for path in ("/", "/docs", "/openapi.json", "/healthz", "/readyz", "/static/style.css"):
+    for path in (
+        "/",
+        "/docs",
+        "/status",
+        "/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/static/style.css",
+    ):
         yield 200, get(path)
     yield 200, get("/favicon.ico")
     queued = site.upload(headers=key)
@@ -518,6 +578,10 @@ def answers_of_every_status(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[i
     failed = site.upload(BROKEN).headers["Location"]
     site.work()
     yield 409, get(f"{failed}/processed")
+    yield 403, post(f"{place}/delete")
+    yield 303, post(f"{place}/delete", headers={"Sec-Fetch-Site": "same-origin"})
+    yield 404, post(f"{place}/delete", headers={"Sec-Fetch-Site": "same-origin"})
+    place = site.upload().headers["Location"]
     yield 204, site.client.delete(place)
     yield 404, get(place)
     for path in ("/nowhere", "/images/1", "/images//x", "/upload/"):
@@ -564,7 +628,7 @@ def test_every_answer_of_every_route_and_status_is_safe_and_named(
             seen.add(expected)
     assert seen == {
         200, 201, 202, 204, 206, 303, 304,
-        400, 401, 404, 405, 409, 413, 415, 416, 422, 429, 500, 503,
+        400, 401, 403, 404, 405, 409, 413, 415, 416, 422, 429, 500, 503,
     }  # fmt: skip
 
 

@@ -56,7 +56,17 @@ def test_with_tokens_only_their_holders_are_let_in(authorization: str, owner: st
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/healthz", "/readyz", "/service", "/openapi.json", "/docs", "/static/page.js"]
+    "path",
+    [
+        "/",
+        "/status",
+        "/healthz",
+        "/readyz",
+        "/service",
+        "/openapi.json",
+        "/docs",
+        "/static/page.js",
+    ],
 )
 def test_page_contract_and_probes_need_no_token(path: str) -> None:
     assert code(make_gate(api_tokens=TOKENS).admit(head("GET", path))) is None

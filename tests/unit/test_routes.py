@@ -362,4 +362,4 @@ def test_the_page_has_no_inline_script_or_style_that_the_policy_would_refuse(sit
     assert "style=" not in page
     assert "onclick" not in page
     assert '<script type="module" src="/static/page.js">' in page
-    assert "0.1 MiB" in page
+    assert "100\N{NO-BREAK SPACE}kB" in page

@@ -1,0 +1,106 @@
+"""Speak to people in their language: which one it is, its texts, numbers, sizes and dates.
+
+The texts are gettext catalogues in `translations/`, read when they are first needed. Their keys are
+names, not sentences, so that a sentence can be mended without touching code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from .domain import Method, Parameter
+
+#: As in HTML and HTTP (BCP 47), the default first.
+LANGUAGES: Final = ("pt-BR", "en")
+_CATALOGUES: Final = Path(__file__).resolve().parent.parent / "translations"
+#: SI prefixes; the symbols are those of both languages (Babel says MByte in Portuguese).
+_SIZES: Final = ((1_000_000, "MB"), (1_000, "kB"))
+_NO_BREAK: Final = "\N{NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language of the page; *tag* is its name in HTML and HTTP."""
+
+    tag: str
+    locale: Locale
+    catalogue: Mapping[str, str] = field(repr=False)
+
+    def text(self, key: str, **values: object) -> str:
+        """The text called *key*, with *values* in its gaps. Raises KeyError where there is none."""
+        return self.catalogue[key].format_map(values)
+
+    def texts(self, *rooms: str) -> dict[str, str]:
+        """Every text whose key begins with one of *rooms* and a dot."""
+        chosen = frozenset(rooms)
+        return {k: v for k, v in self.catalogue.items() if k.partition(".")[0] in chosen}
+
+    def why(self, code: str) -> str:
+        """What the error *code* means; other producers may have codes that we do not know."""
+        return self.catalogue.get(f"problem.{code}") or self.text("problem.internal-error")
+
+    def name_of(self, method: Method) -> str:
+        """What people call *method*; most carry the name of who found them."""
+        return self.catalogue.get(f"name.{method.name}") or method.name.replace("-", " ").title()
+
+    def about(self, method: Method) -> str:
+        """A sentence on *method*; the engine's own for one that has no translation yet."""
+        return self.catalogue.get(f"method.{method.name}") or method.description
+
+    def label_of(self, parameter: Parameter) -> str:
+        return self.catalogue.get(f"label.{parameter.name}") or parameter.name
+
+    def about_parameter(self, method: Method, parameter: Parameter) -> str:
+        """A sentence on *parameter*: *method*'s own, else the general one, else the engine's."""
+        own = self.catalogue.get(f"parameter.{method.name}.{parameter.name}")
+        general = self.catalogue.get(f"parameter.{parameter.name}")
+        return own or general or parameter.description
+
+    def number(self, value: float) -> str:
+        return format_decimal(value, locale=self.locale)
+
+    def size(self, size_bytes: int) -> str:
+        """*size_bytes* in the unit that people read; static/texts.js has the same rule."""
+        for unit_bytes, unit in _SIZES:
+            if size_bytes >= unit_bytes:
+                value = size_bytes / unit_bytes
+                digits = 1 if value < 10 or unit == "MB" else 0
+                return f"{self.number(round(value, digits))}{_NO_BREAK}{unit}"
+        return f"{self.number(size_bytes)}{_NO_BREAK}bytes"
+
+    def moment(self, moment: datetime) -> str:
+        """Date and time in UTC; the reader's own zone is known to a browser only."""
+        return format_datetime(moment, "long", locale=self.locale)
+
+
+@cache
+def language(tag: str) -> Language:
+    """The language called *tag*, one of LANGUAGES."""
+    locale = Locale.parse(tag, sep="-")
+    with (_CATALOGUES / str(locale) / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        catalogue = read_po(file, locale=locale)
+    texts = {str(message.id): str(message.string) for message in catalogue if message.id}
+    return Language(tag, locale, texts)
+
+
+def choose(asked: str | None, kept: str | None, accepted: Iterable[str]) -> Language:
+    """What is *asked* for now, else what was *kept*, else the best of *accepted*, best first."""
+    wanted = [tag for tag in (asked, kept) if tag in LANGUAGES]
+    wanted += [match for tag in accepted if (match := _match(tag))]
+    return language(wanted[0] if wanted else LANGUAGES[0])
+
+
+def _match(accepted: str) -> str | None:
+    """Ours that a reader of *accepted* understands: pt-PT gets pt-BR, en-GB gets en."""
+    primary = accepted.partition("-")[0].lower()
+    return next((tag for tag in LANGUAGES if tag.partition("-")[0] == primary), None)

@@ -1,0 +1,112 @@
+"""Show people pages: in their language, with what the scripts of a page work with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import Response, current_app, render_template, request
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from . import languages
+from .domain import Method
+from .errors import CrossSiteError
+from .languages import LANGUAGES, Language
+from .png import PngLimits
+
+#: What the product is called, in every language: whiteness, in Portuguese.
+NAME: Final = "Alvura"
+_COOKIE: Final = "lang"
+_COOKIE_S: Final = 365 * 24 * 3600
+#: The rooms of the catalogue that the scripts of a page speak from.
+_UPLOAD_TEXTS: Final = ("say", "state", "problem", "service")
+_STATUS_TEXTS: Final = ("plot", "service")
+_INDENTATION: Final = re.compile(r"\n\s+")
+
+
+def show(template: str, *, status: int = 200, **context: object) -> Response:
+    """Render *template* in the reader's language; remember the language if it is asked for."""
+    asked = request.args.get(_COOKIE)
+    language = _choose(asked)
+    body = render_template(
+        template, language=language, languages=LANGUAGES, t=language.text, name=NAME, **context
+    )
+    # Indented for those who write templates, not for those who wait for them.
+    response = Response(_INDENTATION.sub("\n", body), status, mimetype="text/html")
+    response.vary.update(("Accept", "Accept-Language", "Cookie"))
+    response.headers["Content-Language"] = language.tag
+    response.headers["Cache-Control"] = "private, no-cache"
+    # Without it a browser does not say where our own forms come from; see `check_own_form`.
+    response.headers["Referrer-Policy"] = "same-origin"
+    if asked in LANGUAGES:
+        response.set_cookie(_COOKIE, language.tag, max_age=_COOKIE_S, httponly=True, samesite="Lax")
+    return response
+
+
+def show_upload(methods: Mapping[str, Method], limits: PngLimits, *, needs_token: bool) -> Response:
+    """The page where images are sent."""
+    language = _choose(request.args.get(_COOKIE))
+    facts: dict[str, Any] = {
+        "texts": language.texts(*_UPLOAD_TEXTS),
+        "needsToken": needs_token,
+        "limits": {
+            "bytes": limits.max_bytes,
+            "pixels": limits.max_pixels,
+            "side": limits.max_side,
+        },
+        "methods": {name: language.name_of(method) for name, method in methods.items()},
+        "labels": {p.name: language.label_of(p) for m in methods.values() for p in m.parameters},
+    }
+    return show(
+        "index.html",
+        facts=_for_script(facts),
+        methods=methods.values(),
+        pictures=_pictures(),
+        limits=limits,
+        needs_token=needs_token,
+        is_deleted="deleted" in request.args,
+    )
+
+
+def show_status() -> Response:
+    """The page that shows how the service is doing."""
+    language = _choose(request.args.get(_COOKIE))
+    return show("status.html", facts=_for_script({"texts": language.texts(*_STATUS_TEXTS)}))
+
+
+def check_own_form() -> None:
+    """Check that a page of ours sends this form, and not a stranger's.
+
+    Browsers say so in Sec-Fetch-Site (W3C, Fetch Metadata Request Headers, section 2.4), but only
+    to https and this machine; elsewhere Origin has to do.
+
+    Raises:
+        CrossSiteError: another site sends it, or nobody says who does.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = urlsplit(request.headers.get("Origin", "")).netloc
+    is_own = site == "same-origin" if site else bool(origin) and origin == request.host
+    if not is_own:
+        raise CrossSiteError("This form can be sent from a page of this service only.")
+
+
+def _choose(asked: str | None) -> Language:
+    accepted = [tag for tag, _ in request.accept_languages]
+    return languages.choose(asked, request.cookies.get(_COOKIE), accepted)
+
+
+def _for_script(facts: Mapping[str, Any]) -> Markup:
+    """*facts* as JSON that cannot end the element it stands in."""
+    return htmlsafe_json_dumps(facts, ensure_ascii=False, separators=(",", ":"))
+
+
+@cache
+def _pictures() -> frozenset[str]:
+    """The methods that there is a picture of; scripts/draw_methods.py draws them."""
+    folder = Path(current_app.static_folder or "") / "methods"
+    return frozenset(path.stem for path in folder.glob("*.png"))

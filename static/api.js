@@ -1,0 +1,95 @@
+// Talk to the API: the token, refusals and lost connections as errors, uploads with progress.
+
+const TOKEN = "alvura.token";
+
+export class Problem extends Error {
+  constructor({ code = "internal-error", detail = "", status = 500 }, retryAfterS = 0) {
+    super(detail);
+    Object.assign(this, { code, detail, status, retryAfterS });
+  }
+
+  // Whether the same request can succeed later without being changed.
+  get isTransient() {
+    return this.status === 429 || this.status >= 500;
+  }
+}
+
+export class Lost extends Error {}
+
+export const token = {
+  get value() { return sessionStorage.getItem(TOKEN); },
+  set value(given) {
+    if (given) sessionStorage.setItem(TOKEN, given);
+    else sessionStorage.removeItem(TOKEN);
+    document.dispatchEvent(new Event("token"));
+  },
+};
+
+function authorization() {
+  return token.value ? { Authorization: `Bearer ${token.value}` } : {};
+}
+
+function problemOf(body, status, retryAfter) {
+  try {
+    return new Problem({ status, ...JSON.parse(body) }, Number(retryAfter) || 0);
+  } catch {
+    return new Problem({ status }, Number(retryAfter) || 0); // a proxy's own page, say
+  }
+}
+
+// Rejects with Lost when nobody answers, with a Problem when the answer is a refusal.
+export async function ask(path, options = {}) {
+  const sent = { ...options, headers: { ...authorization(), ...options.headers } };
+  const answer = await fetch(path, sent).catch(() => { throw new Lost(path); });
+  if (answer.ok) return answer;
+  const body = await answer.text().catch(() => "");
+  throw problemOf(body, answer.status, answer.headers.get("Retry-After"));
+}
+
+// fetch cannot tell how much has been sent. Resolves with the representation.
+export function send(form, key, { onProgress, signal }) {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const request = new XMLHttpRequest();
+    request.open("POST", "/upload");
+    request.setRequestHeader("Idempotency-Key", key);
+    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
+    request.upload.onprogress = ({ loaded, total }) => onProgress(Math.floor((100 * loaded) / total));
+    request.onload = () => request.status < 300 ? resolve(JSON.parse(request.responseText))
+      : reject(problemOf(request.responseText, request.status, request.getResponseHeader("Retry-After")));
+    request.onerror = () => reject(new Lost("/upload"));
+    signal.addEventListener("abort", () => request.abort());
+    request.onabort = () => reject(signal.reason);
+    request.send(form);
+  });
+}
+
+const pictures = new Map();
+
+// An address for <img>, which can send no token itself: then the picture is fetched here.
+export function picture(path) {
+  if (!token.value) return path;
+  if (!pictures.has(path)) {
+    const address = ask(path).then((answer) => answer.blob()).then((blob) => URL.createObjectURL(blob));
+    address.catch(() => pictures.delete(path));
+    pictures.set(path, address);
+  }
+  return pictures.get(path);
+}
+
+// Waits *ms*, or less: until the network, a token or the person says that it is worth a try.
+export function pause(ms, nudges) {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+      document.removeEventListener("token", done);
+      nudges.removeEventListener("nudge", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    addEventListener("online", done);
+    document.addEventListener("token", done);
+    nudges.addEventListener("nudge", done);
+  });
+}

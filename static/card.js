@@ -1,0 +1,214 @@
+// Show one image: its picture, its state, its numbers, and what can be done with it.
+
+import { ask, picture, token } from "./api.js";
+import { speak } from "./speak.js";
+import { clock, facts, number, seconds, size, text, until, why } from "./texts.js";
+
+const template = document.getElementById("card");
+const MARKS = {
+  waiting: "…", sending: "↑", looking: "…", queued: "…", processed: "✓", failed: "✕", refused: "✕",
+  lost: "!", held: "!", gone: "–", deleted: "–",
+};
+const ACTS = {
+  waiting: ["cancel"], sending: ["cancel"], lost: ["retry", "cancel"], held: ["retry", "cancel"],
+  processed: ["compare", "save", "again", "erase"], failed: ["again", "erase"], queued: ["erase"],
+  refused: ["dismiss"], gone: ["dismiss"], deleted: ["dismiss"], looking: [],
+};
+// Said aloud when they are reached; what lies between is for the eye.
+const SPOKEN = new Set(["processed", "failed", "refused", "lost", "held", "deleted"]);
+
+// The sentence of a method and its parameters, as people call them.
+export function methodOf({ method, parameters, processed }) {
+  const given = { threshold: processed?.threshold, ...parameters };
+  const values = Object.entries(given).filter(([, value]) => value !== null && value !== undefined);
+  const words = values.map(([name, value]) => `${facts.labels[name] ?? name} ${number(value, 3)}`);
+  return [facts.methods[method] ?? method ?? "", ...words].join(", ");
+}
+
+export function resultName(image) {
+  return `${(image.original?.filename ?? image.image_id).replace(/\.[^.]*$/, "")}-bw.png`;
+}
+
+export class Card {
+  constructor(item, { siblings, onAgain }) {
+    this.item = item;
+    this.siblings = siblings;
+    this.onAgain = onAgain;
+    this.node = template.content.cloneNode(true).firstElementChild;
+    this.node.id = `card-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+    this.find("h3").id = `${this.node.id}-name`;
+    this.find("article").setAttribute("aria-labelledby", `${this.node.id}-name`);
+    for (const button of this.node.querySelectorAll("[data-act]")) {
+      button.setAttribute("aria-describedby", `${this.node.id}-name`);
+      button.addEventListener("click", (event) => this[button.dataset.act](event));
+    }
+    this.act("erase").addEventListener("blur", () => this.#disarm());
+    item.addEventListener("change", ({ detail: before }) => this.draw(before));
+    item.addEventListener("gone", () => this.#remove());
+    this.ticking = setInterval(() => item.state === "queued" && this.#drawState(), 1000);
+    this.draw(item.state);
+  }
+
+  find(selector) { return this.node.querySelector(selector); }
+  act(name) { return this.find(`[data-act="${name}"]`); }
+
+  draw(before) {
+    const { item } = this;
+    this.node.dataset.state = item.state;
+    this.find("h3").textContent = item.title;
+    this.#drawState();
+    this.#drawReason(item.problem);
+    this.find(".numbers").textContent = this.#numbers();
+    const progress = this.find("progress");
+    progress.hidden = item.state !== "sending";
+    progress.value = item.percent ?? 0;
+    const acts = ACTS[item.state];
+    for (const button of this.node.querySelectorAll("[data-act]")) {
+      const isMine = item.id ? button.dataset.act !== "cancel" : true;
+      button.hidden = !(acts.includes(button.dataset.act) && isMine);
+    }
+    if (before !== item.state) this.#arrive();
+    this.#drawThumb();
+  }
+
+  #arrive() {
+    const { item } = this;
+    if (SPOKEN.has(item.state)) speak(text("say.changed", { name: item.title, state: this.#state() }));
+    if (item.state === "processed") this.#prepareSave();
+  }
+
+  #state() {
+    const { item } = this;
+    const values = { percent: number(item.percent ?? 0) };
+    if (item.state === "lost") return text(item.id ? "state.lost-looking" : "state.lost");
+    return text(`state.${item.state}`, values);
+  }
+
+  #drawState() {
+    const { item } = this;
+    const [mark, words] = this.find(".state").children;
+    mark.textContent = MARKS[item.state];
+    const since = Date.parse(item.image?.uploaded_at) || item.since;
+    const waited = Math.max(0, (Date.now() - since) / 1000);
+    const elapsed = item.state === "queued" && waited >= 2 ? ` · ${seconds(waited)}` : "";
+    words.textContent = this.#state() + elapsed;
+  }
+
+  #drawReason(problem) {
+    const reason = this.find(".reason");
+    reason.hidden = !problem?.code;
+    if (reason.hidden) return;
+    reason.firstElementChild.textContent = why(problem.code);
+    const [detail, code] = reason.querySelectorAll("small > *");
+    detail.textContent = problem.detail;
+    code.textContent = problem.code;
+  }
+
+  #numbers() {
+    const { file, image } = this.item;
+    if (!image) return file ? size(file.size) : "";
+    const { original, processed } = image;
+    const words = [];
+    if (processed && original?.bytes) words.push(`${size(original.bytes)} → ${size(processed.bytes)}`);
+    else if (original?.bytes) words.push(size(original.bytes));
+    if (original?.width) words.push(`${original.width} × ${original.height}`);
+    words.push(methodOf(image));
+    if (image.processed_at && image.uploaded_at) {
+      const took = (Date.parse(image.processed_at) - Date.parse(image.uploaded_at)) / 1000;
+      words.push(text("say.took", { time: seconds(Math.max(0, took)) }));
+    }
+    if (image.expires_at) words.push(text("say.expires", { when: until(Date.parse(image.expires_at)) }));
+    return words.join(" · ");
+  }
+
+  async #drawThumb() {
+    const { file, image, state } = this.item;
+    const thumb = this.find(".thumb img");
+    if (state === "deleted" || state === "gone") { thumb.hidden = true; return; }
+    // The file itself is nearer than its copy on the server.
+    const path = image?.processed?.href ?? (file ? null : image?.original?.href);
+    if (thumb.dataset.of === (path ?? "file")) return;
+    thumb.dataset.of = path ?? "file";
+    try {
+      if (path) {
+        thumb.src = await picture(path);
+        if (this.local) URL.revokeObjectURL(this.local);
+        this.local = null;
+      } else if (file && !this.local && state !== "refused") thumb.src = this.local = URL.createObjectURL(file);
+    } catch { delete thumb.dataset.of; }
+    thumb.onload = () => { thumb.hidden = false; };
+    thumb.onerror = () => { thumb.hidden = true; };
+    if (thumb.complete && thumb.naturalWidth) thumb.hidden = false;
+  }
+
+  // With a token a link cannot fetch the file, so the picture that is here already is saved.
+  async #prepareSave() {
+    const { image } = this.item;
+    const link = this.act("save");
+    link.download = resultName(image);
+    link.href = token.value ? await picture(image.processed.href) : `${image.processed.href}?download=1`;
+  }
+
+  save() { /* the link does it */ }
+
+  again() { this.onAgain(this.item); }
+
+  async compare() {
+    const { compare } = await import("./compare.js");
+    const isOpen = this.find(".viewer");
+    this.act("compare").setAttribute("aria-expanded", String(!isOpen));
+    if (isOpen) isOpen.remove();
+    else this.find("article").append(compare(this.#sources()));
+  }
+
+  // The original and every result of the same file.
+  #sources() {
+    const results = [this.item, ...this.siblings(this.item)].map(({ image }) => ({
+      name: `${methodOf(image)} (${clock(Date.parse(image.processed_at), true)})`, path: image.processed.href,
+    }));
+    return [{ name: text("say.original"), path: this.item.image.original.href }, ...results];
+  }
+
+  retry() { this.item.dispatchEvent(new Event("nudge")); }
+
+  cancel() { this.item.forget(); }
+
+  dismiss() { this.item.forget(); }
+
+  async erase() {
+    const button = this.act("erase");
+    if (!this.armed) {
+      this.armed = button.textContent;
+      button.textContent = text("say.really");
+      speak(text("say.really"));
+      return;
+    }
+    this.#disarm();
+    try {
+      await ask(`/images/${this.item.id}`, { method: "DELETE" }).catch((problem) => {
+        if (problem.status !== 404) throw problem; // gone already is gone
+      });
+      const hadFocus = this.node.contains(document.activeElement);
+      this.find(".viewer")?.remove();
+      this.item.lose();
+      if (hadFocus) this.act("dismiss").focus();
+    } catch (problem) {
+      this.#drawReason(problem.code ? problem : { code: "storage-unavailable", detail: "" });
+    }
+  }
+
+  #disarm() {
+    if (this.armed) this.act("erase").textContent = this.armed;
+    this.armed = null;
+  }
+
+  #remove() {
+    clearInterval(this.ticking);
+    if (this.local) URL.revokeObjectURL(this.local);
+    // The next thing to do is where this one was.
+    const next = this.node.nextElementSibling ?? this.node.previousElementSibling;
+    const hadFocus = this.node.contains(document.activeElement);
+    this.node.remove();
+    if (hadFocus) (next?.querySelector("[data-act]:not([hidden])") ?? document.querySelector("input[type=file]")).focus();
+  }
+}

@@ -1,0 +1,88 @@
+// Know this browser's images: which they are, and what has become of each.
+
+import { Lost, ask, pause } from "./api.js";
+
+const STORE = "alvura.images";
+const MOST = 200;
+const LONGEST_PAUSE_MS = 8000;
+
+// Ids only: what else is known of an image, the server tells whoever may see it.
+export function remembered() {
+  try {
+    const ids = JSON.parse(localStorage.getItem(STORE)) ?? [];
+    return ids.filter((id) => /^[0-9a-f-]{36}$/.test(id));
+  } catch {
+    return [];
+  }
+}
+
+function change(edit) {
+  try {
+    localStorage.setItem(STORE, JSON.stringify(edit(remembered()).slice(0, MOST)));
+  } catch { /* private windows may keep nothing; the page works without */ }
+}
+
+export class Item extends EventTarget {
+  state = "looking";
+  since = Date.now();
+  #ended = new AbortController();
+
+  constructor(known) {
+    super();
+    Object.assign(this, known);
+  }
+
+  get signal() { return this.#ended.signal; }
+  get isGone() { return this.signal.aborted; }
+  get title() { return this.image?.original?.filename ?? this.name ?? this.id; }
+
+  set(changes) {
+    const before = this.state;
+    Object.assign(this, changes);
+    if (this.state !== before) this.since = Date.now();
+    if (!this.isGone) this.dispatchEvent(new CustomEvent("change", { detail: before }));
+  }
+
+  // The API has taken it: from here on it is known by its id.
+  accept(image) {
+    this.id = image.image_id;
+    change((ids) => [this.id, ...ids.filter((id) => id !== this.id)]);
+    this.set({ state: image.status, image, problem: null });
+    this.watch();
+  }
+
+  async watch() {
+    for (let ms = 700; !this.isGone; ms = Math.min(1.4 * ms, LONGEST_PAUSE_MS)) {
+      const retryAfterMs = await this.#look();
+      if (["processed", "failed", "gone", "deleted"].includes(this.state)) return;
+      await pause(Math.max(ms, retryAfterMs), this);
+    }
+  }
+
+  async #look() {
+    try {
+      // The browser asks with If-None-Match by itself: the answer says no-cache, and has an ETag.
+      const image = await (await ask(`/images/${this.id}`)).json();
+      if (this.state === "deleted") return 0; // meanwhile
+      this.set({ state: image.status, image, problem: image.error });
+      return 0;
+    } catch (problem) {
+      const state = problem.status === 404 ? "gone" : problem instanceof Lost ? "lost" : "held";
+      this.set({ state, problem: state === "held" ? problem : null });
+      return problem.status === 401 ? 3_600_000 : 1000 * (problem.retryAfterS ?? 0);
+    }
+  }
+
+  // It is deleted on the server, and shown as such until it is dismissed.
+  lose() {
+    change((ids) => ids.filter((id) => id !== this.id));
+    this.set({ state: "deleted", problem: null });
+  }
+
+  forget() {
+    change((ids) => ids.filter((id) => id !== this.id));
+    this.#ended.abort(new Error("forgotten"));
+    this.dispatchEvent(new Event("gone"));
+    this.dispatchEvent(new Event("nudge")); // nobody waits for it any more
+  }
+}

@@ -1,0 +1,32 @@
+// Say in a line how the service is doing; say nothing where that is not known.
+
+import { counted, seconds, text } from "./texts.js";
+
+const INTERVAL_MS = 10_000;
+const strip = document.getElementById("service");
+
+async function look() {
+  const answer = await fetch("/service");
+  return answer.ok ? answer.json() : null;
+}
+
+export function sentence({ status, queue, wait_s: waitS }) {
+  const words = [text(`service.${status}`)];
+  if (queue) words.push(counted("service.waiting", queue.waiting + queue.held));
+  if (waitS !== null) words.push(text("service.wait", { time: seconds(waitS) }));
+  return words.join(" · ");
+}
+
+// Looks now and every ten seconds while the page is seen; *onSeen* gets what was seen, or null.
+export async function follow(onSeen = () => {}) {
+  if (!document.hidden) {
+    const seen = await look().catch(() => ({ status: "unreachable", queue: null, wait_s: null }));
+    strip.hidden = !seen;
+    if (seen) {
+      strip.dataset.status = seen.status;
+      strip.firstElementChild.textContent = sentence(seen);
+    }
+    onSeen(seen?.samples ? seen : null);
+  }
+  setTimeout(() => follow(onSeen), INTERVAL_MS);
+}

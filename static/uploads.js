@@ -1,0 +1,79 @@
+// Send files, three at a time; after a lost connection again, under the same Idempotency-Key.
+
+import { Lost, Problem, pause, send } from "./api.js";
+import { check } from "./png.js";
+
+const AT_ONCE = 3;
+const FIRST_PAUSE_MS = 1000;
+const LONGEST_PAUSE_MS = 30_000;
+const waiting = [];
+let sending = 0;
+
+// *item* has a file and the fields of the form. It ends as queued (or further), or as refused.
+export function enqueue(item) {
+  item.set({ state: "waiting" });
+  waiting.push(item);
+  next();
+}
+
+export function isBusy() {
+  return sending > 0 || waiting.length > 0;
+}
+
+async function next() {
+  while (sending < AT_ONCE && waiting.length) {
+    const item = waiting.shift();
+    if (item.isGone) continue;
+    sending++;
+    deliver(item).finally(() => { sending--; next(); });
+  }
+}
+
+async function deliver(item) {
+  const key = newKey();
+  try {
+    await check(item.file);
+    item.accept(await insist(item, key));
+  } catch (error) {
+    if (item.isGone) return;
+    item.set({ state: "refused", problem: error instanceof Problem ? error : new Problem({}) });
+  }
+}
+
+async function insist(item, key) {
+  for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LONGEST_PAUSE_MS)) {
+    try {
+      item.set({ state: "sending", percent: 0 });
+      return await send(formOf(item), key, {
+        onProgress: (percent) => item.set({ percent }),
+        signal: item.signal,
+      });
+    } catch (error) {
+      if (!(error instanceof Lost || error.isTransient || error.status === 401)) throw error;
+      item.set({ state: error instanceof Lost ? "lost" : "held", problem: error });
+      // A refused token stays refused: only another one is worth a try.
+      const longest = error.status === 401 ? 2 ** 31 - 1 : Math.max(ms, 1000 * (error.retryAfterS ?? 0));
+      await pause(longest * (0.75 + Math.random() / 4), item);
+      if (item.isGone) throw error;
+    }
+  }
+}
+
+function formOf({ file, name, fields }) {
+  const form = new FormData();
+  for (const [field, value] of Object.entries(fields)) form.append(field, value);
+  form.append("image", file, name);
+  return form;
+}
+
+// Method and parameters of a form with a chooser: of the chosen method only, what is filled in only.
+export function fieldsOf(root) {
+  const chosen = root.querySelector("[name=method]:checked");
+  const given = [...chosen.closest(".method").querySelectorAll("[type=number]")].filter((field) => field.value);
+  return Object.fromEntries([["method", chosen.value], ...given.map(({ name, value }) => [name, value])]);
+}
+
+// crypto.randomUUID exists on https and this machine only.
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,230 @@
+"""For everybody: both languages, keyboard alone, small and magnified screens, tokens."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, FileChooser, Page, expect
+
+from app.settings import Settings
+from app.tokens import hash_token
+from tests.browser.test_outages import address
+from tests.support.browsing import (
+    READY_MS,
+    SAMPLE,
+    act,
+    card,
+    choose,
+    expect_state,
+    judge,
+    pick,
+    scan,
+    send_sample,
+    visit,
+)
+from tests.support.fleet import role
+from tests.support.waiting import wait_until
+
+# --- languages -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("locale", "tag", "heading"),
+    [
+        ("pt-PT", "pt-BR", "Entra digitalização, sai página em preto e branco"),
+        ("en-GB", "en", "Scans in, clean black and white out"),
+        ("ja", "pt-BR", "Entra digitalização, sai página em preto e branco"),
+    ],
+)
+def test_the_browsers_language_is_spoken(
+    browser: Browser, url: str, locale: str, tag: str, heading: str
+) -> None:
+    with visit(browser, url, locale=locale) as page:
+        expect(page.locator("html")).to_have_attribute("lang", tag)
+        expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+
+
+def test_a_language_that_was_chosen_is_remembered(browser: Browser, url: str) -> None:
+    with visit(browser, url, locale="en-US") as page:
+        assert page.context.cookies() == []
+        page.get_by_role("link", name="Português").click()
+        expect(page.locator("html")).to_have_attribute("lang", "pt-BR")
+        page.goto(url)
+        expect(page.locator("html")).to_have_attribute("lang", "pt-BR")
+
+        (cookie,) = page.context.cookies()
+        assert (cookie["name"], cookie["value"], cookie["sameSite"]) == ("lang", "pt-BR", "Lax")
+
+
+def test_words_and_numbers_are_those_of_the_language(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
+    with visit(browser, url, locale="pt-BR") as page:
+        choose(page, SAMPLE, scan(tmp_path, "carta.png", b"Prezada senhora"))
+
+        sent = expect_state(page, "image.png", "Pronta")
+        expect(sent.locator(".numbers")).to_contain_text("1,1 MB → ")
+        expect(sent.locator(".numbers")).to_contain_text("expira em ")
+        refused = expect_state(page, "carta.png", "Recusada")
+        expect(refused).to_contain_text("Isto não é um PNG.")
+        expect(page.get_by_text("até 2 MB, 40 megapixels e 20.000 pixels")).to_be_visible()
+        judge(page, "portuguese")
+
+
+# --- keyboard and screen reader ------------------------------------------------------------------
+
+
+def press_until(page: Page, key: str, selector: str, most: int = 40) -> None:
+    """Press *key* until the focus is on what *selector* finds; fails if it never gets there."""
+    for _ in range(most):
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{selector} is not reached by {key}")
+
+
+def test_everything_can_be_done_by_keyboard_alone(page: Page) -> None:
+    # From the start: Playwright does not wait until it catches them, so the first would get away.
+    choosers: list[FileChooser] = []
+    page.on("filechooser", lambda chooser: choosers.append(chooser))
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    press_until(page, "Tab", "#upload [type=file]")
+    page.keyboard.press("Enter")
+    wait_until(lambda: page.evaluate("true") and choosers)  # which also hands over what happened
+    press_until(page, "Tab", "summary")
+    page.keyboard.press("Enter")
+    press_until(page, "Tab", "[name=method]")
+    page.keyboard.press("ArrowDown")
+    choosers[0].set_files(SAMPLE)
+    sent = expect_state(page, "image.png", "Ready")
+    expect(sent.locator(".numbers")).to_contain_text("Otsu")
+
+    press_until(page, "Tab", "[data-act=compare]")
+    page.keyboard.press("Enter")
+    press_until(page, "Tab", ".slide input")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".slide input")).to_have_value("51")
+    press_until(page, "Shift+Tab", "[data-act=erase]")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect_state(page, "image.png", "Deleted")
+
+
+def test_the_focus_stays_where_it_is_while_images_come_and_go(page: Page) -> None:
+    page.get_by_role("link", name="English").focus()
+
+    send_sample(page)
+
+    expect(page.get_by_role("link", name="English")).to_be_focused()
+
+
+def test_transitions_are_said_once_and_many_at_once_in_one_sentence(
+    page: Page, tmp_path: Path
+) -> None:
+    page.evaluate(
+        """() => {
+            window.said = [];
+            const region = document.querySelector("#announcements");
+            new MutationObserver(() => said.push(region.textContent))
+                .observe(region, { childList: true });
+        }"""
+    )
+    send_sample(page)
+    wait_until(lambda: page.evaluate("said.length === 1"))
+    assert page.evaluate("said") == ["image.png: Ready."]
+
+    choose(page, *(scan(tmp_path, f"letter {n}.png", b"Dear") for n in range(9)))
+    wait_until(lambda: page.evaluate("said.length === 2"))
+
+    assert page.evaluate("said[1]").startswith("9 images have changed. The last one: letter ")
+    assert page.locator("[role=status], [role=alert], [aria-live]").count() == 1
+
+
+def test_everything_that_is_pressed_is_large_enough(page: Page) -> None:
+    """WCAG 2.2, 2.5.8: 24 by 24 CSS pixels."""
+    sent = send_sample(page)
+    act(sent, "Compare")
+    page.locator("summary").click()
+
+    small = page.evaluate(
+        """[...document.querySelectorAll("a, button, select, input, summary")]
+            .filter((node) => node.checkVisibility() && !node.matches(".skip"))
+            .map((node) => [node.outerHTML.slice(0, 60), node.closest("label") ?? node])
+            .map(([what, node]) => [what, node.getBoundingClientRect()])
+            .filter(([, { width, height }]) => width < 24 || height < 24)
+            .map(([what]) => what)"""
+    )
+
+    assert small == []
+
+
+# --- screens -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "height"), [("narrow", 320, 640), ("magnified", 320, 256)]
+)
+def test_nothing_is_cut_off_on_a_small_screen_or_at_400_percent(
+    browser: Browser, url: str, name: str, width: int, height: int
+) -> None:
+    """WCAG 2.2, 1.4.10: 1280 by 1024 pixels at 400 % are 320 by 256."""
+    with visit(browser, url, viewport={"width": width, "height": height}) as page:
+        sent = send_sample(page)
+        act(sent, "Compare")
+        page.locator("summary").click()
+        pick(page, "sauvola")
+        judge(page, name)
+
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        outside = page.evaluate(
+            """[...document.querySelectorAll("main *, header *, footer *")]
+                .filter((node) => node.checkVisibility() && !node.closest(".unseen, .stage, .drop"))
+                .filter((node) => node.getBoundingClientRect().right > innerWidth + 1)
+                .map((node) => node.outerHTML.slice(0, 80))"""
+        )
+        assert outside == []
+
+
+def test_forced_colours_leave_every_state_told_apart(browser: Browser, url: str) -> None:
+    with visit(browser, url, forced_colors="active") as page:
+        sent = send_sample(page)
+        act(sent, "Compare")
+        expect(sent.locator(".state")).to_have_text("✓Ready")
+        judge(page, "forced-colours")
+
+
+# --- tokens --------------------------------------------------------------------------------------
+
+
+def test_with_tokens_a_person_enters_one_and_sees_their_images(
+    browser: Browser, own_settings: Settings
+) -> None:
+    guarded = own_settings.model_copy(update={"api_tokens": f"ana:{hash_token('ipt_one')}"})
+    with role("all", guarded), visit(browser, address(guarded)) as page:
+        choose(page, SAMPLE)
+        held = expect_state(page, "image.png", "Not taken for now")
+        expect(held.locator("code")).to_have_text("unauthorized")
+        judge(page, "token")
+
+        page.get_by_label("Access token").fill("ipt_one")
+        page.get_by_role("button", name="Use it").click()
+
+        sent = expect_state(page, "image.png", "Ready")
+        thumb = sent.locator(".thumb img")
+        expect(thumb).to_be_visible()
+        expect(thumb).to_have_attribute("src", re.compile("^blob:"))
+        with page.expect_download() as download:
+            sent.get_by_role("link", name="Download").click()
+        assert download.value.suggested_filename == "image-bw.png"
+        act(sent, "Compare")
+        expect(sent.locator(".sheet img")).to_have_count(2)
+        assert page.evaluate("Object.keys({...localStorage})") == ["alvura.images"]
+        page.reload()
+        expect(card(page, "image.png").locator(".state")).to_contain_text("Ready", timeout=READY_MS)
+
+        page.get_by_role("button", name="Forget it").click()
+        expect(page.locator("#cards")).to_contain_text("Not taken for now")
+        expect(page.locator("#cards")).not_to_contain_text("image.png")

@@ -1,0 +1,120 @@
+"""What a person sees while a part of the pipeline is away, and when it comes back."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import urllib3
+from playwright.sync_api import Browser, expect
+
+from app import aws
+from app.settings import Settings
+from tests.support.browsing import SAMPLE, act, choose, expect_state, judge, scan, visit
+from tests.support.fault_proxy import FaultProxy, LoseAnswer, Rule
+from tests.support.fleet import role
+from tests.support.waiting import wait_until
+
+
+def test_an_image_stays_in_the_queue_while_no_worker_runs_and_is_done_when_one_does(
+    browser: Browser, own_settings: Settings
+) -> None:
+    with role("web", own_settings):
+        url = address(own_settings)
+        with visit(browser, url) as page:
+            choose(page, SAMPLE)
+            # For how long, and no invented percentage.
+            expect_state(page, "image.png", re.compile(r"In the queue · \d"))
+            judge(page, "queued")
+            with role("worker", own_settings):
+                expect_state(page, "image.png", "Ready")
+
+
+def test_a_restart_of_the_api_during_the_wait_is_said_and_outlived(
+    browser: Browser, own_settings: Settings
+) -> None:
+    with (
+        role("web", own_settings) as web,
+        visit(browser, address(own_settings), outage=True) as page,
+    ):
+        choose(page, SAMPLE)
+        expect_state(page, "image.png", "In the queue")
+        web.kill()
+        lost = expect_state(page, "image.png", "Connection lost, will look again")
+        judge(page, "lost")
+        with role("all", own_settings):
+            wait_until(lambda: is_up(own_settings))
+            act(lost, "Try now")
+            expect_state(page, "image.png", "Ready")
+
+
+def test_an_upload_that_finds_nobody_is_sent_when_there_is_somebody(
+    browser: Browser, own_settings: Settings
+) -> None:
+    with (
+        role("web", own_settings) as web,
+        visit(browser, address(own_settings), outage=True) as page,
+    ):
+        web.kill()
+        choose(page, SAMPLE)
+        lost = expect_state(page, "image.png", "Connection lost, will send again")
+        with role("all", own_settings):
+            wait_until(lambda: is_up(own_settings))
+            act(lost, "Try now")
+            expect_state(page, "image.png", "Ready")
+
+
+def test_an_upload_that_is_cancelled_makes_room_for_the_next(
+    browser: Browser, own_settings: Settings, tmp_path: Path
+) -> None:
+    scans = [scan(tmp_path, f"scan {n}.png") for n in range(4)]
+    with (
+        role("web", own_settings) as web,
+        visit(browser, address(own_settings), outage=True) as page,
+    ):
+        web.kill()
+        choose(page, *scans)
+        expect_state(page, "scan 2.png", "Connection lost")
+        last = expect_state(page, "scan 3.png", "Waiting for its turn")
+        act(expect_state(page, "scan 0.png", "Connection lost"), "Cancel")
+
+        expect(last.locator(".state")).not_to_contain_text("Waiting for its turn")
+        expect(page.locator("#cards > li")).to_have_count(3)
+
+
+def test_an_upload_whose_answer_is_lost_is_repeated_under_its_key_and_is_one_image(
+    browser: Browser, own_settings: Settings
+) -> None:
+    with role("all", own_settings), FaultProxy(address(own_settings)) as proxy:
+        with visit(browser, proxy.url, outage=True) as page:
+            proxy.rules = [Rule(LoseAnswer(), path_contains="/upload", last=2)]
+            choose(page, SAMPLE)
+            expect_state(page, "image.png", "Ready")
+        assert proxy.rules[0].matched == 3
+    s3 = aws.s3_client(own_settings)
+    assert s3.list_objects_v2(Bucket=own_settings.input_bucket)["KeyCount"] == 1
+
+
+def test_a_service_that_takes_no_more_for_now_is_asked_again(
+    browser: Browser, own_settings: Settings
+) -> None:
+    limited = own_settings.model_copy(update={"rate_limit": "1/second"})
+    with role("all", limited), visit(browser, address(limited), outage=True) as page:
+        choose(page, SAMPLE, SAMPLE.parent / "static" / "methods" / "auto.png")
+        held = page.locator("#cards > [data-state=held]")
+        expect(held).to_contain_text("Too many uploads in a short time.")
+        expect(page.locator("#cards > [data-state=processed]")).to_have_count(2, timeout=20_000)
+
+
+def address(settings: Settings) -> str:
+    url = f"http://127.0.0.1:{settings.port}"
+    wait_until(lambda: is_up(settings))
+    return url
+
+
+def is_up(settings: Settings) -> bool:
+    try:
+        url = f"http://127.0.0.1:{settings.port}/healthz"
+        return urllib3.request("GET", url, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False

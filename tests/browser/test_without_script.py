@@ -1,0 +1,97 @@
+"""With JavaScript off: a form, a page that looks again by itself, and a form to delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.browsing import READY_MS, SAMPLE, SCREENSHOTS, SHORT, choose, pick, scan, visit
+
+
+@pytest.fixture
+def plain(browser: Browser, url: str) -> Iterator[Page]:
+    with visit(browser, url, java_script_enabled=False, locale="en-US") as page:
+        yield page
+
+
+def send(page: Page, path: Path) -> None:
+    choose(page, path)
+    page.get_by_role("button", name="Send").click()
+
+
+def picture(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def test_a_form_leads_to_a_page_with_both_pictures(plain: Page) -> None:
+    picture(plain, "without-script-empty")
+    send(plain, SAMPLE)
+
+    expect(plain.get_by_role("heading", level=1)).to_have_text("image.png", timeout=READY_MS)
+    expect(plain.get_by_role("status")).to_contain_text("Ready: 1.1 MB → ", timeout=READY_MS)
+    for name in ("The page as it was sent", "The page in black and white"):
+        expect(plain.get_by_alt_text(name)).to_be_visible()
+    picture(plain, "without-script-ready")
+
+
+def test_the_method_and_its_parameter_are_sent_with_the_form(plain: Page, url: str) -> None:
+    plain.locator("summary").click()
+    pick(plain, "simple")
+    plain.get_by_role("spinbutton", name="Threshold").fill("99")
+    send(plain, SAMPLE)
+    expect(plain.get_by_role("status")).to_contain_text("Ready", timeout=READY_MS)
+
+    image = urllib3.request("GET", plain.url).json()
+    assert (image["method"], image["parameters"]) == ("simple", {"threshold": 99})
+
+
+def test_the_form_on_the_page_deletes_the_image(plain: Page) -> None:
+    send(plain, SAMPLE)
+    expect(plain.get_by_role("status")).to_contain_text("Ready", timeout=READY_MS)
+    place = plain.url
+
+    plain.get_by_role("button", name="Delete").click()
+
+    expect(plain.locator(".notice")).to_have_text("The image is deleted, and so is its result.")
+    assert urllib3.request("GET", place).status == 404
+    picture(plain, "without-script-deleted")
+
+
+def test_a_refusal_is_a_page_with_the_reason(plain: Page, tmp_path: Path) -> None:
+    send(plain, scan(tmp_path, "photo.png", b"GIF89a"))
+
+    expect(plain.get_by_role("heading", level=1)).to_have_text("That did not work")
+    expect(plain.locator("main")).to_contain_text("This is not a PNG.")
+    expect(plain.locator("code")).to_have_text("not-a-png")
+    picture(plain, "without-script-refused")
+
+
+def test_a_failure_is_a_page_with_the_reason(plain: Page, tmp_path: Path) -> None:
+    send(plain, scan(tmp_path, "short.png", SHORT))
+
+    expect(plain.get_by_role("status")).to_have_text("Could not be processed", timeout=READY_MS)
+    expect(plain.locator("code")).to_have_text("corrupt-png")
+    picture(plain, "without-script-failed")
+
+
+def test_it_speaks_portuguese_too(browser: Browser, url: str) -> None:
+    with visit(browser, url, java_script_enabled=False, locale="pt-BR") as page:
+        choose(page, SAMPLE)
+        page.get_by_role("button", name="Enviar").click()
+
+        expect(page.get_by_role("status")).to_contain_text("Pronta: 1,1 MB → ", timeout=READY_MS)
+        picture(page, "without-script-portuguese")
+
+
+@pytest.mark.parametrize("path", ["/status", "/nowhere"])
+def test_no_page_leaves_a_reader_without_words(plain: Page, url: str, path: str) -> None:
+    plain.goto(f"{url}{path}")
+
+    expect(plain.get_by_role("heading", level=1)).to_be_visible()
+    words = plain.locator("noscript p" if path == "/status" else ".reason")
+    expect(words).to_be_visible()

@@ -1,0 +1,106 @@
+"""A person's hands and eyes in Chromium: choose files, look at cards, judge a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+
+from tests.conftest import ROOT
+from tests.support.scans import header, page_png, pixels, png
+
+#: Where pictures of each state are left to be looked at.
+SCREENSHOTS = ROOT / ".local" / "screenshots"
+READY_MS = 20_000
+SAMPLE = ROOT / "image.png"
+#: Sound in every chunk, but its rows end too early, which only the worker sees.
+SHORT = png(header(40, 30), pixels([b"\0" * 40] * 20))
+
+
+@contextmanager
+def visit(browser: Browser, url: str, *, outage: bool = False, **how: Any) -> Iterator[Page]:
+    """A page of a browser of its own; at the end, that it had nothing to complain about.
+
+    Violations of the content security policy are among the complaints. With *outage* the network
+    may be as bad as the test makes it.
+    """
+    context = browser.new_context(**{"viewport": {"width": 1100, "height": 900}, **how})
+    complaints: list[str] = []
+    with closing(context):
+        page = context.new_page()
+        page.on("console", lambda message: note(complaints, message, outage))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(url)
+        yield page
+    assert complaints == []
+
+
+@contextmanager
+def closing(context: BrowserContext) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        context.close()
+
+
+def note(complaints: list[str], message: ConsoleMessage, outage: bool) -> None:
+    # A refusal is an answer, not a fault of the page, but Chromium reports both alike.
+    is_network = message.text.startswith("Failed to load resource")
+    is_answer = is_network and (outage or "status of 4" in message.text)
+    if message.type in ("error", "warning") and not is_answer:
+        complaints.append(message.text)
+
+
+def choose(page: Page, *files: Path) -> None:
+    page.locator("#upload input[type=file]").set_input_files(files)
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator("#cards article").filter(
+        has=page.get_by_role("heading", name=name, exact=True)
+    )
+
+
+def expect_state(page: Page, name: str, state: str | re.Pattern[str]) -> Locator:
+    found = card(page, name)
+    expect(found.locator(".state")).to_contain_text(state, timeout=READY_MS)
+    return found
+
+
+def send_sample(page: Page) -> Locator:
+    """image.png, through to its result."""
+    choose(page, SAMPLE)
+    return expect_state(page, "image.png", "Ready")
+
+
+def act(card: Locator, name: str) -> None:
+    card.get_by_role("button", name=name, exact=True).click()
+
+
+def pick(place: Page | Locator, method: str) -> None:
+    place.locator(f"[name=method][value={method}]").check()
+
+
+def scan(folder: Path, name: str, content: bytes | None = None) -> Path:
+    path = folder / name
+    path.write_bytes(page_png() if content is None else content)
+    return path
+
+
+def judge(page: Page, name: str) -> None:
+    """Have axe look for barriers, in light and in dark, and leave a picture of each.
+
+    Between the two only colours differ, so in dark they are all that is looked at.
+    """
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    for scheme, rules in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found = Axe().run(page, options=rules)
+        assert found.violations_count == 0, f"{name}, {scheme}: {found.generate_report()}"
+        page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png", full_page=True)
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
