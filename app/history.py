@@ -37,7 +37,7 @@ class Sample(BaseModel):
     uploads: int = Field(ge=0, description="Images that were accepted.")
     processed: int = Field(ge=0)
     failed: int = Field(ge=0)
-    waiting: int | None = Field(ge=0, description="Images that waited in the queue.")
+    waiting: int | None = Field(ge=0, description="Images in the queue, the most that were seen.")
     p50_s: float | None = Field(ge=0, description="Median of the seconds from upload to end.")
     p95_s: float | None = Field(ge=0, description="95th percentile of them.")
 
@@ -97,7 +97,8 @@ class History:
 
     def queue_seen(self, waiting: int) -> None:
         with self._lock:
-            self._interval(self._current).waiting = waiting
+            interval = self._interval(self._current)
+            interval.waiting = max(waiting, interval.waiting or 0)
 
     def finished(self, image: Image) -> None:
         """Note *image* if it is finished; whoever notes it again changes nothing."""

@@ -22,6 +22,8 @@ from .metrics import QueueMetrics
 
 logger = logging.getLogger(__name__)
 
+#: While somebody asks, the thread looks this often.
+_WATCHED_S: Final = 2.0
 #: Whoever asks looks for himself after this; the thread, if there is one, is always earlier.
 _DUE_S: Final = 2.0 * INTERVAL_S
 #: What was seen longer ago says nothing.
@@ -61,12 +63,14 @@ class Lookout:
         self._looked_at = -math.inf
         self._looking = threading.Lock()
         self._answer, self._answered_at = b"", -math.inf
+        self._asked_at = -math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lookout", daemon=True)
 
     def service(self) -> bytes:
         """The answer to GET /service, a Service in JSON, at most a second old."""
-        if self._clock() - self._answered_at > _ANSWER_LIFE_S:
+        self._asked_at = self._clock()
+        if self._asked_at - self._answered_at > _ANSWER_LIFE_S:
             if self._clock() - self._looked_at > _DUE_S:
                 self.look()
             self._answer, self._answered_at = self._describe(), self._clock()
@@ -107,7 +111,9 @@ class Lookout:
             except Exception:
                 # Without it the page would say for ever what was true once.
                 logger.exception("the lookout stumbled")
-            self._stopping.wait(_seconds_to_the_middle(time.time()))
+            is_watched = self._clock() - self._asked_at < INTERVAL_S
+            pause_s = _seconds_to_the_middle(time.time())
+            self._stopping.wait(min(pause_s, _WATCHED_S) if is_watched else pause_s)
 
     def _count(self, name: str, queue: Queue) -> Depth | None:
         try:

@@ -89,10 +89,16 @@ def check_own_form() -> None:
         CrossSiteError: another site sends it, or nobody says who does.
     """
     site = request.headers.get("Sec-Fetch-Site")
-    origin = urlsplit(request.headers.get("Origin", "")).netloc
-    is_own = site == "same-origin" if site else bool(origin) and origin == request.host
+    is_own = site == "same-origin" if site else _origin_host() == request.host
     if not is_own:
         raise CrossSiteError("This form can be sent from a page of this service only.")
+
+
+def _origin_host() -> str | None:
+    try:
+        return urlsplit(request.headers.get("Origin", "")).netloc or None
+    except ValueError:  # no address at all
+        return None
 
 
 def _choose(asked: str | None) -> Language:

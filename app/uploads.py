@@ -88,7 +88,7 @@ class Reader:
         fields = _fields(request)
         group = _group(fields.pop("group", None))
         name = fields.pop("method", self.default_method)
-        parameters = choose_method(self.methods, name).parse(fields)
+        parameters = choose_method(self.methods, name).parse(_parameters_of(name, fields))
         image_id = self._image_id(key, owner) if key else uuid4()
         data = _bytes_of(part)
         image = Image(
@@ -177,6 +177,19 @@ def _fields(request: Request) -> dict[str, str]:
         if given:
             fields[name] = given[0]
     return fields
+
+
+def _parameters_of(method: str, fields: Mapping[str, str]) -> dict[str, str]:
+    """The parameters that are meant for *method*: `k`, or `k@sauvola` where that is its name.
+
+    A form without script has those of every method, and cannot leave out what is not chosen.
+    """
+    asked = {}
+    for field, value in fields.items():
+        name, _, owner = field.partition("@")
+        if owner in ("", method):
+            asked[name] = value
+    return asked
 
 
 def _group(group: str | None) -> str | None:

@@ -18,6 +18,8 @@ const forget = document.getElementById("forget");
 const items = new Set();
 
 input.multiple = true;
+// `k@sauvola` is for the form without script, which sends the fields of every method.
+for (const field of form.querySelectorAll(".parameter input")) [field.name] = field.name.split("@");
 
 function add(item, { before = list.firstChild } = {}) {
   items.add(item);

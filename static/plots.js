@@ -21,13 +21,12 @@ export function ceiling(most) {
   return power * STEPS.find((step) => step * power >= most * (1 - 1e-9));
 }
 
-// Lines of known values; where one is null the line breaks off.
+// Lines of known values; where one is null the line breaks off, and one alone is a dot.
 export function path(points) {
-  let isOn = false;
-  return points.map((point) => {
-    const step = point && `${isOn ? "L" : "M"}${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
-    isOn = Boolean(point);
-    return step ?? "";
+  return points.map((point, n) => {
+    if (!point) return "";
+    const step = `${points[n - 1] ? "L" : "M"}${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
+    return points[n - 1] || points[n + 1] ? step : `${step}h0`;
   }).join("");
 }
 

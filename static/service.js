@@ -2,7 +2,7 @@
 
 import { counted, seconds, text } from "./texts.js";
 
-const INTERVAL_MS = 10_000;
+const INTERVAL_MS = 5_000;
 const strip = document.getElementById("service");
 
 async function look() {
@@ -17,7 +17,7 @@ export function sentence({ status, queue, wait_s: waitS }) {
   return words.join(" · ");
 }
 
-// Looks now and every ten seconds while the page is seen; *onSeen* gets what was seen, or null.
+// Looks now and every five seconds while the page is seen; *onSeen* gets what was seen, or null.
 export async function follow(onSeen = () => {}) {
   if (!document.hidden) {
     const seen = await look().catch(() => ({ status: "unreachable", queue: null, wait_s: null }));
@@ -26,7 +26,7 @@ export async function follow(onSeen = () => {}) {
       strip.dataset.status = seen.status;
       strip.firstElementChild.textContent = sentence(seen);
     }
-    onSeen(seen?.samples ? seen : null);
+    onSeen(seen);
   }
   setTimeout(() => follow(onSeen), INTERVAL_MS);
 }

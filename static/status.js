@@ -36,7 +36,7 @@ function draw() {
 }
 
 follow((seen) => {
-  last = seen;
+  if (seen?.samples) last = seen;
   // Spoken when it changes; it would be a nuisance every ten seconds.
   const words = seen ? sentence(seen) : text("plot.unknown");
   if (now.textContent !== words) now.textContent = words;

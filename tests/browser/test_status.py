@@ -67,7 +67,7 @@ def test_the_line_says_whether_it_is_up_how_many_wait_and_how_long(
 ) -> None:
     with visit_with(browser, url, SERVICE) as page:
         expect(page.locator("#service")).to_have_text(
-            "The service is up · 12 images wait · 400 ms until ready"
+            "The service is up · 12 images wait · lately ready after 400 ms"
         )
         judge(page, "service-up")
 
@@ -76,9 +76,8 @@ def test_the_service_itself_says_how_it_is_and_the_plots_draw_it(page: Page) -> 
     """With nothing between the page and the running pipeline."""
     send_sample(page)
     strip = page.locator("#service")
-    expect(strip).to_have_text(
-        re.compile(r"The service is up · 0 images wait · [\d.]+\s\w+ until ready"), timeout=READY_MS
-    )
+    words = re.compile(r"The service is up · 0 images wait · lately ready after [\d.]+\s\w+")
+    expect(strip).to_have_text(words, timeout=READY_MS)
 
     page.goto(f"{page.url}status")
 
@@ -108,9 +107,9 @@ def test_the_plots_show_rate_latency_and_queue_and_say_them_in_words(
         expect(pictures).to_have_count(3)
         rate, latency, queue = (str(pictures.nth(n).get_attribute("aria-label")) for n in range(3))
 
-        assert rate.startswith("Images a minute. processed: between 0 and 48, now 0.")
+        assert rate.startswith("Images a minute. processed: between 0 and 48, last 0.")
         assert "half of them within: between 0.3 and 1" in latency
-        assert queue.endswith("waiting: between 0 and 24, now 0.")
+        assert queue.endswith("waiting: between 0 and 24, last 0.")
         judge(page, "status")
 
 

@@ -469,6 +469,7 @@ def test_a_failed_image_is_explained_on_its_page(site: Site) -> None:
         ({"Sec-Fetch-Site": "none"}, False),
         ({"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"}, False),
         ({"Origin": "http://localhost"}, True),
+        ({"Origin": "http://["}, False),
         ({"Origin": "http://localhost:81"}, False),
         ({"Origin": "https://evil.example"}, False),
         ({"Origin": "null"}, False),

@@ -90,6 +90,7 @@ WAYS: dict[str, tuple[str, Callable[[Served], Answer]]] = {
     "multiple-images": ("sound", lambda s: s.ask("POST", "/upload", fields=two_images())),
     "empty-image": ("sound", lambda s: s.upload(b"")),
     "unauthorized": ("guarded", lambda s: s.upload()),
+    "cross-site": ("sound", lambda s: s.ask("POST", f"/images/{s.queued}/delete")),
     "not-found": ("sound", lambda s: s.ask("GET", "/images/1")),
     "method-not-allowed": ("sound", lambda s: s.ask("PUT", "/upload")),
     "not-ready": ("sound", lambda s: s.ask("GET", f"/images/{s.queued}/processed")),

@@ -123,6 +123,23 @@ def test_a_wrong_field_is_refused_by_name(site: Site, fields: dict[str, Any], na
     assert answer.get_json()["parameter"] == names
 
 
+def test_a_form_may_bring_the_parameters_of_every_method(site: Site) -> None:
+    """One without script cannot leave out what is not chosen."""
+    fields = {
+        "k@sauvola": "0.35",
+        "k@niblack": "",
+        "window@niblack": "31",
+        "contrast@bernsen": "9999",
+    }
+
+    page = site.client.get("/").get_data(as_text=True)
+    image = site.upload(method="niblack", **fields).get_json()
+
+    assert [field for field in fields if f'name="{field}"' not in page] == []
+
+    assert image["parameters"] == {"window": 31, "k": -0.2}
+
+
 def test_an_empty_field_counts_as_not_sent(site: Site) -> None:
     assert site.upload(method="", group="", threshold="").status_code == 202
 
