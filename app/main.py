@@ -50,6 +50,9 @@ _EXIT_INTERRUPTED: Final = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one role until SIGINT or SIGTERM, or one verb to its end; returns the exit code."""
     options = parser().parse_args(argv)
+    # SIGINT too: a shell has those that it starts in the background ignore it.
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.default_int_handler)
     if options.command in _CLIENTS:
         return _CLIENTS[options.command](options)
     try:
@@ -58,8 +61,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(f"wrong settings: {exc.detail}")
         return _EXIT_USAGE
     logs.configure(settings.log_level)
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, signal.default_int_handler)
     try:
         if options.command in ROLES:
             return _run(options.command, settings)

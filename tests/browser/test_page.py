@@ -267,7 +267,7 @@ def test_the_page_to_try_the_api_shows_every_operation_and_sends_a_file(page: Pa
     page.goto(f"{page.url}docs")
     upload = page.locator("#operations-images-upload")
 
-    expect(page.locator(".opblock")).to_have_count(8)
+    expect(page.locator(".opblock")).to_have_count(9)
     upload.locator(".opblock-summary").click()
     upload.get_by_role("button", name="Try it out").click()
     upload.locator("input[type=file]").set_input_files(ROOT / "image.png")
