@@ -25,6 +25,22 @@ _COOKIE: Final = "lang"
 _COOKIE_S: Final = 365 * 24 * 3600
 #: The rooms of the catalogue that the scripts of a page speak from.
 _UPLOAD_TEXTS: Final = ("say", "state", "problem", "service")
+#: Problems that no script of ours can meet; each text left out makes a visit lighter.
+_NEVER_IN_SCRIPTS: Final = frozenset(
+    f"problem.{code}"
+    for code in (
+        "cross-site",
+        "deleted",
+        "invalid-settings",
+        "lease-lost",
+        "method-not-allowed",
+        "missing-image",
+        "multiple-images",
+        "range-not-satisfiable",
+        "resource-conflict",
+        "unsupported-transfer-coding",
+    )
+)
 _STATUS_TEXTS: Final = ("plot", "service")
 _INDENTATION: Final = re.compile(r"\n\s+")
 
@@ -51,8 +67,9 @@ def show(template: str, *, status: int = 200, **context: object) -> Response:
 def show_upload(methods: Mapping[str, Method], limits: PngLimits, *, needs_token: bool) -> Response:
     """The page where images are sent."""
     language = _choose(request.args.get(_COOKIE))
+    texts = language.texts(*_UPLOAD_TEXTS)
     facts: dict[str, Any] = {
-        "texts": language.texts(*_UPLOAD_TEXTS),
+        "texts": {k: v for k, v in texts.items() if k not in _NEVER_IN_SCRIPTS},
         "needsToken": needs_token,
         "limits": {
             "bytes": limits.max_bytes,

@@ -3,7 +3,7 @@
 import { compare } from "./compare.js";
 import { preview } from "./preview.js";
 import { text } from "./texts.js";
-import { fieldsOf } from "./uploads.js";
+import { enableChosen, fieldsOf } from "./uploads.js";
 
 const dialog = document.getElementById("again");
 const form = dialog.querySelector("form");
@@ -11,6 +11,7 @@ const area = dialog.querySelector(".preview");
 const [name, about] = form.querySelectorAll("p");
 const slider = area.querySelector("input");
 let drawn = null;
+let turn = 0;
 
 // Resolves with the fields, or with null when the person thinks better of it.
 export async function askAgain(item) {
@@ -31,16 +32,22 @@ export async function askAgain(item) {
   form.removeEventListener("change", change);
   form.removeEventListener("input", typed);
   area.querySelector(".canvas").replaceChildren();
+  turn++;
+  drawn = null;
   return dialog.returnValue ? fieldsOf(form) : null;
 }
 
 async function show(item) {
   const { method } = fieldsOf(form);
+  enableChosen(form);
   about.textContent = form.querySelector(":checked ~ span i").textContent;
   area.hidden = method !== "simple" || !item.image?.original;
   if (area.hidden || drawn) return;
   const { original } = item.image;
-  drawn = await preview(original.href).catch(() => null);
+  const asked = turn;
+  const found = await preview(original.href).catch(() => null);
+  if (asked !== turn) return; // the dialog is about another image by now
+  drawn = found;
   area.hidden = !drawn || fieldsOf(form).method !== "simple";
   if (!drawn) return;
   draw(threshold().value || slider.value);

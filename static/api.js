@@ -16,11 +16,18 @@ export class Problem extends Error {
 
 export class Lost extends Error {}
 
+let held = null; // where the browser keeps nothing
+
 export const token = {
-  get value() { return sessionStorage.getItem(TOKEN); },
+  get value() {
+    try { return sessionStorage.getItem(TOKEN) ?? held; } catch { return held; }
+  },
   set value(given) {
-    if (given) sessionStorage.setItem(TOKEN, given);
-    else sessionStorage.removeItem(TOKEN);
+    held = given || null;
+    try {
+      if (given) sessionStorage.setItem(TOKEN, given);
+      else sessionStorage.removeItem(TOKEN);
+    } catch { /* it lasts as long as the page */ }
     document.dispatchEvent(new Event("token"));
   },
 };
@@ -30,6 +37,7 @@ function authorization() {
 }
 
 function problemOf(body, status, retryAfter) {
+  if (status === 401) document.dispatchEvent(new Event("unauthorized"));
   try {
     return new Problem({ status, ...JSON.parse(body) }, Number(retryAfter) || 0);
   } catch {
@@ -55,8 +63,11 @@ export function send(form, key, { onProgress, signal }) {
     request.setRequestHeader("Idempotency-Key", key);
     for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
     request.upload.onprogress = ({ loaded, total }) => onProgress(Math.floor((100 * loaded) / total));
-    request.onload = () => request.status < 300 ? resolve(JSON.parse(request.responseText))
-      : reject(problemOf(request.responseText, request.status, request.getResponseHeader("Retry-After")));
+    request.onload = () => {
+      const { status, responseText: body } = request;
+      if (status >= 300) return reject(problemOf(body, status, request.getResponseHeader("Retry-After")));
+      try { resolve(JSON.parse(body)); } catch { reject(new Lost("/upload")); } // a captive portal, say
+    };
     request.onerror = () => reject(new Lost("/upload"));
     signal.addEventListener("abort", () => request.abort());
     request.onabort = () => reject(signal.reason);
@@ -75,6 +86,11 @@ export function picture(path) {
     pictures.set(path, address);
   }
   return pictures.get(path);
+}
+
+export function release(path) {
+  pictures.get(path)?.then(URL.revokeObjectURL, () => {});
+  pictures.delete(path);
 }
 
 // Waits *ms*, or less: until the network, a token or the person says that it is worth a try.

@@ -2,7 +2,7 @@
 
 import { ask, picture, token } from "./api.js";
 import { speak } from "./speak.js";
-import { clock, facts, number, seconds, size, text, until, why } from "./texts.js";
+import { facts, number, seconds, size, text, until, why } from "./texts.js";
 
 const template = document.getElementById("card");
 const MARKS = {
@@ -62,24 +62,31 @@ export class Card {
     const progress = this.find("progress");
     progress.hidden = item.state !== "sending";
     progress.value = item.percent ?? 0;
-    const acts = ACTS[item.state];
+    // Taken already, and only not to be seen: it can be let go, not cancelled.
+    const isUnseen = item.id && ["lost", "held"].includes(item.state);
+    const acts = isUnseen ? ["retry", "dismiss"] : ACTS[item.state];
+    const focused = this.node.contains(document.activeElement) ? document.activeElement : null;
     for (const button of this.node.querySelectorAll("[data-act]")) {
       const isMine = item.id ? button.dataset.act !== "cancel" : true;
       button.hidden = !(acts.includes(button.dataset.act) && isMine);
     }
-    if (before !== item.state) this.#arrive();
+    if (focused?.hidden) this.find("[data-act]:not([hidden])")?.focus();
+    if (before !== item.state) this.#arrive(before);
     this.#drawThumb();
   }
 
-  #arrive() {
+  #arrive(before) {
     const { item } = this;
-    if (SPOKEN.has(item.state)) speak(text("say.changed", { name: item.title, state: this.#state() }));
+    // What was so before this visit is no news.
+    if (before !== "looking" && SPOKEN.has(item.state)) speak(text("say.changed", { name: item.title, state: this.#state() }));
     if (item.state === "processed") this.#prepareSave();
   }
 
   #state() {
     const { item } = this;
     const values = { percent: number(item.percent ?? 0) };
+    if (item.problem?.status === 401) return text("state.no-token");
+    if (item.state === "held" && item.id) return text("state.looking");
     if (item.state === "lost") return text(item.id ? "state.lost-looking" : "state.lost");
     return text(`state.${item.state}`, values);
   }
@@ -111,7 +118,7 @@ export class Card {
     const words = [];
     if (processed && original?.bytes) words.push(`${size(original.bytes)} → ${size(processed.bytes)}`);
     else if (original?.bytes) words.push(size(original.bytes));
-    if (original?.width) words.push(`${original.width} × ${original.height}`);
+    if (original?.width) words.push(`${number(original.width)} × ${number(original.height)}`);
     words.push(methodOf(image));
     if (image.processed_at && image.uploaded_at) {
       const took = (Date.parse(image.processed_at) - Date.parse(image.uploaded_at)) / 1000;
@@ -154,19 +161,11 @@ export class Card {
   again() { this.onAgain(this.item); }
 
   async compare() {
-    const { compare } = await import("./compare.js");
+    const { compare, sourcesOf } = await import("./compare.js");
     const isOpen = this.find(".viewer");
     this.act("compare").setAttribute("aria-expanded", String(!isOpen));
     if (isOpen) isOpen.remove();
-    else this.find("article").append(compare(this.#sources()));
-  }
-
-  // The original and every result of the same file.
-  #sources() {
-    const results = [this.item, ...this.siblings(this.item)].map(({ image }) => ({
-      name: `${methodOf(image)} (${clock(Date.parse(image.processed_at), true)})`, path: image.processed.href,
-    }));
-    return [{ name: text("say.original"), path: this.item.image.original.href }, ...results];
+    else this.find("article").append(compare(sourcesOf(this.item, this.siblings(this.item))));
   }
 
   retry() { this.item.dispatchEvent(new Event("nudge")); }

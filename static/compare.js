@@ -1,7 +1,8 @@
 // Lay two pictures over each other, with a native slider between them, and zoom to true pixels.
 
 import { picture } from "./api.js";
-import { number, text } from "./texts.js";
+import { methodOf } from "./card.js";
+import { clock, number, text } from "./texts.js";
 
 const template = document.getElementById("viewer");
 
@@ -78,4 +79,12 @@ async function nodeOf({ name, path, node }) {
   image.draggable = false;
   image.src = await picture(path);
   return image;
+}
+
+// The original and every result of the same file.
+export function sourcesOf(item, siblings) {
+  const results = [item, ...siblings].map(({ image }) => ({
+    name: `${methodOf(image)} (${clock(Date.parse(image.processed_at), true)})`, path: image.processed.href,
+  }));
+  return [{ name: text("say.original"), path: item.image.original.href }, ...results];
 }

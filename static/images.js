@@ -1,10 +1,13 @@
 // Know this browser's images: which they are, and what has become of each.
 
-import { Lost, ask, pause } from "./api.js";
+import { Lost, ask, pause, release } from "./api.js";
 
 const STORE = "alvura.images";
 const MOST = 200;
 const LONGEST_PAUSE_MS = 8000;
+// Between two looks of this tab, whatever the number of its images.
+const SPACING_MS = 200;
+let watched = 0;
 
 // Ids only: what else is known of an image, the server tells whoever may see it.
 export function remembered() {
@@ -22,6 +25,11 @@ function change(edit) {
   } catch { /* private windows may keep nothing; the page works without */ }
 }
 
+// The next visit shows them as this one does.
+export function keepOrder(ids) {
+  change((kept) => [...ids.filter((id) => kept.includes(id)), ...kept.filter((id) => !ids.includes(id))]);
+}
+
 export class Item extends EventTarget {
   state = "looking";
   since = Date.now();
@@ -34,7 +42,10 @@ export class Item extends EventTarget {
 
   get signal() { return this.#ended.signal; }
   get isGone() { return this.signal.aborted; }
-  get title() { return this.image?.original?.filename ?? this.name ?? this.id; }
+  // Without the controls that turn the direction of writing round, and a suffix with it.
+  get title() {
+    return (this.image?.original?.filename ?? this.name ?? this.id).replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
+  }
 
   set(changes) {
     const before = this.state;
@@ -51,12 +62,15 @@ export class Item extends EventTarget {
     this.watch();
   }
 
-  async watch() {
-    for (let ms = 700; !this.isGone; ms = Math.min(1.4 * ms, LONGEST_PAUSE_MS)) {
+  async watch(inMs = 0) {
+    watched++;
+    await pause(inMs, this);
+    for (let ms = 700; !this.isGone && this.state !== "deleted"; ms = Math.min(1.4 * ms, LONGEST_PAUSE_MS)) {
       const retryAfterMs = await this.#look();
-      if (["processed", "failed", "gone", "deleted"].includes(this.state)) return;
-      await pause(Math.max(ms, retryAfterMs), this);
+      if (["processed", "failed", "gone", "deleted"].includes(this.state)) break;
+      await pause(Math.max(ms, retryAfterMs, SPACING_MS * watched, document.hidden ? LONGEST_PAUSE_MS : 0), this);
     }
+    watched--;
   }
 
   async #look() {
@@ -77,11 +91,19 @@ export class Item extends EventTarget {
   lose() {
     change((ids) => ids.filter((id) => id !== this.id));
     this.set({ state: "deleted", problem: null });
+    this.#release();
+    this.dispatchEvent(new Event("nudge")); // nobody has to look any more
+  }
+
+  #release() {
+    release(this.image?.original?.href);
+    release(this.image?.processed?.href);
   }
 
   forget() {
     change((ids) => ids.filter((id) => id !== this.id));
     this.#ended.abort(new Error("forgotten"));
+    this.#release();
     this.dispatchEvent(new Event("gone"));
     this.dispatchEvent(new Event("nudge")); // nobody waits for it any more
   }

@@ -1,12 +1,12 @@
 // Wire the page: files come in by choice, drop or paste; each becomes a card in the list.
 
-import { Problem, ask, token } from "./api.js";
-import { Card, resultName } from "./card.js";
-import { Item, remembered } from "./images.js";
+import { Problem, ask } from "./api.js";
+import { Card } from "./card.js";
+import { Item, keepOrder, remembered } from "./images.js";
 import { follow } from "./service.js";
 import { speak } from "./speak.js";
 import { counted, facts, text } from "./texts.js";
-import { enqueue, fieldsOf, isBusy } from "./uploads.js";
+import { enableChosen, enqueue, fieldsOf, isBusy } from "./uploads.js";
 
 const form = document.getElementById("upload");
 const input = form.querySelector("[type=file]");
@@ -16,6 +16,7 @@ const list = document.getElementById("cards");
 const saveAll = document.getElementById("save-all");
 const forget = document.getElementById("forget");
 const items = new Set();
+const shown = new WeakMap();
 
 input.multiple = true;
 // `k@sauvola` is for the form without script, which sends the fields of every method.
@@ -25,7 +26,12 @@ function add(item, { before = list.firstChild } = {}) {
   items.add(item);
   const card = new Card(item, { siblings, onAgain: again });
   list.insertBefore(card.node, before);
-  item.addEventListener("change", ({ detail }) => detail !== item.state && count());
+  shown.set(card.node, item);
+  item.addEventListener("change", ({ detail }) => {
+    if (detail === item.state) return;
+    count();
+    if (item.state === "queued") keepOrder([...list.children].map((node) => shown.get(node).id).filter(Boolean));
+  });
   item.addEventListener("gone", () => { items.delete(item); count(); });
   count();
   return card;
@@ -51,6 +57,8 @@ function count() {
 // --- files ---
 
 function take(files) {
+  const isSound = (field) => !field.validity.badInput || field.reportValidity();
+  if (![...form.querySelectorAll(".parameter input")].every(isSound)) return;
   const fields = fieldsOf(form);
   const taken = [...files].map((file) => new Item({ file, name: file.name, fields, state: "waiting" }));
   // The first that was chosen stands first, and is sent first.
@@ -78,6 +86,7 @@ input.addEventListener("change", () => {
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("change", () => {
+  enableChosen(form);
   document.getElementById("chosen").textContent = facts.methods[fieldsOf(form).method];
 });
 
@@ -102,8 +111,8 @@ addEventListener("beforeunload", (event) => isBusy() && event.preventDefault());
 saveAll.addEventListener("click", async () => {
   saveAll.disabled = true;
   try {
-    const { zip } = await import("./zip.js");
-    const address = URL.createObjectURL(zip(await results()));
+    const { zipOf } = await import("./zip.js");
+    const address = URL.createObjectURL(await zipOf(finished().map(({ image }) => image)));
     Object.assign(document.createElement("a"), { href: address, download: "alvura.zip" }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
   } catch {
@@ -113,17 +122,6 @@ saveAll.addEventListener("click", async () => {
   }
 });
 
-async function results() {
-  const taken = new Map();
-  return Promise.all(finished().map(async ({ image }) => {
-    const name = resultName(image);
-    const n = taken.get(name) ?? 0;
-    taken.set(name, n + 1);
-    const bytes = new Uint8Array(await (await ask(image.processed.href)).arrayBuffer());
-    return { name: n ? name.replace(/\.png$/, ` (${n + 1}).png`) : name, date: new Date(image.processed_at), bytes };
-  }));
-}
-
 forget.addEventListener("click", () => {
   for (const item of [...items]) {
     if (["refused", "gone", "deleted", "failed"].includes(item.state)) item.forget();
@@ -131,28 +129,15 @@ forget.addEventListener("click", () => {
   input.focus();
 });
 
-// --- the token ---
-
-function askForToken() {
-  const [entry, kept] = [document.getElementById("token"), document.getElementById("signed-in")];
-  const show = () => { entry.hidden = Boolean(token.value); kept.hidden = !token.value; };
-  entry.addEventListener("submit", (event) => {
-    event.preventDefault();
-    token.value = entry.querySelector("input").value.trim();
-    entry.reset();
-    show();
-  });
-  kept.querySelector("button").addEventListener("click", () => {
-    token.value = null;
-    location.reload(); // with the token goes what it has shown
-  });
-  show();
-}
-
-if (facts.needsToken) askForToken();
-for (const id of remembered()) {
+if (facts.needsToken) import("./token.js").then(({ askForToken }) => askForToken());
+for (const [n, id] of remembered().entries()) {
   const item = new Item({ id });
   add(item, { before: null });
-  item.watch();
+  item.watch(25 * n);
 }
 follow();
+enableChosen(form);
+if (input.files.length) { // chosen before this ran
+  take(input.files);
+  input.value = "";
+}

@@ -36,14 +36,16 @@ async function deliver(item) {
     item.accept(await insist(item, key));
   } catch (error) {
     if (item.isGone) return;
-    item.set({ state: "refused", problem: error instanceof Problem ? error : new Problem({}) });
+    const unreadable = error instanceof DOMException ? { code: "unreadable-file" } : {};
+    item.set({ state: "refused", problem: error instanceof Problem ? error : new Problem(unreadable) });
   }
 }
 
 async function insist(item, key) {
   for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LONGEST_PAUSE_MS)) {
     try {
-      item.set({ state: "sending", percent: 0 });
+      await item.file.slice(0, 1).arrayBuffer(); // it may have been moved meanwhile
+      item.set({ state: "sending", percent: 0, problem: null });
       return await send(formOf(item), key, {
         onProgress: (percent) => item.set({ percent }),
         signal: item.signal,
@@ -64,6 +66,14 @@ function formOf({ file, name, fields }) {
   for (const [field, value] of Object.entries(fields)) form.append(field, value);
   form.append("image", file, name);
   return form;
+}
+
+// Of a form with a chooser, only the fields of the chosen method count: no other may be in the way.
+export function enableChosen(root) {
+  for (const method of root.querySelectorAll(".method")) {
+    const { checked } = method.querySelector("[type=radio]");
+    for (const field of method.querySelectorAll("[type=number]")) field.disabled = !checked;
+  }
 }
 
 // Method and parameters of a form with a chooser: of the chosen method only, what is filled in only.

@@ -2,6 +2,9 @@
 //
 // PKWARE, APPNOTE.TXT 6.3.10: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
+import { ask } from "./api.js";
+import { resultName } from "./card.js";
+
 const MOST_BYTES = 2 ** 32 - 1; // beyond it a zip needs other records (section 4.5.3)
 const IS_UTF8 = 1 << 11; // section 4.4.4
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -53,4 +56,16 @@ export function zip(files) {
   const end = record([[4, 0x06054b50], [2, 0], [2, 0], [2, files.length], [2, files.length],
     [4, directoryBytes], [4, offset], [2, 0]]); // section 4.3.16
   return new Blob([...parts, ...directory, end], { type: "application/zip" });
+}
+
+// The results of *images*, each under a name of its own.
+export async function zipOf(images) {
+  const taken = new Map();
+  return zip(await Promise.all(images.map(async (image) => {
+    const name = resultName(image);
+    const n = taken.get(name) ?? 0;
+    taken.set(name, n + 1);
+    const bytes = new Uint8Array(await (await ask(image.processed.href)).arrayBuffer());
+    return { name: n ? name.replace(/\.png$/, ` (${n + 1}).png`) : name, date: new Date(image.processed_at), bytes };
+  })));
 }

@@ -205,10 +205,14 @@ def test_with_tokens_a_person_enters_one_and_sees_their_images(
     guarded = own_settings.model_copy(update={"api_tokens": f"ana:{hash_token('ipt_one')}"})
     with role("all", guarded), visit(browser, address(guarded)) as page:
         choose(page, SAMPLE)
-        held = expect_state(page, "image.png", "Not taken for now")
+        held = expect_state(page, "image.png", "Waiting for a valid token")
         expect(held.locator("code")).to_have_text("unauthorized")
         judge(page, "token")
 
+        page.get_by_label("Access token").fill("ipt_mistyped")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_label("Access token")).to_be_visible()
+        expect_state(page, "image.png", "Waiting for a valid token")
         page.get_by_label("Access token").fill("ipt_one")
         page.get_by_role("button", name="Use it").click()
 
@@ -226,5 +230,5 @@ def test_with_tokens_a_person_enters_one_and_sees_their_images(
         expect(card(page, "image.png").locator(".state")).to_contain_text("Ready", timeout=READY_MS)
 
         page.get_by_role("button", name="Forget it").click()
-        expect(page.locator("#cards")).to_contain_text("Not taken for now")
+        expect(page.locator("#cards")).to_contain_text("Waiting for a valid token")
         expect(page.locator("#cards")).not_to_contain_text("image.png")
