@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from playwright.sync_api import Browser, JSHandle, Page, Response, expect
+from playwright.sync_api import Browser, JSHandle, Page, Response, Route, expect
 
 from tests.conftest import ROOT
 from tests.support.browsing import (
@@ -171,6 +171,36 @@ def test_the_method_and_parameter_that_are_chosen_are_those_that_are_used(page: 
 
     expect(page.locator("#chosen")).to_have_text("Sauvola")
     expect(sent.locator(".numbers")).to_contain_text("Sauvola, Window 25, k 0.35")
+
+
+def test_a_browser_that_keeps_nothing_can_send_all_the_same(browser: Browser, url: str) -> None:
+    forbidden = """for (const name of ["localStorage", "sessionStorage"]) {
+        const get = () => { throw new DOMException("", "SecurityError"); };
+        Object.defineProperty(window, name, { get });
+    }"""
+    with visit(browser, "about:blank") as page:
+        page.add_init_script(forbidden)
+        page.goto(url)
+
+        send_sample(page)
+
+
+def test_what_is_filled_in_for_another_method_is_not_in_the_way(page: Page) -> None:
+    page.locator("summary").click()
+    pick(page, "simple")
+    page.get_by_role("spinbutton", name="Threshold").fill("999")
+    pick(page, "otsu")
+
+    expect(send_sample(page).locator(".numbers")).to_contain_text("Otsu")
+
+
+def test_a_page_of_somebody_elses_in_place_of_the_answer_is_a_lost_connection(page: Page) -> None:
+    def answer(route: Route) -> None:
+        route.fulfill(status=200, content_type="text/html", body="<h1>Welcome to the hotel</h1>")
+
+    page.route("**/upload", answer, times=1)
+
+    send_sample(page)
 
 
 def test_a_parameter_out_of_range_is_refused_by_the_api_and_shown(page: Page) -> None:
