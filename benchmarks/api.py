@@ -41,7 +41,7 @@ from app.settings import Settings, usable_cpus
 from app.setup_aws_resources import ensure_resources
 from tests.support.fleet import environment, own_localstack
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import is_alive, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_BYTES = 500_000
@@ -225,13 +225,6 @@ def serve(name: str, settings: Settings, command: list[str]) -> Iterator[Server]
             yield Server(name, url, psutil.Process(process.pid))
         finally:
             process.terminate()
-
-
-def is_alive(url: str) -> bool:
-    try:
-        return urllib3.request("GET", f"{url}/healthz", retries=False).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
 
 
 # --- soak ----------------------------------------------------------------------------------------

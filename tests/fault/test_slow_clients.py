@@ -17,7 +17,7 @@ from tests.support.fleet import role
 from tests.support.ports import free_port
 from tests.support.raw_http import dribbling, seconds
 from tests.support.scans import page_png
-from tests.support.waiting import wait_until
+from tests.support.waiting import is_alive, wait_until
 
 SOAK = bool(os.environ.get("SOAK"))
 DURATION_S = 30 if SOAK else 6
@@ -35,13 +35,6 @@ def url(fault_settings: Settings) -> Iterator[str]:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: is_alive(url))
         yield url
-
-
-def is_alive(url: str) -> bool:
-    try:
-        return urllib3.request("GET", f"{url}/healthz", timeout=5, retries=False).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
 
 
 def upload(url: str) -> int:

@@ -15,7 +15,7 @@ from tests.support.fault_proxy import Call, FaultProxy, Rule
 from tests.support.fleet import Announcements, role, run_command, wait_until_empty
 from tests.support.ports import free_port
 from tests.support.scans import page_png
-from tests.support.waiting import wait_until
+from tests.support.waiting import is_alive, wait_until
 
 
 @pytest.fixture
@@ -29,19 +29,11 @@ def upload(settings: Settings, headers: dict[str, str] | None = None) -> urllib3
     return urllib3.request("POST", url, fields=fields, headers=headers, retries=False)
 
 
-def is_alive(settings: Settings) -> bool:
-    try:
-        url = f"http://127.0.0.1:{settings.port}/healthz"
-        return urllib3.request("GET", url, retries=False).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
-
-
 def test_an_orphan_is_not_acknowledged_and_reconcile_brings_it_in(settings: Settings) -> None:
     jobs = make_queue(settings, settings.input_queue)
     with FaultProxy(settings.aws_endpoint_url) as proxy, Announcements(settings) as announcements:
         with role("web", settings.model_copy(update={"aws_endpoint_url": proxy.url})) as web:
-            wait_until(lambda: is_alive(settings))
+            wait_until(lambda: is_alive(f"http://127.0.0.1:{settings.port}"))
             kill = Call(before=lambda: os.kill(web.process.pid, signal.SIGKILL))
             proxy.rules = [Rule(kill, frozenset({"SendMessage"}))]
             with pytest.raises(urllib3.exceptions.HTTPError):
@@ -66,7 +58,7 @@ def test_with_a_key_the_client_itself_brings_in_what_a_crash_has_cut(
     key = {"Idempotency-Key": "page-1-of-invoice-42"}
     with FaultProxy(settings.aws_endpoint_url) as proxy, Announcements(settings) as announcements:
         with role("web", settings.model_copy(update={"aws_endpoint_url": proxy.url})) as web:
-            wait_until(lambda: is_alive(settings))
+            wait_until(lambda: is_alive(f"http://127.0.0.1:{settings.port}"))
 
             def kill() -> None:
                 os.kill(web.process.pid, signal.SIGKILL)
@@ -77,7 +69,7 @@ def test_with_a_key_the_client_itself_brings_in_what_a_crash_has_cut(
                 upload(settings, key)
         proxy.rules = []
         with role("web", settings), role("worker", settings):
-            wait_until(lambda: is_alive(settings))
+            wait_until(lambda: is_alive(f"http://127.0.0.1:{settings.port}"))
             answer = upload(settings, key)
             image_id = answer.json()["image_id"]
             wait_until(lambda: announcements.seen[image_id, "processed"] == 1, within_s=30)

@@ -12,7 +12,6 @@ from pathlib import Path
 import playwright
 import pytest
 import requests
-import urllib3
 
 from app import aws
 from app.settings import Settings
@@ -20,7 +19,7 @@ from app.setup_aws_resources import ensure_resources
 from tests.conftest import ROOT
 from tests.support.fleet import role
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import is_alive, wait_until
 
 IMAGE = ROOT / "image.png"
 #: Playwright brings one along, so nothing needs to be installed.
@@ -35,13 +34,6 @@ def url(aws_settings: Settings) -> Iterator[str]:
     with role("all", aws_settings.model_copy(update={"port": port})):
         wait_until(lambda: is_alive(url))
         yield url
-
-
-def is_alive(url: str) -> bool:
-    try:
-        return urllib3.request("GET", f"{url}/healthz", retries=False).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
 
 
 def test_the_lines_for_curl_in_the_readme(url: str) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import urllib3
 
 from app import aws
 from app.settings import Settings
@@ -24,7 +23,7 @@ from tests.support.fleet import role
 from tests.support.pngs import SIGNATURE
 from tests.support.ports import free_port
 from tests.support.scans import page_png
-from tests.support.waiting import wait_until
+from tests.support.waiting import is_alive, wait_until
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def pipeline(endpoint: str) -> Iterator[Settings]:
         )
     )
     with role("all", settings):
-        wait_until(lambda: is_alive(settings))
+        wait_until(lambda: is_alive(f"http://127.0.0.1:{settings.port}"))
         yield settings
 
 
@@ -56,14 +55,6 @@ def prepared(settings: Settings) -> Settings:
     return settings.model_copy(
         update={"port": free_port(), "api_tokens": f"ana:{hash_token('one')}"}
     )
-
-
-def is_alive(settings: Settings) -> bool:
-    try:
-        url = f"http://127.0.0.1:{settings.port}/healthz"
-        return urllib3.request("GET", url, retries=False).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
 
 
 @pytest.fixture
@@ -174,7 +165,7 @@ def test_what_is_not_finished_in_time_is_not_taken_for_done(
 ) -> None:
     out = tmp_path / "out"
     with role("web", settings):  # no worker will ever come
-        wait_until(lambda: is_alive(settings))
+        wait_until(lambda: is_alive(f"http://127.0.0.1:{settings.port}"))
         done = upload(settings, scans, "--out", out, "--timeout", "1")
 
     assert done.returncode == 1
@@ -195,7 +186,7 @@ def test_a_run_that_is_cut_off_is_completed_by_the_next(settings: Settings, scan
         (scans / f"more {n}.png").write_bytes(page_png(height=30 + n))
     # So slow that there is time to cut it.
     with role("web", settings.model_copy(update={"rate_limit": "8/second"})):
-        wait_until(lambda: is_alive(settings))
+        wait_until(lambda: is_alive(f"http://127.0.0.1:{settings.port}"))
         line, environment = command(settings, scans, "--parallel", "2")
         with subprocess.Popen(line, env=environment, cwd=ROOT, stdout=subprocess.PIPE) as cut:
             wait_until(lambda: stored(settings) > 5)

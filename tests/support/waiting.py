@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import urllib3
+
 T = TypeVar("T")
 
 
@@ -19,3 +21,11 @@ def wait_until(look: Callable[[], T], *, within_s: float = 20.0, every_s: float 
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within_s} s; seen last: {seen!r}")
         time.sleep(every_s)
+
+
+def is_alive(url: str) -> bool:
+    """Whether the server at *url* answers its health check."""
+    try:
+        return urllib3.request("GET", f"{url}/healthz", timeout=5, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
