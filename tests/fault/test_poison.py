@@ -105,6 +105,10 @@ def test_poison_ends_in_a_record_and_an_announcement_each_and_delays_nobody(
     assert max(behind_s, survivor_s) < usual_s + DELAY_S
 
 
+def has_ended(role: Role) -> bool:
+    return role.process.poll() is not None
+
+
 def worker(settings: Settings, folder: Path) -> AbstractContextManager[Role]:
     variables = {"NOTES": str(folder / "notes"), "SLOW_S": "0"}
     return role("worker", settings, module="tests.support.obedient_worker", **variables)

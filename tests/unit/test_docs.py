@@ -7,8 +7,10 @@ import re
 
 import jsonschema
 import pytest
+from PIL import Image
 
 from app import errors
+from scripts.draw_front import PICTURE, draw_front
 from scripts.write_schemas import MODELS, schema
 from tests.conftest import ROOT
 
@@ -59,6 +61,18 @@ def test_links_between_the_documents_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_every_file_that_a_document_names_is_there() -> None:
+    folders = "app|benchmarks|deploy|docs|requirements|scripts|static|templates|tests|translations"
+    named = {
+        (document.name, path)
+        for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+        for path in re.findall(rf"`((?:{folders})/[\w./-]+)`", document.read_text())
+    }
+
+    assert len(named) > 50
+    assert [f"{name}: {path}" for name, path in named if not (ROOT / path).exists()] == []
+
+
 def test_localstack_is_the_same_pinned_version_everywhere() -> None:
     """The image `latest` has demanded an account token since March 2026."""
     pypi = re.search(
@@ -99,3 +113,10 @@ def test_the_examples_in_the_documents_fit_the_schemas(name: str) -> None:
 
     jsonschema.validate(json.loads(example[1]), json.loads(schema(name)))
     MODELS[name].model_validate_json(example[1])
+
+
+def test_the_picture_in_the_readme_is_what_the_engine_makes() -> None:
+    """After a change of the engine: python -m scripts.draw_front."""
+    drawn = draw_front((ROOT / "image.png").read_bytes())
+
+    assert drawn.tobytes() == Image.open(PICTURE).tobytes()
