@@ -1,10 +1,8 @@
-"""The API as other clients use it: curl, requests, fetch of Node. Browsers: tests/browser."""
+"""The API as other clients use it: requests, fetch of Node. For browsers see tests/browser."""
 
 from __future__ import annotations
 
 import json
-import re
-import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,17 +32,6 @@ def url(aws_settings: Settings) -> Iterator[str]:
     with role("all", aws_settings.model_copy(update={"port": port})):
         wait_until(lambda: is_alive(url))
         yield url
-
-
-def test_the_lines_for_curl_in_the_readme(url: str) -> None:
-    lines = re.findall(r"^curl -F .*localhost.*$", (ROOT / "README.md").read_text(), re.MULTILINE)
-
-    for line in lines:
-        command = shlex.split(line.replace("http://localhost:5000", url), comments=True)
-        done = subprocess.run([*command, "-sf"], cwd=ROOT, capture_output=True, check=True)
-        image = json.loads(done.stdout)
-        assert image["status"] == ("processed" if "Prefer" in line else "queued")
-    assert len(lines) == 3
 
 
 def test_requests(url: str) -> None:

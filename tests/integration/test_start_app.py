@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from app import aws
 from app.settings import Settings
 from tests.conftest import ROOT
 from tests.support.processes import RunningApp, processes_of, start_app
-from tests.support.waiting import wait_until
+from tests.support.waiting import assert_within, wait_until
 
 INSTALL_S = 400.0
 START_S = 60.0
@@ -49,7 +50,7 @@ def app(tree: Path) -> Iterator[RunningApp]:
         yield app
         seconds = app.send(signal.SIGTERM)
         print(f"stop: {seconds:.1f} s")
-        assert seconds < STOP_S
+        assert_within(seconds, STOP_S)
         assert processes_of(tree) == {}
 
 
@@ -207,6 +208,48 @@ def test_the_curl_line_that_it_prints_works(app: RunningApp, tree: Path) -> None
     assert json.loads(answer.stdout)["status"] == "queued"
 
 
+def test_every_command_of_the_readme_works_as_it_stands(app: RunningApp, tree: Path) -> None:
+    """In the order of the page. The two doors themselves are what runs this test and this app."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", (tree / "README.md").read_text(), re.M | re.S)
+    assert [line.split()[0] for line in blocks[0].splitlines()] == [
+        "./start_app.sh",
+        "./run_tests.sh",
+    ]
+
+    answers = [run_block(block, app, tree) for block in blocks[1:]]
+
+    shown = re.search(r"^```json\n(.*?)^```", (tree / "README.md").read_text(), re.M | re.S)
+    assert shown is not None
+    assert shape(json.loads(shown[1])) <= shape(json.loads(answers[0]))
+    assert (tree / "image-processed.png").read_bytes().startswith(b"\x89PNG")
+    assert (tree / "pages" / "image-bw.png").read_bytes().startswith(b"\x89PNG")
+    assert "processed" in answers[-1]
+
+
+def run_block(block: str, app: RunningApp, tree: Path) -> str:
+    """Run the commands as a reader would, to the first that fails; returns what they say."""
+    places = {"http://localhost:5000": app.url, "http://localhost:4566": app.endpoint}
+    for usual, here in places.items():
+        block = block.replace(usual, here)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=tree,
+        env=os.environ | {"APP_URL": app.url, "IMAGE_PIPELINE_URL": app.url},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def shape(value: Any, name: str = "") -> set[str]:
+    """The names of all fields, with those that they stand in."""
+    if not isinstance(value, dict):
+        return {name}
+    return {path for key, part in value.items() for path in shape(part, f"{name}.{key}")}
+
+
 def test_a_second_start_on_the_same_port_is_refused_in_one_line(
     app: RunningApp, tree: Path
 ) -> None:
@@ -245,7 +288,7 @@ def test_a_later_start_is_quick_and_a_signal_ends_all_it_started(tree: Path, sig
 
     print(f"later start: {seconds:.1f} s, stop: {stopped_s:.1f} s")
     assert processes_of(tree).keys() == before.keys()
-    assert stopped_s < STOP_S
+    assert_within(stopped_s, STOP_S)
 
 
 @pytest.mark.usefixtures("app")
