@@ -14,8 +14,8 @@ COPY app app
 COPY templates templates
 COPY static static
 COPY translations translations
-# The tree is read-only in use: nothing may be written beside the code.
-ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOST=0.0.0.0
+# The tree is read-only in use: nothing may be written beside the code, and what numba compiles is kept in /tmp.
+ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 NUMBA_CACHE_DIR=/tmp/numba HOST=0.0.0.0
 USER 10001
 EXPOSE 5000
 STOPSIGNAL SIGTERM

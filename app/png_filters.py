@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import cv2
@@ -38,10 +39,21 @@ HAS_NUMBA: Final = _numba is not None
 
 
 def _compiled(function: Callable[..., Any], signature: str | None = None) -> Callable[..., Any]:
-    """Machine code that runs without the GIL; the plain function where numba is missing."""
+    """Machine code that runs without the GIL; the plain function where numba is missing.
+
+    With a *signature* it is made at once, and kept for the next process beside the module or where
+    NUMBA_CACHE_DIR says: https://numba.readthedocs.io/en/stable/developer/caching.html
+    """
     if _numba is None:
         return function
-    compiled: Callable[..., Any] = _numba.njit(signature, nogil=True)(function)
+    compile_: Callable[..., Any] = partial(_numba.njit, signature, nogil=True)
+    if signature is None:
+        compiled: Callable[..., Any] = compile_()(function)
+        return compiled
+    try:
+        compiled = compile_(cache=True)(function)
+    except Exception:  # no place to keep it, a full disk, or what was kept is damaged
+        compiled = compile_()(function)
     return compiled
 
 

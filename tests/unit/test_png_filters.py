@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app import png_filters
 from app.errors import CorruptPngError
+from tests.conftest import ROOT
 from tests.support.pngs import apply_filter, paeth
 
 WAYS = [png_filters.undo_with_opencv]
@@ -49,3 +54,34 @@ def test_a_filter_type_over_4_is_corrupt() -> None:
 
     with pytest.raises(CorruptPngError, match="filter type 5"):
         png_filters.undo_filters(filtered, np.zeros((4, 4), np.uint8), 1)
+
+
+def hits_of_a_new_process(cache: Path, **variables: str) -> int:
+    """How much of the machine code a process that starts now finds in *cache*."""
+    program = "from app.png_filters import *; print(undo_with_numba.stats.cache_hits.total())"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(cache)} | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return int(done.stdout)
+
+
+def test_a_later_process_finds_the_machine_code_made_and_none_trips_over_a_damaged_one(
+    tmp_path: Path,
+) -> None:
+    assert [hits_of_a_new_process(tmp_path) for _ in range(2)] == [0, 1]
+
+    for file in tmp_path.rglob("*.nb*"):
+        file.write_bytes(b"")
+    assert hits_of_a_new_process(tmp_path) == 0
+
+
+def test_without_a_place_to_keep_it_the_machine_code_is_made_each_time() -> None:
+    only_there = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+
+    assert hits_of_a_new_process(Path("/dev/null/nowhere"), **only_there) == 0
