@@ -32,6 +32,27 @@ _BYTES: Final = tuple(4**n * 1024 for n in range(9))  # 1 KiB to 64 MiB
 _METHODS_OF_HTTP: Final = frozenset(("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"))
 #: Stands for all that is not known beforehand, so that no client makes series.
 OTHER: Final = "other"
+#: Begun at 0, since Prometheus takes the first value of a series for no increase: the first failure
+#: would go unseen. What a client alone can cause may begin later.
+_UPLOAD_RESULTS: Final = (
+    "accepted",
+    "replayed",
+    "internal-error",
+    "queue-full",
+    "queue-unavailable",
+    "rate-limited",
+    "storage-unavailable",
+    "unauthorized",
+)
+#: Begun at 0 for the same reason: how an image can fail although its upload was accepted.
+_FAILURES: Final = (
+    "corrupt-png",
+    "internal-error",
+    "invalid-message",
+    "original-missing",
+    "processing-crashed",
+    "too-expensive",
+)
 STEPS: Final = ("fetch", "admit", "compute", "store", "announce", "delete")
 RENEWALS: Final = ("renewed", "lost", "failed")
 
@@ -95,6 +116,8 @@ class HttpMetrics:
             ("result",),
             registry=registry,
         )
+        for result in _UPLOAD_RESULTS:
+            self._uploads.labels(result)
         self._sizes = Histogram(
             "image_pipeline_upload_size_bytes",
             "Sizes of the images that were accepted.",
@@ -151,6 +174,26 @@ class WorkerMetrics:
             ("code",),
             registry=registry,
         )
+        for code in _FAILURES:
+            self._failures.labels(code)
+        self.images_in_flight = Gauge(
+            "image_pipeline_worker_images_in_flight",
+            "Images that a thread works on.",
+            registry=registry,
+        )
+        self._pixels_in_flight = Gauge(
+            "image_pipeline_worker_pixels_in_flight",
+            "Pixels of the images that are being computed.",
+            registry=registry,
+        )
+        self.pixels_in_flight_limit = Gauge(
+            "image_pipeline_worker_pixels_in_flight_limit",
+            "Pixels that may be computed at the same time.",
+            registry=registry,
+        )
+        self._make_of_times(registry)
+
+    def _make_of_times(self, registry: CollectorRegistry | None) -> None:
         self._queue_waits = Histogram(
             "image_pipeline_worker_queue_wait_seconds",
             "From upload to the start of work, where it is the first try.",
@@ -163,14 +206,10 @@ class WorkerMetrics:
             buckets=_LONG_SECONDS,
             registry=registry,
         )
-        self.images_in_flight = Gauge(
-            "image_pipeline_worker_images_in_flight",
-            "Images that a thread works on.",
-            registry=registry,
-        )
-        self._pixels_in_flight = Gauge(
-            "image_pipeline_worker_pixels_in_flight",
-            "Pixels of the images that are being computed.",
+        self._times_to_announcement = Histogram(
+            "image_pipeline_worker_time_to_announcement_seconds",
+            "From upload to the moment at which SQS took the announcement.",
+            buckets=_LONG_SECONDS,
             registry=registry,
         )
 
@@ -260,6 +299,11 @@ class WorkerMetrics:
             self._failures.labels(code).inc()
         if seconds is not None:
             self._end_to_ends.observe(max(0.0, seconds))
+
+    def announced(self, seconds: float | None) -> None:
+        """Count an announcement, *seconds* after the upload, if that is known."""
+        if seconds is not None:
+            self._times_to_announcement.observe(max(0.0, seconds))
 
     def watch(self, *, in_hand: Callable[[], int], is_open: Callable[[], bool]) -> None:
         """Ask these two at each scrape."""

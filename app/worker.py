@@ -218,6 +218,9 @@ class Worker:
         )
         with self._metrics.step("announce"):
             self._announcements.send(message)
+        # Also one that is announced again: whether anybody heard it before, nobody knows.
+        age_s = _age_s(announcement.uploaded_at, now()) if redrive == 0 else None
+        self._metrics.announced(age_s)
 
     def _count(self, finished: Announcement, *, is_new: bool) -> None:
         if is_new:

@@ -45,6 +45,7 @@ class WorkerService:
         process = partial(binarize_job, limits=settings.png_limits)
         self._sandbox = Sandbox(process, _caps(settings))
         admission = Admission(slots=usable_cpus(), max_pixels=settings.max_pixels_in_flight)
+        metrics.worker.pixels_in_flight_limit.set(settings.max_pixels_in_flight)
         jobs = make_queue(settings, settings.input_queue, metrics.aws)
         announcements = make_queue(settings, settings.processed_queue, metrics.aws)
         linger_s = settings.batch_linger_ms / 1000

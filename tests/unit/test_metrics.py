@@ -11,7 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import Counter
 
+from app import errors
 from app.admission import Admission
 from app.breaker import FAILURES_TO_OPEN, Breaker
 from app.domain import Binarized, Delivery, Job, now, rfc3339
@@ -119,6 +121,21 @@ def test_promtool_finds_nothing_to_say_of_the_names(metrics: Metrics) -> None:
     )
 
     assert (said.returncode, said.stdout + said.stderr) == (0, b"")
+
+
+def test_what_alarms_watch_is_there_before_it_happens(metrics: Metrics) -> None:
+    """The first value of a series is no increase for Prometheus."""
+    codes = {error.code for error in vars(errors).values() if hasattr(error, "code")}
+    uploads = {s.labels["result"] for s in samples(metrics.http._uploads)}
+    failures = {s.labels["code"] for s in samples(metrics.worker._failures)}
+
+    assert {"accepted", "replayed", "queue-full", "storage-unavailable"} <= uploads
+    assert {"processing-crashed", "too-expensive"} <= failures
+    assert (uploads | failures) - codes == {"accepted", "replayed"}
+
+
+def samples(metric: Counter) -> list[Any]:
+    return [s for family in metric.collect() for s in family.samples]
 
 
 # --- HTTP ----------------------------------------------------------------------------------------
@@ -297,7 +314,8 @@ def test_the_wait_in_the_queue_and_the_whole_way_are_counted_from_the_upload(
     house.handle_next()
 
     counts = Counts.of(metrics)
-    for name in ("worker_queue_wait_seconds", "worker_end_to_end_seconds"):
+    for name in ("queue_wait", "end_to_end", "time_to_announcement"):
+        name = f"worker_{name}_seconds"
         assert counts.get(f"{name}_count") == 1
         assert 100 <= (counts.get(f"{name}_sum") or 0) < 110
 
@@ -313,6 +331,28 @@ def test_neither_retries_nor_redriven_images_count_as_waits(house: House, metric
     counts = Counts.of(metrics)
     assert counts.get("worker_queue_wait_seconds_count") == 0
     assert counts.get("worker_end_to_end_seconds_count") == 1
+    assert counts.get("worker_time_to_announcement_seconds_count") == 1
+
+
+def test_an_announcement_that_failed_at_first_counts_with_all_its_time(
+    house: House, metrics: Metrics
+) -> None:
+    house.upload(uploaded_at=rfc3339(now() - timedelta(seconds=100)))
+    house.hand = refuse_announcements
+    house.handle_next()
+    name = "worker_time_to_announcement_seconds"
+    assert Counts.of(metrics).get(f"{name}_count") == 0
+    house.hand = lambda _step, _is_done: None
+
+    house.handle_after(61)
+
+    assert Counts.of(metrics).get(f"{name}_count") == 1
+    assert (Counts.of(metrics).get(f"{name}_sum") or 0) >= 100
+
+
+def refuse_announcements(step: str, _is_done: bool) -> None:
+    if step == "send announcement":
+        raise QueueUnavailableError("SQS is away.")
 
 
 def test_an_upload_from_a_clock_ahead_of_ours_waited_no_less_than_nothing(
