@@ -35,6 +35,23 @@ chromium), or run ./run_tests.sh unit"
         die "apt-get cannot install chromium; try it by hand"
 }
 
+# Unpacked beside the tree instead of installed: Debian's package would start a server.
+unpack_prometheus() {
+    local unpacked=.local/prometheus
+    if command -v promtool >/dev/null && command -v prometheus >/dev/null; then return; fi
+    if [[ -x $unpacked/usr/bin/promtool ]]; then return; fi
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+        say "No promtool and no prometheus here: the tests of the alerts are skipped"
+        return
+    fi
+    say "Fetching Prometheus (once) ..."
+    mkdir -p "$unpacked"
+    {
+        if [[ $(id -u) == 0 ]]; then apt-get update -qq; fi
+        (cd "$unpacked" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb)
+    } >/dev/null 2>&1 || say "apt-get cannot fetch prometheus: the tests of the alerts are skipped"
+}
+
 start_localstack() {
     local port
     port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
@@ -55,6 +72,7 @@ else
         set -- tests/fault -s --timeout=3600 "$@"
     else
         install_chromium
+        unpack_prometheus
     fi
     start_localstack
 fi

@@ -1,0 +1,348 @@
+"""What the Grafana dashboard asks: each row is a question, each panel a part of the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+#: What the variables above the dashboard choose.
+_HERE: Final = 'job=~"$job", instance=~"$instance"'
+_PIPELINE: Final = "image_pipeline_"
+_FAILED: Final = "internal-error|queue-full|queue-unavailable|storage-unavailable"
+_OURS: Final = f'result=~"{_FAILED}"'
+_VALID: Final = f'result=~"accepted|replayed|{_FAILED}"'
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One question. *queries* are pairs of an expression and its legend; *warn_at* is a line."""
+
+    title: str
+    description: str
+    unit: str
+    queries: tuple[tuple[str, str], ...]
+    kind: str = "timeseries"
+    width: int = 8
+    warn_at: float | None = None
+    is_stacked: bool = False
+
+
+def rate(name: str, labels: str = "", by: str = "") -> str:
+    """The increase a second of the counter *name*, summed *by* those labels."""
+    chosen = ", ".join(filter(None, (labels, _HERE)))
+    return f"{_sum(by)} (rate({_PIPELINE}{name}{{{chosen}}}[$__rate_interval]))"
+
+
+def quantile(share: float, name: str, labels: str = "", by: str = "") -> str:
+    """The value that *share* of the histogram *name* does not exceed."""
+    buckets = rate(f"{name}_bucket", labels, ", ".join(filter(None, ("le", by))))
+    return f"histogram_quantile({share}, {buckets})"
+
+
+def quantiles(name: str, labels: str = "") -> tuple[tuple[str, str], ...]:
+    return tuple((quantile(q, name, labels), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99))
+
+
+def gauge(name: str, by: str = "instance", labels: str = "") -> str:
+    chosen = ", ".join(filter(None, (labels, _HERE)))
+    return f"{_sum(by)} ({name}{{{chosen}}})"
+
+
+def _sum(by: str) -> str:
+    return f"sum by ({by})" if by else "sum"
+
+
+ROWS: Final[dict[str, tuple[Panel, ...]]] = {
+    "Is anything wrong?": (
+        Panel(
+            "Alerts that fire",
+            "Each has a section of its name in docs/operations.md.",
+            "short",
+            (('max by (alertname, severity) (ALERTS{alertstate="firing"})', "{{alertname}}"),),
+            kind="state-timeline",
+            width=12,
+        ),
+        Panel(
+            "Budget burnt by failed uploads",
+            "Share of the uploads that failed through us in an hour, over the goal of 0.5 %. "
+            "At 14.4 somebody is paged.",
+            "none",
+            (("image_pipeline:uploads_failed:ratio_rate1h / 0.005", "times the goal"),),
+            kind="stat",
+            width=4,
+            warn_at=14.4,
+        ),
+        Panel(
+            "Budget burnt by late results",
+            "Share of the images announced over 300 s after their upload in an hour, over the "
+            "goal of 1 %. At 14.4 somebody is paged.",
+            "none",
+            (("image_pipeline:announcements_late:ratio_rate1h / 0.01", "times the goal"),),
+            kind="stat",
+            width=4,
+            warn_at=14.4,
+        ),
+        Panel(
+            "Dead letters",
+            "Messages that were given up. `redrive --dry-run` says which and why.",
+            "short",
+            (
+                (
+                    f'max({_PIPELINE}queue_messages{{queue="dead-letter", state="waiting", '
+                    f"{_HERE}}})",
+                    "messages",
+                ),
+            ),
+            kind="stat",
+            width=4,
+            warn_at=1,
+        ),
+    ),
+    "Are uploads OK?": (
+        Panel(
+            "Uploads, by what became of them",
+            "accepted, replayed, or the code of the refusal (docs/errors.md).",
+            "reqps",
+            ((rate("uploads_total", by="result"), "{{result}}"),),
+            is_stacked=True,
+        ),
+        Panel(
+            "Uploads that failed through us",
+            "Share of those that a client got right. The goal is 0.5 % in 30 days.",
+            "percentunit",
+            (
+                (
+                    f"{rate('uploads_total', _OURS)} / {rate('uploads_total', _VALID)}",
+                    "failed",
+                ),
+            ),
+            warn_at=0.005,
+        ),
+        Panel(
+            "Time of an upload",
+            "From its last byte to the answer.",
+            "s",
+            quantiles("http_request_duration_seconds", 'method="POST", route="/upload"'),
+            warn_at=5,
+        ),
+        Panel(
+            "Requests, by route",
+            "All that is answered, also to people who look.",
+            "reqps",
+            ((rate("http_requests_total", by="method, route"), "{{method}} {{route}}"),),
+        ),
+        Panel(
+            "Answers of 5xx, by route",
+            "What clients see of our faults.",
+            "reqps",
+            (
+                (
+                    rate("http_requests_total", 'status=~"5.."', "route, status"),
+                    "{{status}} {{route}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Bytes accepted",
+            "Of the PNGs that were stored.",
+            "Bps",
+            ((rate("upload_size_bytes_sum"), "originals"),),
+        ),
+    ),
+    "Is work keeping up?": (
+        Panel(
+            "Messages in the queues",
+            "As SQS counts them. Every web says the same, so this is the largest, not the sum.",
+            "short",
+            (
+                (
+                    f"max by (queue, state) ({_PIPELINE}queue_messages{{{_HERE}}})",
+                    "{{queue}} {{state}}",
+                ),
+            ),
+        ),
+        Panel(
+            "How long the last in the queue will wait",
+            "What waits, over the speed of the last ten minutes. SQS does not tell the age of the "
+            "oldest message; CloudWatch does.",
+            "s",
+            (("image_pipeline:queue_wait:seconds_estimated", "estimated"),),
+            warn_at=900,
+        ),
+        Panel(
+            "Images finished, by how",
+            "By all workers together.",
+            "ops",
+            ((rate("worker_images_total", by="status, method"), "{{status}} {{method}}"),),
+            is_stacked=True,
+        ),
+        Panel(
+            "From upload to announcement",
+            "What users wait. The goal is 300 s for 99 of 100.",
+            "s",
+            quantiles("worker_time_to_announcement_seconds"),
+            warn_at=300,
+        ),
+        Panel(
+            "From upload to the start of work",
+            "The part of it that is spent in the queue.",
+            "s",
+            quantiles("worker_queue_wait_seconds"),
+        ),
+        Panel(
+            "Images that failed, by code",
+            "A corrupt file is its owner's; processing-crashed and too-expensive are ours to see.",
+            "ops",
+            ((rate("worker_failures_total", by="code"), "{{code}}"),),
+        ),
+    ),
+    "What do the workers do?": (
+        Panel(
+            "Time of each step",
+            "The mean of an image. A long admit is a wait for a CPU or for pixels.",
+            "s",
+            (
+                (
+                    f"{rate('worker_step_duration_seconds_sum', by='step')} / "
+                    f"{rate('worker_step_duration_seconds_count', by='step')}",
+                    "{{step}}",
+                ),
+            ),
+            is_stacked=True,
+        ),
+        Panel(
+            "Images in flight",
+            "In a thread, by worker.",
+            "short",
+            ((gauge("image_pipeline_worker_images_in_flight"), "{{instance}}"),),
+        ),
+        Panel(
+            "Pixels in flight, of what is allowed",
+            "Of MAX_PIXELS_IN_FLIGHT. Near 100 % memory is the bound, not the CPUs.",
+            "percentunit",
+            (
+                (
+                    f"{gauge('image_pipeline_worker_pixels_in_flight')} / "
+                    f"{gauge('image_pipeline_worker_pixels_in_flight_limit')}",
+                    "{{instance}}",
+                ),
+            ),
+            warn_at=0.8,
+        ),
+        Panel(
+            "Deliveries, by outcome",
+            "retried and lease-lost come again; given-up goes to the dead-letter queue.",
+            "ops",
+            ((rate("worker_deliveries_total", by="outcome"), "{{outcome}}"),),
+            is_stacked=True,
+        ),
+        Panel(
+            "Polls and the breaker",
+            "Polls that SQS answered and did not; 1 while a worker waits for S3 or SQS.",
+            "short",
+            (
+                (rate("worker_polls_total"), "polls a second"),
+                (rate("worker_poll_failures_total"), "failed polls a second"),
+                (gauge("image_pipeline_worker_breaker_open"), "breaker {{instance}}"),
+            ),
+        ),
+        Panel(
+            "Leases and the heartbeat",
+            "Renewals a second by how they ended, leases lost, and looks of the heartbeat, which "
+            "should be about one a second and worker.",
+            "ops",
+            (
+                (rate("worker_lease_renewals_total", by="result"), "{{result}}"),
+                (rate("worker_leases_lost_total"), "leases lost"),
+                (rate("worker_redeliveries_total"), "redeliveries"),
+                (rate("worker_heartbeats_total", by="instance"), "heartbeat {{instance}}"),
+            ),
+        ),
+    ),
+    "How is AWS?": (
+        Panel(
+            "Calls",
+            "With their repetitions as one. ReceiveMessage is the workers' long poll.",
+            "ops",
+            (
+                (
+                    rate("aws_request_duration_seconds_count", by="service, operation"),
+                    "{{service}} {{operation}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Errors, by code",
+            "After all repetitions. no-answer is a time-out or a broken connection.",
+            "ops",
+            (
+                (
+                    rate("aws_request_errors_total", by="service, operation, code"),
+                    "{{service}} {{operation}} {{code}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Slowest of a hundred calls",
+            "The 99th percentile by operation, without the long poll.",
+            "s",
+            (
+                (
+                    quantile(
+                        0.99,
+                        "aws_request_duration_seconds",
+                        'operation!="ReceiveMessage"',
+                        "service, operation",
+                    ),
+                    "{{service}} {{operation}}",
+                ),
+            ),
+        ),
+    ),
+    "How are the processes?": (
+        Panel(
+            "CPU",
+            "Without that of the sandbox's children. 100 % is one CPU.",
+            "percentunit",
+            (
+                (
+                    f"sum by (instance) (rate(process_cpu_seconds_total{{{_HERE}}}"
+                    "[$__rate_interval]))",
+                    "{{instance}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Memory",
+            "Resident.",
+            "bytes",
+            ((gauge("process_resident_memory_bytes"), "{{instance}}"),),
+        ),
+        Panel(
+            "Open files and connections",
+            "Of what the process may have.",
+            "percentunit",
+            (
+                (
+                    f"{gauge('process_open_fds')} / {gauge('process_max_fds')}",
+                    "{{instance}}",
+                ),
+            ),
+            warn_at=0.8,
+        ),
+        Panel(
+            "Up for",
+            "A saw is a process that restarts.",
+            "s",
+            ((f"time() - {gauge('process_start_time_seconds')}", "{{instance}}"),),
+            width=12,
+        ),
+        Panel(
+            "Scrapes that worked",
+            "1 while Prometheus gets an answer.",
+            "short",
+            ((gauge("up"), "{{instance}}"),),
+            width=12,
+        ),
+    ),
+}

@@ -1,0 +1,191 @@
+"""The alerts under promtool, and alerts and dashboard in a real Prometheus that scrapes us."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+import yaml
+
+from app import aws
+from app.settings import Settings
+from app.setup_aws_resources import ensure_resources
+from tests.conftest import ROOT
+from tests.support import promql
+from tests.support.fleet import preload, role
+from tests.support.ports import free_port
+from tests.support.scans import page_png
+from tests.support.waiting import is_alive, wait_until
+
+#: ./run_tests.sh unpacks Debian's package there.
+UNPACKED = ROOT / ".local" / "prometheus" / "usr" / "bin"
+FILES = [promql.PROMETHEUS / name for name in ("goals.yml", "rules.yml", "alerts.yml")]
+CASES = sorted((ROOT / "tests" / "alerts").glob("*.yml"))
+#: Every expression of the dashboard over this, so that a second of scrapes is enough.
+QUICK = promql.VARIABLES | {"$__rate_interval": "10s"}
+#: A pipeline that is well has nothing to show there.
+EMPTY_IF_WELL = {"Alerts that fire", "Answers of 5xx, by route", "Errors, by code"}
+
+
+def find(program: str) -> str:
+    """Where *program* is; a CI that has lost it fails."""
+    found = shutil.which(program, path=f"{os.environ['PATH']}{os.pathsep}{UNPACKED}")
+    if not found and "CI" not in os.environ:
+        pytest.skip(f"{program} is not here: install Debian's package prometheus, or a newer one")
+    assert found, f"{program} is not here"
+    return found
+
+
+def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [find("promtool"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+# --- promtool ------------------------------------------------------------------------------------
+
+
+def test_promtool_takes_the_configuration_and_its_rules() -> None:
+    said = promtool(
+        "check", "config", "--lint=all", "--lint-fatal", FILES[0].with_name("prometheus.yml")
+    )
+
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+@pytest.mark.parametrize("cases", CASES, ids=lambda path: path.stem)
+def test_alerts_fire_where_they_should_and_not_just_below(cases: Path) -> None:
+    said = promtool("test", "rules", cases)
+
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+# --- Prometheus ----------------------------------------------------------------------------------
+
+
+class Prometheus:
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}"
+
+    @property
+    def is_ready(self) -> bool:
+        try:
+            return urllib3.request("GET", f"{self._url}/-/ready", retries=False).status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    def get(self, path: str, **fields: str) -> Any:
+        answer = urllib3.request("GET", f"{self._url}/api/v1/{path}", fields=fields, timeout=20)
+        found = answer.json()
+        assert found["status"] == "success", found
+        return found["data"]
+
+    def ask(self, expression: str) -> list[dict[str, Any]]:
+        """What *expression* is now; fails the test when Prometheus cannot say."""
+        found: list[dict[str, Any]] = self.get("query", query=expression)["result"]
+        return found
+
+    def firing(self) -> dict[str, dict[str, str]]:
+        """The annotations of the alerts that fire, by name."""
+        alerts = self.get("alerts")["alerts"]
+        return {
+            a["labels"]["alertname"]: a["annotations"] for a in alerts if a["state"] == "firing"
+        }
+
+
+@contextmanager
+def prometheus(directory: Path, target: int) -> Iterator[Prometheus]:
+    """A Prometheus with our files that scrapes *target* alone, and all of it every second."""
+    _write_quick_files(directory, target)
+    port = free_port()
+    command = [
+        find("prometheus"),
+        f"--config.file={directory / 'prometheus.yml'}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=warn",
+    ]
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        yield Prometheus(port)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _write_quick_files(directory: Path, target: int) -> None:
+    """Ours, with a second for every quarter of a minute: what takes 5 minutes takes 20 s."""
+    config = yaml.safe_load((promql.PROMETHEUS / "prometheus.yml").read_text())
+    config["global"] = {
+        "scrape_interval": "1s",
+        "scrape_timeout": "1s",
+        "evaluation_interval": "1s",
+    }
+    (job, _) = config["scrape_configs"]
+    for name in ("dns_sd_configs", "relabel_configs"):
+        del job[name]
+    job["static_configs"] = [{"targets": [f"127.0.0.1:{target}"], "labels": {"role": "all"}}]
+    config["scrape_configs"] = [job]
+    (directory / "prometheus.yml").write_text(yaml.safe_dump(config))
+    for path in FILES:
+        text = re.sub(r"^ +interval: \w+\n", "", path.read_text(), flags=re.MULTILINE)
+        (directory / path.name).write_text(re.sub(r"for: \d+m", "for: 1s", text))
+
+
+@pytest.fixture
+def settings(aws_settings: Settings) -> Settings:
+    ports = {"port": free_port(), "metrics_port": free_port()}
+    settings = aws_settings.model_copy(update=ports)
+    ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
+    return settings
+
+
+def test_a_real_prometheus_answers_every_query_and_fires_when_the_pipeline_ends(
+    settings: Settings, tmp_path: Path
+) -> None:
+    url, metrics_port = f"http://127.0.0.1:{settings.port}", settings.metrics_port or 0
+    with prometheus(tmp_path, metrics_port) as server:
+        with role("all", settings):
+            wait_until(lambda: is_alive(url) and server.is_ready, within_s=60)
+            upload(url)
+            preload(settings, 3)
+            wait_until(lambda: has_finished(server, 4))
+            wait_until(lambda: empty_panels(server) == EMPTY_IF_WELL, every_s=0.5)
+            answers = {n: server.ask(alert["expr"]) for n, alert in promql.alerts().items()}
+
+        wait_until(lambda: "TargetDown" in server.firing())
+        said = server.firing()["TargetDown"]
+
+    assert {name for name, answer in answers.items() if answer} == set()
+    assert f"127.0.0.1:{metrics_port}" in said["description"]
+
+
+def upload(url: str) -> None:
+    fields = {"image": ("scan.png", page_png()), "method": "otsu"}
+    answer = urllib3.request("POST", f"{url}/upload", fields=fields)
+    assert answer.status == 202
+
+
+def has_finished(server: Prometheus, images: int) -> bool:
+    name = "image_pipeline_worker_time_to_announcement_seconds_count"
+    return bool(server.ask(f"{name} == {images}"))
+
+
+def empty_panels(server: Prometheus) -> set[str]:
+    """The panels one of whose queries has no answer; printed, for when it stays so."""
+    empty = {
+        panel["title"]
+        for panel in promql.panels()
+        for target in panel["targets"]
+        if not server.ask(promql.filled_in(target["expr"], QUICK))
+    }
+    print(f"nothing to show: {sorted(empty)}")
+    return empty
