@@ -71,12 +71,14 @@ def ensure_resources(settings: Settings, *, s3: S3Client, sqs: SQSClient) -> Non
     """
     for bucket in (settings.input_bucket, settings.processed_bucket):
         _patiently(_ensure_bucket, s3, settings, bucket)
-    dead_letters = _patiently(
-        _ensure_queue, sqs, settings.input_dead_letter_queue, _dead_letter_attributes()
-    )
-    jobs = _job_attributes(settings, dead_letter_arn=dead_letters)
-    _patiently(_ensure_queue, sqs, settings.input_queue, jobs)
-    _patiently(_ensure_queue, sqs, settings.processed_queue, _FIFO | _HIGH_THROUGHPUT)
+    queues = _Queues(sqs, demands_tls=_demands_tls(settings))
+    dead_letters = queues.ensure(settings.input_dead_letter_queue, _dead_letter_attributes())
+    queues.ensure(settings.input_queue, _job_attributes(settings, dead_letter_arn=dead_letters))
+    queues.ensure(settings.processed_queue, _FIFO | _HIGH_THROUGHPUT)
+
+
+def _demands_tls(settings: Settings) -> bool:
+    return settings.aws_endpoint_url is None  # an emulator on loopback speaks plain HTTP
 
 
 # --- buckets -----------------------------------------------------------------------------------
@@ -95,7 +97,7 @@ def _ensure_bucket(s3: S3Client, settings: Settings, name: str) -> None:
     )
     _encrypt(s3, name)
     _set_expiry(s3, name, settings.retention_days)
-    if settings.aws_endpoint_url is None:  # an emulator on loopback speaks plain HTTP
+    if _demands_tls(settings):
         _demand_tls(s3, name)
     logger.info("bucket %s %s", name, "made" if made else "is there")
 
@@ -183,16 +185,9 @@ def _demand_tls(s3: S3Client, name: str) -> None:
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
     """
-    ours = _tls_statements(name)
-    policies = _found(lambda: [json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])])
-    statements = [
-        statement
-        for policy in policies
-        for statement in policy["Statement"]
-        if statement.get("Sid") not in {each["Sid"] for each in ours}
-    ]
-    policy = {"Version": "2012-10-17", "Statement": statements + ours}
-    s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+    found = _found(lambda: [s3.get_bucket_policy(Bucket=name)["Policy"]])
+    policy = _with_statements(found[0] if found else None, _tls_statements(name))
+    s3.put_bucket_policy(Bucket=name, Policy=policy)
 
 
 def _tls_statements(bucket: str) -> list[dict[str, Any]]:
@@ -257,17 +252,43 @@ def _job_attributes(settings: Settings, *, dead_letter_arn: str) -> dict[str, st
     )
 
 
-def _ensure_queue(sqs: SQSClient, name: str, wanted: Mapping[str, str]) -> str:
-    """Make or mend the queue; returns its ARN."""
-    url, is_new = _create_queue(sqs, name, wanted)
-    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-    found = {str(k): v for k, v in answer["Attributes"].items()}
-    wrong = {k: v for k, v in wanted.items() if not _same(found.get(k), v)}
-    if wrong:
-        _set_attributes(sqs, name, url, wrong)
-    done = "made" if is_new else f"changed: {', '.join(sorted(wrong))}" if wrong else "is there"
-    logger.info("queue %s %s", name, done)
-    return found["QueueArn"]
+class _Queues:
+    def __init__(self, sqs: SQSClient, *, demands_tls: bool) -> None:
+        self._sqs = sqs
+        self._demands_tls = demands_tls
+
+    def ensure(self, name: str, wanted: Mapping[str, str]) -> str:
+        """Make or mend the queue; returns its ARN."""
+        return _patiently(self._ensure, name, wanted)
+
+    def _ensure(self, name: str, wanted: Mapping[str, str]) -> str:
+        url, is_new = _create_queue(self._sqs, name, wanted)
+        answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        found = {str(k): v for k, v in answer["Attributes"].items()}
+        if self._demands_tls:
+            wanted = {**wanted, "Policy": _queue_policy(found)}
+        wrong = {k: v for k, v in wanted.items() if not _same(found.get(k), v)}
+        if wrong:
+            _set_attributes(self._sqs, name, url, wrong)
+        done = "made" if is_new else f"changed: {', '.join(sorted(wrong))}" if wrong else "is there"
+        logger.info("queue %s %s", name, done)
+        return found["QueueArn"]
+
+
+def _queue_policy(found: Mapping[str, str]) -> str:
+    """The queue's policy, which denies plain HTTP; SQS knows no condition on the version of TLS.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html
+    """
+    statement = {
+        "Sid": "DenyPlainHttp",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": found["QueueArn"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    return _with_statements(found.get("Policy"), [statement])
 
 
 def _set_attributes(sqs: SQSClient, name: str, url: str, wanted: Mapping[str, str]) -> None:
@@ -301,12 +322,22 @@ def _same(found: str | None, wanted: str) -> bool:
     if found is None or not wanted.startswith("{"):
         return found == wanted
     # A policy is JSON: key order and numbers as strings make no difference.
-    return {k: str(v) for k, v in json.loads(found).items()} == {
-        k: str(v) for k, v in json.loads(wanted).items()
-    }
+    return _numbers_as_text(json.loads(found)) == _numbers_as_text(json.loads(wanted))
+
+
+def _numbers_as_text(policy: dict[str, Any]) -> dict[str, Any]:
+    return {k: str(v) if isinstance(v, int) else v for k, v in policy.items()}
 
 
 # --- around both -------------------------------------------------------------------------------
+
+
+def _with_statements(policy: str | None, ours: list[dict[str, Any]]) -> str:
+    """*policy* with our statements; what its owner has put into it stays."""
+    theirs = json.loads(policy)["Statement"] if policy else []
+    sids = {each["Sid"] for each in ours}
+    kept = [each for each in theirs if each.get("Sid") not in sids]
+    return json.dumps({"Version": "2012-10-17", "Statement": kept + ours})
 
 
 def _code(exc: ClientError) -> str:

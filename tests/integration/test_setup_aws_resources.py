@@ -219,6 +219,32 @@ def test_on_aws_itself_plain_http_and_old_tls_are_denied(aws_settings: Settings)
         ]
 
 
+def test_on_aws_itself_the_queues_refuse_plain_http_and_keep_their_owners_policy(
+    aws_settings: Settings,
+) -> None:
+    real = aws_settings.model_copy(update={"aws_endpoint_url": None})
+    s3, sqs = aws.s3_client(aws_settings), aws.sqs_client(aws_settings)
+    ensure_resources(real, s3=s3, sqs=sqs)
+    url = sqs.get_queue_url(QueueName=real.processed_queue)["QueueUrl"]
+    arn = attributes(aws_settings, real.processed_queue)["QueueArn"]
+    mine = {"Sid": "Mine", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sqs:*"}
+    policy = {"Version": "2012-10-17", "Statement": [mine | {"Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+
+    ensure_resources(real, s3=s3, sqs=sqs)
+    before = attributes(aws_settings, real.processed_queue)
+    ensure_resources(real, s3=s3, sqs=sqs)
+
+    for queue in (real.input_queue, real.processed_queue, real.input_dead_letter_queue):
+        statements = json.loads(attributes(aws_settings, queue)["Policy"])["Statement"]
+        assert statements[-1]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert [each["Sid"] for each in json.loads(before["Policy"])["Statement"]] == [
+        "Mine",
+        "DenyPlainHttp",
+    ]
+    assert attributes(aws_settings, real.processed_queue) == before
+
+
 @pytest.mark.parametrize(
     ("variables", "complaint"),
     [
