@@ -73,6 +73,8 @@ else
     else
         install_chromium
         unpack_prometheus
+        # What LocalStack's free edition cannot do: CloudFormation, and policies that are enforced.
+        attended "$PYTHON" scripts/install.py .venv-ministack requirements/ministack.txt
     fi
     start_localstack
 fi

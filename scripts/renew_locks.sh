@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Renew the lock files from pyproject.toml and requirements/localstack.in:
+# Renew the lock files from pyproject.toml and requirements/*.in:
 #
 #   ./scripts/renew_locks.sh             keep what still fits
 #   ./scripts/renew_locks.sh --upgrade   take the newest of everything
@@ -24,3 +24,6 @@ lock pyproject.toml --output-file requirements.txt "$@"
 lock pyproject.toml --group dev --constraint requirements.txt --output-file requirements/dev.txt "$@"
 # Newer releases of what LocalStack 4.12 depends on break it (cbor2, pyOpenSSL, cryptography).
 lock requirements/localstack.in --exclude-newer 2025-12-15 --output-file requirements/localstack.txt
+# Both ask for a boto3 of their own, so each has an environment of its own.
+lock requirements/deploy.in --output-file requirements/deploy.txt "$@"
+lock requirements/ministack.in --output-file requirements/ministack.txt "$@"
