@@ -17,6 +17,8 @@ COPY translations translations
 # The tree is read-only in use: nothing may be written beside the code, and what numba compiles is kept in /tmp.
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 NUMBA_CACHE_DIR=/tmp/numba HOST=0.0.0.0
 USER 10001
+# Where the rest is read-only: ECS mounts a volume here with these permissions, or root's without this line.
+VOLUME /tmp
 EXPOSE 5000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \

@@ -49,7 +49,7 @@ def code_blocks(text: str) -> list[str]:
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:
-    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")]
     links = {
         (document, target)
         for document in documents

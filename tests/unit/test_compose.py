@@ -1,0 +1,46 @@
+"""docker-compose.yml: web and any number of workers side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.settings import Settings
+from tests.conftest import ROOT
+from tests.support.templates import read, template
+
+
+def service(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = read(ROOT / "docker-compose.yml")["services"][name]
+    return found
+
+
+@pytest.mark.parametrize("key", ["container_name", "hostname", "ports"])
+def test_nothing_of_the_worker_is_there_only_once(key: str) -> None:
+    """`--scale worker=4` fails on a name or a port that two containers would share."""
+    assert key not in service("worker")
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_what_is_set_is_a_setting_or_a_credential(name: str) -> None:
+    known = {field.upper() for field in Settings.model_fields}
+
+    given = service(name)["environment"].keys()
+    assert given - known == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
+
+def test_the_worker_is_asked_what_a_task_on_aws_is_asked() -> None:
+    """tests/unit/test_template.py runs that command."""
+    (task,) = template()["Resources"]["WorkerTask"]["Properties"]["ContainerDefinitions"]
+    port = service("worker")["environment"]["METRICS_PORT"]
+
+    assert service("worker")["healthcheck"]["test"] == task["HealthCheck"]["Command"]
+    assert f"127.0.0.1:{port}/healthz" in service("worker")["healthcheck"]["test"][-1]
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_a_container_has_time_to_stop(name: str) -> None:
+    grace_s = Settings.model_fields["grace_period_s"].default
+
+    assert int(service(name)["stop_grace_period"].removesuffix("s")) > grace_s
