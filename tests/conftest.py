@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -16,13 +17,27 @@ ROOT = Path(__file__).resolve().parent.parent
 ENDPOINT_VARIABLE = "TEST_AWS_ENDPOINT_URL"
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Nothing of the caller's environment reaches the settings under test."""
     for name in Settings.model_fields:
         os.environ.pop(name.upper(), None)
     for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         os.environ.pop(name, None)
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    from tests.support import aws_calls  # it needs ROOT
+
+    calls = tempfile.TemporaryDirectory(prefix="aws-calls-")
+    config.add_cleanup(calls.cleanup)
+    aws_calls.watch(Path(calls.name))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Whatever ran, the application has done nothing that deploy/ does not allow."""
+    from tests.support import aws_calls
+
+    if denied := aws_calls.not_granted(aws_calls.all_performed()):
+        print(f"\nAWS calls that no policy of deploy/ grants: {', '.join(denied)}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,66 @@
+"""Judge a test run by the AWS calls that the application made in it, in whatever process."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from tests.conftest import ROOT
+from tests.support.iam import listed
+from tests.support.recording import sitecustomize
+from tests.support.templates import template
+
+_POLICIES: Final = ("WebPolicy", "WorkerPolicy", "OperatorPolicy")
+#: Where the permission has another name than the operation.
+_PERMISSIONS: Final = {
+    "s3:HeadObject": "s3:GetObject",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+
+#: As `service:Operation`.
+performed: set[str] = set()
+
+
+def watch(directory: Path) -> None:
+    """Note the calls of this process and of those that it starts; *directory* is for theirs."""
+    sitecustomize.watch(lambda call: performed.add(call))
+    os.environ[sitecustomize.VARIABLE] = str(directory / "aws-calls")
+    paths = [str(Path(sitecustomize.__file__).parent), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+
+
+def all_performed() -> set[str]:
+    """Of this process and of those that it has started."""
+    path = Path(os.environ[sitecustomize.VARIABLE])
+    return performed | set(path.read_text().split() if path.exists() else [])
+
+
+def not_granted(calls: Iterable[str]) -> list[str]:
+    """Which of *calls* no policy of deploy/ allows, as permissions."""
+    needed = {_PERMISSIONS.get(call, call) for call in calls}
+    return sorted(needed - _granted()) if needed else []
+
+
+def _granted() -> set[str]:
+    resources = template()["Resources"]
+    documents = [resources[name]["Properties"]["PolicyDocument"] for name in _POLICIES]
+    documents.append(json.loads((ROOT / "deploy" / "setup-policy.json").read_text()))
+    return {
+        action
+        for document in documents
+        for statement in document["Statement"]
+        for action in listed(statement["Action"])
+    }

@@ -1,0 +1,67 @@
+"""Run MiniStack, an emulator that has CloudFormation and enforces IAM, which LocalStack's does not.
+
+    with ministack() as url: ...
+
+With AUTH=true it evaluates the policies of identities, buckets and queues on every request:
+https://pypi.org/project/ministack/ (MIT). The access key `test` is the account's root.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import urllib3
+
+from tests.conftest import ROOT
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
+
+#: ./run_tests.sh installs requirements/ministack.txt there.
+_PYTHON = ROOT / ".venv-ministack" / "bin" / "python"
+
+
+@contextmanager
+def ministack() -> Iterator[str]:
+    """The URL of a MiniStack with AUTH=true; ended with the block."""
+    assert _PYTHON.exists(), "there is no .venv-ministack; ./run_tests.sh makes it"
+    port = free_port()
+    with tempfile.TemporaryDirectory() as state, tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [_PYTHON, "-m", "ministack"],
+            cwd=state,
+            env=os.environ | _variables(port, Path(state)),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: _answers(url, process), within_s=60)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _variables(port: int, state: Path) -> dict[str, str]:
+    return {
+        "AUTH": "true",
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",  # it would listen on a second port
+        "TMPDIR": str(state),
+    }
+
+
+def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, f"MiniStack ended with {process.returncode}"
+    try:
+        health = urllib3.request("GET", f"{url}/_ministack/health", retries=False, timeout=2)
+    except urllib3.exceptions.HTTPError:
+        return False
+    return health.status == 200

@@ -1,0 +1,97 @@
+"""Have the processes that tests start note the AWS calls of the application, as the test run does.
+
+Python imports a module of this name at its start when it finds one, and tests/conftest.py puts this
+folder on PYTHONPATH. It does nothing until `app.aws` is loaded.
+https://docs.python.org/3/library/site.html#module-sitecustomize
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import FrameType, ModuleType
+from typing import Any, Final
+
+#: Where each process writes what it has not seen before, one `service:Operation` a line.
+VARIABLE: Final = "AWS_CALLS_FILE"
+_LIBRARIES: Final = frozenset(("botocore", "boto3", "contextlib", "functools"))
+
+
+def watch(note: Callable[[str], object]) -> None:
+    """From now on tell *note* of each call that a module of the application makes.
+
+    A call is the application's when one of its modules is the first to be met on the way up from
+    botocore; obstore's are told where `S3Bucket` counts them.
+    """
+    from botocore.client import BaseClient
+
+    from app.metrics import AwsMetrics
+
+    call, timed = BaseClient._make_api_call, AwsMetrics.timed
+
+    def noted_call(self: BaseClient, operation: str, parameters: Any) -> Any:
+        if _is_ours(sys._getframe(1)):
+            note(f"{self.meta.service_model.service_name}:{operation}")
+        return call(self, operation, parameters)
+
+    def noted_timing(
+        self: AwsMetrics, service: str, operation: str
+    ) -> AbstractContextManager[None]:
+        note(f"{service}:{operation}")
+        return timed(self, service, operation)
+
+    BaseClient._make_api_call = noted_call
+    AwsMetrics.timed = noted_timing  # type: ignore[method-assign]
+
+
+def _is_ours(caller: FrameType) -> bool:
+    frame: FrameType | None = caller
+    while frame and _package(frame) in _LIBRARIES:
+        frame = frame.f_back
+    # A program run by `python -m app.NAME` is called __main__, and belongs to its package.
+    return frame is not None and _package(frame) == "app"
+
+
+def _package(frame: FrameType) -> str:
+    name: str = frame.f_globals.get("__package__") or frame.f_globals.get("__name__", "")
+    return name.partition(".")[0]
+
+
+class _WhenLoaded(MetaPathFinder):
+    """Watches once `app.aws` is there, so that other programs load nothing of ours."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen: set[str] = set()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "app.aws":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec and spec.loader:
+            load = spec.loader.exec_module
+
+            def load_and_watch(module: ModuleType) -> None:
+                load(module)
+                watch(self._note)
+
+            spec.loader.exec_module = load_and_watch  # type: ignore[method-assign]
+        return spec
+
+    def _note(self, call: str) -> None:
+        if call not in self._seen:
+            self._seen.add(call)
+            with open(self._path, "a") as calls:
+                calls.write(f"{call}\n")
+
+
+if __name__ == "sitecustomize" and VARIABLE in os.environ:
+    sys.meta_path.insert(0, _WhenLoaded(os.environ[VARIABLE]))

@@ -1,0 +1,80 @@
+"""The record of the AWS calls that the whole test run is judged by."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from botocore.stub import Stubber
+
+from app import aws
+from app.domain import Message
+from app.metrics import AwsMetrics
+from app.settings import Settings
+from app.sqs_service import SqsQueue
+from tests.conftest import ROOT
+from tests.support import aws_calls
+from tests.support.recording import sitecustomize
+
+URL = {"QueueUrl": "http://sqs.example/q.fifo"}
+
+
+@pytest.fixture
+def performed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    calls: set[str] = set()
+    monkeypatch.setattr(aws_calls, "performed", calls)
+    return calls
+
+
+def test_a_call_of_the_application_is_noted(performed: set[str]) -> None:
+    sqs = aws.sqs_client(Settings())
+    with Stubber(sqs) as stub:
+        stub.add_response("get_queue_url", URL)
+        stub.add_response("send_message", {"MessageId": "1", "MD5OfMessageBody": "x"})
+        SqsQueue(sqs, "q.fifo").send(Message("{}", "g", "d"))
+
+    assert performed == {"sqs:GetQueueUrl", "sqs:SendMessage"}
+
+
+def test_a_call_of_a_test_is_not(performed: set[str]) -> None:
+    sqs = aws.sqs_client(Settings())
+    with Stubber(sqs) as stub:
+        stub.add_response("get_queue_url", URL)
+        sqs.get_queue_url(QueueName="q.fifo")
+
+    assert performed == set()
+
+
+def test_what_goes_through_obstore_is_noted(performed: set[str]) -> None:
+    with AwsMetrics().timed("s3", "PutObject"):
+        pass
+
+    assert performed == {"s3:PutObject"}
+
+
+def test_batches_and_heads_need_the_permission_of_the_single_call() -> None:
+    calls = ("sqs:SendMessageBatch", "s3:HeadObject", "s3:HeadBucket", "s3:PutPublicAccessBlock")
+
+    assert aws_calls.not_granted(calls) == []
+
+
+def test_what_no_policy_grants_is_named() -> None:
+    assert aws_calls.not_granted({"s3:GetObject", "s3:DeleteBucket", "sqs:PurgeQueue"}) == [
+        "s3:DeleteBucket",
+        "sqs:PurgeQueue",
+    ]
+
+
+def test_what_a_process_does_that_a_test_starts_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(sitecustomize.VARIABLE, str(tmp_path / "aws-calls"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nobody is there
+
+    done = subprocess.run([sys.executable, "-m", "app.setup_aws_resources"], cwd=ROOT, timeout=60)
+
+    assert done.returncode == 1
+    assert aws_calls.all_performed() >= {"s3:HeadBucket"}
+    assert (tmp_path / "aws-calls").read_text() == "s3:HeadBucket\n"
