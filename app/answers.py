@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -11,7 +10,7 @@ from urllib.parse import quote
 from flask import Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 
-from . import pages
+from . import logs, pages
 from .domain import Image, ImageStatus, StoredObject
 from .errors import (
     BadRequestError,
@@ -25,7 +24,7 @@ from .errors import (
 )
 from .rate import Quota
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: On every response, whatever its status.
 SECURITY_HEADERS: Final = {
@@ -149,7 +148,7 @@ def problem(error: PipelineError) -> Response:
     if isinstance(error, ImageDeletedError):
         error = NotFoundError(f"There is nothing at {_shown_path()}.")
     if error.status >= 500:
-        logger.error("%s: %s", error.code, error.detail)
+        logger.error("request failed", code=error.code, detail=error.detail)
     g.problem_code = error.code
     document = error.to_problem() | {"instance": _shown_path(), "request_id": g.request_id}
     response = _document(document)

@@ -16,6 +16,7 @@ from botocore.exceptions import NoCredentialsError
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
+from . import tracing
 from .metrics import AwsMetrics
 from .settings import Settings
 
@@ -36,6 +37,14 @@ _WHOLE_REQUEST_TIMEOUT: Final = timedelta(minutes=2)
 #: An answer, not an error: there is no such key. That there is no such bucket is one.
 _ANSWERS: Final = frozenset(("404", "NoSuchKey"))
 _BEGAN_AT: Final = "image_pipeline_began_at"
+_SPAN: Final = "image_pipeline_span"
+_PLACE: Final = "image_pipeline_place"
+#: https://opentelemetry.io/docs/specs/semconv/object-stores/s3/
+_PLACES: Final = {
+    "Bucket": "aws.s3.bucket",
+    "Key": "aws.s3.key",
+    "QueueUrl": "aws.sqs.queue.url",
+}
 
 
 def s3_client(settings: Settings, metrics: AwsMetrics | None = None) -> S3Client:
@@ -111,7 +120,7 @@ def _options(settings: Settings, **extra: Any) -> dict[str, Any]:
 
 
 def _count_calls(client: Any, metrics: AwsMetrics | None) -> None:
-    """Have botocore tell *metrics* of each call of *client*.
+    """Have botocore tell *metrics*, and the trace if there is one, of each call of *client*.
 
     https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
     """
@@ -119,18 +128,35 @@ def _count_calls(client: Any, metrics: AwsMetrics | None) -> None:
         return
     service = client.meta.service_model.service_name
 
-    def begin(context: dict[str, Any], **_: Any) -> None:
+    def prepare(params: Any, context: dict[str, Any], **_: Any) -> None:
+        context[_PLACE] = _place(params)
+
+    def begin(event_name: str, context: dict[str, Any], **_: Any) -> None:
+        operation = event_name.rpartition(".")[2]
+        context[_SPAN] = tracing.call(service, operation, context.get(_PLACE, {}))
         context[_BEGAN_AT] = time.perf_counter()
 
     def end(event_name: str, context: dict[str, Any], parsed: Any = None, **_: Any) -> None:
         operation = event_name.rpartition(".")[2]
         metrics.answered(service, operation, time.perf_counter() - context[_BEGAN_AT])
+        span = context[_SPAN]
+        if request_id := (parsed or {}).get("ResponseMetadata", {}).get("RequestId"):
+            span.note({"aws.request_id": request_id})
         for code in _errors_in(operation, parsed):
             metrics.failed(service, operation, code)
+            span.fail(code or "no-answer")
+        span.end()
 
+    if tracing.is_recording():
+        client.meta.events.register(f"before-parameter-build.{service}", prepare)
     client.meta.events.register(f"before-call.{service}", begin)
     client.meta.events.register(f"after-call.{service}", end)
     client.meta.events.register(f"after-call-error.{service}", end)
+
+
+def _place(params: Any) -> dict[str, str]:
+    """Where a call goes to, in the words of OpenTelemetry's conventions."""
+    return {name: params[member] for member, name in _PLACES.items() if member in params}
 
 
 def _errors_in(operation: str, answer: Any) -> list[str | None]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Generic, TypeVar
 
+from . import tracing
 from .domain import MAX_BATCH, Delivery, Message, Queue, Results
 from .errors import PipelineError, QueueUnavailableError
 
@@ -23,13 +25,19 @@ class BatchedQueue:
         self._sends: Batcher[Message] = Batcher(queue.send_batch, linger_s=linger_s)
         self._deletes: Batcher[Delivery] = Batcher(queue.delete_batch, linger_s=linger_s)
 
+    @property
+    def name(self) -> str:
+        return self._queue.name
+
     def send(self, message: Message) -> None:
         """Return once *message* is accepted. Raises QueueUnavailableError."""
-        self._sends.do(message)
+        with tracing.sending(self.name) as attributes:
+            self._sends.do(replace(message, attributes=attributes))
 
     def delete(self, delivery: Delivery) -> None:
         """Say that the message is dealt with. Raises QueueUnavailableError, LeaseLostError."""
-        self._deletes.do(delivery)
+        with tracing.settling(self.name):
+            self._deletes.do(delivery)
 
     def check(self) -> None:
         """Raise QueueUnavailableError unless the queue answers."""
@@ -39,6 +47,8 @@ class BatchedQueue:
 class _Batch(Generic[T]):
     def __init__(self) -> None:
         self.entries: list[T] = []
+        #: The spans of those who wait.
+        self.spans: list[object | None] = []
         self.is_full = threading.Event()
         self.is_done = threading.Event()
         self.results: Results = []
@@ -71,6 +81,7 @@ class Batcher(Generic[T]):
             batch = self._open = self._open or _Batch()
             place = len(batch.entries)
             batch.entries.append(entry)
+            batch.spans.append(tracing.here())
             if len(batch.entries) == MAX_BATCH:
                 self._open = None
                 batch.is_full.set()
@@ -87,7 +98,8 @@ class Batcher(Generic[T]):
             if self._open is batch:
                 self._open = None
         try:
-            batch.results = self._act(batch.entries)
+            with tracing.on_behalf_of(batch.spans):
+                batch.results = self._act(batch.entries)
         except Exception as exc:
             batch.error = exc  # for each of those who wait
         finally:

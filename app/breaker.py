@@ -7,15 +7,15 @@ dead-letter queue without a record, since the record's bucket is away, too.
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 from enum import Enum, auto
 from typing import Final
 
+from . import logs
 from .metrics import WorkerMetrics
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: One failed image says little, this many in a row that nothing gets through.
 FAILURES_TO_OPEN: Final = 5

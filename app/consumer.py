@@ -6,7 +6,6 @@ messages in hand by the threads, pixels by `admission`, an outage by `breaker`.
 
 from __future__ import annotations
 
-import logging
 import queue
 import random
 import threading
@@ -15,6 +14,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from . import logs, tracing
 from .breaker import Breaker, State
 from .domain import MAX_BATCH, Queue
 from .errors import PipelineError, QueueUnavailableError
@@ -22,7 +22,7 @@ from .leases import Lease, Leases
 from .metrics import WorkerMetrics
 from .worker import Ending, Outcome
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: Full jitter: a random wait up to a bound that doubles, so that a fleet does not return at once.
 #: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
@@ -82,7 +82,7 @@ class Consumer:
     def stop(self, *, grace_s: float) -> None:
         """Finish what is in hand within *grace_s*, give back the rest; nothing stays hidden."""
         deadline = time.monotonic() + grace_s
-        logger.info("stopping, with %d messages in hand", len(self._leases))
+        logger.info("stopping", messages_in_hand=len(self._leases))
         self._stop_polling()
         # What the pending poll brings would else be hidden until its visibility timeout.
         _join([self._poller], deadline)
@@ -139,7 +139,7 @@ class Consumer:
                 failures += 1
                 self._metrics.poll_failures.inc()
                 delay_s = _full_jitter(failures)
-                logger.warning("polling failed, next in %.1f s: %s", delay_s, exc)
+                logger.warning("polling failed", delay_s=round(delay_s, 1), reason=str(exc))
                 self._stopping.wait(delay_s)
         self._has_polled.set()
 
@@ -166,14 +166,14 @@ class Consumer:
         try:
             self._probe()
         except PipelineError as exc:
-            logger.warning("still down: %s", exc)
+            logger.warning("still down", reason=str(exc))
         else:
             self._breaker.try_one()
 
     def _receive(self) -> list[Lease]:
         is_trial = self._breaker.state is State.HALF_OPEN
         room = 1 if is_trial else self._capacity - len(self._leases)
-        asked_at = time.monotonic()
+        asked_at, began_at_ns = time.monotonic(), tracing.clock_ns()
         self._unanswered_since = self._unanswered_since or asked_at
         deliveries = self._jobs.receive(
             max_messages=min(MAX_BATCH, room),
@@ -183,6 +183,7 @@ class Consumer:
         )
         self._attempt_id, self._unanswered_since = "", None
         self._metrics.polls.inc()
+        tracing.received(self._jobs.name, began_at_ns, [d.attributes for d in deliveries])
         return self._leases.hold(deliveries, asked_at=asked_at)
 
     def _current_attempt_id(self, at: float) -> str:

@@ -6,11 +6,13 @@ for its status and for the announcement.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Final, Literal, Protocol, Self
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal, Protocol, Self
 from uuid import UUID
 
 from pydantic import (
@@ -358,11 +360,15 @@ class Bucket(Protocol):
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent: *deduplication_id* is the same on every resend of the same thing."""
+    """What is sent: *deduplication_id* is the same on every resend of the same thing.
+
+    *attributes* say where it comes from; none is needed to understand it.
+    """
 
     body: str
     group: str
     deduplication_id: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -374,6 +380,17 @@ class Delivery:
     group: str
     receive_count: int
     receipt_handle: str = field(repr=False)
+    #: Those of `tracing.TRAVELS` that it was sent with.
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def image_id(self) -> str:
+        """The image that the message names; its own id when it names none."""
+        try:
+            body: Any = json.loads(self.body)
+            return str(UUID(body["image_id"]))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return self.message_id
 
 
 @dataclass(frozen=True)

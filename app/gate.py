@@ -6,7 +6,6 @@ What is not known to be public needs a token.
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+from . import logs
 from .domain import Queue
 from .errors import (
     FileTooLargeError,
@@ -28,7 +28,7 @@ from .rate import Limiter, Quota
 from .settings import Settings
 from .tokens import Tokens
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: Room for the boundary, the headers of the parts and the other fields around the file.
 MULTIPART_OVERHEAD_BYTES: Final = 64 * 1024
@@ -182,7 +182,7 @@ class Backlog:
             self._seen_at = time.monotonic()
         except QueueUnavailableError as exc:
             # Whether it takes a message is for the send to find out.
-            logger.warning("cannot see how many images wait: %s", exc)
+            logger.warning("depth of a queue unknown", queue=self._jobs.name, reason=str(exc))
         finally:
             self._refreshing.release()
 

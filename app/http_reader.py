@@ -6,7 +6,6 @@ is whatever would let a client take more memory, disk or time than its request i
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from typing import Any, Final, Protocol
@@ -14,9 +13,10 @@ from typing import Any, Final, Protocol
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import BadRequest, Error, RequestEntityTooLarge
 
+from . import logs
 from .gate import Head, Pass
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: A header must be there by then; of a body or an answer that much must have moved meanwhile.
 _SLOW_S: Final = 30.0
@@ -170,7 +170,7 @@ class Parser(HTTPRequestParser):
             consumed = int(super().received(data))
         except OSError as exc:
             # Waitress itself would drop the connection without an answer.
-            logger.error("cannot keep a request body: %s", exc)
+            logger.error("request body not kept", reason=str(exc))
             self.error, self.completed = DiskFullError(""), True
             consumed = len(data)
         if not self.headers_finished and _has_bare_lf(self.header_plus):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
+from . import tracing
 from .domain import Binarized, Job, choose_method
 from .fast_zlib import compress
 from .methods import DEFAULT_METHOD, METHODS, Gray, binarize
@@ -28,10 +29,16 @@ def binarize_png(
     started = time.perf_counter()
     chosen = choose_method(METHODS, method or DEFAULT_METHOD)
     checked = chosen.parse(parameters)
-    info = inspect(data, limits)
-    white, threshold = binarize(decode(data, info), chosen.name, checked)
+    with tracing.step("inspect"):
+        info = inspect(data, limits)
+    with tracing.step("decode"):
+        gray = decode(data, info)
+    with tracing.step("binarize"):
+        white, threshold = binarize(gray, chosen.name, checked)
+    with tracing.step("encode"):
+        encoded = _encode(white, info)
     return Binarized(
-        png=_encode(white, info),
+        png=encoded,
         width=info.width,
         height=info.height,
         dpi=info.dpi,

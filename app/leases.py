@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-v
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 import time
@@ -16,11 +15,12 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from . import logs
 from .domain import MAX_BATCH, Delivery, Queue, Results
 from .errors import LeaseLostError, PipelineError
 from .metrics import WorkerMetrics
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: Whoever works longer on one image hangs; its message goes to somebody else.
 MAX_LEASE_S: Final = 600.0
@@ -106,10 +106,11 @@ class Leases:
         for lease in ours:
             lease.end()
         for start in range(0, len(ours), MAX_BATCH):
-            for result in self._change(ours[start : start + MAX_BATCH], delay_s):
+            batch = ours[start : start + MAX_BATCH]
+            for lease, result in zip(batch, self._change(batch, delay_s), strict=True):
                 if result is not None:
                     # It comes back by itself when its visibility timeout ends.
-                    logger.warning("a message could not be given back: %s", result)
+                    logger.warning("message not given back", **_names(lease), reason=str(result))
 
     def renew(self) -> None:
         """Renew what has passed half its time."""
@@ -146,8 +147,7 @@ class Leases:
             return
         lease.is_overdue = True
         where = _stack_of(lease.thread_id)
-        message_id = lease.delivery.message_id
-        logger.error("message %s hangs after %d s:\n%s", message_id, MAX_LEASE_S, where)
+        logger.error("message hangs", **_names(lease), after_s=MAX_LEASE_S, stack=where)
 
     def _note_losses(self, leases: Sequence[Lease]) -> None:
         for lease in leases:
@@ -163,10 +163,10 @@ class Leases:
             if result is None:
                 lease.ends_at = asked_at + self._timeout_s
             elif isinstance(result, LeaseLostError):
-                logger.warning("message %s lost: %s", lease.delivery.message_id, result)
+                logger.warning("message lost", **_names(lease), reason=str(result))
                 lease.end()
             else:
-                logger.warning("message %s not renewed: %s", lease.delivery.message_id, result)
+                logger.warning("message not renewed", **_names(lease), reason=str(result))
 
     def _change(self, leases: Sequence[Lease], timeout_s: int) -> Results:
         deliveries = [lease.delivery for lease in leases]
@@ -174,6 +174,11 @@ class Leases:
             return self._queue.change_visibility_batch(deliveries, timeout_s=timeout_s)
         except PipelineError as exc:
             return [exc] * len(leases)
+
+
+def _names(lease: Lease) -> dict[str, str]:
+    delivery = lease.delivery
+    return {"message_id": delivery.message_id, "image_id": delivery.image_id}
 
 
 def _ending_of(renewal: PipelineError | None) -> str:

@@ -6,7 +6,6 @@ for a while; one of them at a time, the others get what is known.
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
@@ -14,13 +13,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
+from . import logs
 from .domain import Depth, Queue
 from .errors import PipelineError, QueueUnavailableError
 from .history import INTERVAL_S, Backlog, History, Service
 from .image_store import ImageStore
 from .metrics import QueueMetrics
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: While somebody asks, the thread looks this often.
 _WATCHED_S: Final = 2.0
@@ -119,7 +119,7 @@ class Lookout:
         try:
             depth = queue.depth()
         except QueueUnavailableError as exc:
-            logger.warning("cannot see how much lies in %s: %s", queue.name, exc)
+            logger.warning("depth of a queue unknown", queue=queue.name, reason=str(exc))
             self._metrics.unknown(name)
             return None
         self._metrics.counted(name, waiting=depth.waiting, held=depth.held)
@@ -143,7 +143,7 @@ def _is_well(check: Callable[[], None]) -> bool:
     try:
         check()
     except PipelineError as exc:
-        logger.warning("%s", exc)
+        logger.warning("not well", reason=str(exc))
         return False
     return True
 

@@ -13,7 +13,6 @@ python -m app.main token        make a token for somebody who may use the API
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -25,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError
 
-from . import logs
+from . import logs, tracing
 from .arguments import ROLES, parser
 from .domain import Queue
 from .errors import PipelineError, SettingsError
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     from .metrics import Metrics
     from .worker_service import WorkerService
 
-logger = logging.getLogger("app.main")  # __name__ is __main__ here
+logger = logs.get_logger("app.main")  # __name__ is __main__ here
 
 _EXIT_USAGE: Final = 2
 _EXIT_UNAVAILABLE: Final = 1
@@ -60,10 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as exc:
         _complain(f"wrong settings: {exc.detail}")
         return _EXIT_USAGE
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     try:
         if options.command in ROLES:
-            return _run(options.command, settings)
+            with tracing.recording(options.command, settings.trace_exporter):
+                return _run(options.command, settings)
         return _operate(options, settings)
     except KeyboardInterrupt:
         return 0
@@ -182,7 +182,7 @@ def _run(role: str, settings: Settings) -> int:
         if worker is None or role == "all":
             return _serve(settings, store, jobs, worker, metrics, history)
         with worker:
-            logger.info("worker polls %s", settings.input_queue)
+            logger.info("worker polls", queue=settings.input_queue)
             threading.Event().wait()
     return 0
 
@@ -196,7 +196,7 @@ def _probes(
     if port is None:
         return nullcontext()
     server = ProbeServer(host, port, metrics, check_ready)
-    logger.info("metrics on %s:%d", host, port)
+    logger.info("metrics served", host=host, port=port)
     return server
 
 
@@ -244,7 +244,7 @@ def _serve(
         return _cannot_listen(settings.host, settings.port, exc)
     if not _may_listen(settings, server.addresses):
         return _EXIT_USAGE
-    logger.info("listening on %s:%d", settings.host, settings.port)
+    logger.info("listening", host=settings.host, port=settings.port)
     # The server stops first: what it has accepted by then is in the queue, not in our hands.
     with worker or nullcontext(), lookout:
         server.run()

@@ -5,7 +5,6 @@ Each works on the ports and returns an exit code; 0 is done, 1 failed in part, 3
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 import uuid
@@ -16,6 +15,7 @@ from typing import Final, TypeVar
 
 from tqdm import tqdm
 
+from . import logs
 from .domain import (
     MAX_BATCH,
     Announcement,
@@ -30,7 +30,7 @@ from .domain import (
 from .errors import ImageDeletedError, InvalidMessageError, NotFoundError
 from .image_store import ImageStore
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 T = TypeVar("T")
 
 DONE: Final = 0
@@ -94,7 +94,7 @@ def _send_again(
 def _sent(queue: Queue, messages: Sequence[Message]) -> Results:
     results = queue.send_batch(messages)
     for error in filter(None, results):
-        logger.error("%s", error)
+        logger.error("message not sent", reason=str(error))
     return results
 
 
@@ -148,20 +148,20 @@ def _move(dead_letters: Queue, jobs: Queue, deliveries: Sequence[Delivery]) -> i
     moved = [d for d, error in zip(deliveries, results, strict=True) if error is None]
     if moved:
         for error in filter(None, dead_letters.delete_batch(moved)):
-            logger.warning("sent, and still in the dead-letter queue: %s", error)
+            logger.warning("message sent and still in the dead-letter queue", reason=str(error))
     return len(moved)
 
 
 def _next_round(delivery: Delivery) -> Message:
-    """The same job, one round later; what is no job goes as it is."""
+    """The same job, one round later, of the same trace; what is no job goes as it is."""
     try:
         job = Job.parse(delivery.body)
     except InvalidMessageError:
         unique = f"redrive:{delivery.message_id}"
-        return Message(delivery.body, delivery.group, unique)
+        return Message(delivery.body, delivery.group, unique, delivery.attributes)
     job = job.model_copy(update={"redrive": job.redrive + 1})
     unique = deduplication_id(job.image_id, job.redrive)
-    return Message(job.to_json(), delivery.group, unique)
+    return Message(job.to_json(), delivery.group, unique, delivery.attributes)
 
 
 def _describe(store: ImageStore, delivery: Delivery) -> str:

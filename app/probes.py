@@ -6,7 +6,6 @@ The standard library's server: a thread for each of the few who ask, cut off whe
 from __future__ import annotations
 
 import json
-import logging
 import socket
 import socketserver
 import threading
@@ -15,13 +14,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from . import metrics
+from . import logs, metrics
 from .errors import MethodNotAllowedError, NotFoundError, PipelineError
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: Who is silent for longer is cut off.
 _SILENCE_S: Final = 10
@@ -107,7 +106,7 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        logger.debug("a probe of %s broke off", client_address, exc_info=True)
+        logger.debug("a probe broke off", client=str(client_address), exc_info=True)
 
 
 class _Server6(_Server):
@@ -118,7 +117,7 @@ class _Handler(WSGIRequestHandler):
     timeout = _SILENCE_S
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the parent's name)
-        logger.debug(format, *args)
+        logger.debug("probe", answer=format % args)
 
 
 def _server_class(host: str, port: int) -> type[_Server]:

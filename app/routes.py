@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from flask import (
     Blueprint,
@@ -27,8 +26,8 @@ from flask.typing import ResponseReturnValue
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from . import answers, logs, pages, uploads
-from .domain import Image, ImageStatus, Method, Queue, StoredObject
+from . import access, answers, logs, pages, tracing, uploads
+from .domain import Image, ImageStatus, Message, Method, Queue, StoredObject
 from .errors import (
     IdempotencyKeyReusedError,
     ImageDeletedError,
@@ -36,7 +35,7 @@ from .errors import (
     NotFoundError,
     PipelineError,
 )
-from .gate import ENVIRON_KEY, Gate, Head, Pass
+from .gate import ENVIRON_KEY, Gate, Head, Pass, client_address
 from .image_store import ImageStore, filename_of, owner_of
 from .lookout import Lookout
 from .metrics import CONTENT_TYPE, HttpMetrics
@@ -44,16 +43,10 @@ from .settings import Settings
 from .uploads import Reader, Upload, UploadRequest
 from .waits import Waits
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 api = Blueprint("api", __name__)
 
 _EXTENSION: Final = "image_pipeline"
-_SAFE_ID_CHARACTERS: Final = frozenset(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-)
-_MAX_ID_LENGTH: Final = 64
-#: Asked again and again by machines, and no lines of the log.
-_PROBES: Final = ("api.healthz", "api.readyz", "api.service", "api.metrics")
 #: What a page of another origin may read, beside the body.
 _EXPOSED_HEADERS: Final = (
     "Content-Disposition",
@@ -105,9 +98,10 @@ def register(app: Flask, services: Services) -> None:
     app.register_error_handler(PipelineError, answers.problem)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _bug)
-    app.before_request(_name_request)
+    app.before_request(_begin)
     app.before_request(_pass_gate)
     app.after_request(_finish)
+    app.teardown_request(access.end)
     if origins := services.settings.allowed_origins:
         CORS(app, origins=origins, expose_headers=_EXPOSED_HEADERS, max_age=600)
 
@@ -124,6 +118,7 @@ def services() -> Services:
 def upload() -> ResponseReturnValue:
     """Take one PNG; the answer is given once the message is accepted."""
     sent = services().reader.read(request, _granted().owner)
+    access.concerns(sent.image.image_id)
     image, is_replay = _accept(sent)
     _count_upload(len(sent.data), is_replay=is_replay)
     headers = {"Location": f"/images/{image.image_id}"}
@@ -156,7 +151,7 @@ def delete_image(image_id: UUID) -> ResponseReturnValue:
         services().store.delete(image_id)  # an earlier call may have been cut half way
         raise
     services().store.delete(image_id)
-    logger.info("image %s deleted", image_id)
+    logger.info("image deleted")
     return "", 204
 
 
@@ -271,12 +266,16 @@ def _accept(sent: Upload) -> tuple[Image, bool]:
         image = _known(sent.image)
     if image.status is ImageStatus.QUEUED:
         # Again for a replay too: the first request may have died before it came to this.
-        services().jobs.send(services().store.job_message(image))
-    size = len(sent.data)
-    logger.info(
-        "image %s %s, %d bytes", image.image_id, "replayed" if is_replay else "queued", size
-    )
+        _send(services().store.job_message(image))
+    event = "image replayed" if is_replay else "image queued"
+    logger.info(event, bytes=len(sent.data), image_method=image.method)
     return image, is_replay
+
+
+def _send(message: Message) -> None:
+    jobs = services().jobs
+    with tracing.sending(jobs.name) as attributes:
+        jobs.send(replace(message, attributes=attributes))
 
 
 def _count_upload(size_bytes: int, *, is_replay: bool) -> None:
@@ -353,12 +352,8 @@ def _prefers(headers: Mapping[str, str]) -> bool:
 # --- around every request ------------------------------------------------------------------------
 
 
-def _name_request() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    is_safe = 1 <= len(given) <= _MAX_ID_LENGTH and _SAFE_ID_CHARACTERS.issuperset(given)
-    g.request_id = given if is_safe else uuid4().hex
-    g.began_at = time.monotonic()
-    logs.request_id.set(g.request_id)
+def _begin() -> None:
+    access.begin(is_https=_is_https())
 
 
 def _pass_gate() -> None:
@@ -407,14 +402,25 @@ def _bug(exc: Exception) -> Response:
 def _finish(response: Response) -> Response:
     if services().settings.allowed_origins:
         response.vary.add("Origin")
-    is_proxied = services().settings.trusted_proxy_hops > 0
-    is_https = is_proxied and request.headers.get("X-Forwarded-Proto", "").endswith("https")
-    answers.add_headers(response, is_https=is_https)
+    answers.add_headers(response, is_https=_is_https())
     if (granted := g.get("granted")) and granted.quota:
         answers.add_quota(response, granted.quota)
     _count(response.status_code)
-    _log(response.status_code)
+    # Who tries tokens, or sends too much; of nobody else the address is kept.
+    is_suspect = response.status_code in (401, 429)
+    access.answered(response, client=_client() if is_suspect else None)
     return response
+
+
+def _client() -> str:
+    hops = services().settings.trusted_proxy_hops
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    return client_address(request.remote_addr or "", forwarded, hops)
+
+
+def _is_https() -> bool:
+    is_proxied = services().settings.trusted_proxy_hops > 0
+    return is_proxied and request.headers.get("X-Forwarded-Proto", "").endswith("https")
 
 
 def _count(status: int) -> None:
@@ -425,10 +431,3 @@ def _count(status: int) -> None:
     counted.answered(request.method, rule, status, seconds)
     if request.endpoint == "api.upload" and "problem_code" in g:
         counted.refused(g.problem_code)
-
-
-def _log(status: int) -> None:
-    ms = 1000 * (time.monotonic() - g.began_at)
-    level = logging.DEBUG if request.endpoint in _PROBES else logging.INFO
-    # The path as Python writes it: a line end in it must not begin a line of ours.
-    logger.log(level, "%s %r %d in %.0f ms", request.method[:20], request.path[:200], status, ms)

@@ -24,7 +24,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 from urllib3.exceptions import HTTPError
 
-from . import aws
+from . import aws, tracing
 from .domain import Listed, StoredObject
 from .errors import NotFoundError, StorageUnavailableError
 from .image_store import ImageStore
@@ -84,12 +84,12 @@ class S3Bucket:
         with self._translated(key):
             if not _PLAIN_KEY.fullmatch(key):
                 return self._get_by_boto3(key)
-            with self._counted("GetObject"):
+            with self._counted("GetObject", key):
                 found = obstore.get(self._objects, key)
                 return self._stored(key, found, bytes(found.bytes()))
 
     def head(self, key: str) -> StoredObject:
-        with self._translated(key), self._counted("HeadObject"):
+        with self._translated(key), self._counted("HeadObject", key):
             return self._stored(key, obstore.get(self._objects, key, options={"head": True}))
 
     def delete(self, key: str) -> None:
@@ -124,7 +124,7 @@ class S3Bucket:
         *,
         is_once: bool = False,
     ) -> StoredObject:
-        with self._counted("PutObject"):
+        with self._counted("PutObject", key):
             answer = obstore.put(
                 self._objects,
                 key,
@@ -159,8 +159,10 @@ class S3Bucket:
         return day + timedelta(days=self._settings.retention_days + 1)
 
     @contextmanager
-    def _counted(self, operation: str) -> Iterator[None]:
-        """Count a call of obstore, as `aws` does those of boto3."""
+    def _counted(self, operation: str, key: str) -> Iterator[None]:
+        """Count a call of obstore and give it a span, as `aws` does with those of boto3."""
+        place = {"aws.s3.bucket": self._name, "aws.s3.key": key}
+        span = tracing.call("s3", operation, place)
         with self._metrics.timed("s3", operation):
             try:
                 yield
@@ -169,7 +171,10 @@ class S3Bucket:
             except (BaseError, FileNotFoundError) as exc:  # the latter for a missing bucket, too
                 if (code := _quoted_code(exc)) not in _MISSING:
                     self._metrics.failed("s3", operation, code)
+                    span.fail(code or "no-answer")
                 raise
+            finally:
+                span.end()
 
     @contextmanager
     def _translated(self, key: str) -> Iterator[None]:

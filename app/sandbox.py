@@ -7,7 +7,6 @@ has no limit of memory, Windows neither).
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import queue
 import signal
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Final
 
+from . import logs
 from .domain import Binarized, Job, Process
 from .errors import InternalError, PipelineError, ProcessingCrashedError, TooExpensiveError
 
@@ -24,7 +24,7 @@ try:
 except ImportError:  # not a Unix
     resource = None  # type: ignore[assignment]
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: A child that nobody needs gives its memory back.
 _IDLE_S: Final = 60.0
@@ -109,7 +109,7 @@ class Sandbox:
             return InternalError("The worker was stopped in the middle of the image.")
         if exit_code == -signal.SIGXCPU:
             return TooExpensiveError(f"The image took over {self._caps.cpu_s} s of CPU time.")
-        logger.error("an image ended the process that worked on it: exit code %s", exit_code)
+        logger.error("an image ended the process that worked on it", exit_code=exit_code)
         return ProcessingCrashedError("The image ended the process that worked on it.")
 
 
@@ -123,7 +123,7 @@ class _Child:
     def __init__(self, process: Process, caps: Caps) -> None:
         self._connection, theirs = _SPAWN.Pipe()
         self._child = _SPAWN.Process(
-            target=_serve, args=(theirs, process, caps), name="sandbox", daemon=True
+            target=_serve, args=(theirs, process, caps, logs.style()), name="sandbox", daemon=True
         )
         self._child.start()
         theirs.close()
@@ -138,7 +138,7 @@ class _Child:
 
     def run(self, data: bytes, job: Job) -> Binarized:
         try:
-            self._connection.send((data, job))
+            self._connection.send((data, job, logs.context()))
             answer = self._connection.recv()
         except (EOFError, OSError):
             self._child.join()
@@ -153,15 +153,18 @@ class _Child:
 # --- in the child ------------------------------------------------------------------------------
 
 
-def _serve(connection: Connection, process: Process, caps: Caps) -> None:
+def _serve(connection: Connection, process: Process, caps: Caps, style: logs.Style | None) -> None:
     # Ctrl-C reaches every process of a terminal; when to end is the parent's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if style:
+        logs.configure(style.level, style.format)
     _limit_memory(caps)
     while connection.poll(_IDLE_S):
         try:
-            data, job = connection.recv()
+            data, job, known = connection.recv()
         except EOFError:  # the parent is gone
             return
+        logs.begin(**known)
         _limit_cpu(caps)
         connection.send(_answer(process, data, job))
 

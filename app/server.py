@@ -8,7 +8,6 @@ connection is closed so that the client can still read why.
 from __future__ import annotations
 
 import json
-import logging
 import resource
 import socket
 import time
@@ -35,7 +34,7 @@ from .gate import ENVIRON_KEY, Gate, Head, Pass
 from .http_reader import Pace, Parser
 from .settings import Settings
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: Each costs a file descriptor, two with a body that goes to the disk, and up to half a megabyte.
 _MAX_CONNECTIONS: Final = 1000
@@ -72,10 +71,10 @@ class _ProblemTask(ErrorTask):
     def execute(self) -> None:
         error = _as_problem(self.request.error.code)
         request_id = uuid4().hex
-        logs.request_id.set(request_id)
+        logs.begin(request_id=request_id)
         document = error.to_problem() | {"request_id": request_id}
-        logger.info("refused: %s", error.code)
         body = json.dumps(document).encode()
+        logger.info("request refused", status=error.status, code=error.code, bytes=len(body))
         self.status = f"{error.status} {error.title}"
         self.response_headers.extend(SECURITY_HEADERS.items())
         self.response_headers.append(("Content-Type", "application/problem+json"))

@@ -199,6 +199,34 @@ class Settings(BaseSettings):
     log_level: str = Field(
         "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line logged."
     )
+    log_format: str | None = Field(
+        None,
+        pattern=r"^(json|text)$",
+        description="`json` or `text`; unset means `text` on a terminal and `json` elsewhere.",
+    )
+
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://",
+        description="URL of an OpenTelemetry collector; set, traces are sent to it (OTLP).",
+    )
+    otel_exporter_otlp_traces_endpoint: str | None = Field(
+        None, pattern=r"^https?://", description="The same, whole, with its `/v1/traces`."
+    )
+    otel_exporter_otlp_protocol: str = Field(
+        "http/protobuf",
+        pattern=r"^http/protobuf$",
+        description="How the collector is spoken to; there is no other way.",
+    )
+    otel_traces_exporter: str | None = Field(
+        None,
+        pattern=r"^(otlp|console|none)$",
+        description=(
+            "`otlp`, `console` (a line of JSON a span on stdout) or `none`; unset means `otlp` "
+            "where an endpoint is set, else `none`."
+        ),
+    )
+    otel_sdk_disabled: bool = Field(False, description="Whether there are no traces at all.")
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -280,6 +308,13 @@ class Settings(BaseSettings):
         except ValidationError as exc:
             faults = [_fault(error["loc"], error["msg"]) for error in exc.errors()]
             raise SettingsError("; ".join(faults)) from None
+
+    @property
+    def trace_exporter(self) -> str | None:
+        """The exporter of traces; None, the default, for none at all."""
+        endpoint = self.otel_exporter_otlp_endpoint or self.otel_exporter_otlp_traces_endpoint
+        exporter = self.otel_traces_exporter or ("otlp" if endpoint else "none")
+        return None if self.otel_sdk_disabled or exporter == "none" else exporter
 
     @property
     def png_limits(self) -> PngLimits:

@@ -18,6 +18,7 @@ from .domain import MAX_BATCH, Delivery, Depth, Message, Results
 from .errors import LeaseLostError, PipelineError, QueueUnavailableError
 from .metrics import AwsMetrics
 from .settings import Settings
+from .tracing import TRAVELS
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
@@ -72,6 +73,7 @@ class SqsQueue:
                 WaitTimeSeconds=wait_time_s,
                 VisibilityTimeout=visibility_timeout_s,
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "MessageGroupId"],
+                MessageAttributeNames=TRAVELS,
                 **again,
             )
         # The member is absent, not empty, when there is no message.
@@ -140,11 +142,17 @@ class SqsQueue:
 
 
 def _sent(message: Message) -> Any:
-    return {
+    sent: dict[str, Any] = {
         "MessageBody": message.body,
         "MessageGroupId": message.group,
         "MessageDeduplicationId": message.deduplication_id,
     }
+    if message.attributes:
+        sent["MessageAttributes"] = {
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in message.attributes.items()
+        }
+    return sent
 
 
 def _entries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
@@ -153,10 +161,13 @@ def _entries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
 
 def _delivery(message: MessageTypeDef) -> Delivery:
     attributes = message["Attributes"]
+    # Other producers can send numbers and bytes under our names; those have no StringValue.
+    said = message.get("MessageAttributes", {})
     return Delivery(
         body=message["Body"],
         message_id=message["MessageId"],
         group=attributes["MessageGroupId"],
         receive_count=int(attributes["ApproximateReceiveCount"]),
         receipt_handle=message["ReceiptHandle"],
+        attributes={n: v["StringValue"] for n, v in said.items() if "StringValue" in v},
     )

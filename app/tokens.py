@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import re
 import secrets
 import threading
@@ -15,9 +14,10 @@ import time
 from pathlib import Path
 from typing import Final
 
+from . import logs
 from .domain import OWNER_PATTERN
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: So that scanners for leaked secrets know one when they see it.
 _PREFIX: Final = "ipt_"
@@ -88,7 +88,7 @@ class Tokens:
             try:
                 self._reload(self._path)
             except (OSError, ValueError) as exc:
-                logger.error("the tokens stay as they were: %s: %s", self._path, exc)
+                logger.error("tokens stay as they were", path=str(self._path), reason=str(exc))
         return self._fixed + self._from_file
 
     def _reload(self, path: Path) -> None:

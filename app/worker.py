@@ -7,17 +7,17 @@ This room knows no AWS, no OpenCV, no threads and no signals; it is given what i
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
+from . import logs, tracing
 from .domain import (
     Announcement,
     Binarized,
@@ -51,7 +51,7 @@ from .image_store import ImageStore, original_href, processed_href
 from .leases import Lease
 from .metrics import WorkerMetrics
 
-logger = logging.getLogger(__name__)
+logger = logs.get_logger(__name__)
 
 #: Full jitter: a random wait up to a bound that doubles, so that a fleet does not return at once.
 #: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
@@ -89,6 +89,9 @@ class Ending:
 
 class Jobs(Protocol):
     """What the protocol needs of the input queue."""
+
+    @property
+    def name(self) -> str: ...
 
     def delete(self, delivery: Delivery) -> None: ...
 
@@ -131,16 +134,37 @@ class Worker:
         """
         if lease.delivery.receive_count > 1:
             self._metrics.redeliveries.inc()
-        with self._metrics.images_in_flight.track_inprogress():
+        with self._metrics.images_in_flight.track_inprogress(), self._known(lease.delivery) as span:
             ending = self._end(lease)
+            span.note({"image_pipeline.outcome": ending.outcome.value})
         self._metrics.ended(ending.outcome)
         return ending
+
+    @contextmanager
+    def _known(self, delivery: Delivery) -> Iterator[tracing.Span]:
+        """Have the log and the trace say which image it is, and who asked for it."""
+        ids = {"message_id": delivery.message_id, "image_id": delivery.image_id}
+        asked = tracing.sound(delivery.attributes)
+        if request_id := asked.get("request_id"):
+            ids["request_id"] = request_id
+        count = delivery.receive_count
+        with (
+            logs.bound(**ids),
+            tracing.processing(
+                self._jobs.name,
+                asked,
+                message_id=delivery.message_id,
+                image_id=delivery.image_id,
+                receive_count=count,
+            ) as span,
+        ):
+            yield span
 
     def _end(self, lease: Lease) -> Ending:
         try:
             return Ending(self._complete_or_drop(lease))
         except LeaseLostError as exc:
-            logger.warning("message %s left to another worker: %s", lease.delivery.message_id, exc)
+            logger.warning("message left to another worker", reason=str(exc))
             return Ending(Outcome.LEASE_LOST)
         except Exception as exc:
             return self._try_later(lease, exc)
@@ -149,7 +173,7 @@ class Worker:
         try:
             return self._complete_or_fail(lease)
         except ImageDeletedError as exc:
-            logger.info("message %s dropped: %s", lease.delivery.message_id, exc)
+            logger.info("message dropped", reason=str(exc))
             self._delete(lease)
             return Outcome.DELETED
 
@@ -174,7 +198,7 @@ class Worker:
 
         # 1. Fetch.
         try:
-            with self._metrics.step("fetch"):
+            with self._step("fetch"):
                 image, data = self._store.get_original(job)
         except NotFoundError:
             return self._without_original(lease, job)
@@ -186,9 +210,9 @@ class Worker:
         # 3. Store, once. A result that is there already is the one that counts: it can be our
         # own, whose answer was lost, so the way goes on to the announcement all the same.
         lease.check()
-        with self._metrics.step("store"):
+        with self._step("store"):
             announcement = self._store.put_processed(_processed(image, data, page), page.png, job)
-        logger.info("image %s processed in %d ms", job.image_id, page.processing_ms)
+        logger.info("image processed", image_method=page.method, duration_ms=page.processing_ms)
 
         # 4. Announce, 5. delete.
         return self._conclude(lease, announcement, Outcome.PROCESSED)
@@ -203,11 +227,11 @@ class Worker:
 
     def _delete(self, lease: Lease) -> None:
         try:
-            with self._metrics.step("delete"):
+            with self._step("delete"):
                 self._jobs.delete(lease.delivery)
         except LeaseLostError as exc:
             # Too late, and no matter: whoever has it now finds all of it done.
-            logger.warning("message %s is done with: %s", lease.delivery.message_id, exc)
+            logger.warning("message was done with", reason=str(exc))
 
     def _announce(self, announcement: Announcement) -> None:
         image_id, redrive = announcement.image_id, announcement.redrive
@@ -216,7 +240,7 @@ class Worker:
             group=message_group(image_id, announcement.group),
             deduplication_id=deduplication_id(image_id, redrive),
         )
-        with self._metrics.step("announce"):
+        with self._step("announce"):
             self._announcements.send(message)
         # Also one that is announced again: whether anybody heard it before, nobody knows.
         age_s = _age_s(announcement.uploaded_at, now()) if redrive == 0 else None
@@ -234,6 +258,11 @@ class Worker:
             )
         if self._on_finished:
             self._on_finished(finished)
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        with tracing.step(name), self._metrics.step(name):
+            yield
 
     def _parse(self, delivery: Delivery) -> Job:
         job = Job.parse(delivery.body)
@@ -267,15 +296,15 @@ class Worker:
 
     def _try_later(self, lease: Lease, exc: Exception) -> Ending:
         """Have the message seen again; on the last receive say why it will not be."""
-        message_id = lease.delivery.message_id
         is_outage = isinstance(exc, StorageUnavailableError | QueueUnavailableError)
         if not isinstance(exc, PipelineError):
-            logger.exception("message %s: a fault of ours", message_id)
+            logger.exception("a fault of ours")
         if lease.delivery.receive_count >= self._max_receives:
             self._give_up(lease, exc)
             return Ending(Outcome.GIVEN_UP, is_outage=is_outage)
+        tracing.fail(exc.code if isinstance(exc, PipelineError) else type(exc).__name__)
         delay_s = math.ceil(_full_jitter(lease.delivery.receive_count))
-        logger.warning("message %s again in %d s: %s", message_id, delay_s, exc)
+        logger.warning("message tried again later", delay_s=delay_s, reason=str(exc))
         return Ending(Outcome.RETRIED, delay_s, is_outage=is_outage)
 
     def _give_up(self, lease: Lease, exc: Exception) -> None:
@@ -286,13 +315,14 @@ class Worker:
             self._count(announcement, is_new=announcement.status is ImageStatus.FAILED)
         except PipelineError as error:
             # The dead-letter queue has it all the same; `reconcile` finds it without a record.
-            logger.error("message %s given up without a word: %s", lease.delivery.message_id, error)
+            logger.error("message given up without a word", reason=str(error))
 
     def _record(self, delivery: Delivery, error: PipelineError) -> Announcement:
         job = _job_or_none(delivery.body)
         image = self._failed_image(delivery, job, error)
-        logger.error("image %s failed: %s: %s", image.image_id, error.code, error.detail)
-        with self._metrics.step("store"):
+        logger.error("image failed", code=error.code, detail=error.detail)
+        tracing.fail(error.code)
+        with self._step("store"):
             return self._store.put_failure(image, job)
 
     def _failed_image(self, delivery: Delivery, job: Job | None, error: PipelineError) -> Image:
@@ -302,7 +332,7 @@ class Worker:
             "error": Failure(code=error.code, detail=error.detail),
         }
         if job is None:
-            return Image(image_id=_best_id(delivery), **outcome)
+            return Image(image_id=UUID(delivery.image_id), **outcome)
         return self._known_image(job).model_copy(update=outcome)
 
     def _known_image(self, job: Job) -> Image:
@@ -372,15 +402,6 @@ def _job_or_none(body: str) -> Job | None:
         return Job.parse(body)
     except InvalidMessageError:
         return None
-
-
-def _best_id(delivery: Delivery) -> UUID:
-    """The image id of a message that cannot be read; SQS's own message id when it has none."""
-    try:
-        body: Any = json.loads(delivery.body)
-        return UUID(body["image_id"])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return UUID(delivery.message_id)
 
 
 def _full_jitter(attempt: int) -> float:

@@ -9,6 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final
 
+from . import tracing
 from .admission import Admission
 from .batching import BatchedQueue
 from .consumer import Consumer
@@ -118,9 +119,9 @@ def _admitted(
         claimed = claimed_pixels(data)
         pixels = claimed if claimed <= max_pixels else 0
         with ExitStack() as room:
-            with metrics.step("admit"):
+            with tracing.step("admit"), metrics.step("admit"):
                 room.enter_context(admission.of(pixels))
-            with metrics.computing(pixels):
+            with tracing.step("compute"), metrics.computing(pixels):
                 return process(data, job)
 
     return wait_and_process

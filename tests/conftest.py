@@ -55,6 +55,10 @@ def settings() -> Settings:
 
 @pytest.fixture
 def aws_settings(endpoint: str) -> Settings:
+    return own_settings(endpoint)
+
+
+def own_settings(endpoint: str) -> Settings:
     """Settings for resources of a test's own, in LocalStack."""
     tag = uuid.uuid4().hex[:12]
     return Settings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -48,6 +49,35 @@ def test_a_message_comes_with_its_group_and_count(queue: Queue) -> None:
 
     assert (delivery.body, delivery.group, delivery.receive_count) == ("one", "g", 1)
     assert uuid.UUID(delivery.message_id)
+
+
+def test_what_a_message_says_of_its_origin_comes_with_it(queue: Queue) -> None:
+    said = {"traceparent": "00-1-2-01", "tracestate": "a=1", "request_id": "ask-4711"}
+    queue.send(replace(message("one", "a"), attributes=said))
+    queue.send_batch([replace(message("two", "b"), attributes=said), message("three", "c")])
+
+    found = {delivery.body: delivery.attributes for delivery in receive(queue)}
+
+    assert found == {"one": said, "two": said, "three": {}}
+
+
+def test_attributes_of_other_producers_are_no_hindrance(sqs_queue: SqsQueue) -> None:
+    others = {
+        "traceparent": {"DataType": "Binary", "BinaryValue": b"x"},
+        "request_id": {"DataType": "Number", "StringValue": "7"},
+        "colour": {"DataType": "String", "StringValue": "red"},
+    }
+    sqs_queue._client.send_message(
+        QueueUrl=sqs_queue._url(),
+        MessageBody="one",
+        MessageGroupId="g",
+        MessageDeduplicationId="d",
+        MessageAttributes=others,
+    )
+
+    (delivery,) = receive(sqs_queue)
+
+    assert delivery.attributes == {"request_id": "7"}
 
 
 def test_a_long_poll_returns_as_soon_as_there_is_a_message(queue: Queue) -> None:
@@ -301,6 +331,7 @@ def test_a_receive_passes_on_what_it_was_asked(stub: Stubber) -> None:
         "VisibilityTimeout": 7,
         "ReceiveRequestAttemptId": "again",
         "MessageSystemAttributeNames": ANY,
+        "MessageAttributeNames": ANY,
     }
     stub.add_response("receive_message", {}, asked)
 

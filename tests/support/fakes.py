@@ -85,6 +85,7 @@ class MemoryBucket:
 class _Message:
     body: str
     group: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
     message_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     receive_count: int = 0
     receipt_handle: str = ""
@@ -131,7 +132,7 @@ class MemoryQueue:
             if sent_at is not None and self._clock() - sent_at < DEDUPLICATION_S:
                 return
             self._sent_at[key] = self._clock()
-            self.messages.append(_Message(message.body, message.group))
+            self.messages.append(_Message(message.body, message.group, message.attributes))
             self._changed.notify_all()
 
     def send_batch(self, messages: Sequence[Message]) -> Results:
@@ -173,7 +174,7 @@ class MemoryQueue:
     def _give_up(self, message: _Message) -> None:
         assert self.dead_letters
         self.messages.remove(message)
-        self.dead_letters.messages.append(_Message(message.body, message.group))
+        self.dead_letters.messages.append(_Message(message.body, message.group, message.attributes))
 
     def _deliver(self, message: _Message, visible_at: float) -> Delivery:
         message.receive_count += 1
@@ -185,6 +186,7 @@ class MemoryQueue:
             message.group,
             message.receive_count,
             message.receipt_handle,
+            message.attributes,
         )
 
     def delete_batch(self, deliveries: Sequence[Delivery]) -> Results:

@@ -14,11 +14,12 @@ import threading
 from pathlib import Path
 from uuid import UUID
 
-from app import sandbox
+from app import logs, sandbox
 from app.domain import Binarized, Job
 from app.errors import TooManyPixelsError
 
 JOB = Job(image_id=UUID(int=1), bucket="b", key="k.png", method="otsu")
+logger = logs.get_logger(__name__)
 CAPS = sandbox.Caps(memory_bytes=128 * 1024 * 1024, cpu_s=1)
 
 
@@ -45,6 +46,10 @@ def _stumble(argument: str) -> None:
     raise StubbornError("this", argument)
 
 
+def _say(argument: str) -> None:
+    logger.warning("said", what=argument)
+
+
 def _loop(argument: str) -> None:
     if argument:
         Path(argument).write_text(str(os.getpid()))
@@ -69,6 +74,7 @@ def _exit_twice(argument: str) -> None:
 
 
 _VERBS = {
+    "say": _say,
     "pass": lambda argument: None,
     "refuse": _refuse,
     "stumble": _stumble,

@@ -15,8 +15,8 @@ APP = ROOT / "app"
 
 #: From the cellar up; a module imports only from floors below its own.
 FLOORS = (
-    {"errors", "metrics", "fast_zlib", "histogram"},
-    {"admission", "breaker"},
+    {"errors", "metrics", "fast_zlib", "histogram", "logs", "telemetry"},
+    {"admission", "breaker", "tracing"},
     {"domain", "png_format", "paper", "components", "local_thresholds"},
     {
         "png",
@@ -29,12 +29,12 @@ FLOORS = (
         "upload_sources",
         "languages",
     },
-    {"tokens", "waits", "logs", "upload_client", "arguments", "rate", "history", "probes"},
+    {"tokens", "waits", "upload_client", "arguments", "rate", "history", "probes"},
     {"settings", "png_decoder", "methods"},
     {"image_processor", "aws", "gate", "lookout"},
     {"s3_service", "sqs_service", "setup_aws_resources"},
     {"pages"},
-    {"worker", "uploads", "answers", "operations"},
+    {"worker", "uploads", "answers", "access", "operations"},
     {"openapi"},
     {"routes"},
     {"consumer"},
@@ -65,12 +65,15 @@ ONLY_IN = {
     "botocore": {"aws", "main", "s3_service", "sqs_service", "setup_aws_resources"},
     "cv2": ENGINE,
     "numba": {"png_filters"},
-    "flask": {"__init__", "answers", "pages", "routes", "server", "uploads"},
+    "flask": {"__init__", "access", "answers", "pages", "routes", "server", "uploads"},
     "flask_cors": {"routes"},
     "multiprocessing": {"sandbox"},
+    "opentelemetry": {"telemetry"},
     "obstore": {"aws", "s3_service"},
     "prometheus_client": {"metrics"},
+    "requests": set(),
     "resource": {"sandbox", "server"},
+    "structlog": {"logs"},
     "waitress": {"http_reader", "server"},
     "wsgiref": {"probes"},
 }
@@ -78,6 +81,8 @@ ONLY_IN = {
 AWS = {"aws", "s3_service", "sqs_service", "setup_aws_resources"}
 STRANGERS = {
     "worker": AWS | ENGINE | {"routes", "consumer"},
+    "access": AWS | ENGINE | {"worker", "consumer"},
+    "tracing": AWS | ENGINE | {"worker", "routes"},
     "consumer": AWS | ENGINE | {"routes"},
     "leases": AWS | ENGINE | {"routes", "worker"},
     "batching": AWS | ENGINE | {"routes", "worker"},

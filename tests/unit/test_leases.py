@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -12,6 +11,7 @@ from app.domain import Delivery, Results
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
 from app.leases import MAX_LEASE_S, Lease, Leases
 from tests.support.fakes import MemoryQueue
+from tests.support.logged import events
 from tests.support.waiting import wait_until
 
 TIMEOUT_S = 60
@@ -285,7 +285,9 @@ def test_a_give_back_that_fails_is_logged_and_raises_nothing(
 
     leases.give_back(given, delay_s=0)
 
-    assert "could not be given back: away" in caplog.text
+    assert {(e["event"], e["image_id"], e["reason"]) for e in events(caplog)} == {
+        ("message not given back", "m", "away")
+    }
     assert not given[0].is_ours
 
 
@@ -334,9 +336,9 @@ def test_an_image_that_hangs_is_not_renewed_but_logged_once_with_where_it_hangs(
     assert not lease.is_ours
     renewed_until_s = len(queue.requests) * 31 + TIMEOUT_S
     assert MAX_LEASE_S - 31 < renewed_until_s < MAX_LEASE_S + TIMEOUT_S
-    (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]
-    assert "message m hangs after 600 s" in record.getMessage()
-    assert "hang_in_here" in record.getMessage()
+    (event,) = [e for e in events(caplog) if e["level"] == "error"]
+    assert (event["event"], event["message_id"], event["after_s"]) == ("message hangs", "m", 600)
+    assert "hang_in_here" in event["stack"]
 
 
 def test_an_image_that_nobody_began_hangs_without_a_stack(

@@ -132,7 +132,7 @@ def test_an_image_that_ends_its_process_is_refused_and_the_next_one_works(
         sandbox.run(end.encode(), JOB)
 
     assert sandbox.run(b"pass", JOB).threshold == 99
-    assert "exit code" in caplog.text
+    assert "exit_code" in caplog.text
 
 
 def test_an_image_may_not_take_more_memory_than_the_cap(sandbox: Sandbox) -> None:

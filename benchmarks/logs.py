@@ -1,0 +1,119 @@
+"""What the log and the traces cost an image: CPU time of upload and work, with them and without.
+
+    ./.venv/bin/python -m benchmarks.logs [--images 200] [--rounds 7]
+
+One process, storage and queue in memory, the smallest page, so that there is little else to
+measure. The log goes to /dev/null; spans go to an exporter that encodes them as OTLP and throws
+them away, in its own thread, whose CPU time counts. The rounds of all ways take turns, and the
+least of each counts: what others do to the machine only ever adds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from app import logs, tracing
+from app.settings import Settings
+from app.telemetry import Telemetry
+from tests.support.scans import page_png
+from tests.support.site import Site
+
+
+class Discarding(SpanExporter):
+    spans = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.spans += len(spans)
+        encode_spans(spans).SerializeToString()
+        return SpanExportResult.SUCCESS
+
+
+@contextmanager
+def traced() -> Iterator[None]:
+    with tracing.recorded_by(Telemetry("benchmark", Discarding())):
+        yield
+
+
+@contextmanager
+def unsampled() -> Iterator[None]:
+    os.environ["OTEL_TRACES_SAMPLER"] = "always_off"
+    try:
+        with traced():
+            yield
+    finally:
+        del os.environ["OTEL_TRACES_SAMPLER"]
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+WAYS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "neither": silent,
+    "log": nullcontext,
+    "log, no sample": unsampled,
+    "log and traces": traced,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as we run)
+    logs.configure("INFO", logs.JSON)
+    page = page_png()
+    run_round(page, 20)  # what loads on the first image
+    least: dict[str, tuple[float, float]] = {}
+    for _ in range(options.rounds):
+        for name, way in WAYS.items():
+            with way():
+                found = run_round(page, options.images)
+            known = least.get(name, found)
+            least[name] = (min(known[0], found[0]), min(known[1], found[1]))
+    for name, (upload_us, work_us) in least.items():
+        print(f"{name:<16} {upload_us:7.0f} us an upload {work_us:7.0f} us an image in the worker")
+    print(f"{'no trace':<16} {cost_of_nothing_us():7.2f} us a step that is not recorded")
+
+
+def run_round(page: bytes, images: int) -> tuple[float, float]:
+    """Microseconds of CPU an upload and an image in the worker."""
+    site = Site(Settings())
+    uploaded = timed(lambda: [site.upload(page, method="simple") for _ in range(images)])
+    return uploaded / images, timed(site.work) / images
+
+
+def timed(act: Callable[[], object]) -> float:
+    began_at = time.process_time()
+    act()
+    return 1e6 * (time.process_time() - began_at)
+
+
+def cost_of_nothing_us(times: int = 100_000) -> float:
+    def steps() -> None:
+        for _ in range(times):
+            with tracing.step("fetch"):
+                pass
+
+    return timed(partial(steps)) / times
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""A line of the log: its shape, what it carries, and what never gets into it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pty
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from app import logs
+from tests.conftest import ROOT
+from tests.support.logged import Event, events, parsed
+
+logger = logs.get_logger("app.test")
+
+#: Each says something in another way; the last two are what Python writes by itself.
+PROGRAM = """
+import logging, threading, warnings
+from app import logs
+
+logs.configure("DEBUG", {style!r})
+logger = logs.get_logger("app.test")
+logs.begin(request_id="r-1")
+logger.info("image queued", image_id="i-1", filename='a\\n{{"event": "forged"}}\\x1b[2J.png')
+logging.getLogger("library").warning("two\\nlines of %s", "it")
+logging.getLogger("botocore.auth").debug("StringToSign")
+try:
+    raise ValueError("of\\nours")
+except ValueError:
+    logger.exception("a fault of ours")
+warnings.warn("old")
+thread = threading.Thread(target=lambda: 1 / 0, name="poller")
+thread.start()
+thread.join()
+raise KeyError("the end")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_bound() -> Iterator[None]:
+    logs.begin()
+    yield
+    logs.begin()
+
+
+def run(style: str | None) -> str:
+    program = PROGRAM.format(style=style)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == ""
+    return done.stderr
+
+
+def said(caplog: pytest.LogCaptureFixture) -> Event:
+    (event,) = events(caplog)
+    return event
+
+
+# --- one event, one line -------------------------------------------------------------------------
+
+
+def test_away_from_a_terminal_all_that_is_said_is_one_json_object_a_line() -> None:
+    found = parsed(run(None))
+
+    assert [(e["level"], e["event"]) for e in found] == [
+        ("info", "image queued"),
+        ("warning", "two\nlines of it"),
+        ("error", "a fault of ours"),
+        ("warning", found[3]["event"]),
+        ("critical", "an error ended a thread"),
+        ("critical", "nobody caught an error"),
+    ]
+    assert "old" in found[3]["event"]
+    assert found[0]["filename"] == 'a\n{"event": "forged"}\x1b[2J.png'
+    assert "ValueError: of\nours" in found[2]["exception"]
+    assert found[4]["thread"] == "poller"
+    assert "KeyError: 'the end'" in found[5]["exception"]
+    assert list(found[0])[:6] == ["time", "level", "event", "logger", "image_id", "request_id"]
+
+
+def test_text_keeps_what_a_client_sent_within_its_line_and_harmless_to_a_terminal() -> None:
+    text = run(logs.TEXT)
+
+    first, second = text.splitlines()[:2]
+    assert "[info     ] image queued" in first
+    assert "image_id=i-1" in first
+    assert "forged" in first
+    assert "two\\nlines of it" in second
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("evil", ["\x1b[2J", "\x9b2J", "a\u2028b", "a\rb", "\u202egnp"])
+def test_nothing_in_a_line_of_text_is_obeyed_by_a_terminal(
+    evil: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger.warning("event", of=evil)
+    logging.getLogger("library").warning(evil)
+
+    lines = [logs.formatter(logs.TEXT).format(record) for record in caplog.records]
+
+    assert [line for line in lines if not line.isprintable()] == []
+
+
+def test_a_terminal_gets_text() -> None:
+    ours, theirs = pty.openpty()
+    program = "from app import logs; logs.configure('INFO'); print(logs.style().format)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, timeout=60
+    )
+    os.close(ours)
+    os.close(theirs)
+
+    assert done.stdout.decode().strip() == logs.TEXT
+
+
+def test_a_value_that_json_does_not_know_is_written_as_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logger.warning("odd", of=ROOT, surrogate="\ud800")
+
+    assert (said(caplog)["of"], said(caplog)["surrogate"]) == (str(ROOT), "\ud800")
+    assert logs.formatter(logs.JSON).format(caplog.records[0]).isascii()
+
+
+def test_what_is_below_the_level_is_not_written(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+
+    logger.info("small talk")
+
+    assert caplog.records == []
+
+
+# --- what the lines of a piece of work carry -----------------------------------------------------
+
+
+def test_what_is_bound_is_in_each_line_of_its_thread_and_of_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logs.begin(request_id="r-1")
+    other = threading.Thread(target=lambda: logger.warning("other"))
+    other.start()
+    other.join()
+    with logs.bound(image_id="i-1"):
+        logger.warning("inside")
+    logger.warning("after")
+    logs.begin(request_id="r-2")
+    logger.warning("next")
+
+    ids = [(e["event"], e.get("request_id"), e.get("image_id")) for e in events(caplog)]
+    assert ids == [
+        ("other", None, None),
+        ("inside", "r-1", "i-1"),
+        ("after", "r-1", None),
+        ("next", "r-2", None),
+    ]
+
+
+IN_A_CHILD = """
+from app import logs
+from app.sandbox import Sandbox
+from tests.support import sandboxed
+
+logs.configure("INFO", "json")
+sandbox = Sandbox(sandboxed.do, sandboxed.CAPS)
+for number in "12":
+    with logs.bound(image_id=number, request_id="r-" + number):
+        sandbox.run(b"say:it", sandboxed.JOB)
+sandbox.close()
+"""
+
+
+def test_lines_of_a_sandbox_s_child_carry_the_image_it_works_on() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_CHILD], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+
+    found = [(e["event"], e["image_id"], e["request_id"]) for e in parsed(done.stderr)]
+    assert found == [("said", "1", "r-1"), ("said", "2", "r-2")]
+
+
+# --- secrets -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer hush",
+        "'Authorization': b'AWS4-HMAC-SHA256 Credential=hush, SignedHeaders=host, Signature=hush'",
+        '{"authorization": "Basic hush"}',
+        "bearer hush",
+        "a token ipt_hush here",
+        "x-amz-security-token:hush",
+        "'X-Amz-Security-Token': b'hush'",
+        "https://bucket/key?X-Amz-Credential=hush&X-Amz-Signature=hush&x=1",
+        "AWS_SECRET_ACCESS_KEY=hush",
+        "aws_session_token = hush",
+        "IDEMPOTENCY_SECRET='hush'",
+        "<SignatureProvided>hush</SignatureProvided><StringToSign>hush</StringToSign>",
+    ],
+)
+@pytest.mark.parametrize("style", [logs.JSON, logs.TEXT])
+def test_a_secret_is_hidden_wherever_it_stands(
+    text: str, style: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("library").warning(text)
+    logger.warning("event", field=text, nested={"inner": [text]})
+    try:
+        raise RuntimeError(text)
+    except RuntimeError:
+        logger.exception("event")
+
+    lines = [logs.formatter(style).format(record) for record in caplog.records]
+
+    assert len(lines) == 3
+    assert [line for line in lines if "hush" in line or "[hidden]" not in line] == []
+    if style == logs.JSON:
+        assert all(json.loads(line)["event"] for line in lines)
+
+
+@pytest.mark.parametrize("text", ["no-secret", "the signature is wrong", "the bearer"])
+def test_other_words_stay_as_they_are(text: str, caplog: pytest.LogCaptureFixture) -> None:
+    logger.warning("event", field=text)
+
+    assert said(caplog)["field"].startswith(text[:10])
+
+
+def test_a_library_that_repeats_itself_is_written_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(logs.time, "monotonic", lambda: clock[0])
+    seldom = logs._Seldom()
+    complaint = logging.makeLogRecord({"name": "opentelemetry.exporter", "msg": "away"})
+    ours = logging.makeLogRecord({"name": "app.worker", "msg": "away"})
+
+    passed = []
+    for clock[0] in (1000.0, 1030.0, 1059.0, 1061.0):
+        passed.append((seldom.filter(complaint), seldom.filter(ours)))
+
+    assert passed == [(True, True), (False, True), (False, True), (True, True)]
