@@ -193,6 +193,18 @@ def test_what_is_no_job_goes_back_as_it_is(house: House) -> None:
     assert house.jobs.bodies == ["{"]
 
 
+A_JOB = '{"image_id": "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de", "bucket": "b", "key": "k"}'
+
+
+@pytest.mark.parametrize("body", ["{", A_JOB])
+def test_a_job_that_goes_back_goes_on_with_its_trace(house: House, body: str) -> None:
+    said = {"traceparent": "00-1-2-01", "request_id": "ask-4711"}
+    house.dead_letters.send(Message(body, "g", "x", said))
+
+    assert redrive(house) == DONE
+    assert house.jobs.messages[0].attributes == said
+
+
 def test_what_cannot_be_sent_stays(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     give_up(house)
     refused = QueueUnavailableError("not this one")
