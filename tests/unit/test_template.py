@@ -217,3 +217,14 @@ def test_no_token_and_no_key_stands_in_the_template() -> None:
         "AWS_ENDPOINT_URL",
         "AWS_SECRET_ACCESS_KEY",
     }
+
+
+def test_every_alarm_has_its_row_in_the_handbook_and_in_the_page_on_deploying() -> None:
+    resources = template()["Resources"].values()
+    alarms = [each for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"]
+    names = sorted(each["Properties"]["AlarmName"]["Fn::Sub"].partition("}")[2] for each in alarms)
+
+    assert names
+    for page in ("docs/operations.md", "deploy/README.md"):
+        rows = re.findall(r"^\| `(-[a-z-]+)` \|", (ROOT / page).read_text(), re.MULTILINE)
+        assert sorted(rows) == names, page
