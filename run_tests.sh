@@ -78,5 +78,7 @@ else
     fi
     start_localstack
 fi
+# Two at a time, a file each: many tests wait for processes to start, for timeouts and for polls.
+[[ $# -gt 0 ]] || set -- -n 2 --dist loadfile
 # In the foreground: Ctrl-C is for pytest, which stops what its fixtures have started.
 .venv/bin/python -m pytest "$@"

@@ -13,6 +13,8 @@ python -m app.main token        make a token for somebody who may use the API
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -48,6 +50,9 @@ _EXIT_INTERRUPTED: Final = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one role until SIGINT or SIGTERM, or one verb to its end; returns the exit code."""
+    # Else the interpreter's last collection walks all that numba and botocore have made, which
+    # was a second of each stop.
+    atexit.register(gc.freeze)
     options = parser().parse_args(argv)
     # SIGINT too: a shell has those that it starts in the background ignore it.
     for signum in (signal.SIGINT, signal.SIGTERM):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,11 +36,21 @@ performed: set[str] = set()
 
 
 def watch(directory: Path) -> None:
-    """Note the calls of this process and of those that it starts; *directory* is for theirs."""
-    sitecustomize.watch(lambda call: performed.add(call))
-    os.environ[sitecustomize.VARIABLE] = str(directory / "aws-calls")
+    """Note the calls of this process and of those that it starts; *directory* is for theirs.
+
+    One that pytest-xdist has started writes where the first one reads.
+    """
+    path = os.environ.setdefault(sitecustomize.VARIABLE, str(directory / "aws-calls"))
+    sitecustomize.watch(partial(_note, path))
     paths = [str(Path(sitecustomize.__file__).parent), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+
+
+def _note(path: str, call: str) -> None:
+    if call not in performed:
+        performed.add(call)
+        with open(path, "a") as calls:
+            calls.write(f"{call}\n")
 
 
 def all_performed() -> set[str]:

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 #: Where each process writes what it has not seen before, one `service:Operation` a line.
 VARIABLE: Final = "AWS_CALLS_FILE"
-_LIBRARIES: Final = frozenset(("botocore", "boto3", "contextlib", "functools"))
+#: What lies between a call and who made it; this module too, where it watches twice in a process.
+_LIBRARIES: Final = frozenset(("botocore", "boto3", "contextlib", "functools", "sitecustomize"))
 
 
 def watch(note: Callable[[str], object]) -> None:
