@@ -94,17 +94,17 @@ def _subjects(*, is_with_rivals: bool) -> Iterator[Subject]:
     yield Subject("ceiling: no image work", [python, "-m", "benchmarks.rivals.ceiling"])
     if is_with_rivals:
         yield Subject("boto3 + OpenCV, one by one", [python, "-m", "benchmarks.rivals.one_by_one"])
-        yield Subject("sqs-consumer + sharp", ["node", str(_node_rival())])
+        yield Subject("sqs-consumer + sharp", ["node", str(node_rivals() / "worker.mjs")])
 
 
-def _node_rival() -> Path:
-    """Install the Node rival outside of the tree, once; returns its program."""
+def node_rivals() -> Path:
+    """Install the Node rivals outside of the tree, from their lock; the folder they are in."""
     folder = Path(tempfile.gettempdir()) / "image-pipeline-rival"
     folder.mkdir(exist_ok=True)
     for source in (RIVALS / "node").iterdir():
         (folder / source.name).write_bytes(source.read_bytes())
     subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True)
-    return folder / "worker.mjs"
+    return folder
 
 
 def _fresh_settings(endpoint: str) -> Settings:

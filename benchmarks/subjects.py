@@ -1,0 +1,179 @@
+"""The pipelines that benchmarks/pipeline.py compares, each started on a LocalStack of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import urllib3
+
+from app import aws
+from app.settings import Settings
+from app.setup_aws_resources import ensure_resources
+from benchmarks.uploads import app_process
+from benchmarks.worker import node_rivals
+from tests.support.fleet import LocalStack, environment, own_localstack
+from tests.support.ports import free_port
+from tests.support.processes import start_app
+from tests.support.waiting import is_alive, wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = sys.executable
+START_S = 300.0
+#: What docs/metrics.md says of calls: action and count.
+CALLS = re.compile(
+    r'^image_pipeline_aws_request_duration_seconds_count{operation="(\w+)",service="\w+"} (\S+)$',
+    re.MULTILINE,
+)
+WEB, WORKER = [PYTHON, "-m", "app.main", "web"], [PYTHON, "-m", "app.main", "worker"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A pipeline: its processes by name, or ./start_app.sh if there are none."""
+
+    title: str
+    processes: Mapping[str, list[str]] = field(default_factory=dict)
+    #: Of each upload.
+    fields: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    #: Takes so long that one round has to do.
+    is_slow: bool = False
+
+
+OTSU, AUTO = ("method=otsu",), ("method=auto",)
+OURS = "ours"
+TUTORIAL, NODE = "tutorial", "node"
+ONE_WORKER, TWO_WORKERS = "one-worker", "two-workers"
+
+
+def subjects() -> dict[str, Subject]:
+    """By the name that results and options use. Installs the Node rivals."""
+    node = node_rivals()
+    node_processes = {
+        "api": ["node", str(node / "api.mjs")],
+        "worker": ["node", str(node / "worker.mjs")],
+    }
+    return {
+        OURS: Subject("`./start_app.sh`, `otsu`", fields=OTSU),
+        "ours-auto": Subject("`./start_app.sh`, `auto`", fields=AUTO),
+        ONE_WORKER: Subject("`web` + 1 `worker`, `otsu`", {"web": WEB, "worker": WORKER}, OTSU),
+        TWO_WORKERS: Subject(
+            "`web` + 2 `worker`, `otsu`",
+            {"web": WEB, "worker": WORKER, "worker 2": WORKER},
+            OTSU,
+        ),
+        TUTORIAL: Subject(
+            "Flask + thread, one by one", {"app": [PYTHON, "-m", "benchmarks.rivals.tutorial"]}
+        ),
+        NODE: Subject("Express + `sqs-consumer` + `sharp`, 8 bits", node_processes),
+        "node-1-bit": Subject(
+            "the same, 1 bit as ours", node_processes, variables={"SHARP_BITS": "1"}, is_slow=True
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class Running:
+    """A subject that takes uploads on *url*."""
+
+    subject: Subject
+    url: str
+    localstack: LocalStack
+    settings: Settings
+    processes: Mapping[str, psutil.Process]
+
+    def cpu_s(self) -> dict[str, float]:
+        """CPU seconds so far, by component."""
+        everything = {**self.processes, "localstack": psutil.Process(self.localstack.pid)}
+        return {name: cpu_of(process) for name, process in everything.items()}
+
+    def peak_rss_mb(self) -> dict[str, float]:
+        """The most memory that each component has had."""
+        everything = {**self.processes, "localstack": psutil.Process(self.localstack.pid)}
+        return {name: round(peak_rss_of(one) / 1e6, 1) for name, one in everything.items()}
+
+    def aws_calls(self) -> Counter[str]:
+        """Calls of AWS so far, by action, of a subject that counts them in one process."""
+        if self.subject.processes:
+            return Counter()
+        text = urllib3.request("GET", f"{self.url}/metrics").data.decode()
+        return Counter({action: int(float(n)) for action, n in CALLS.findall(text)})
+
+
+@contextmanager
+def running(subject: Subject, **variables: str) -> Iterator[Running]:
+    """Start *subject* on a fresh LocalStack, with *variables* more in its environment."""
+    with own_localstack() as localstack, ExitStack() as stack:
+        settings = Settings(aws_endpoint_url=localstack.endpoint)
+        chosen = {**subject.variables, **variables}
+        if subject.processes:
+            ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
+            url, processes = _start(stack, subject, settings, chosen)
+        else:
+            url, processes = _start_as_a_person_does(stack, localstack, chosen)
+        yield Running(subject, url, localstack, settings, processes)
+
+
+def _start_as_a_person_does(
+    stack: ExitStack, localstack: LocalStack, variables: Mapping[str, str]
+) -> tuple[str, dict[str, psutil.Process]]:
+    port = localstack.endpoint.rpartition(":")[2]
+    app = stack.enter_context(start_app(ROOT, LOCALSTACK_PORT=port, **variables))
+    app.wait_until_ready(within_s=START_S)
+    return app.url, {"app": app_process(app)}
+
+
+def _start(
+    stack: ExitStack, subject: Subject, settings: Settings, variables: Mapping[str, str]
+) -> tuple[str, dict[str, psutil.Process]]:
+    port = free_port()
+    of_settings = environment(settings) | {"PORT": str(port), "AWS_REGION": "us-east-1"}
+    processes = {
+        name: stack.enter_context(_process(command, {**of_settings, **variables}))
+        for name, command in subject.processes.items()
+    }
+    url = f"http://127.0.0.1:{port}"
+    wait_until(lambda: is_alive(url), within_s=START_S)
+    return url, processes
+
+
+@contextmanager
+def _process(command: list[str], variables: Mapping[str, str]) -> Iterator[psutil.Process]:
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            yield psutil.Process(process.pid)
+        finally:
+            process.kill()
+
+
+def cpu_of(process: psutil.Process) -> float:
+    """CPU seconds of *process*, its children and those that have ended."""
+    seconds = 0.0
+    for one in (process, *process.children(recursive=True)):
+        times = one.cpu_times()
+        seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
+
+
+def peak_rss_of(process: psutil.Process) -> int:
+    """Bytes; the sum of the peaks of *process* and its children, from /proc (Linux)."""
+    peak = 0
+    for one in (process, *process.children(recursive=True)):
+        status = Path(f"/proc/{one.pid}/status").read_text()
+        peak += int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    return peak
