@@ -1,0 +1,284 @@
+"""A model of the pipeline: who waits for whom, and for how long, at rates nobody has here.
+
+Images arrive, pass the web servers, wait in a FIFO queue with a quota for each partition, are taken
+by workers with a bounded number of images in hand and of CPUs, and are announced. Workers come and
+go: an autoscaler sees the queue late and starts take their time, and a worker that dies leaves its
+images hidden until their visibility timeout.
+
+One heap of events in plain Python: an image takes about ten of them. A stage is CPU, first come
+first served, and then a delay that keeps nobody else busy (a request to S3 or SQS, the linger of a
+batch). What the model leaves out stands in docs/decisions/0021-open-loop-and-model.md. The same
+seed gives the same run.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+import numpy as np
+
+from benchmarks.arrivals import Draw
+from benchmarks.autoscaler import Launcher, Policy, Scaling
+from benchmarks.design import Design, Stage
+
+# --- the parts -----------------------------------------------------------------------------------
+
+
+class Cpus:
+    """Servers, first come first served; asked in the order of time."""
+
+    def __init__(self, count: int) -> None:
+        self._free_at = [0.0] * count
+
+    def take(self, now: float, work_s: float, not_before: float = 0.0) -> float:
+        """When *work_s* will be done that is asked for *now*."""
+        if not work_s:
+            return now
+        done_at = max(now, self._free_at[0], not_before) + work_s
+        heapq.heapreplace(self._free_at, done_at)
+        return done_at
+
+
+@dataclass(eq=False, slots=True)
+class Worker:
+    cpus: Cpus
+    free: int
+    #: Its place in the list of those who have room, or -1.
+    place: int = -1
+    is_leaving: bool = False
+    is_dead: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Picture:
+    due_at: float
+    queued_at: float = 0.0
+    taken_at: float = 0.0
+    announced_at: float = 0.0
+    worker: Worker | None = None
+
+
+@dataclass
+class Run:
+    """What was seen."""
+
+    offered: int = 0
+    announced: list[Picture] = field(default_factory=list)
+    again: int = 0
+    #: Each second: time, waiting, held, workers.
+    timeline: list[tuple[float, int, int, int]] = field(default_factory=list)
+    worker_s: float = 0.0
+    waiting: int = 0
+    held: int = 0
+    uploading: int = 0
+    #: Until a visibility timeout ends.
+    hidden: int = 0
+
+    def latencies_s(self, from_s: float = 0.0) -> np.ndarray:
+        """From due to announced, of those due after *from_s*."""
+        return np.array([p.announced_at - p.due_at for p in self.announced if p.due_at >= from_s])
+
+    def waits_s(self, from_s: float = 0.0) -> np.ndarray:
+        """In the queue."""
+        return np.array([p.taken_at - p.queued_at for p in self.announced if p.due_at >= from_s])
+
+
+class Simulation:
+    """One run; `run` once."""
+
+    def __init__(
+        self, design: Design, workers: int, *, draw: Draw, seed: int, scaling: Scaling | None = None
+    ) -> None:
+        self._design, self._draw, self._random = design, draw, Random(seed)
+        self._events: list[tuple[float, int, Callable[..., None], tuple[object, ...]]] = []
+        self._count, self._now = 0, 0.0
+        self._web = Cpus(design.web_cpus)
+        self._partitions = [Cpus(1) for _ in range(design.partitions)]
+        self._queue: deque[Picture] = deque()
+        self._with_room: list[Worker] = []
+        self._workers: list[Worker] = []
+        self._held: dict[Picture, None] = {}
+        self._scaling, self._ordered = scaling, workers
+        self._worked_s = self._serial_until = 0.0
+        self.seen = Run()
+        for _ in range(workers):
+            self._join()
+
+    def run(self, arrivals: Iterator[float], until_s: float, deaths: Sequence[float] = ()) -> Run:
+        """Simulate up to *until_s*; at each of *deaths* a worker dies."""
+        self._arrivals = arrivals
+        self._next_arrival()
+        self._at(0.0, self._look)
+        for at in deaths:
+            self._at(at, self._die)
+        if scaling := self._scaling:
+            self._at(scaling.period_s, self._measure, Policy(scaling), Launcher(scaling), 0.0)
+        while self._events and self._events[0][0] <= until_s:
+            self._now, _, action, arguments = heapq.heappop(self._events)
+            action(*arguments)
+        self.seen.waiting, self.seen.held = len(self._queue), len(self._held)
+        return self.seen
+
+    def _at(self, at: float, action: Callable[..., None], *arguments: object) -> None:
+        self._count += 1  # ties are taken in the order of asking
+        heapq.heappush(self._events, (at, self._count, action, arguments))
+
+    def _look(self) -> None:
+        self.seen.timeline.append(
+            (self._now, len(self._queue), len(self._held), len(self._workers))
+        )
+        self.seen.worker_s += len(self._workers)
+        self._at(self._now + 1.0, self._look)
+
+    # --- an image --------------------------------------------------------------------------------
+
+    def _next_arrival(self) -> None:
+        due_at = next(self._arrivals, None)
+        if due_at is not None:
+            self._at(due_at, self._arrive)
+
+    def _arrive(self) -> None:
+        self.seen.offered += 1
+        self.seen.uploading += 1
+        self._upload(Picture(self._now), 0)
+        self._next_arrival()
+
+    def _upload(self, picture: Picture, number: int) -> None:
+        if number == len(self._design.upload):
+            return self._send(picture)
+        done_at = self._pass(self._web, self._design.upload[number])
+        self._at(done_at, self._upload, picture, number + 1)
+        return None
+
+    def _pass(self, cpus: Cpus, stage: Stage) -> float:
+        work_s = self._draw(self._random, stage.cpu_s)
+        if cpus is not self._web:
+            self._worked_s += work_s
+        done_at = cpus.take(self._now, work_s, self._serial_until if stage.is_serial else 0.0)
+        if stage.is_serial:
+            self._serial_until = done_at
+        return done_at + stage.delay_s
+
+    def _send(self, picture: Picture) -> None:
+        # SQS hashes the group, which is the image: any partition is as likely.
+        partition = self._partitions[self._random.randrange(len(self._partitions))]
+        sent_at = partition.take(self._now, 1 / self._design.calls_per_partition_s)
+        self._at(sent_at, self._enqueue, picture)
+
+    def _enqueue(self, picture: Picture, *, is_again: bool = False) -> None:
+        picture.queued_at = picture.queued_at or self._now
+        if is_again:
+            self._queue.appendleft(picture)
+        else:
+            self.seen.uploading -= 1
+            self._queue.append(picture)
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._queue and self._with_room:
+            worker = self._with_room[self._random.randrange(len(self._with_room))]
+            picture = self._queue.popleft()
+            picture.taken_at, picture.worker = self._now, worker
+            self._held[picture] = None
+            worker.free -= 1
+            if not worker.free:
+                self._forget(worker)
+            self._work(picture, worker, 0)
+
+    def _work(self, picture: Picture, worker: Worker, number: int) -> None:
+        if worker.is_dead:
+            return None
+        if number == len(self._design.work):
+            picture.announced_at = picture.announced_at or self._now
+        stages = (*self._design.work, *self._design.after)
+        if number == len(stages):
+            return self._finish(picture, worker)
+        cpus = self._web if self._design.is_one_machine else worker.cpus
+        self._at(self._pass(cpus, stages[number]), self._work, picture, worker, number + 1)
+        return None
+
+    def _finish(self, picture: Picture, worker: Worker) -> None:
+        del self._held[picture]
+        self.seen.announced.append(picture)
+        worker.free += 1
+        if worker.is_leaving:
+            if worker.free == self._design.slots:
+                self._workers.remove(worker)
+        elif worker.place < 0:
+            self._remember(worker)
+        self._hand_out()
+
+    # --- the workers -----------------------------------------------------------------------------
+
+    def _join(self) -> None:
+        worker = Worker(Cpus(self._design.worker_cpus), self._design.slots)
+        self._workers.append(worker)
+        self._remember(worker)
+        self._hand_out()
+
+    def _remember(self, worker: Worker) -> None:
+        worker.place = len(self._with_room)
+        self._with_room.append(worker)
+
+    def _forget(self, worker: Worker) -> None:
+        if worker.place < 0:
+            return
+        last = self._with_room.pop()
+        if last is not worker:
+            self._with_room[worker.place] = last
+            last.place = worker.place
+        worker.place = -1
+
+    def _die(self) -> None:
+        """A crash: what it held is seen again when its lease, renewed at half, has run out."""
+        worker = self._random.choice(self._staying())
+        worker.is_dead = True
+        self._forget(worker)
+        self._workers.remove(worker)
+        timeout_s = self._design.visibility_timeout_s
+        for picture in [one for one in self._held if one.worker is worker]:
+            del self._held[picture]
+            self.seen.again += 1
+            self.seen.hidden += 1
+            after_s = timeout_s * (1 + self._random.random()) / 2
+            self._at(self._now + after_s, self._come_back, picture)
+        self._at(self._now, self._join)  # restarted in its place
+
+    def _come_back(self, picture: Picture) -> None:
+        self.seen.hidden -= 1
+        self._enqueue(picture, is_again=True)
+
+    # --- the autoscaler --------------------------------------------------------------------------
+
+    def _measure(self, policy: Policy, launcher: Launcher, worked_s: float) -> None:
+        scaling, in_system = policy.scaling, len(self._queue) + len(self._held)
+        busy_cpus = (self._worked_s - worked_s) / scaling.period_s
+        self._at(self._now + scaling.delay_s, self._scale, policy, launcher, in_system, busy_cpus)
+        self._at(self._now + scaling.period_s, self._measure, policy, launcher, self._worked_s)
+
+    def _scale(self, policy: Policy, launcher: Launcher, in_system: int, busy_cpus: float) -> None:
+        wanted = policy.decide(in_system, busy_cpus, self._ordered)
+        missing, self._ordered = wanted - self._ordered, wanted
+        for _ in range(missing):
+            self._at(launcher.polls_at(self._now, self._random), self._start)
+        if missing < 0:
+            self._let_go()
+
+    def _staying(self) -> list[Worker]:
+        return [one for one in self._workers if not one.is_leaving]
+
+    def _start(self) -> None:
+        if len(self._staying()) < self._ordered:  # else the order was taken back meanwhile
+            self._join()
+
+    def _let_go(self) -> None:
+        """Workers over what is ordered take nothing more, and go when their hands are empty."""
+        for worker in self._staying()[self._ordered :]:
+            worker.is_leaving = True
+            self._forget(worker)
+            if worker.free == self._design.slots:
+                self._workers.remove(worker)

@@ -1,0 +1,248 @@
+"""The model of benchmarks/simulation.py agrees with queueing theory where that has an answer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from benchmarks.arrivals import burst, constant, diurnal, exponential, lognormal, poisson
+from benchmarks.autoscaler import Launcher, Policy, Scaling
+from benchmarks.design import Design, Stage
+from benchmarks.simulation import Run, Simulation
+
+#: Nothing but a queue and a worker.
+BARE = Design(upload=(), work=(Stage(1.0),), after=(), web_cpus=1, worker_cpus=1, slots=1)
+#: A bit of everything.
+WHOLE = Design(
+    upload=(Stage(0.002, 0.06),),
+    work=(Stage(0.0, 0.06), Stage(0.025, 0.1)),
+    after=(Stage(0.0, 0.04),),
+    web_cpus=2,
+    worker_cpus=2,
+    slots=12,
+    partitions=4,
+    calls_per_partition_s=300,
+)
+STEADY = lognormal(0.0)
+
+
+def erlang_c_wait_s(rate: float, service_s: float, servers: int) -> float:
+    """Mean wait in M/M/c: A. K. Erlang, 1917; Kleinrock, Queueing Systems I, section 3.4."""
+    load = rate * service_s
+    terms = [load**k / math.factorial(k) for k in range(servers)]
+    last = load**servers / math.factorial(servers) * servers / (servers - load)
+    return last / (sum(terms) + last) / (servers / service_s - rate)
+
+
+def poisson_run(design: Design, rate: float, seconds: float, *, workers: int = 1) -> Run:
+    arrivals = poisson(lambda _: rate, rate, seconds, Random(5))
+    return Simulation(design, workers, draw=exponential, seed=25).run(arrivals, seconds + 600)
+
+
+@pytest.mark.parametrize("servers", [1, 4])
+def test_the_mean_wait_is_that_of_erlang(servers: int) -> None:
+    """With one worker of so many CPUs and as many images in hand."""
+    design = replace(BARE, worker_cpus=servers, slots=servers)
+    rate = 0.7 * servers
+
+    seen = poisson_run(design, rate, 40_000 / rate)
+
+    assert seen.waits_s().mean() == pytest.approx(erlang_c_wait_s(rate, 1.0, servers), rel=0.1)
+
+
+def test_workers_of_one_cpu_wait_as_the_servers_of_one_queue_do() -> None:
+    seen = poisson_run(BARE, 2.8, 15_000, workers=4)
+
+    assert seen.waits_s().mean() == pytest.approx(erlang_c_wait_s(2.8, 1.0, 4), rel=0.1)
+
+
+def test_an_image_alone_takes_as_long_as_its_stages() -> None:
+    design = replace(WHOLE, calls_per_partition_s=math.inf)
+
+    seen = Simulation(design, 1, draw=STEADY, seed=0).run(constant(1, 20), 60)
+
+    assert seen.latencies_s() == pytest.approx([0.002 + 0.06 + 0.06 + 0.025 + 0.1] * 20)
+
+
+def test_what_came_in_is_announced_or_still_inside() -> None:
+    """Also in the middle of things, with workers that die."""
+    arrivals = poisson(lambda _: 120, 120, 60, Random(3))
+
+    seen = Simulation(WHOLE, 2, draw=lognormal(0.3), seed=4).run(arrivals, 40, deaths=[10, 20])
+
+    assert seen.waiting > 0
+    assert seen.again > 0
+    assert seen.offered == (
+        len(seen.announced) + seen.waiting + seen.held + seen.uploading + seen.hidden
+    )
+
+
+def test_nothing_is_lost_when_workers_die_and_what_they_held_comes_late() -> None:
+    arrivals = constant(20, 60)
+
+    seen = Simulation(WHOLE, 3, draw=STEADY, seed=4).run(arrivals, 300, deaths=[10, 20, 30])
+
+    assert len(seen.announced) == seen.offered == 1200
+    late = [p for p in seen.announced if p.announced_at - p.due_at > 30]
+    assert len(late) == seen.again > 0
+
+
+def test_the_same_seed_gives_the_same_run_and_another_one_does_not() -> None:
+    def run(seed: int) -> list[float]:
+        arrivals = poisson(lambda _: 50, 50, 20, Random(seed))
+        seen = Simulation(WHOLE, 2, draw=lognormal(0.3), seed=seed).run(arrivals, 60)
+        return seen.latencies_s().tolist()
+
+    assert run(5) == run(5)
+    assert run(5) != run(6)
+
+
+def test_a_partition_takes_no_more_than_its_quota() -> None:
+    design = replace(WHOLE, partitions=2, calls_per_partition_s=10)
+
+    seen = Simulation(design, 4, draw=STEADY, seed=0).run(constant(50, 20), 20)
+
+    assert len(seen.announced) == pytest.approx(2 * 10 * 20, rel=0.05)
+
+
+def test_a_worker_has_no_more_in_hand_than_its_slots() -> None:
+    """Ten at a time that take a second each are ten a second, whatever the CPUs could do."""
+    design = replace(BARE, work=(Stage(0.0, 1.0),), slots=10)
+
+    seen = Simulation(design, 1, draw=STEADY, seed=0).run(constant(100, 30), 30)
+
+    assert max(held for _, _, held, _ in seen.timeline) == 10
+    assert len(seen.announced) == pytest.approx(10 * 30, abs=10)
+
+
+def test_on_one_machine_web_and_workers_share_the_cpus() -> None:
+    apart = replace(BARE, upload=(Stage(0.5),), work=(Stage(0.5),), web_cpus=1, slots=8)
+    together = replace(apart, is_one_machine=True)
+
+    def count(design: Design) -> int:
+        return len(
+            Simulation(design, 1, draw=STEADY, seed=0).run(constant(1.2, 100), 100).announced
+        )
+
+    assert count(apart) == pytest.approx(119, abs=1)
+    assert count(together) < 100
+
+
+def test_what_one_interpreter_does_is_done_one_at_a_time_by_however_many_cpus() -> None:
+    free = replace(BARE, work=(Stage(1.0),), worker_cpus=4, slots=4)
+    serial = replace(free, work=(Stage(1.0, is_serial=True),))
+
+    def count(design: Design) -> int:
+        return len(Simulation(design, 1, draw=STEADY, seed=0).run(constant(3, 50), 50).announced)
+
+    assert count(free) == pytest.approx(147, abs=2)
+    assert count(serial) == pytest.approx(50, abs=2)
+
+
+# --- arrivals ------------------------------------------------------------------------------------
+
+
+def test_a_burst_brings_its_factor_and_only_in_its_time() -> None:
+    at = list(poisson(burst(10, 5, 100, 200), 50, 300, Random(1)))
+
+    assert sum(100 <= one < 200 for one in at) == pytest.approx(5000, rel=0.05)
+    assert sum(one < 100 for one in at) == pytest.approx(1000, rel=0.1)
+    assert at == sorted(at)
+
+
+def test_a_day_has_its_mean_and_its_swing() -> None:
+    rate_at = diurnal(10, 0.8)
+
+    assert rate_at(0) == pytest.approx(2)
+    assert rate_at(43_200) == pytest.approx(18)
+    assert sum(rate_at(at) for at in range(86_400)) / 86_400 == pytest.approx(10)
+
+
+def test_times_have_the_mean_and_the_deviation_that_were_asked_for() -> None:
+    random, draw = Random(1), lognormal(0.4)
+    times = [draw(random, 2.0) for _ in range(20_000)]
+    mean = sum(times) / len(times)
+
+    assert mean == pytest.approx(2.0, rel=0.02)
+    deviation = math.sqrt(sum((one - mean) ** 2 for one in times) / len(times))
+    assert deviation == pytest.approx(0.8, rel=0.05)
+
+
+# --- the autoscaler ------------------------------------------------------------------------------
+
+SCALING = Scaling(
+    target_per_worker=10, busy_cpus_per_worker=1.4, smallest=2, largest=8, periods_to_grow=3
+)
+
+
+def test_it_grows_after_three_periods_that_agree_and_no_further_than_allowed() -> None:
+    policy = Policy(SCALING)
+
+    assert [policy.decide(500, 0.0, 2) for _ in range(3)] == [2, 2, 8]
+
+
+def test_one_quiet_period_puts_the_growth_off() -> None:
+    policy = Policy(SCALING)
+
+    assert [policy.decide(n, 0.0, 2) for n in (500, 500, 0, 500, 500)] == [2] * 5
+
+
+def test_it_shrinks_after_fifteen_periods_to_the_most_that_was_wanted_in_them() -> None:
+    policy = Policy(SCALING)
+
+    decided = [policy.decide(n, 0.0, 8) for n in (45, *[0] * 14)]
+
+    assert decided == [8] * 14 + [5]
+
+
+def test_busy_cpus_keep_workers_that_have_no_backlog() -> None:
+    policy = Policy(SCALING)
+
+    assert [policy.decide(0, 5.0, 6) for _ in range(15)] == [6] * 14 + [4]
+
+
+def test_orders_start_as_fast_as_fargate_launches_however_they_are_split() -> None:
+    scaling = replace(SCALING, start_s=(30, 30), launch_burst=100, launches_per_s=20)
+    launcher = Launcher(scaling)
+
+    polls_at = [launcher.polls_at(0.0, Random(1)) for _ in range(300)]
+    later = launcher.polls_at(5.0, Random(1))
+    refilled = launcher.polls_at(60.0, Random(1))
+
+    assert polls_at[99] == 30
+    assert polls_at[299] == pytest.approx(30 + 200 / 20)
+    assert later == pytest.approx(30 + 201 / 20)
+    assert refilled == 90
+
+
+def test_what_is_ordered_and_taken_back_before_it_starts_does_not_come() -> None:
+    scaling = replace(
+        SCALING, largest=100, periods_to_grow=1, periods_to_shrink=2, start_s=(900, 900)
+    )
+    arrivals = poisson(burst(10, 10, 30, 90), 100, 1500, Random(1))
+
+    seen = Simulation(WHOLE, 2, draw=STEADY, seed=1, scaling=scaling).run(arrivals, 1500)
+
+    assert max(workers for _, _, _, workers in seen.timeline) == 2
+
+
+def test_a_burst_is_answered_with_workers_that_come_late_and_leave_later() -> None:
+    scaling = Scaling(
+        target_per_worker=500,
+        busy_cpus_per_worker=1.4,
+        smallest=1,
+        periods_to_grow=1,
+        periods_to_shrink=3,
+    )
+    arrivals = poisson(burst(10, 10, 120, 300), 100, 1200, Random(1))
+
+    seen = Simulation(WHOLE, 1, draw=lognormal(0.3), seed=1, scaling=scaling).run(arrivals, 1200)
+    workers = {round(at): count for at, _, _, count in seen.timeline}
+
+    assert workers[180] == 1  # the metric of 180 s is known at 240 s, and a start takes 30 s
+    assert workers[330] > 2
+    assert workers[1199] == 1
+    assert seen.waiting == 0
