@@ -32,3 +32,14 @@ def test_tests_run_on_the_versions_that_the_application_is_locked_to() -> None:
     )
 
     assert application <= tests
+
+
+def test_what_the_benchmarks_add_agrees_with_what_the_tests_have() -> None:
+    """Both go into the same virtual environment."""
+    tests, benchmarks = (
+        dict(re.findall(r"^([^\s=]+)==([^\s;]+)", (ROOT / name).read_text(), re.MULTILINE))
+        for name in ("requirements/dev.txt", "requirements/benchmarks.txt")
+    )
+
+    assert "matplotlib" in benchmarks
+    assert {n for n, version in benchmarks.items() if tests.get(n, version) != version} == set()

@@ -1,0 +1,20 @@
+"""Tables in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+Figures = Mapping[str, Any]
+
+
+def rows(head: Iterable[str], body: Iterable[Iterable[object]]) -> Iterator[str]:
+    """A table, its first column of words and the others of figures."""
+    names = [*head]
+    yield _row(names)
+    yield "|---" + "|---:" * (len(names) - 1) + "|"
+    yield from map(_row, body)
+
+
+def _row(cells: Iterable[object]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"

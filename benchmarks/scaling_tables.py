@@ -1,0 +1,187 @@
+"""The tables of docs/scaling.md: lines of Markdown from what was projected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from benchmarks.rows import Figures, rows
+
+
+def model(_: Figures, projected: Figures) -> Iterator[str]:
+    of = projected["validation"]
+    yield from rows(
+        ("images/s", "p50 measured", "model", "p95 measured", "model"),
+        (
+            (
+                f"{one['rate_per_s']:.1f}",
+                *(f"{ms:.0f} ms" for pair in pairs(one) for ms in pair),
+            )
+            for one in of["rungs"]
+        ),
+    )
+    yield ""
+    yield (
+        f"The most that this machine does: {of['measured_most_per_s']:.1f} images/s of a burst; "
+        f"the model, {of['model_most_per_s']:.1f}."
+    )
+
+
+def pairs(one: Figures) -> Iterable[tuple[float, float]]:
+    return zip(one["measured_ms"], one["model_ms"], strict=True)
+
+
+def of_rates(of: Mapping[str, Mapping[str, float]], rows_of: Mapping[str, str]) -> Iterator[str]:
+    yield from rows(
+        ("images/s", *(f"{int(rate):,}" for rate in of)),
+        (
+            (title, *(count(one[key], is_share="quota" in key) for one in of.values()))
+            for key, title in rows_of.items()
+        ),
+    )
+
+
+def count(value: float, *, is_share: bool) -> str:
+    if is_share:
+        return f"{value:.0%}" if value >= 0.01 else f"{value:.2%}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+DEMAND_ROWS = {
+    "s3 puts": "S3 PUT/s, both buckets",
+    "s3 gets": "S3 GET/s",
+    "s3 prefixes": "partitioned prefixes a bucket",
+    "sqs calls": "SQS calls/s, both queues",
+    "sqs quota": "of it the busiest action, of its quota",
+    "sqs partitions": "partitions of a queue",
+    "queues": "queues of each kind, at least",
+    "in flight": "messages in flight",
+    "in flight quota": "of its quota",
+    "gbit/s": "network, Gbit/s",
+    "vcpus": "vCPU",
+}
+
+
+def demand_auto(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from of_rates(projected["demand"]["auto"], DEMAND_ROWS)
+
+
+def demand_otsu(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from of_rates(projected["demand"]["otsu"], {"vcpus": DEMAND_ROWS["vcpus"]})
+
+
+def cost(_: Figures, projected: Figures) -> Iterator[str]:
+    columns = {
+        f"`{method}`, {int(rate):,}/s": parts
+        for method, of in projected["cost"].items()
+        for rate, parts in of.items()
+    }
+    names = list(next(iter(columns.values())))
+    body = [(name, *(f"{parts[name]:.2f}" for parts in columns.values())) for name in names]
+    total = ("together", *(f"{sum(parts.values()):.2f}" for parts in columns.values()))
+    yield from rows(("dollars a million images", *columns), [*body, total])
+
+
+def usage(_: Figures, projected: Figures) -> Iterator[str]:
+    of = projected["usage"]
+    calls = of["auto"]["sqs_calls"]
+    yield from rows(
+        ("an image takes", *(f"`{method}`" for method in of)),
+        (
+            ("CPU of `web`, ms", *(f"{1000 * one['web_cpu_s']:.1f}" for one in of.values())),
+            ("CPU of `worker`, ms", *(f"{1000 * one['worker_cpu_s']:.1f}" for one in of.values())),
+            ("in hand of a worker, ms", *(f"{1000 * one['held_s']:.0f}" for one in of.values())),
+            *(
+                (
+                    f"calls of SQS, {name}",
+                    *(f"{one['sqs_calls'].get(name, 0):.2f}" for one in of.values()),
+                )
+                for name in calls
+            ),
+        ),
+    )
+
+
+def steady(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        (
+            "",
+            "images/s",
+            "tasks of 2 vCPU",
+            "wait p50",
+            "p95",
+            "p99",
+            "to announcement p50",
+            "p95",
+            "p99",
+        ),
+        (
+            (
+                f"`{one['method']}`",
+                f"{one['rate']:,}",
+                f"{one['tasks']:,}",
+                *(f"{ms:.0f} ms" for ms in (*one["wait_ms"], *one["latency_ms"])),
+            )
+            for one in projected["steady"]
+        ),
+    )
+
+
+def burst_cells(one: Figures) -> tuple[str, ...]:
+    return (
+        f"{one['most_waiting']:,}",
+        f"{one['most_tasks']:,}",
+        f"{one['p95_wait_s']:.0f} s",
+        f"{one['longest_wait_s']:.0f} s",
+        f"{one['clear_after_s'] / 60:.0f} min",
+    )
+
+
+BURST_HEAD = ("waiting at most", "tasks at most", "wait p95", "longest", "clear after")
+
+
+def bursts(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        ("images/s before", "tasks before", *BURST_HEAD),
+        (
+            (f"{one['rate']:,}", f"{one['tasks_before']:,}", *burst_cells(one))
+            for one in projected["bursts"]
+        ),
+    )
+
+
+def sensitivity(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        ("10 images/s, then 100", *BURST_HEAD),
+        ((one["change"], *burst_cells(one)) for one in projected["sensitivity"]),
+    )
+
+
+def slots(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        ("`WORKER_CONCURRENCY` a CPU", "images/s of a task at most, `otsu`"),
+        ((one["per_cpu"], f"{one['most_per_s']:.0f}") for one in projected["slots"]),
+    )
+
+
+def day(_: Figures, projected: Figures) -> Iterator[str]:
+    of = projected["day"]
+    yield from rows(
+        (
+            f"{of['lowest_per_s']:.0f} to {of['highest_per_s']:.0f} images/s and back in 6 hours",
+            "autoscaler",
+            "always enough for the peak",
+        ),
+        (
+            ("task hours", f"{of['task_hours']:.0f}", f"{of['task_hours_for_the_peak']}"),
+            ("wait p95", f"{of['wait_ms'][1] / 1000:.1f} s", ""),
+            ("wait p99", f"{of['wait_ms'][2] / 1000:.1f} s", ""),
+            ("longest wait", f"{of['longest_wait_s']:.0f} s", ""),
+        ),
+    )
+
+
+def nat(_: Figures, projected: Figures) -> Iterator[str]:
+    yield (
+        f"S3 through a NAT gateway instead of its gateway endpoint would cost another "
+        f"{projected['through_nat']:.2f} dollars a million."
+    )

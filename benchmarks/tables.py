@@ -1,0 +1,60 @@
+"""The tables in docs/benchmarks.md and docs/scaling.md, made from the results beside this file.
+
+A document has `<!-- table: NAME -->` and `<!-- end -->` on lines of their own, and what stands
+between them is made here; tests/unit/test_benchmark_docs.py compares. `python -m benchmarks.plots`
+writes them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks import pipeline_tables, scaling_tables
+from benchmarks.rows import Figures
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+DOCUMENTS = (ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "scaling.md")
+_MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->\n)", re.DOTALL)
+
+
+def rendered(text: str, measured: Figures, projected: Figures) -> str:
+    """*text* of a document with its tables made anew. Raises KeyError for an unknown name."""
+
+    def table(found: re.Match[str]) -> str:
+        lines = TABLES[found[2]](measured, projected)
+        return found[1] + "".join(f"{line}\n" for line in lines) + found[4]
+
+    return _MARKED.sub(table, text)
+
+
+def results() -> tuple[Figures, Figures]:
+    """What was measured, and what was projected."""
+    measured, projected = (
+        json.loads((RESULTS / f"{name}.json").read_text()) for name in ("pipeline", "projections")
+    )
+    return measured, projected
+
+
+TABLES: dict[str, Callable[[Figures, Figures], Iterator[str]]] = {
+    "machine": pipeline_tables.machine,
+    "pipelines": pipeline_tables.pipelines,
+    "goals": pipeline_tables.goals,
+    "components": pipeline_tables.components,
+    "workers": pipeline_tables.workers,
+    "overload": pipeline_tables.overload,
+    "model": scaling_tables.model,
+    "usage": scaling_tables.usage,
+    "demand": scaling_tables.demand_auto,
+    "demand-otsu": scaling_tables.demand_otsu,
+    "cost": scaling_tables.cost,
+    "nat": scaling_tables.nat,
+    "steady": scaling_tables.steady,
+    "slots": scaling_tables.slots,
+    "bursts": scaling_tables.bursts,
+    "sensitivity": scaling_tables.sensitivity,
+    "day": scaling_tables.day,
+}

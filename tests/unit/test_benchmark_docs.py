@@ -1,0 +1,50 @@
+"""The figures in the documents are those of the results that lie beside the benchmarks."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from benchmarks import tables
+
+IMAGES = tables.ROOT / "docs" / "images"
+
+
+@pytest.mark.parametrize("document", tables.DOCUMENTS, ids=lambda path: path.name)
+def test_the_tables_are_those_of_the_results(document: Path) -> None:
+    """After a change: python -m benchmarks.plots."""
+    text = document.read_text()
+
+    assert text == tables.rendered(text, *tables.results())
+
+
+def test_every_table_is_shown_once() -> None:
+    shown = [
+        name
+        for document in tables.DOCUMENTS
+        for name in re.findall(r"<!-- table: ([a-z-]+) -->", document.read_text())
+    ]
+
+    assert sorted(shown) == sorted(tables.TABLES)
+
+
+def test_a_figure_that_was_changed_by_hand_is_noticed() -> None:
+    text = tables.DOCUMENTS[0].read_text()
+    changed = re.sub(r"(<!-- table: pipelines -->.*?\d)\.", r"\g<1>9.", text, count=1, flags=re.S)
+
+    assert changed != text
+    assert tables.rendered(changed, *tables.results()) == text
+
+
+def test_plots_are_small_and_without_a_date() -> None:
+    plots = sorted(IMAGES.glob("*.svg"))
+    shown = "".join(document.read_text() for document in tables.DOCUMENTS)
+
+    assert plots
+    for plot in plots:
+        assert plot.stat().st_size < 100_000
+        assert ElementTree.parse(plot).find(".//{*}date") is None
+        assert f"images/{plot.name}" in shown
