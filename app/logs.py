@@ -45,19 +45,21 @@ _REPEATED_AFTER_S: Final = 60.0
 #: In this order; the first four are in every line.
 _FIRST: Final = ("time", "level", "event", "logger", "image_id", "request_id")
 #: Before it is looked for at length, since hardly any line has one.
-_HINTS: Final = ("ipt_", "authorization", "bearer", "amz-", "signature", "secret", "session_token")
+_HINTS: Final = ("ipt_", "authorization", "bearer", "amz-", "signature", "secret", "session")
+#: No \b before a word: the n of an escaped line end precedes it, in JSON and in what Python quotes.
 _SECRET: Final = re.compile(
     r"""(?ix)
-    ( \b ipt_                                # our own tokens
-    | \b bearer [ ]+
-    | \b (?: authorization | x-amz-security-token | aws_session_token | aws_secret_access_key
-         | idempotency_secret | secretaccesskey | secret_key )
-      [\\"'\]]* \s* [:=]\s* (?: b (?= [\\"'] ) )? [\\"']*
-      (?: (?: bearer | basic ) [ ]+ | aws4-hmac-sha256 [ ]+ credential= )?
-    | \b x-amz-(?: signature | credential ) (?: = | %3d )
-    | \b signature=
+    ( (?: (?<! [a-z0-9] ) | (?<= \\[nrt] ) | (?<= %[0-9a-f]{2} ) ) ipt_   # our own tokens
+    | bearer (?: [ ] | %20 )+
+    | (?: authorization | x-amz-security-token | aws_session_token | aws_secret_access_key
+        | idempotency_secret | secretaccesskey | secret_key | sessiontoken )
+      [\\"'\]]* \s* (?: [:=>] | %3[ad] | (?<= ["'] ) , (?= \s ) ) \s* (?: b (?= [\\"'] ) )? [\\"']*
+      (?: (?: bearer | basic | token ) [ ]+ | aws4-hmac-sha256 [ ]+ credential= )?
+    | x-amz-(?: signature | credential ) (?: = | %3d )
+    | signature (?: = | %3d )
     | <(?: signatureprovided | stringtosign | canonicalrequest )>
     )
+    (?! [}\])] )                              # the end of a line of JSON, after its quote
     [^\s"'\\,;&<>]+
     """
 )
@@ -115,6 +117,8 @@ def configure(level: str, style: str | None = None) -> None:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     # It warns of each request that waits for a thread.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    # It quotes what it cannot read of OTEL_EXPORTER_OTLP_HEADERS, which is a key.
+    logging.getLogger("opentelemetry.util.re").setLevel(logging.ERROR)
     logging.captureWarnings(True)
     _catch_the_uncaught()
 

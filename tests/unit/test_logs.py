@@ -203,6 +203,17 @@ def test_lines_of_a_sandbox_s_child_carry_the_image_it_works_on() -> None:
         "aws_session_token = hush",
         "IDEMPOTENCY_SECRET='hush'",
         "<SignatureProvided>hush</SignatureProvided><StringToSign>hush</StringToSign>",
+        # As SQS quotes the request that it has got when its signature is wrong.
+        "should have been 'POST\n/\n\nhost:sqs\nx-amz-security-token:hush\n\nhost'",
+        "two lines\nipt_hush",
+        repr("two lines\nipt_hush"),
+        "token%3Dipt_hush",
+        "headers\r\nAuthorization: hush",
+        "headers\nBearer hush",
+        "[('Authorization', 'Basic hush'), ('X-Amz-Security-Token', 'hush')]",
+        "{'HTTP_AUTHORIZATION': 'Basic hush'}",
+        "to=https%3A%2F%2Fbucket%2F%3FX-Amz-Security-Token%3Dhush%26X-Amz-Signature%3Dhush",
+        "<SecretAccessKey>hush</SecretAccessKey><SessionToken>hush</SessionToken>",
     ],
 )
 @pytest.mark.parametrize("style", [logs.JSON, logs.TEXT])
@@ -224,7 +235,43 @@ def test_a_secret_is_hidden_wherever_it_stands(
         assert all(json.loads(line)["event"] for line in lines)
 
 
-@pytest.mark.parametrize("text", ["no-secret", "the signature is wrong", "the bearer"])
+@pytest.mark.parametrize("end", ["authorization:", "Authorization>", "secret_key", "signature="])
+def test_a_line_stays_json_where_a_value_ends_like_the_name_of_a_secret(
+    end: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    logger.warning(end, field=end, nested={"inner": [end]}, last=end)
+
+    event = said(caplog)
+
+    assert (event["event"], event["field"], event["last"]) == (end, end, end)
+    assert event["nested"] == {"inner": [end]}
+
+
+def test_a_header_for_the_collector_that_cannot_be_read_is_not_quoted() -> None:
+    program = """
+from app import logs
+from app.telemetry import make_exporter
+
+logs.configure("DEBUG", "json")
+make_exporter("otlp")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"OTEL_EXPORTER_OTLP_HEADERS": "x-key: hush"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0
+    assert "hush" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no-secret", "the signature is wrong", "the bearer", "script_name", "authorization, too"],
+)
 def test_other_words_stay_as_they_are(text: str, caplog: pytest.LogCaptureFixture) -> None:
     logger.warning("event", field=text)
 
