@@ -14,10 +14,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars, clear_contextvars
@@ -107,10 +107,11 @@ def configure(level: str, style: str | None = None) -> None:
     None means TEXT on a terminal and JSON elsewhere: whoever reads a file or a pipe is a machine.
     """
     global _style
-    style = style or (TEXT if sys.stderr.isatty() else JSON)
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
+    style = style or (TEXT if is_terminal else JSON)
     _style = Style(level, style)
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter(style, colors=sys.stderr.isatty()))
+    handler = _Handler()
+    handler.setFormatter(formatter(style, colors=is_terminal))
     handler.addFilter(_Seldom())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in _NOISY:
@@ -218,6 +219,19 @@ _COMMON: Final[list[Processor]] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
 ]
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes to stderr, and never stops the work that a line is about."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the parent's name)
+        """Say where a line was lost; the parent would quote it, in many lines and with secrets."""
+        reason = type(sys.exc_info()[1]).__name__
+        lost: dict[str, Any] = {"name": record.name, "levelno": logging.ERROR, "levelname": "ERROR"}
+        lost["msg"] = f"a line of the log was lost: {reason}"
+        with suppress(Exception):  # the disk is full, or nobody reads any more
+            self.stream.write(self.format(logging.makeLogRecord(lost)) + self.terminator)
+            self.flush()
 
 
 class _Seldom(logging.Filter):

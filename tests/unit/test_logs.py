@@ -129,6 +129,46 @@ def test_a_value_that_json_does_not_know_is_written_as_text(
     assert logs.formatter(logs.JSON).format(caplog.records[0]).isascii()
 
 
+LOSING = """
+import logging, sys
+from app import logs
+
+class Odd:
+    def __str__(self):
+        raise ValueError("hush")
+
+logs.configure("INFO", sys.argv[1] if len(sys.argv) > 1 else None)
+logs.get_logger("app.test").warning("Bearer hush", of=Odd())
+logging.getLogger("library").warning("Bearer hush %d", "x")
+logs.get_logger("app.test").info("next")
+if sys.stderr:
+    sys.stderr.close()
+logs.get_logger("app.test").info("into the void")
+print("on")
+"""
+
+
+def test_a_line_that_cannot_be_made_is_one_line_without_its_words() -> None:
+    program = [sys.executable, "-c", LOSING, logs.JSON]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert [(e["logger"], e["event"]) for e in parsed(done.stderr)] == [
+        ("app.test", "a line of the log was lost: ValueError"),
+        ("library", "a line of the log was lost: TypeError"),
+        ("app.test", "next"),
+    ]
+    assert done.stdout == "on\n"
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_without_a_place_for_the_log_the_work_goes_on(redirection: str) -> None:
+    command = ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, LOSING]
+
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=60)
+
+    assert done.stdout == "on\n"
+
+
 def test_what_is_below_the_level_is_not_written(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
 
