@@ -334,10 +334,15 @@ def _numbers_as_text(policy: dict[str, Any]) -> dict[str, Any]:
 
 def _with_statements(policy: str | None, ours: list[dict[str, Any]]) -> str:
     """*policy* with our statements; what its owner has put into it stays."""
-    theirs = json.loads(policy)["Statement"] if policy else []
+    theirs = json.loads(policy) if policy else {}
+    statements = theirs.get("Statement", [])
+    # One alone need be in no list:
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_statement.html
+    statements = [statements] if isinstance(statements, dict) else statements
     sids = {each["Sid"] for each in ours}
-    kept = [each for each in theirs if each.get("Sid") not in sids]
-    return json.dumps({"Version": "2012-10-17", "Statement": kept + ours})
+    kept = [each for each in statements if each.get("Sid") not in sids]
+    # Theirs is in force with its id, and with the version of the language that it is written in.
+    return json.dumps({"Version": "2012-10-17", **theirs, "Statement": kept + ours})
 
 
 def _code(exc: ClientError) -> str:

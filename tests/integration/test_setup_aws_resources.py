@@ -228,7 +228,8 @@ def test_on_aws_itself_the_queues_refuse_plain_http_and_keep_their_owners_policy
     url = sqs.get_queue_url(QueueName=real.processed_queue)["QueueUrl"]
     arn = attributes(aws_settings, real.processed_queue)["QueueArn"]
     mine = {"Sid": "Mine", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sqs:*"}
-    policy = {"Version": "2012-10-17", "Statement": [mine | {"Resource": arn}]}
+    # A statement alone need be in no list, and AddPermission writes the older version.
+    policy = {"Version": "2008-10-17", "Id": "theirs", "Statement": mine | {"Resource": arn}}
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
 
     ensure_resources(real, s3=s3, sqs=sqs)
@@ -238,10 +239,9 @@ def test_on_aws_itself_the_queues_refuse_plain_http_and_keep_their_owners_policy
     for queue in (real.input_queue, real.processed_queue, real.input_dead_letter_queue):
         statements = json.loads(attributes(aws_settings, queue)["Policy"])["Statement"]
         assert statements[-1]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    assert [each["Sid"] for each in json.loads(before["Policy"])["Statement"]] == [
-        "Mine",
-        "DenyPlainHttp",
-    ]
+    found = json.loads(before["Policy"])
+    assert (found["Version"], found["Id"]) == ("2008-10-17", "theirs")
+    assert [each["Sid"] for each in found["Statement"]] == ["Mine", "DenyPlainHttp"]
     assert attributes(aws_settings, real.processed_queue) == before
 
 
