@@ -52,7 +52,7 @@ def answered(response: Response, *, client: str | None = None) -> None:
     say(
         "request answered",
         method=request.method[:20],
-        path=request.path[:_MAX_SHOWN],
+        path=logs.without_secrets(request.path)[:_MAX_SHOWN],
         route=route,
         status=status,
         duration_ms=round(1000 * (time.monotonic() - g.began_at), 1),
@@ -69,7 +69,7 @@ def end(_: BaseException | None) -> None:
 
 def _begin_span(scheme: str) -> None:
     headers = {name: request.headers.get(name, "") for name in ("traceparent", "tracestate")}
-    path = request.path[:_MAX_SHOWN]
+    path = logs.without_secrets(request.path)[:_MAX_SHOWN]
     g.room = ExitStack()
     g.span = g.room.enter_context(tracing.serving(request.method, path, headers, scheme=scheme))
     g.span.note({"image_pipeline.request_id": g.request_id})

@@ -203,12 +203,16 @@ def _harmless(name: str, value: Any) -> Any:
     return value if name in _BLOCKS else value.translate(_LINE_ENDS)
 
 
+def without_secrets(text: str) -> str:
+    """*text* with what looks like a token, a key or a signature hidden."""
+    lower = text.lower()
+    return _SECRET.sub(_HIDDEN, text) if any(hint in lower for hint in _HINTS) else text
+
+
 def _hiding_secrets(writer: Callable[[Any, str, EventDict], str]) -> Processor:
     def write(logger: Any, name: str, event: EventDict) -> str:
-        line = writer(logger, name, event)
-        lower = line.lower()
         # Within a JSON string too: what is hidden has neither quote nor backslash in it.
-        return _SECRET.sub(_HIDDEN, line) if any(hint in lower for hint in _HINTS) else line
+        return without_secrets(writer(logger, name, event))
 
     return write
 

@@ -23,6 +23,7 @@ from app.telemetry import Telemetry
 from tests.conftest import ROOT
 from tests.support.fakes import MemoryQueue
 from tests.support.house import House
+from tests.support.logged import events
 from tests.support.site import Site
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -282,6 +283,18 @@ def test_probes_are_not_recorded(site: Site, record: Record) -> None:
         site.client.get(path)
 
     assert record.spans == []
+
+
+def test_a_token_that_somebody_put_into_the_path_is_in_no_span_and_no_line(
+    site: Site, record: Record, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    site.client.get(f"/{'x' * 185}/ipt_hush-hush-hush-hush")  # cut off in the middle of it
+
+    (span,) = record.spans
+    assert "hush" not in str((span.attributes or {})["url.path"])
+    (line,) = [e for e in events(caplog) if e["event"] == "request answered"]
+    assert "hush" not in line["path"]
 
 
 # --- the way out ---------------------------------------------------------------------------------
