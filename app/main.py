@@ -70,6 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             with tracing.recording(options.command, settings.trace_exporter):
                 return _run(options.command, settings)
         return _operate(options, settings)
+    except SettingsError as exc:
+        _complain(f"wrong settings: {exc.detail}")
+        return _EXIT_USAGE
     except KeyboardInterrupt:
         return 0
 

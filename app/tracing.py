@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Protocol
 
 from . import logs
+from .errors import SettingsError
 
 if TYPE_CHECKING:
     from .telemetry import Attributes, Telemetry
@@ -79,14 +80,25 @@ _links: ContextVar[Sequence[object]] = ContextVar("links", default=())
 
 @contextmanager
 def recording(role: str, exporter: str | None) -> Iterator[None]:
-    """Record what a block does and send it to *exporter*; None records nothing."""
+    """Record what a block does and send it to *exporter*; None records nothing.
+
+    Raises:
+        SettingsError: the SDK refuses one of the OTEL_ variables that it reads by itself.
+    """
     if exporter is None:
         yield
         return
-    from .telemetry import Telemetry, make_exporter
-
-    with recorded_by(Telemetry(f"image-pipeline-{role}", make_exporter(exporter))):
+    with recorded_by(_make_telemetry(role, exporter)):
         yield
+
+
+def _make_telemetry(role: str, exporter: str) -> Telemetry:
+    try:
+        from .telemetry import Telemetry, make_exporter  # some are read when it is loaded
+
+        return Telemetry(f"image-pipeline-{role}", make_exporter(exporter))
+    except ValueError as exc:
+        raise SettingsError(f"OTEL_: one of OpenTelemetry's variables: {exc}") from exc
 
 
 @contextmanager

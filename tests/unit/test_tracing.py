@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -360,6 +361,23 @@ def test_sampling_is_by_the_standard_variables(monkeypatch: pytest.MonkeyPatch) 
 
     assert int(unsampled["traceparent"][-2:], 16) & 1 == 0
     assert names == ["GET"]
+
+
+@pytest.mark.parametrize("name", ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"])
+def test_a_variable_that_the_sdk_refuses_is_said_in_one_sentence(name: str) -> None:
+    variables = {"OTEL_TRACES_EXPORTER": "console", name: "-1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "app.main", "worker"],
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "wrong settings: OTEL_" in done.stderr
 
 
 def test_the_console_exporter_writes_one_line_a_span() -> None:
