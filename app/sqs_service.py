@@ -161,7 +161,7 @@ def _entries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
 
 def _delivery(message: MessageTypeDef) -> Delivery:
     attributes = message["Attributes"]
-    # Other producers can send numbers and bytes under our names; those have no StringValue.
+    # Other producers can send bytes under our names; those have no StringValue.
     said = message.get("MessageAttributes", {})
     return Delivery(
         body=message["Body"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,22 @@ def test_what_a_process_does_that_a_test_starts_is_noted(
     assert done.returncode == 1
     assert aws_calls.all_performed() >= {"s3:HeadBucket"}
     assert (tmp_path / "aws-calls").read_text() == "s3:HeadBucket\n"
+
+
+def test_a_run_in_several_processes_is_judged_by_the_calls_of_all(tmp_path: Path) -> None:
+    (tmp_path / "test_of_ours.py").write_text(
+        "from app.metrics import AwsMetrics\n"
+        "def test_it() -> None:\n"
+        "    with AwsMetrics().timed('s3', 'DeleteBucket'):\n"
+        "        pass\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-n1", "-p", "tests.conftest", str(tmp_path)]
+    environment = {k: v for k, v in os.environ.items() if k != sitecustomize.VARIABLE}
+
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+
+    assert "1 passed" in done.stdout
+    assert "s3:DeleteBucket" in done.stdout
+    assert done.returncode == 1
