@@ -13,10 +13,6 @@ from . import logs, tracing
 
 logger = logs.get_logger(__name__)
 
-_SAFE_ID_CHARACTERS: Final = frozenset(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-)
-_MAX_ID_LENGTH: Final = 64
 #: Asked again and again by machines: neither lines of the log nor traces.
 _PROBES: Final = frozenset(("api.healthz", "api.readyz", "api.service", "api.metrics"))
 _MAX_SHOWN: Final = 200
@@ -24,9 +20,8 @@ _MAX_SHOWN: Final = 200
 
 def begin(*, is_https: bool) -> None:
     """Name the request, after what its client calls it where that is safe, and begin its span."""
-    given = request.headers.get("X-Request-ID", "")
-    is_safe = 1 <= len(given) <= _MAX_ID_LENGTH and _SAFE_ID_CHARACTERS.issuperset(given)
-    g.request_id = given if is_safe else uuid4().hex
+    given = tracing.sound({tracing.REQUEST_ID: request.headers.get("X-Request-ID", "")})
+    g.request_id = given.get(tracing.REQUEST_ID) or uuid4().hex
     g.began_at = time.monotonic()
     logs.begin(request_id=g.request_id)
     if request.endpoint not in _PROBES:
@@ -52,7 +47,7 @@ def answered(response: Response, *, client: str | None = None) -> None:
     say(
         "request answered",
         method=request.method[:20],
-        path=logs.without_secrets(request.path)[:_MAX_SHOWN],
+        path=_shown_path(),
         route=route,
         status=status,
         duration_ms=round(1000 * (time.monotonic() - g.began_at), 1),
@@ -69,10 +64,14 @@ def end(_: BaseException | None) -> None:
 
 def _begin_span(scheme: str) -> None:
     headers = {name: request.headers.get(name, "") for name in ("traceparent", "tracestate")}
-    path = logs.without_secrets(request.path)[:_MAX_SHOWN]
+    serving = tracing.serving(request.method, _shown_path(), headers, scheme=scheme)
     g.room = ExitStack()
-    g.span = g.room.enter_context(tracing.serving(request.method, path, headers, scheme=scheme))
+    g.span = g.room.enter_context(serving)
     g.span.note({"image_pipeline.request_id": g.request_id})
+
+
+def _shown_path() -> str:
+    return logs.without_secrets(request.path)[:_MAX_SHOWN]
 
 
 def _sent_bytes(response: Response) -> int:

@@ -52,15 +52,14 @@ class Telemetry:
         attributes: Attributes,
         *,
         carrier: Mapping[str, str] | None = None,
-        links: Sequence[object] = (),
     ) -> Iterator[LiveSpan]:
         """A block as a span, the parent of all that begins in it.
 
         With a *carrier* it goes on with the trace that came in it, else it begins one; without, it
-        belongs to the span around it. *links* are what `here` and `named_in` give.
+        belongs to the span around it.
         """
         around = None if carrier is None else self._read(carrier)
-        live = self._start(name, kind, attributes, around, links)
+        live = self._start(name, kind, attributes, around)
         token = context.attach(trace.set_span_in_context(live.span, around))
         try:
             yield live
@@ -74,7 +73,10 @@ class Telemetry:
     def start(
         self, name: str, kind: str, attributes: Attributes, *, links: Sequence[object] = ()
     ) -> LiveSpan:
-        """A span of whatever is around it, with nothing in it; whoever called ends it."""
+        """A span of whatever is around it, with nothing in it; whoever called ends it.
+
+        *links* are what `here` and `named_in` give.
+        """
         return self._start(name, kind, attributes, None, links)
 
     def record(
@@ -128,7 +130,7 @@ class Telemetry:
         kind: str,
         attributes: Attributes,
         around: context.Context | None,
-        links: Sequence[object],
+        links: Sequence[object] = (),
     ) -> LiveSpan:
         return LiveSpan(
             self._tracer.start_span(

@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 _TRACEPARENT: Final = "traceparent"
 _TRACESTATE: Final = "tracestate"
-_REQUEST_ID: Final = "request_id"
+REQUEST_ID: Final = "request_id"
 #: The attributes of a message that say where it comes from. SQS takes ten.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
-TRAVELS: Final = (_TRACEPARENT, _TRACESTATE, _REQUEST_ID)
+TRAVELS: Final = (_TRACEPARENT, _TRACESTATE, REQUEST_ID)
 #: https://www.w3.org/TR/trace-context/#traceparent-header-field-values
 _SOUND: Final = {
     _TRACEPARENT: re.compile(
         r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
     ),
     _TRACESTATE: re.compile(r"[!-~][ -~]{0,511}"),
-    _REQUEST_ID: re.compile(r"[A-Za-z0-9._-]{1,64}"),
+    REQUEST_ID: re.compile(r"[A-Za-z0-9._-]{1,64}"),
 }
 _SYSTEM: Final = {"messaging.system": "aws_sqs"}
 #: On the way out, for spans; the images in hand have the grace period before it.
@@ -193,9 +193,10 @@ def call(service: str, operation: str, place: Mapping[str, str]) -> Span:
     """
     if _telemetry is None or _telemetry.here() is None:
         return _NO_SPAN
-    service = service.upper()
-    about = {"rpc.system": "aws-api", "rpc.service": service, "rpc.method": operation, **place}
-    return _telemetry.start(f"{service}.{operation}", "client", about, links=_links.get())
+    about = {**_aws_call(service, operation), **place}
+    return _telemetry.start(
+        f"{about['rpc.service']}.{operation}", "client", about, links=_links.get()
+    )
 
 
 def is_recording() -> bool:
@@ -240,9 +241,7 @@ def received(queue: str, began_at_ns: int, messages: Sequence[Carrier]) -> None:
         return
     about = _messaging("receive", "receive", queue) | {
         "messaging.batch.message_count": len(messages),
-        "rpc.system": "aws-api",
-        "rpc.service": "SQS",
-        "rpc.method": "ReceiveMessage",
+        **_aws_call("sqs", "ReceiveMessage"),
     }
     links = [_telemetry.named_in(sound(message)) for message in messages]
     _telemetry.record(f"receive {queue}", "client", about, began_at_ns=began_at_ns, links=links)
@@ -257,6 +256,10 @@ def _within(name: str, kind: str, attributes: Attributes) -> AbstractContextMana
     if _telemetry is None or _telemetry.here() is None:
         return _NOTHING
     return _telemetry.span(name, kind, attributes)
+
+
+def _aws_call(service: str, operation: str) -> dict[str, str]:
+    return {"rpc.system": "aws-api", "rpc.service": service.upper(), "rpc.method": operation}
 
 
 def _messaging(kind: str, name: str, queue: str) -> dict[str, str | int | bool]:
@@ -286,5 +289,5 @@ def sound(carrier: Carrier) -> dict[str, str]:
 def _carrier() -> Carrier:
     trace = _telemetry.carrier() if _telemetry else (_passing.get() or {})
     known = {name: trace[name] for name in (_TRACEPARENT, _TRACESTATE) if name in trace}
-    request_id = logs.context().get(_REQUEST_ID)
-    return known if request_id is None else known | {_REQUEST_ID: request_id}
+    request_id = logs.context().get(REQUEST_ID)
+    return known if request_id is None else known | {REQUEST_ID: request_id}

@@ -145,8 +145,8 @@ class Worker:
         """Have the log and the trace say which image it is, and who asked for it."""
         ids = {"message_id": delivery.message_id, "image_id": delivery.image_id}
         asked = tracing.sound(delivery.attributes)
-        if request_id := asked.get("request_id"):
-            ids["request_id"] = request_id
+        if request_id := asked.get(tracing.REQUEST_ID):
+            ids[tracing.REQUEST_ID] = request_id
         count = delivery.receive_count
         with (
             logs.bound(**ids),
