@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import psutil
 from benchmarks.open_loop import Answer, Load, read_load
 from benchmarks.subjects import ROOT, Running
 from tests.support.fleet import Announcements
+from tests.support.waiting import wait_until
 
 DRAIN_DEADLINE_S = 600.0
 Figures = dict[str, Any]
@@ -89,9 +91,8 @@ def generate(subject: Running, png: Path, rate: float, seconds: float) -> Load:
 
 def wait_for(announcements: Announcements, accepted: set[str]) -> None:
     """Until all of *accepted* are announced, or the deadline; the count tells which."""
-    deadline = time.monotonic() + DRAIN_DEADLINE_S
-    while not accepted <= announcements.first_at.keys() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    with suppress(AssertionError):
+        wait_until(lambda: announcements.have(accepted), within_s=DRAIN_DEADLINE_S)
 
 
 def figures_of(seen: Seen, rate: float) -> Figures:

@@ -129,6 +129,14 @@ def page_file() -> Iterator[Path]:
         yield Path(file.name)
 
 
+@contextmanager
+def warm(subject: Subject, png: Path, **variables: str) -> Iterator[Running]:
+    """*subject*, running and past its first images."""
+    with running(subject, **variables) as one:
+        put_under_load(one, png, WARM_UP_RATE, WARM_UP / WARM_UP_RATE)
+        yield one
+
+
 # --- the ladder ----------------------------------------------------------------------------------
 
 
@@ -140,8 +148,7 @@ def climb_in_rounds(
         for name, subject in chosen.items():
             if number and subject.is_slow:
                 continue
-            with running(subject) as one:
-                put_under_load(one, png, WARM_UP_RATE, WARM_UP / WARM_UP_RATE)
+            with warm(subject, png) as one:
                 if number == 0:
                     seen = put_under_load(one, png, BURST_RATE, BURST / BURST_RATE)
                     results[name]["burst_per_s"] = round(seen.images_per_s, 2)
@@ -225,8 +232,7 @@ def cost(rungs: Sequence[Figures], sustained: float) -> Figures:
 
 def at_half(subject: Subject, png: Path, results: Figures, seconds: float) -> None:
     rate = results["sustained_per_s"] / 2
-    with running(subject) as one:
-        put_under_load(one, png, WARM_UP_RATE, WARM_UP / WARM_UP_RATE)
+    with warm(subject, png) as one:
         seen = put_under_load(one, png, rate, max(seconds, MIN_UPLOADS / rate))
     results["half"] = figures_of(seen, rate)
     print(f"half, {subject.title}: {results['half']['latency_ms']}", flush=True)
@@ -243,8 +249,7 @@ def overloads(
         {"RATE_LIMIT": f"{rate}/second"},
     )
     for variables in bounds:
-        with running(subject, **variables) as one:
-            put_under_load(one, png, WARM_UP_RATE, WARM_UP / WARM_UP_RATE)
+        with warm(subject, png, **variables) as one:
             seen = put_under_load(one, png, OVERLOAD * sustained, seconds)
             memory = one.peak_rss_mb()
         figures = overload_figures(seen, OVERLOAD * sustained)

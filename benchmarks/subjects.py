@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -19,7 +17,7 @@ from app import aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from benchmarks.uploads import app_process
-from benchmarks.worker import node_rivals
+from benchmarks.worker import node_rivals, silent_process
 from tests.support.fleet import LocalStack, environment, own_localstack
 from tests.support.ports import free_port
 from tests.support.processes import start_app
@@ -91,15 +89,18 @@ class Running:
     settings: Settings
     processes: Mapping[str, psutil.Process]
 
+    @property
+    def components(self) -> dict[str, psutil.Process]:
+        """Its own processes and the LocalStack that it works on."""
+        return {**self.processes, "localstack": psutil.Process(self.localstack.pid)}
+
     def cpu_s(self) -> dict[str, float]:
         """CPU seconds so far, by component."""
-        everything = {**self.processes, "localstack": psutil.Process(self.localstack.pid)}
-        return {name: cpu_of(process) for name, process in everything.items()}
+        return {name: cpu_of(process) for name, process in self.components.items()}
 
     def peak_rss_mb(self) -> dict[str, float]:
         """The most memory that each component has had."""
-        everything = {**self.processes, "localstack": psutil.Process(self.localstack.pid)}
-        return {name: round(peak_rss_of(one) / 1e6, 1) for name, one in everything.items()}
+        return {name: round(peak_rss_of(one) / 1e6, 1) for name, one in self.components.items()}
 
     def aws_calls(self) -> Counter[str]:
         """Calls of AWS so far, by action, of a subject that counts them in one process."""
@@ -138,27 +139,12 @@ def _start(
     port = free_port()
     of_settings = environment(settings) | {"PORT": str(port), "AWS_REGION": "us-east-1"}
     processes = {
-        name: stack.enter_context(_process(command, {**of_settings, **variables}))
+        name: stack.enter_context(silent_process(command, {**of_settings, **variables}))
         for name, command in subject.processes.items()
     }
     url = f"http://127.0.0.1:{port}"
     wait_until(lambda: is_alive(url), within_s=START_S)
     return url, processes
-
-
-@contextmanager
-def _process(command: list[str], variables: Mapping[str, str]) -> Iterator[psutil.Process]:
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=os.environ | variables,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            process.kill()
 
 
 def cpu_of(process: psutil.Process) -> float:

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,7 +143,9 @@ def _drain(
         if late:
             late.rules = [Rule(Latency(S3_LATENCY_S), S3), Rule(Latency(SQS_LATENCY_S))]
             behind = settings.model_copy(update={"aws_endpoint_url": late.url})
-        with _running(subject, behind) as process:
+        variables = environment(behind) | {"AWS_REGION": "us-east-1"}
+        with silent_process(subject.command, variables) as running:
+            process = running.pid
             _wait_for(announcements, pages // 10)
             cpu, service_cpu, began_at = _cpu_s(process), _cpu_s(localstack), time.monotonic()
             first = len(announcements.first_at)
@@ -166,16 +168,17 @@ def _wait_for(announcements: Announcements, count: int) -> None:
 
 
 @contextmanager
-def _running(subject: Subject, settings: Settings) -> Iterator[int]:
+def silent_process(command: list[str], variables: Mapping[str, str]) -> Iterator[psutil.Process]:
+    """Run *command* with *variables* more in its environment; killed at the end."""
     with subprocess.Popen(
-        subject.command,
+        command,
         cwd=ROOT,
-        env=os.environ | environment(settings) | {"AWS_REGION": "us-east-1"},
+        env=os.environ | variables,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            yield process.pid
+            yield psutil.Process(process.pid)
         finally:
             process.kill()
 

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -163,7 +163,7 @@ class Announcements:
         self._stopping.set()
         self._thread.join()
 
-    def have(self, ids: Sequence[str]) -> bool:
+    def have(self, ids: Collection[str]) -> bool:
         """Whether each of *ids* was announced."""
         return set(ids) <= self.first_at.keys()
 
