@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import urllib3
 from playwright.sync_api import Browser, expect
 
 from app import aws
@@ -13,7 +12,7 @@ from app.settings import Settings
 from tests.support.browsing import SAMPLE, act, choose, expect_state, judge, scan, visit
 from tests.support.fault_proxy import FaultProxy, LoseAnswer, Rule
 from tests.support.fleet import role
-from tests.support.waiting import wait_until
+from tests.support.waiting import is_alive, wait_until
 
 
 def test_an_image_stays_in_the_queue_while_no_worker_runs_and_is_done_when_one_does(
@@ -43,7 +42,7 @@ def test_a_restart_of_the_api_during_the_wait_is_said_and_outlived(
         lost = expect_state(page, "image.png", "Connection lost, will look again")
         judge(page, "lost")
         with role("all", own_settings):
-            wait_until(lambda: is_up(own_settings))
+            address(own_settings)
             act(lost, "Try now")
             expect_state(page, "image.png", "Ready")
 
@@ -59,7 +58,7 @@ def test_an_upload_that_finds_nobody_is_sent_when_there_is_somebody(
         choose(page, SAMPLE)
         lost = expect_state(page, "image.png", "Connection lost, will send again")
         with role("all", own_settings):
-            wait_until(lambda: is_up(own_settings))
+            address(own_settings)
             act(lost, "Try now")
             expect_state(page, "image.png", "Ready")
 
@@ -107,14 +106,7 @@ def test_a_service_that_takes_no_more_for_now_is_asked_again(
 
 
 def address(settings: Settings) -> str:
+    """The URL of the server, once it is there."""
     url = f"http://127.0.0.1:{settings.port}"
-    wait_until(lambda: is_up(settings))
+    wait_until(lambda: is_alive(url))
     return url
-
-
-def is_up(settings: Settings) -> bool:
-    try:
-        url = f"http://127.0.0.1:{settings.port}/healthz"
-        return urllib3.request("GET", url, retries=False).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False

@@ -23,7 +23,7 @@ from tests.support import promql
 from tests.support.fleet import preload, role
 from tests.support.ports import free_port
 from tests.support.scans import page_png
-from tests.support.waiting import is_alive, wait_until
+from tests.support.waiting import is_alive, is_ok, wait_until
 
 #: ./run_tests.sh unpacks Debian's package there.
 UNPACKED = ROOT / ".local" / "prometheus" / "usr" / "bin"
@@ -76,10 +76,7 @@ class Prometheus:
 
     @property
     def is_ready(self) -> bool:
-        try:
-            return urllib3.request("GET", f"{self._url}/-/ready", retries=False).status == 200
-        except urllib3.exceptions.HTTPError:
-            return False
+        return is_ok(f"{self._url}/-/ready")
 
     def get(self, path: str, **fields: str) -> Any:
         answer = urllib3.request("GET", f"{self._url}/api/v1/{path}", fields=fields, timeout=20)

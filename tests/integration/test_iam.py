@@ -12,7 +12,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ from tests.support.iam import Permission, Recorder, missing, unused
 from tests.support.ports import free_port
 from tests.support.scans import page_png
 from tests.support.stacks import Account, Credentials, Stack
-from tests.support.waiting import wait_until
+from tests.support.waiting import is_ready, wait_until
 
 TOKEN = make_token()
 #: As many as open the breaker, each tried three times before it is given back.
@@ -135,9 +135,9 @@ def fleet(account: Account, stack: Stack) -> Iterator[Fleet]:
             role(command(stack, "web"), settings["web"], **users["web"].variables),
             role(command(stack, "worker"), settings["worker"], **users["worker"].variables),
         ):
-            wait_until(lambda: is_ready(settings["worker"].metrics_port), within_s=PATIENCE_S)
-            wait_until(lambda: is_ready(settings["web"].metrics_port), within_s=PATIENCE_S)
-            wait_until(lambda: is_ready(settings["web"].port), within_s=PATIENCE_S)
+            web, worker = settings["web"], settings["worker"]
+            for port in (worker.metrics_port, web.metrics_port, web.port):
+                wait_until(partial(is_ready, f"http://127.0.0.1:{port}"), within_s=PATIENCE_S)
             do_everything(fleet)
         yield fleet
 
@@ -158,14 +158,6 @@ def settings_of(stack: Stack, name: str, url: str) -> Settings:
         "api_tokens": f"somebody:{hash_token(TOKEN)}",
     }
     return Settings(**(variables | ours))  # type: ignore[arg-type]
-
-
-def is_ready(port: int | None) -> bool:
-    try:
-        url = f"http://127.0.0.1:{port}/readyz"
-        return urllib3.request("GET", url, retries=False).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
 
 
 def do_everything(fleet: Fleet) -> None:

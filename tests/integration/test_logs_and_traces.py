@@ -33,7 +33,7 @@ from tests.support.logged import Event, parsed
 from tests.support.ports import free_port
 from tests.support.raw_http import exchange
 from tests.support.scans import page_png
-from tests.support.waiting import wait_until
+from tests.support.waiting import is_ready, wait_until
 
 TOKEN = make_token()
 MARKED = {
@@ -106,8 +106,8 @@ def run_both(settings: Settings, found: Collector) -> Run:
             )
             for name, port in (("web", web_port), ("worker", worker_port))
         )
-        ports = (settings.port, worker_port)
-        wait_until(lambda: all(map(is_ready, ports)), within_s=START_S)
+        urls = [url(settings), f"http://127.0.0.1:{worker_port}"]
+        wait_until(lambda: all(map(is_ready, urls)), within_s=START_S)
         image_id = upload(settings, page_png(), traceparent=f"00-{TRACE_ID}-{CLIENT_SPAN_ID}-01")
         misbehave(settings)
         lost_id = send_lost(settings)
@@ -130,17 +130,8 @@ def run_both(settings: Settings, found: Collector) -> Run:
         )
 
 
-def url(settings: Settings, path: str) -> str:
+def url(settings: Settings, path: str = "") -> str:
     return f"http://127.0.0.1:{settings.port}{path}"
-
-
-def is_ready(port: int) -> bool:
-    try:
-        return (
-            urllib3.request("GET", f"http://127.0.0.1:{port}/readyz", retries=False).status == 200
-        )
-    except urllib3.exceptions.HTTPError:
-        return False
 
 
 def upload(settings: Settings, data: bytes, name: str = "scan.png", **headers: str) -> str:
@@ -377,7 +368,7 @@ def test_a_dead_collector_neither_slows_nor_stops_anything(endpoint: str) -> Non
             "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4",
         }
         with role("all", settings, **variables) as running:
-            wait_until(lambda: is_ready(settings.port), within_s=START_S)
+            wait_until(lambda: is_ready(url(settings)), within_s=START_S)
             answers = [
                 urllib3.request(
                     "POST",

@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from tests.conftest import ROOT
 from tests.support.ports import free_port
-from tests.support.waiting import assert_within, wait_until
+from tests.support.waiting import assert_within, is_ready, wait_until
 
 IMAGES = 12
 VISIBILITY_TIMEOUT_S = 10
@@ -55,16 +55,8 @@ def upload(settings: Settings) -> str:
 
 
 def upload_all(settings: Settings) -> set[str]:
-    wait_until(lambda: is_ready(settings))
+    wait_until(lambda: is_ready(f"http://127.0.0.1:{settings.port}"))
     return {upload(settings) for _ in range(IMAGES)}
-
-
-def is_ready(settings: Settings) -> bool:
-    try:
-        url = f"http://127.0.0.1:{settings.port}/readyz"
-        return urllib3.request("GET", url, retries=False).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
 
 
 class Announcements:
@@ -138,12 +130,12 @@ def is_polling(settings: Settings) -> bool:
 
 def test_the_web_side_alone_is_ready_and_says_when_the_queue_is_gone(settings: Settings) -> None:
     with role("web", settings):
-        wait_until(lambda: is_ready(settings))
+        wait_until(lambda: is_ready(f"http://127.0.0.1:{settings.port}"))
         sqs = aws.sqs_client(settings)
 
         sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=settings.input_queue)["QueueUrl"])
 
-        wait_until(lambda: not is_ready(settings))
+        wait_until(lambda: not is_ready(f"http://127.0.0.1:{settings.port}"))
         fields = {"image": ("image.png", (ROOT / "image.png").read_bytes())}
         url = f"http://127.0.0.1:{settings.port}/upload"
         answer = urllib3.request("POST", url, fields=fields)

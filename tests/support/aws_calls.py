@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -41,16 +40,9 @@ def watch(directory: Path) -> None:
     One that pytest-xdist has started writes where the first one reads.
     """
     path = os.environ.setdefault(sitecustomize.VARIABLE, str(directory / "aws-calls"))
-    sitecustomize.watch(partial(_note, path))
+    sitecustomize.watch(lambda call: sitecustomize.note(call, performed, path))
     paths = [str(Path(sitecustomize.__file__).parent), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-
-
-def _note(path: str, call: str) -> None:
-    if call not in performed:
-        performed.add(call)
-        with open(path, "a") as calls:
-            calls.write(f"{call}\n")
 
 
 def all_performed() -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
+
+from tests.support.http_servers import serving
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,9 @@ class Collector:
 def collector() -> Iterator[Collector]:
     """Listens on a free port for as long as the block lasts."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    found = Collector(f"http://127.0.0.1:{server.server_port}")
-    server.collector = found
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
+    with serving(server) as url:
+        server.collector = found = Collector(url)
         yield found
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -15,11 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import urllib3
-
 from tests.conftest import ROOT
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import is_ok, wait_until
 
 #: ./run_tests.sh installs requirements/ministack.txt there.
 _PYTHON = ROOT / ".venv-ministack" / "bin" / "python"
@@ -60,8 +58,4 @@ def _variables(port: int, state: Path) -> dict[str, str]:
 
 def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
     assert process.poll() is None, f"MiniStack ended with {process.returncode}"
-    try:
-        health = urllib3.request("GET", f"{url}/_ministack/health", retries=False, timeout=2)
-    except urllib3.exceptions.HTTPError:
-        return False
-    return health.status == 200
+    return is_ok(f"{url}/_ministack/health")

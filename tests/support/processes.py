@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import IO
 
 import psutil
-import urllib3
 
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.waiting import is_ready, wait_until
 
 
 @dataclass
@@ -47,10 +46,7 @@ class RunningApp:
     def is_ready(self) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(f"start_app.sh ended with {self.process.returncode}: {self.text}")
-        try:
-            return urllib3.request("GET", f"{self.url}/readyz", retries=False).status == 200
-        except urllib3.exceptions.HTTPError:
-            return False
+        return is_ready(self.url)
 
     def wait_until_ready(self, *, within_s: float) -> float:
         """Seconds from the start to the first ready answer and the invitation."""

@@ -38,7 +38,17 @@ def wait_until(look: Callable[[], T], *, within_s: float = 60.0, every_s: float 
 
 def is_alive(url: str) -> bool:
     """Whether the server at *url* answers its health check."""
+    return is_ok(f"{url}/healthz")
+
+
+def is_ready(url: str) -> bool:
+    """Whether the server at *url* says that it can work."""
+    return is_ok(f"{url}/readyz")
+
+
+def is_ok(url: str) -> bool:
+    """Whether somebody answers a GET of *url* with 200."""
     try:
-        return urllib3.request("GET", f"{url}/healthz", timeout=5, retries=False).status == 200
+        return urllib3.request("GET", url, timeout=5, retries=False).status == 200
     except urllib3.exceptions.HTTPError:
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +25,7 @@ from tests.support.fault_proxy import (
     Status,
     Truncate,
 )
+from tests.support.http_servers import serving
 
 MEGABYTE = bytes(1_000_000)
 
@@ -56,14 +56,11 @@ class Upstream(BaseHTTPRequestHandler):
 @pytest.fixture
 def proxy() -> Iterator[FaultProxy]:
     Upstream.bodies, Upstream.clients = [], set()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Upstream) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        with FaultProxy(f"http://127.0.0.1:{server.server_port}") as proxy:
-            yield proxy
-        server.shutdown()
-        thread.join()
+    with (
+        serving(ThreadingHTTPServer(("127.0.0.1", 0), Upstream)) as url,
+        FaultProxy(url) as proxy,
+    ):
+        yield proxy
 
 
 def ask(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from itertools import pairwise
@@ -24,6 +22,7 @@ from benchmarks.open_loop import (
     send_all,
     upload_request,
 )
+from tests.support.http_servers import serving
 
 STALL_S = 0.4
 
@@ -51,16 +50,10 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@contextmanager
-def server(handler: type[Handler], kind: type[HTTPServer] = ThreadingHTTPServer) -> Iterator[str]:
-    with kind(("127.0.0.1", 0), handler) as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{running.server_address[1]}"
-        finally:
-            running.shutdown()
-            thread.join()
+def server(
+    handler: type[Handler], kind: type[HTTPServer] = ThreadingHTTPServer
+) -> AbstractContextManager[str]:
+    return serving(kind(("127.0.0.1", 0), handler))
 
 
 def load(url: str, *, rate: float, count: int) -> list[Answer]:

@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 from tests.support.ports import free_port
 from tests.support.raw_http import exchange, read_to_end, seconds, send_until_answered
 from tests.support.scans import page_png
-from tests.support.waiting import wait_until
+from tests.support.waiting import is_alive, wait_until
 
 LIMIT_BYTES = 50_000
 
@@ -35,7 +35,7 @@ def serving(*limits: int) -> Iterator[Served]:
     arguments = [str(number) for number in (port, *limits)]
     command = [sys.executable, "-m", "tests.support.memory_site", *arguments]
     with subprocess.Popen(command, cwd=ROOT) as server:
-        wait_until(lambda: is_alive(port))
+        wait_until(lambda: is_alive(f"http://127.0.0.1:{port}"))
         yield Served(port, server)
         if server.poll() is None:
             server.send_signal(signal.SIGTERM)
@@ -56,14 +56,6 @@ class Served:
 def port() -> Iterator[int]:
     with serving(LIMIT_BYTES) as served:
         yield served.port
-
-
-def is_alive(port: int) -> bool:
-    try:
-        url = f"http://127.0.0.1:{port}/healthz"
-        return urllib3.request("GET", url, timeout=2, retries=False).status == 200
-    except urllib3.exceptions.HTTPError:
-        return False
 
 
 def test_it_serves_over_a_socket(port: int) -> None:
@@ -309,7 +301,7 @@ def test_who_sends_ahead_and_reads_nothing_keeps_nobody_waiting(port: int) -> No
         client.sendall(large * 40)
 
     for _ in range(20):
-        assert is_alive(port)
+        assert is_alive(f"http://127.0.0.1:{port}")
     for client in clients:
         client.close()
 

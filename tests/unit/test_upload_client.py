@@ -20,6 +20,7 @@ from app.main import main
 from app.upload_client import FAILED, Order, Report, _say, _table, upload
 from app.upload_sources import Source, find_sources
 from tests.conftest import ROOT
+from tests.support.http_servers import serving
 from tests.support.pngs import SIGNATURE
 from tests.support.waiting import wait_until
 
@@ -164,16 +165,9 @@ def server(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        http.daemon_threads = True
-        running = Server(f"http://127.0.0.1:{http.server_port}", answer)
-        thread = threading.Thread(target=http.serve_forever)
-        thread.start()
-        try:
-            yield running
-        finally:
-            http.shutdown()
-            thread.join()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
+        running = Server(url, answer)
+        yield running
 
 
 def rows(text: str) -> dict[str, str]:

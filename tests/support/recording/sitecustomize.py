@@ -50,6 +50,14 @@ def watch(note: Callable[[str], object]) -> None:
     AwsMetrics.timed = noted_timing  # type: ignore[method-assign]
 
 
+def note(call: str, seen: set[str], path: str) -> None:
+    """Add *call* to what this process has *seen* and, the first time, to the file of all."""
+    if call not in seen:
+        seen.add(call)
+        with open(path, "a") as calls:
+            calls.write(f"{call}\n")
+
+
 def _is_ours(caller: FrameType) -> bool:
     frame: FrameType | None = caller
     while frame and _package(frame) in _LIBRARIES:
@@ -82,16 +90,10 @@ class _WhenLoaded(MetaPathFinder):
 
             def load_and_watch(module: ModuleType) -> None:
                 load(module)
-                watch(self._note)
+                watch(lambda call: note(call, self._seen, self._path))
 
             spec.loader.exec_module = load_and_watch  # type: ignore[method-assign]
         return spec
-
-    def _note(self, call: str) -> None:
-        if call not in self._seen:
-            self._seen.add(call)
-            with open(self._path, "a") as calls:
-                calls.write(f"{call}\n")
 
 
 if __name__ == "sitecustomize" and VARIABLE in os.environ:

@@ -1,0 +1,22 @@
+"""Serve HTTP from a thread of the test."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import HTTPServer
+
+
+@contextmanager
+def serving(server: HTTPServer) -> Iterator[str]:
+    """The URL of *server*, which answers for as long as the block lasts and is closed then."""
+    # It looks for its end that often; half a second by default.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    with server:
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
