@@ -29,13 +29,10 @@ from .domain import (
     message_group,
 )
 from .errors import ImageDeletedError, NotFoundError, NotReadyError, ProcessingFailedError
+from .filenames import clean_filename
 
 PNG: Final = "image/png"
 JSON: Final = "application/json"
-#: S3 takes 2 KB of metadata an object; a file name is at most 255 bytes (NAME_MAX), which is 765
-#: characters when every byte is percent-encoded.
-#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
-MAX_FILENAME_BYTES: Final = 255
 _FAILURES: Final = "failures/"
 #: The metadata of what stands in place of a deleted image.
 _DELETED: Final = {"deleted": "true"}
@@ -327,16 +324,8 @@ def owner_of(stored: StoredObject) -> str | None:
 
 def filename_of(stored: StoredObject) -> str | None:
     """What the client called the original that *stored* is, or was made from."""
-    return unquote(stored.metadata.get("original-filename", "")) or None
-
-
-def shorten_filename(name: str) -> str:
-    """Cut *name* to MAX_FILENAME_BYTES of UTF-8, never inside a character, and keep its suffix."""
-    stem, dot, suffix = name.rpartition(".")
-    if not dot or len(suffix.encode()) > MAX_FILENAME_BYTES // 2:
-        stem, dot, suffix = name, "", ""
-    room = MAX_FILENAME_BYTES - len((dot + suffix).encode())
-    return stem.encode()[:room].decode(errors="ignore") + dot + suffix
+    # Cleaned again, since other producers and earlier versions have written it, too.
+    return clean_filename(unquote(stored.metadata.get("original-filename", "")))
 
 
 # --- metadata: ASCII values under "section-field"; what is unknown is left out ------------------
@@ -355,8 +344,8 @@ def _to_metadata(image: Image) -> dict[str, str]:
         flat |= {f"{section}-{name}": about[name] for name in about if name != "href"}
     flat["owner"] = image.owner
     flat["parameters"] = json.dumps(image.parameters, separators=(",", ":"))
-    if name := flat.get("original-filename"):
-        flat["original-filename"] = quote(shorten_filename(name), safe="")
+    name = clean_filename(flat.get("original-filename") or "")
+    flat["original-filename"] = quote(name, safe="") if name else None
     return {k.replace("_", "-"): str(v) for k, v in flat.items() if v is not None}
 
 

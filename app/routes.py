@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -35,12 +35,13 @@ from .errors import (
     NotFoundError,
     PipelineError,
 )
+from .filenames import result_filename
 from .gate import ENVIRON_KEY, Gate, Head, Pass, client_address
 from .image_store import ImageStore, filename_of, owner_of
 from .lookout import Lookout
 from .metrics import CONTENT_TYPE, HttpMetrics
 from .settings import Settings
-from .uploads import Reader, Upload, UploadRequest
+from .uploads import Reader, Upload
 from .waits import Waits
 
 logger = logs.get_logger(__name__)
@@ -90,7 +91,6 @@ class Services:
 def register(app: Flask, services: Services) -> None:
     """Add the routes, the error handlers and the headers to *app*."""
     app.extensions[_EXTENSION] = services
-    app.request_class = UploadRequest
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.json.sort_keys = False  # type: ignore[attr-defined]  # people read them
     app.url_map.merge_slashes = False  # a redirect of Werkzeug's own otherwise, in HTML
@@ -178,7 +178,7 @@ def get_processed(image_id: UUID) -> ResponseReturnValue:
         return _mine(services().store.open_processed(image_id, head=head), image_id)
 
     def name(stored: StoredObject) -> str:
-        return f"{PurePath(filename_of(stored) or str(image_id)).stem}-bw.png"
+        return result_filename(filename_of(stored) or str(image_id))
 
     return answers.send_png(open_stored, name)
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import PurePath
-from typing import IO, Any, Final
+from functools import cached_property
+from typing import Final
 from uuid import UUID, uuid4
 
 from flask import Request
 from pydantic import TypeAdapter, ValidationError
-from werkzeug.datastructures import FileStorage
-from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_dict_header
 
 from . import png
@@ -36,26 +33,44 @@ from .errors import (
     MissingImageError,
     MultipleImagesError,
 )
-from .image_store import original_href, shorten_filename
+from .filenames import clean_filename
+from .forms import Part, read_parts
+from .image_store import original_href
 from .png import PngLimits
+from .png_format import SIGNATURE
 
 _GROUP: Final = TypeAdapter[str](Group)
 _KEY: Final = re.compile(r"[ -~]{16,255}")
 MAX_WAIT_S: Final = 30
-
-
-class UploadRequest(Request):
-    """A request whose form must be sound, its file in memory."""
-
-    def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
-        # The file is read whole in any case; the default would put it on the disk first.
-        return BytesIO()
-
-    def make_form_data_parser(self) -> FormDataParser:
-        # Otherwise Werkzeug takes a broken form for an empty one.
-        parser = super().make_form_data_parser()
-        parser.silent = False
-        return parser
+_MAX_FIELD_BYTES: Final = 4096
+_IMAGE: Final = "image"
+#: Fields, in lower case, that browsers and frameworks add to forms; none is a parameter of ours.
+#: What is not listed can be a parameter that somebody has mistyped, and is refused.
+DECORATIONS: Final = frozenset(
+    (
+        "_charset_",  # HTML, section 4.10.18.1: the encoding of the form
+        "submit",  # a button that has a name, and one that is an image
+        "submit.x",
+        "submit.y",
+        "x",
+        "y",
+        "commit",  # Rails
+        "utf8",
+        "authenticity_token",
+        "_method",  # Rails, Laravel
+        "_token",
+        "csrf_token",  # Flask-WTF
+        "csrfmiddlewaretoken",  # Django
+        "_csrf",  # Spring, Express
+        "__requestverificationtoken",  # ASP.NET
+        "__viewstate",
+        "__viewstategenerator",
+        "__eventvalidation",
+        "max_file_size",  # PHP
+        "_wpnonce",  # WordPress
+        "_wp_http_referer",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -83,14 +98,14 @@ class Reader:
         Raises:
             PermanentError: one of those that docs/errors.md names; nothing is stored yet.
         """
-        part = _image_part(request)
+        form = _form(request, self._field_names)
         key = _idempotency_key(request)
-        fields = _fields(request)
+        fields = dict(form.fields)
         group = _group(fields.pop("group", None))
         name = fields.pop("method", self.default_method)
         parameters = choose_method(self.methods, name).parse(_parameters_of(name, fields))
         image_id = self._image_id(key, owner) if key else uuid4()
-        data = _bytes_of(part)
+        data = _bytes_of(form.image)
         image = Image(
             image_id=image_id,
             status=ImageStatus.QUEUED,
@@ -98,10 +113,15 @@ class Reader:
             parameters=parameters,
             group=group,
             uploaded_at=now(),
-            original=_original(image_id, part, data, png.inspect(data, self.limits)),
+            original=_original(image_id, form.image, png.inspect(data, self.limits)),
             owner=owner,
         )
         return Upload(image, data, has_key=key is not None)
+
+    @cached_property
+    def _field_names(self) -> frozenset[str]:
+        parameters = (p.name for method in self.methods.values() for p in method.parameters)
+        return frozenset(("method", "group", *parameters))
 
     def _image_id(self, key: str, owner: str | None) -> UUID:
         """The same for the same key of the same owner: a UUIDv8 (RFC 9562, section 5.8)."""
@@ -130,53 +150,107 @@ def wait_asked_s(request: Request) -> int | None:
     return min(int(wait.lstrip("0")[:9] or 0), MAX_WAIT_S)
 
 
-def _image_part(request: Request) -> FileStorage:
+# --- the parts of the form -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Form:
+    image: Part
+    #: The text fields that have a value.
+    fields: Mapping[str, str]
+
+
+def _form(request: Request, names: Collection[str]) -> _Form:
+    """The form of *request*; *names* are those of the fields that an upload may have."""
     if request.mimetype != "multipart/form-data":
         raise MalformedMultipartError("Send multipart/form-data with the PNG in the part `image`.")
-    try:
-        files = request.files
-    except ValueError as exc:  # how werkzeug says that the body is not what its header says
-        raise MalformedMultipartError(f"The body is not sound multipart: {exc}.") from None
-    parts = files.getlist("image")
-    if not parts:
-        raise MissingImageError("No file is in the part `image`.")
-    count = sum(len(parts) for _, parts in files.lists())
-    if count > 1:
+    _check_query(request, names)
+    parts = read_parts(request.stream, request.mimetype_params.get("boundary", ""))
+    images = [part for part in parts if part.name == _IMAGE and _is_file(part)]
+    # A file name only decorates a field: `requests` sends one for each of its `files`.
+    files = [p for p in parts if p.filename is not None and p.name not in names and p.data]
+    _check_files(parts, images, others=[part for part in files if part.name != _IMAGE])
+    texts = [part for part in parts if part.filename is None or part.name in names]
+    return _Form(images[0], _fields([part for part in texts if part not in images]))
+
+
+def _check_query(request: Request, names: Collection[str]) -> None:
+    """Refuse a field in the query string, which would else be ignored."""
+    for name, value in request.args.items():
+        if value and (name.partition("@")[0] in names or name == _IMAGE):
+            shown = name[:40]
+            raise InvalidParameterError(
+                f"{shown!r} is in the query string; send it as a field of the form.",
+                parameter=shown,
+            )
+
+
+def _is_file(part: Part) -> bool:
+    """Whether the part `image` is meant as a file; one that was left empty is none.
+
+    RFC 7578, section 4.2, makes the file name optional; then the type of the part tells, or its
+    first bytes.
+    """
+    if part.filename is not None:
+        return bool(part.filename or part.data)
+    is_text = part.content_type in ("", "text/plain")
+    return part.data.startswith(SIGNATURE) or not is_text
+
+
+def _check_files(parts: Sequence[Part], images: Sequence[Part], others: Sequence[Part]) -> None:
+    if not images:
+        raise MissingImageError(_missing(parts, others))
+    if (count := len(images) + len(others)) > 1:
         raise MultipleImagesError(f"{count} files were sent; send one per request.", actual=count)
-    return parts[0]
 
 
-def _bytes_of(part: FileStorage) -> bytes:
-    stream: Any = part.stream
-    data: bytes = stream.getvalue()  # a BytesIO gives its bytes away without a copy
-    if not data:
+def _missing(parts: Sequence[Part], others: Sequence[Part]) -> str:
+    texts = [part for part in parts if part.name == _IMAGE]
+    if any(part.data for part in texts):
+        return "The part `image` is text, not a file; with curl, write -F image=@FILE."
+    if others:
+        return f"No file is in the part `image`; there is one in {others[0].name[:40]!r}."
+    if texts:
+        return "The part `image` was left empty; choose a file."
+    return "No file is in the part `image`."
+
+
+def _fields(texts: Sequence[Part]) -> dict[str, str]:
+    """The values of the text fields; an empty one, or one that only decorates, is not sent."""
+    fields: dict[str, str] = {}
+    for part in texts:
+        if not part.data or part.name.lower() in DECORATIONS:
+            continue
+        shown = part.name[:40]
+        if part.name in fields:
+            raise InvalidParameterError(f"{shown!r} is given more than once.", parameter=shown)
+        if (size := len(part.data)) > _MAX_FIELD_BYTES:
+            raise InvalidParameterError(
+                f"{shown!r} has {size} bytes; a field may have {_MAX_FIELD_BYTES}.",
+                parameter=shown,
+                actual=size,
+                limit=_MAX_FIELD_BYTES,
+            )
+        fields[part.name] = part.text
+    return fields
+
+
+def _bytes_of(part: Part) -> bytes:
+    if not part.data:
         raise EmptyImageError("The part `image` holds no byte.")
-    return data
+    return part.data
 
 
-def _original(image_id: UUID, part: FileStorage, data: bytes, info: png.PngInfo) -> Original:
+def _original(image_id: UUID, part: Part, info: png.PngInfo) -> Original:
     return Original(
         href=original_href(image_id),
-        filename=shorten_filename(PurePath(part.filename or "").name) or None,
-        size_bytes=len(data),
+        filename=clean_filename(part.filename or ""),
+        size_bytes=len(part.data),
         width=info.width,
         height=info.height,
         dpi=info.dpi,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=hashlib.sha256(part.data).hexdigest(),
     )
-
-
-def _fields(request: Request) -> dict[str, str]:
-    """The text fields; an empty one counts as not sent."""
-    fields = {}
-    for name, values in request.form.lists():
-        given = [value for value in values if value]
-        if len(given) > 1:
-            shown = name[:40]
-            raise InvalidParameterError(f"{shown!r} is given {len(given)} times.", parameter=shown)
-        if given:
-            fields[name] = given[0]
-    return fields
 
 
 def _parameters_of(method: str, fields: Mapping[str, str]) -> dict[str, str]:

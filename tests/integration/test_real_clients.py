@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Iterator
@@ -51,6 +52,35 @@ def test_requests_over_the_limit_reads_the_refusal_and_no_reset(url: str) -> Non
     answer = requests.post(f"{url}/upload", files={"image": body}, timeout=60)
 
     assert (answer.status_code, answer.json()["code"]) == (413, "file-too-large")
+
+
+@pytest.mark.parametrize(
+    ("form", "filename"),
+    [
+        (("-F", f"image=@{IMAGE}"), "image.png"),
+        (("-F", f"image=@{IMAGE};filename=C:\\scans\\a.png"), "a.png"),
+        (("-F", f'image=@{IMAGE};filename=a"b.png'), 'a"b.png'),
+        (("-F", f"image=<{IMAGE};type=image/png"), None),  # without a file name
+        (("-F", f"image=@{IMAGE}", "-F", "submit=Send", "-F", "_charset_=UTF-8"), "image.png"),
+        (("-F", f"image=@{IMAGE}", "-F", "image=@/dev/null;filename="), "image.png"),
+    ],
+)
+def test_curl(url: str, form: tuple[str, ...], filename: str | None) -> None:
+    command = ["curl", "-sS", "-H", "Expect:", *form, f"{url}/upload"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+
+    original = json.loads(done.stdout)["original"]
+    assert original["filename"] == filename
+    assert original["sha256"] == hashlib.sha256(IMAGE.read_bytes()).hexdigest()
+
+
+def test_requests_with_a_field_among_its_files(url: str) -> None:
+    with IMAGE.open("rb") as file:
+        sent = requests.post(
+            f"{url}/upload", files={"image": (None, file), "method": "otsu"}, timeout=60
+        )
+
+    assert (sent.status_code, sent.json()["method"]) == (202, "otsu")
 
 
 def test_fetch_of_node(url: str) -> None:

@@ -15,8 +15,8 @@ APP = ROOT / "app"
 
 #: From the cellar up; a module imports only from floors below its own.
 FLOORS = (
-    {"errors", "metrics", "fast_zlib", "histogram", "logs", "telemetry"},
-    {"admission", "breaker", "tracing"},
+    {"errors", "metrics", "fast_zlib", "filenames", "histogram", "logs", "telemetry"},
+    {"forms", "admission", "breaker", "tracing"},
     {"domain", "png_format", "paper", "components", "local_thresholds"},
     {
         "png",
