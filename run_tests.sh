@@ -24,15 +24,17 @@ trap finish EXIT
 trap 'exit 143' TERM HUP
 trap 'exit 130' INT
 
-install_chromium() {
-    if command -v chromium >/dev/null; then return; fi
+# A browser, and two programs that judge the PDFs it saves.
+install_browser_tools() {
+    local packages=(chromium qpdf poppler-utils)
+    if command -v chromium && command -v qpdf && command -v pdfimages; then return; fi >/dev/null
     if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
-        die "the browser tests need Chromium: install the package chromium (as root: apt-get install \
-chromium), or run ./run_tests.sh unit"
+        die "the browser tests need Chromium, qpdf and poppler: install their packages (as root: apt-get \
+install ${packages[*]}), or run ./run_tests.sh unit"
     fi
-    say "Installing Chromium (once) ..."
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >/dev/null 2>&1 ||
-        die "apt-get cannot install chromium; try it by hand"
+    say "Installing ${packages[*]} (once) ..."
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${packages[@]}"; } >/dev/null 2>&1 ||
+        die "apt-get cannot install ${packages[*]}; try it by hand"
 }
 
 # Unpacked beside the tree instead of installed: Debian's package would start a server.
@@ -71,7 +73,7 @@ else
         export SOAK=1
         set -- tests/fault -s --timeout=3600 "$@"
     else
-        install_chromium
+        install_browser_tools
         unpack_prometheus
         # What LocalStack's free edition cannot do: CloudFormation, and policies that are enforced.
         attended "$PYTHON" scripts/install.py .venv-ministack requirements/ministack.txt

@@ -98,8 +98,8 @@ def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
             "IMAGE_PIPELINE_URL and IMAGE_PIPELINE_TOKEN stand for --url and --token."
         ),
         epilog=(
-            "exit code: 0 all were taken (with --wait processed, with --out saved), 1 some were "
-            "not, 2 wrong usage, 130 Ctrl-C"
+            "exit code: 0 all were taken (with --wait processed, with --out or --pdf saved), 1 "
+            "some were not, 2 wrong usage, 130 Ctrl-C"
         ),
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="PNGs, folders, patterns")
@@ -122,6 +122,12 @@ def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="wait so long for one image at most (default: 600)",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="save the results there; waits")
+    parser.add_argument(
+        "--pdf",
+        type=Path,
+        metavar="FILE",
+        help="save all results as one PDF, in the order of the files; waits",
+    )
     parser.add_argument("--parallel", type=_positive, default=4, metavar="N", help="default: 4")
     parser.add_argument("--json", action="store_true", help="one line of JSON a file, as it ends")
     parser.add_argument("--url", help="of the API (default: http://127.0.0.1:5000)")

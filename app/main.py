@@ -22,6 +22,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError
@@ -82,15 +83,19 @@ def _upload(options: argparse.Namespace) -> int:
 
     defaults = ClientSettings()
     asked = {"method": options.method, "group": options.group, **dict(options.set)}
+    pages: dict[Path, bytes] = {}
     try:
+        if options.pdf:
+            upload_sources.check_target(options.pdf)
         sources = upload_sources.find_sources(options.files, options.out)
         order = upload_client.Order(
             url=options.url or defaults.image_pipeline_url,
             token=options.token or defaults.token,
             fields={name: value for name, value in asked.items() if value is not None},
-            is_waiting=options.wait or options.out is not None,
+            is_waiting=options.wait or bool(options.out or options.pdf),
             timeout_s=options.timeout,
             parallel=options.parallel,
+            on_result=pages.__setitem__ if options.pdf else None,
         )
     except (OSError, ValueError) as exc:
         _complain(str(exc))
@@ -98,10 +103,30 @@ def _upload(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:  # a large tree takes its time
         return _EXIT_INTERRUPTED
     try:
-        return upload_client.upload(sources, order, as_json=options.json)
+        code = upload_client.upload(sources, order, as_json=options.json)
+        found = [pages.get(source.path) for source in sources]
+        return _save_pdf(found, options.pdf) if options.pdf else code
     except KeyboardInterrupt:
         _complain("stopped; run it again to send the rest")
         return _EXIT_INTERRUPTED
+
+
+def _save_pdf(pages: Sequence[bytes | None], path: Path) -> int:
+    """All of *pages* or nothing: nobody would look for a page that is missing among fifty."""
+    from .pdf_pages import write_pdf
+    from .upload_sources import save
+
+    there = [page for page in pages if page is not None]
+    if len(there) < len(pages):
+        missing = len(pages) - len(there)
+        _complain(f"{path} is not written: {missing} of {len(pages)} pages are missing")
+        return _EXIT_UNAVAILABLE
+    try:
+        save(write_pdf(there), path)
+    except (OSError, ValueError) as exc:
+        _complain(f"{path} is not written: {exc}")
+        return _EXIT_UNAVAILABLE
+    return 0
 
 
 def _token(options: argparse.Namespace) -> int:

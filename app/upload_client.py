@@ -12,7 +12,7 @@ import os
 import random
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -63,6 +63,8 @@ class Order:
     is_waiting: bool = False
     timeout_s: float = 600.0
     parallel: int = 4
+    #: Gets the path of each source and the PNG made of it, as they come.
+    on_result: Callable[[Path, bytes], None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         _check_url(self.url)
@@ -197,23 +199,31 @@ class _Client:
         answer = self._post(source.path, data)
         is_replay = answer.headers.get("Idempotency-Replayed") == "true"
         taken = replace(_read(answer, Report(source.path, "")), is_replay=is_replay)
-        return self._finish(taken, source.target) if self._order.is_waiting else taken
+        return self._finish(taken, source) if self._order.is_waiting else taken
 
-    def _finish(self, taken: Report, target: Path | None) -> Report:
+    def _finish(self, taken: Report, source: Source) -> Report:
         """What becomes of the image of *taken*, and of its result."""
         self._note(replace(taken, detail="stopped"))
         try:
             image = self._wait(taken)
         except (_RefusedError, HTTPError) as exc:
             return replace(taken, detail=str(exc))
-        if target is None or image.status != "processed":
+        if image.status != "processed" or not (source.target or self._order.on_result):
             return image
         self._note(replace(image, status="not saved", detail="stopped"))
         try:
-            save(self._result(image), target)
+            self._bring(image, source)
         except (_RefusedError, HTTPError, OSError) as exc:
             return replace(image, status="not saved", detail=str(exc))
-        return replace(image, detail=str(target))
+        return replace(image, detail=str(source.target or ""))
+
+    def _bring(self, image: Report, source: Source) -> None:
+        """Raises _RefusedError, HTTPError, OSError."""
+        data = self._result(image)
+        if source.target:
+            save(data, source.target)
+        if self._order.on_result:
+            self._order.on_result(source.path, data)
 
     def _wait(self, image: Report) -> Report:
         deadline = monotonic() + self._order.timeout_s

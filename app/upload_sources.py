@@ -45,6 +45,18 @@ def find_sources(arguments: Sequence[str], out: Path | None) -> list[Source]:
     return list(_with_targets(found, out))
 
 
+def check_target(path: Path) -> None:
+    """Check that a file can be saved at *path*, before anything is sent.
+
+    Raises:
+        OSError: a folder is there, or a file where its folder should be.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: a folder is there, so no file can be")
+    if not _can_be_folder(path.absolute().parent):
+        raise NotADirectoryError(f"{path}: a file is where its folder should be")
+
+
 def save(data: bytes, target: Path) -> None:
     """Whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)

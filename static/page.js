@@ -14,6 +14,7 @@ const drop = form.querySelector(".drop");
 const section = document.getElementById("images");
 const list = document.getElementById("cards");
 const saveAll = document.getElementById("save-all");
+const savePdf = document.getElementById("save-pdf");
 const forget = document.getElementById("forget");
 const items = new Set();
 const shown = new WeakMap();
@@ -30,15 +31,32 @@ function add(item, { before = list.firstChild } = {}) {
   item.addEventListener("change", ({ detail }) => {
     if (detail === item.state) return;
     count();
-    if (item.state === "queued") keepOrder([...list.children].map((node) => shown.get(node).id).filter(Boolean));
+    if (item.state === "queued") keepListed();
   });
   item.addEventListener("gone", () => { items.delete(item); count(); });
   count();
   return card;
 }
 
+// In the order of the list.
+function listed() {
+  return [...list.children].map((node) => shown.get(node));
+}
+
 function finished() {
-  return [...items].filter(({ state }) => state === "processed");
+  return listed().filter(({ state }) => state === "processed");
+}
+
+// Puts *order* into the places of the list that its items have now.
+function arrange(order) {
+  const nodes = new Map([...list.children].map((node) => [shown.get(node), node]));
+  const moved = new Set(order), next = order.values();
+  list.append(...[...nodes.keys()].map((item) => nodes.get(moved.has(item) ? next.next().value : item)));
+  keepListed();
+}
+
+function keepListed() {
+  keepOrder(listed().map(({ id }) => id).filter(Boolean));
 }
 
 // Other results of the same file.
@@ -49,6 +67,7 @@ function siblings(item) {
 
 function count() {
   section.hidden = items.size === 0;
+  savePdf.hidden = finished().length < 1;
   saveAll.hidden = finished().length < 2;
   saveAll.textContent = counted("say.save-all", finished().length);
   forget.hidden = ![...items].some(({ state }) => ["refused", "gone", "deleted", "failed"].includes(state));
@@ -119,6 +138,15 @@ saveAll.addEventListener("click", async () => {
     speak(text("say.zip-failed"));
   } finally {
     saveAll.disabled = false;
+  }
+});
+
+savePdf.addEventListener("click", async () => {
+  try {
+    const { askForPdf } = await import("./one-pdf.js");
+    await askForPdf(finished(), arrange);
+  } catch {
+    speak(text("say.pdf-failed"));
   }
 });
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from app import aws
+from app.pdf_pages import write_pdf
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.tokens import hash_token
@@ -211,3 +212,15 @@ def test_it_waits_for_a_server_that_is_not_there_yet_and_for_its_quota(
     ):
         assert early.wait(60) == 0
     assert stored(settings) == 6
+
+
+def test_all_results_come_out_as_one_pdf_too(
+    pipeline: Settings, scans: Path, tmp_path: Path
+) -> None:
+    out, pdf = tmp_path / "out", tmp_path / "all.pdf"
+
+    done = upload(pipeline, scans, "--out", out, "--pdf", pdf)
+
+    assert done.returncode == 0, done.stderr
+    pages = [(out / f"page {n}-bw.png").read_bytes() for n in range(6)]
+    assert pdf.read_bytes() == write_pdf(pages)

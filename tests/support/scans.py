@@ -28,3 +28,15 @@ def page_png(width: int = 40, height: int = 30) -> bytes:
     rows = [bar if 4 <= y < 12 else paper for y in range(height)]
     dots_per_metre = chunk(b"pHYs", struct.pack(">IIB", 11811, 11811, 1))
     return png(header(width, height), dots_per_metre, pixels(rows))
+
+
+def result_png(
+    width: int = 12, height: int = 2, *, dots_per_metre: tuple[int, int] | None = (11811, 11811)
+) -> bytes:
+    """1-bit gray as the service makes it, white in the left half."""
+    white = width // 2
+    bits = ((1 << white) - 1) << (width - white + -width % 8)
+    row = b"\0" + bits.to_bytes((width + 7) // 8, "big")
+    size = [chunk(b"pHYs", struct.pack(">IIB", *dots_per_metre, 1))] if dots_per_metre else []
+    header = ihdr(width, height, bit_depth=1, color_type=GRAY)
+    return png(header, *size, idat(zlib.compress(row * height)))

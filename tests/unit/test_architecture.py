@@ -26,6 +26,7 @@ FLOORS = (
         "batching",
         "leases",
         "sandbox",
+        "pdf_pages",
         "upload_sources",
         "languages",
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -17,11 +18,13 @@ from pathlib import Path
 import pytest
 
 from app.main import main
+from app.pdf_pages import write_pdf
 from app.upload_client import FAILED, Order, Report, _say, _table, upload
 from app.upload_sources import Source, find_sources
 from tests.conftest import ROOT
 from tests.support.http_servers import serving
 from tests.support.pngs import SIGNATURE
+from tests.support.scans import result_png as result
 from tests.support.waiting import wait_until
 
 IMAGE_ID = "6f1c7c1e-3f0f-4d6c-9f0a-6a9f6f0d2b11"
@@ -323,6 +326,55 @@ def test_ctrl_c_does_not_wait_for_a_server_that_is_silent(folder: Path, options:
     assert said.count("queued") >= 1
     assert "stopped before it was answered" in next(x for x in said.splitlines() if "b.png" in x)
     assert all(name in said for name in ("a.PNG", "b.png", "sub/a.png"))
+
+
+# --- one PDF -------------------------------------------------------------------------------------
+
+
+def api_of_results(asked: Asked) -> Answer:
+    """Every image is processed; each result is as wide as its file's name is long."""
+    if "GET" in asked.line:
+        return Answer(200, result(int(asked.line.split("/")[2][-2:], 16)))
+    name = re.search(rb'filename="([^"]+)"', asked.body)
+    assert name
+    image_id = f"{IMAGE_ID[:-2]}{ord(name[1][:1]):02x}"
+    return image("processed", image_id=image_id)
+
+
+def test_all_results_become_one_pdf_in_the_order_of_the_files(folder: Path) -> None:
+    with server(api_of_results) as api:
+        code = main(
+            ["upload", "scans/b.png", "scans/sub", "--url", api.url, "--pdf", "out/all.pdf"]
+        )
+
+    assert code == 0
+    assert Path("out/all.pdf").read_bytes() == write_pdf([result(ord("b")), result(ord("a"))])
+    assert [path.name for path in Path("out").iterdir()] == ["all.pdf"]
+
+
+def test_a_pdf_with_a_page_missing_is_not_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer(415) if b"b.png" in asked.body else api_of_results(asked)
+
+    with server(answer) as api:
+        code = main(["upload", "scans", "--url", api.url, "--pdf", "all.pdf"])
+
+    assert code == 1
+    assert "all.pdf is not written: 1 of 3 pages are missing" in capsys.readouterr().err
+    assert not Path("all.pdf").exists()
+
+
+@pytest.mark.parametrize("pdf", ["scans", "scans/b.png/all.pdf"])
+def test_a_place_where_no_pdf_can_be_is_seen_before_anything_is_sent(
+    folder: Path, pdf: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(api_of_results) as api:
+        assert main(["upload", "scans", "--url", api.url, "--pdf", pdf]) == 2
+
+    assert capsys.readouterr().err.startswith(f"app.main: {pdf}: a f")
+    assert api.asked == []
 
 
 # --- wrong usage ---------------------------------------------------------------------------------

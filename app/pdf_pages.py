@@ -1,0 +1,143 @@
+"""Write one PDF of many results: a page each, with the PNG's own pixel data and physical size.
+
+A PNG's IDAT is a zlib stream of rows with a predictor each, which PDF's FlateDecode takes as it is:
+nothing is decoded or compressed again. static/pdf.js writes the same bytes; a test compares them.
+
+Section numbers are those of ISO 32000-1:2008.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from .png_format import GRAY, SIGNATURE, parse_header
+
+#: Lengths are in thousandths of a point (1/72 inch), in whole numbers: no rounding can differ.
+_A4_LONG_SIDE: Final = 841_890
+#: Annex C.2: what readers are sure to show.
+_SHORTEST_SIDE: Final = 3_000
+_LONGEST_SIDE: Final = 14_400_000
+#: The bytes over 127 tell programs that the file is binary (section 7.5.2).
+_HEADER: Final = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
+_CATALOG, _PAGES, _INFO, _FIRST_PAGE = 1, 2, 3, 4
+_OBJECTS_PER_PAGE: Final = 3
+
+
+@dataclass(frozen=True)
+class _Picture:
+    width: int
+    height: int
+    #: Pixels per metre; None where the PNG does not say.
+    density: tuple[int, int] | None
+    pixel_data: bytes
+
+
+def write_pdf(pngs: Iterable[bytes]) -> bytes:
+    """The pages of *pngs* in their order; the same bytes for the same pages.
+
+    Raises:
+        ValueError: a PNG is not 1-bit gray without interlacing, as all our results are.
+    """
+    pictures = [_read(png) for png in pngs]
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        _page_tree(len(pictures)),
+        b"<< /Producer (Alvura) >>",
+    ]
+    for number, picture in enumerate(pictures):
+        objects += _page(_FIRST_PAGE + _OBJECTS_PER_PAGE * number, picture)
+    return _put_together(objects)
+
+
+def _read(png: bytes) -> _Picture:
+    header, density, data = None, None, []
+    for kind, content in _chunks(png):
+        if kind == b"IHDR":
+            header = parse_header(content)
+        elif kind == b"pHYs":
+            across, down, unit = struct.unpack(">IIB", content)
+            density = (across, down) if unit == 1 and across and down else None
+        elif kind == b"IDAT":
+            data.append(content)
+    if header is None or (header.bit_depth, header.color_type) != (1, GRAY) or header.is_interlaced:
+        raise ValueError("only 1-bit gray PNGs without interlacing can be pages")
+    return _Picture(header.width, header.height, density, b"".join(data))
+
+
+def _chunks(png: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    view = memoryview(png)
+    if not png.startswith(SIGNATURE):
+        raise ValueError("a page is not a PNG")
+    at = len(SIGNATURE)
+    while at + 12 <= len(view):
+        (length,) = struct.unpack_from(">I", view, at)
+        yield bytes(view[at + 4 : at + 8]), view[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def _page_tree(count: int) -> bytes:
+    numbers = range(_FIRST_PAGE, _FIRST_PAGE + _OBJECTS_PER_PAGE * count, _OBJECTS_PER_PAGE)
+    kids = " ".join(f"{number} 0 R" for number in numbers)
+    return f"<< /Type /Pages /Count {count} /Kids [{kids}] >>".encode()
+
+
+def _page(number: int, picture: _Picture) -> list[bytes]:
+    """Page, contents and image (sections 7.7.3.3, 8.9.5)."""
+    width, height = (_points(side) for side in _size(picture))
+    contents = f"q {width} 0 0 {height} 0 0 cm /Im Do Q".encode()
+    page = (
+        f"<< /Type /Page /Parent {_PAGES} 0 R /MediaBox [0 0 {width} {height}] "
+        f"/Contents {number + 1} 0 R /Resources << /XObject << /Im {number + 2} 0 R >> >> >>"
+    )
+    image = (
+        f"/Type /XObject /Subtype /Image /Width {picture.width} /Height {picture.height} "
+        "/ColorSpace /DeviceGray /BitsPerComponent 1 /Filter /FlateDecode /DecodeParms "
+        f"<< /Predictor 15 /Colors 1 /BitsPerComponent 1 /Columns {picture.width} >> "
+    )
+    return [page.encode(), _stream("", contents), _stream(image, picture.pixel_data)]
+
+
+def _stream(about: str, data: bytes) -> bytes:
+    return f"<< {about}/Length {len(data)} >>\nstream\n".encode() + data + b"\nendstream"
+
+
+def _size(picture: _Picture) -> tuple[int, int]:
+    """From the resolution; else, as with photographs, as large as fits along an A4 page."""
+    sides = (picture.width, picture.height)
+    if picture.density:
+        pairs = zip(sides, picture.density, strict=True)
+        # A metre has 10,000 / 254 inches of 72 points.
+        width, height = (_divide(side * 720_000_000, dots * 254) for side, dots in pairs)
+        if min(width, height) >= _SHORTEST_SIDE and max(width, height) <= _LONGEST_SIDE:
+            return width, height
+    width, height = (_divide(side * _A4_LONG_SIDE, max(sides)) for side in sides)
+    return max(_SHORTEST_SIDE, width), max(_SHORTEST_SIDE, height)
+
+
+def _divide(dividend: int, divisor: int) -> int:
+    """The nearest whole number."""
+    return (2 * dividend + divisor) // (2 * divisor)
+
+
+def _points(thousandths: int) -> str:
+    return f"{thousandths // 1000}.{thousandths % 1000:03}"
+
+
+def _put_together(objects: list[bytes]) -> bytes:
+    """Header, objects, cross-reference table and trailer (section 7.5)."""
+    parts, offsets = [_HEADER], []
+    size = len(_HEADER)
+    for number, content in enumerate(objects, _CATALOG):
+        offsets.append(size)
+        parts.append(f"{number} 0 obj\n".encode() + content + b"\nendobj\n")
+        size += len(parts[-1])
+    count = len(objects) + 1
+    rows = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    trailer = (
+        f"xref\n0 {count}\n0000000000 65535 f \n{rows}trailer\n"
+        f"<< /Size {count} /Root {_CATALOG} 0 R /Info {_INFO} 0 R >>\nstartxref\n{size}\n%%EOF\n"
+    )
+    return b"".join([*parts, trailer.encode()])

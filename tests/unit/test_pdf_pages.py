@@ -1,0 +1,107 @@
+"""One PDF of many results: the same pixels, the right size, the same bytes each time."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from app.image_processor import binarize_png
+from app.pdf_pages import write_pdf
+from app.png import PngLimits
+from tests.conftest import ROOT
+from tests.support.pngs import GRAY, RGB, idat, ihdr
+from tests.support.scans import page_png, png
+from tests.support.scans import result_png as result
+
+#: Two rows of 12 pixels.
+ROWS = zlib.compress(b"\0\xf0\xf0\0\x0f\x00")
+
+
+def box(pdf: bytes) -> tuple[float, float]:
+    found = re.search(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+    assert found
+    return float(found[1]), float(found[2])
+
+
+def streams(pdf: bytes) -> list[bytes]:
+    lengths = re.finditer(rb"/Length (\d+) >>\nstream\n", pdf)
+    return [pdf[m.end() : m.end() + int(m[1])] for m in lengths]
+
+
+def test_the_pixels_are_those_of_the_png_without_being_compressed_again() -> None:
+    scan = (ROOT / "image.png").read_bytes()
+    made = binarize_png(scan, method="auto", parameters={}, limits=PngLimits()).png
+
+    _, pixels = streams(write_pdf([made]))
+
+    page = Image.open(BytesIO(made))
+    assert pixels in made
+    header = ihdr(*page.size, bit_depth=1, color_type=GRAY)
+    assert Image.open(BytesIO(png(header, idat(pixels)))).tobytes() == page.tobytes()
+
+
+def test_pixel_data_in_many_chunks_becomes_one_stream() -> None:
+    header = ihdr(12, 2, bit_depth=1, color_type=GRAY)
+
+    pdf = write_pdf([png(header, *(idat(ROWS[at : at + 3]) for at in range(0, len(ROWS), 3)))])
+
+    assert streams(pdf)[1] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("dots_per_metre", "points"),
+    [
+        ((11811, 11811), (595.201, 841.921)),  # A4 at 300 dpi
+        ((5906, 11811), (1190.3, 841.921)),
+    ],
+)
+def test_a_page_is_as_large_as_its_resolution_says(
+    dots_per_metre: tuple[int, int], points: tuple[float, float]
+) -> None:
+    pdf = write_pdf([result(2480, 3508, dots_per_metre=dots_per_metre)])
+
+    assert box(pdf) == pytest.approx(points, abs=0.01)
+
+
+@pytest.mark.parametrize("dots_per_metre", [None, (0, 0), (1, 1), (4_000_000, 4_000_000)])
+def test_a_page_of_no_or_of_an_impossible_resolution_fits_along_an_a4_page(
+    dots_per_metre: tuple[int, int] | None,
+) -> None:
+    assert box(write_pdf([result(3000, 4000, dots_per_metre=dots_per_metre)])) == (631.418, 841.89)
+    assert box(write_pdf([result(4000, 3000, dots_per_metre=dots_per_metre)])) == (841.89, 631.418)
+
+
+def test_the_table_says_where_each_object_is() -> None:
+    pdf = write_pdf([result(), result(), result()])
+
+    start = int(re.findall(rb"startxref\n(\d+)\n%%EOF\n$", pdf)[0])
+    rows = re.findall(rb"(\d{10}) 00000 n \n", pdf[start:])
+    assert pdf[start:].startswith(b"xref\n0 13\n0000000000 65535 f \n")
+    assert len(rows) == 12
+    for number, offset in enumerate(rows, 1):
+        assert pdf[int(offset) :].startswith(b"%d 0 obj\n" % number)
+    assert b"/Count 3 /Kids [4 0 R 7 0 R 10 0 R]" in pdf
+
+
+def test_the_same_pages_make_the_same_bytes() -> None:
+    assert write_pdf([result(), result(8)]) == write_pdf([result(), result(8)])
+    assert write_pdf([result(), result(8)]) != write_pdf([result(8), result()])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"%PDF-1.4",
+        page_png(),
+        png(ihdr(1, 1, bit_depth=8, color_type=RGB), idat(zlib.compress(b"\0\0\0\0"))),
+        png(ihdr(12, 2, bit_depth=1, color_type=GRAY, interlace=1), idat(ROWS)),
+        png(idat(ROWS)),
+    ],
+)
+def test_what_is_not_a_result_of_ours_is_no_page(other: bytes) -> None:
+    with pytest.raises(ValueError, match="page"):
+        write_pdf([result(), other])
