@@ -14,6 +14,7 @@ from . import logs, pages
 from .domain import Image, ImageStatus, StoredObject
 from .errors import (
     BadRequestError,
+    ContentCodingError,
     ImageDeletedError,
     InternalError,
     MalformedMultipartError,
@@ -195,6 +196,8 @@ def _headers_of(error: PipelineError) -> list[tuple[str, str]]:
         headers.append(("Retry-After", str(retry_after_s)))
     if error.status == 401:
         headers.append(("WWW-Authenticate", 'Bearer realm="image-pipeline"'))
+    if isinstance(error, ContentCodingError):
+        headers.append(("Accept-Encoding", "identity"))  # RFC 9110, section 15.5.16
     if error.status == 416:
         headers.append(("Content-Range", f"bytes */{error.facts['size']}"))
     return headers

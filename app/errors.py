@@ -65,6 +65,24 @@ class MethodNotAllowedError(PermanentError):
     code, title, status = "method-not-allowed", "The method is not allowed here", 405
 
 
+class TargetTooLongError(PermanentError):
+    """The request target is over the limit (RFC 9110, section 15.5.15)."""
+
+    code, title, status = "target-too-long", "The request target is too long", 414
+
+
+class HeadTooLargeError(PermanentError):
+    """The head of the request has too many bytes or fields (RFC 6585, section 5)."""
+
+    code, title, status = "head-too-large", "The head of the request is too large", 431
+
+
+class ContentCodingError(PermanentError):
+    """The body is compressed (Content-Encoding)."""
+
+    code, title, status = "unsupported-content-coding", "The content coding is unknown", 415
+
+
 class TransferCodingError(PermanentError):
     """A Transfer-Encoding other than chunked (RFC 9112, section 6.1)."""
 

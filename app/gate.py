@@ -17,6 +17,7 @@ from typing import Final
 from . import logs
 from .domain import Queue
 from .errors import (
+    ContentCodingError,
     FileTooLargeError,
     PipelineError,
     QueueFullError,
@@ -100,6 +101,7 @@ class Gate:
                 is_within, quota = self._limiter.take(self._key(head, owner))
                 self._check_rate(quota, is_within=is_within)
             self._check_size(head)
+            _check_coding(head)
             if head.is_upload:
                 self.backlog.check()
         except PipelineError as error:
@@ -202,6 +204,14 @@ def client_address(peer: str, forwarded_for: str, hops: int) -> str:
     if isinstance(address, IPv6Address):
         return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
     return str(address)
+
+
+def _check_coding(head: Head) -> None:
+    coding = head.headers.get("CONTENT_ENCODING", "").strip()
+    if coding.lower() not in ("", "identity"):
+        raise ContentCodingError(
+            f"The body has the Content-Encoding {coding[:40]}; send the PNG as it is."
+        )
 
 
 def _without_port(address: str) -> str:

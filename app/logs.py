@@ -50,7 +50,7 @@ _HINTS: Final = ("ipt_", "authorization", "bearer", "amz-", "signature", "secret
 _SECRET: Final = re.compile(
     r"""(?ix)
     ( (?: (?<! [a-z0-9] ) | (?<= \\[nrt] ) | (?<= %[0-9a-f]{2} ) ) ipt_   # our own tokens
-    | bearer (?: [ ] | %20 )+
+    | bearer (?: [ ] | %20 )++
     | (?: authorization | x-amz-security-token | aws_session_token | aws_secret_access_key
         | idempotency_secret | secretaccesskey | secret_key | sessiontoken )
       [\\"'\]]* \s* (?: [:=>] | %3[ad] | (?<= ["'] ) , (?= \s ) ) \s* (?: b (?= [\\"'] ) )? [\\"']*

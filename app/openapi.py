@@ -24,7 +24,11 @@ _Error = type[PipelineError]
 _Errors = tuple[_Error, ...]
 _Json = dict[str, Any]
 
-_ALWAYS: Final[_Errors] = (errors.BadRequestError, errors.InternalError)
+_ALWAYS: Final[_Errors] = (
+    errors.BadRequestError,
+    errors.HeadTooLargeError,
+    errors.InternalError,
+)
 #: What each operation can refuse, beside what every one can.
 _UPLOAD: Final[_Errors] = (
     errors.MalformedMultipartError,
@@ -33,6 +37,7 @@ _UPLOAD: Final[_Errors] = (
     errors.EmptyImageError,
     errors.FileTooLargeError,
     errors.NotAPngError,
+    errors.ContentCodingError,
     errors.CorruptPngError,
     errors.UnsupportedPngError,
     errors.TooManyPixelsError,
@@ -51,6 +56,7 @@ _PROBES: Final[_Errors] = (errors.StorageUnavailableError, errors.QueueUnavailab
 #: of the pages' forms.
 _ELSEWHERE: Final[_Errors] = (
     errors.MethodNotAllowedError,
+    errors.TargetTooLongError,
     errors.TransferCodingError,
     errors.CrossSiteError,
 )

@@ -34,10 +34,13 @@ _NEVER_IN_SCRIPTS: Final = frozenset(
         "invalid-settings",
         "lease-lost",
         "method-not-allowed",
+        "head-too-large",
         "missing-image",
         "multiple-images",
         "range-not-satisfiable",
         "resource-conflict",
+        "target-too-long",
+        "unsupported-content-coding",
         "unsupported-transfer-coding",
     )
 )

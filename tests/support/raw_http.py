@@ -7,17 +7,24 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 DRIBBLE_EVERY_S = 0.5
 
 
-def exchange(port: int, request: bytes, *, is_ended: bool = True) -> bytes:
+def exchange(
+    port: int, request: bytes, *, is_ended: bool = True, piece_bytes: int | None = None
+) -> bytes:
     """Send raw bytes and read until the server closes; *is_ended* closes our side first."""
+    size = piece_bytes or len(request) or 1
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(request)
-        if is_ended:
-            connection.shutdown(socket.SHUT_WR)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A server that has refused the first piece may close before the last is there.
+        with suppress(ConnectionError):
+            for at in range(0, len(request), size):
+                connection.sendall(request[at : at + size])
+            if is_ended:
+                connection.shutdown(socket.SHUT_WR)
         return read_to_end(connection)
 
 

@@ -16,7 +16,7 @@ APP = ROOT / "app"
 #: From the cellar up; a module imports only from floors below its own.
 FLOORS = (
     {"errors", "metrics", "fast_zlib", "filenames", "histogram", "logs", "telemetry"},
-    {"forms", "admission", "breaker", "tracing"},
+    {"forms", "admission", "breaker", "http_head", "tracing"},
     {"domain", "png_format", "paper", "components", "local_thresholds"},
     {
         "png",
@@ -40,6 +40,7 @@ FLOORS = (
     {"routes"},
     {"consumer"},
     {"http_reader", "worker_service", "__init__"},
+    {"connection"},
     {"server"},
     {"main"},
 )
@@ -75,7 +76,7 @@ ONLY_IN = {
     "requests": set(),
     "resource": {"sandbox", "server"},
     "structlog": {"logs"},
-    "waitress": {"http_reader", "server"},
+    "waitress": {"connection", "http_reader", "server"},
     "wsgiref": {"probes"},
 }
 #: Worker and routes must be testable without AWS and OpenCV, the engine without either.

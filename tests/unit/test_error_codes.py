@@ -96,6 +96,18 @@ WAYS: dict[str, tuple[str, Callable[[Served], Answer]]] = {
     "not-ready": ("sound", lambda s: s.ask("GET", f"/images/{s.queued}/processed")),
     "processing-failed": ("sound", lambda s: s.ask("GET", f"/images/{s.failed}/processed")),
     "file-too-large": ("sound", lambda s: s.upload(bytes(2 * MAX_UPLOAD_BYTES))),
+    "target-too-long": (
+        "sound",
+        lambda s: s.say(b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ),
+    "head-too-large": (
+        "sound",
+        lambda s: s.say(b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 33_000 + b"\r\n\r\n"),
+    ),
+    "unsupported-content-coding": (
+        "sound",
+        lambda s: s.upload(headers={"Content-Encoding": "gzip"}),
+    ),
     "not-a-png": ("sound", lambda s: s.upload(b"GIF89a")),
     "range-not-satisfiable": (
         "sound",

@@ -1,0 +1,40 @@
+"""The web side in a process of its own, its storage and queue in memory."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+from tests.conftest import ROOT
+from tests.support.ports import free_port
+from tests.support.waiting import is_alive, wait_until
+
+
+@contextmanager
+def serving(*limits: int) -> Iterator[Served]:
+    """A process of its own, so that it is stopped as it is in life."""
+    port = free_port()
+    arguments = [str(number) for number in (port, *limits)]
+    command = [sys.executable, "-m", "tests.support.memory_site", *arguments]
+    with subprocess.Popen(command, cwd=ROOT) as server:
+        wait_until(lambda: is_alive(f"http://127.0.0.1:{port}"))
+        yield Served(port, server)
+        if server.poll() is None:
+            server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+@dataclass(frozen=True)
+class Served:
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def memory_bytes(self) -> int:
+        return int(psutil.Process(self.process.pid).memory_info().rss)

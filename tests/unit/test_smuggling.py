@@ -1,0 +1,64 @@
+"""One reading of each request: the whole set of what must be refused, and of what must not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.raw_http import exchange
+from tests.support.served import serving
+from tests.support.smuggling import HIDDEN, MUST_ACCEPT, MUST_REFUSE, MUST_REFUSE_WHEN_CUT
+
+CLOSE = b"Connection: close\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with serving(50_000) as served:
+        yield served.port
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answer)]
+
+
+def is_refused_once(answer: bytes) -> bool:
+    """One refusal, in our words, and the connection closed: `exchange` has read to the end."""
+    return len(found := statuses(answer)) == 1 and found[0] >= 400 and b'"code"' in answer
+
+
+@pytest.mark.parametrize("name", MUST_REFUSE)
+@pytest.mark.parametrize("is_ended", [True, False], ids=["ended", "open"])
+def test_what_can_be_read_in_two_ways_is_refused_once_and_ends_the_connection(
+    port: int, name: str, is_ended: bool
+) -> None:
+    answer = exchange(port, MUST_REFUSE[name] + HIDDEN, is_ended=is_ended)
+
+    assert is_refused_once(answer), answer
+
+
+@pytest.mark.parametrize("name", MUST_REFUSE_WHEN_CUT)
+def test_a_request_that_breaks_off_is_refused_once(port: int, name: str) -> None:
+    answer = exchange(port, MUST_REFUSE_WHEN_CUT[name])
+
+    assert is_refused_once(answer), answer
+
+
+@pytest.mark.parametrize("name", MUST_ACCEPT)
+def test_what_can_be_read_in_one_way_only_is_answered(port: int, name: str) -> None:
+    request, expected = MUST_ACCEPT[name]
+
+    answer = exchange(port, request + CLOSE, is_ended=False)
+
+    assert statuses(answer) == expected
+
+
+@pytest.mark.parametrize("name", MUST_ACCEPT)
+def test_it_does_not_matter_in_what_pieces_a_request_comes(port: int, name: str) -> None:
+    request, expected = MUST_ACCEPT[name]
+
+    answer = exchange(port, request + CLOSE, is_ended=False, piece_bytes=7)
+
+    assert statuses(answer) == expected
