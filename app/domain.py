@@ -37,6 +37,10 @@ GROUP_PATTERN: Final = r"^[!-~]{1,128}$"
 MAX_KEY_BYTES: Final = 1024
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 MAX_BATCH: Final = 10
+#: What is ignored in one file is said in so many lines of so many ASCII characters. They travel
+#: in S3 metadata, of which there are 2 KB for everything.
+MAX_IGNORED: Final = 9
+MAX_IGNORED_CHARS: Final = 48
 _MAX_FAULTS: Final = 5
 _MAX_DETAIL_CHARS: Final = 1000
 
@@ -59,6 +63,12 @@ Owner = Annotated[str | None, Field(pattern=OWNER_PATTERN)]
 #: Not a number and infinity are no JSON; names and counts are bounded, as an announcement is.
 Parameters = Annotated[
     dict[Annotated[str, Field(max_length=64)], int | FiniteFloat], Field(max_length=32)
+]
+
+
+Ignored = Annotated[
+    list[Annotated[str, Field(max_length=MAX_IGNORED_CHARS, pattern=r"^[ -~]*$")]],
+    Field(max_length=MAX_IGNORED),
 ]
 
 
@@ -126,6 +136,12 @@ class Image(_Model):
     original: Original | None = None
     processed: Processed | None = None
     error: Failure | None = None
+    ignored: Ignored = Field(
+        default_factory=list,
+        description=(
+            "What is wrong with the original and cannot change a pixel, such as `iCCP: wrong CRC`."
+        ),
+    )
     #: The name of the token that sent it. Its owner knows, and nobody else sees it.
     owner: Owner = Field(None, exclude=True)
 
@@ -294,6 +310,8 @@ class Binarized:
     threshold: int | None
     black_ratio: float
     processing_ms: int
+    #: What is wrong with the input and cannot change a pixel, such as "iCCP: wrong CRC".
+    ignored: Ignored = field(default_factory=list)
 
 
 #: Turn the bytes of an original into a page as its job asks.

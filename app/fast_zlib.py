@@ -40,6 +40,14 @@ def decompressor(*, ratio: float) -> Any:
     return (_zlib_ng if is_clean else _isal).decompressobj()
 
 
+def narrow_decompressor(window_bits: int) -> Any:
+    """A `zlib.decompressobj()` that remembers no more than 2^*window_bits* bytes.
+
+    Always the standard library's: the others differ in which distances they notice.
+    """
+    return zlib.decompressobj(window_bits)
+
+
 def compress(data: bytes) -> bytes:
     """Make a zlib stream: the same bytes for the same data and the same library."""
     compressed: bytes = _zlib_ng.compress(data, _LEVEL)

@@ -31,8 +31,9 @@ def binarize_png(
     checked = chosen.parse(parameters)
     with tracing.step("inspect"):
         info = inspect(data, limits)
+    ignored: list[str] = []
     with tracing.step("decode"):
-        gray = decode(data, info)
+        gray = decode(data, info, ignored.append)
     with tracing.step("binarize"):
         white, threshold = binarize(gray, chosen.name, checked)
     with tracing.step("encode"):
@@ -47,6 +48,7 @@ def binarize_png(
         threshold=threshold,
         black_ratio=round(1 - cv2.countNonZero(white) / white.size, 6),
         processing_ms=round((time.perf_counter() - started) * 1000),
+        ignored=[*ignored, *info.ignored],
     )
 
 

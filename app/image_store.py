@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -33,6 +33,9 @@ from .filenames import clean_filename
 
 PNG: Final = "image/png"
 JSON: Final = "application/json"
+#: S3 takes 2 KB of metadata an object, names and values together.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+MAX_METADATA_BYTES: Final = 2048
 _FAILURES: Final = "failures/"
 #: The metadata of what stands in place of a deleted image.
 _DELETED: Final = {"deleted": "true"}
@@ -74,7 +77,10 @@ class ImageStore:
     def put_original(self, image: Image, data: bytes) -> Image | None:
         """Store what was uploaded, once; returns *image* with its expiry, None if it was there."""
         stored = self.originals.put_once(
-            original_key(image.image_id), data, content_type=PNG, metadata=_to_metadata(image)
+            original_key(image.image_id),
+            data,
+            content_type=PNG,
+            metadata=_with_ignored(_to_metadata(image), image.ignored),
         )
         if stored is None:
             return None
@@ -118,7 +124,9 @@ class ImageStore:
             processed_key(image.image_id),
             data,
             content_type=PNG,
-            metadata=_to_metadata(image) | {"original-key": quote(job.key)},
+            metadata=_with_ignored(
+                _to_metadata(image) | {"original-key": quote(job.key)}, image.ignored
+            ),
         )
         if stored is None:
             return self.find_finished_job(job)
@@ -333,7 +341,9 @@ def filename_of(stored: StoredObject) -> str | None:
 _SECTIONS: Final = ("original", "processed")
 #: What an upload asks for, and who.
 _ASKED: Final = frozenset(("method", "parameters", "group", "owner"))
-_NOT_METADATA: Final = {"image_id", "status", "expires_at", "error", "parameters", *_SECTIONS}
+_NOT_METADATA: Final = {
+    "image_id", "status", "expires_at", "error", "parameters", "ignored", *_SECTIONS
+}  # fmt: skip
 
 
 def _to_metadata(image: Image) -> dict[str, str]:
@@ -347,6 +357,17 @@ def _to_metadata(image: Image) -> dict[str, str]:
     name = clean_filename(flat.get("original-filename") or "")
     flat["original-filename"] = quote(name, safe="") if name else None
     return {k.replace("_", "-"): str(v) for k, v in flat.items() if v is not None}
+
+
+def _with_ignored(metadata: dict[str, str], lines: Sequence[str]) -> dict[str, str]:
+    """*metadata* with as many of *lines* as S3 has room for, and a last one if there are more."""
+    taken = sum(len(name) + len(value) for name, value in metadata.items()) + len("ignored")
+    for count in range(len(lines), 0, -1):
+        kept = [*lines[:count], *(["and more"] if count < len(lines) else [])]
+        value = json.dumps(kept, separators=(",", ":"))
+        if taken + len(value) <= MAX_METADATA_BYTES:
+            return metadata | {"ignored": value}
+    return metadata
 
 
 def _from_metadata(image_id: UUID, stored: StoredObject, status: ImageStatus) -> Image:
@@ -372,6 +393,7 @@ def _read_metadata(
         "image_id": image_id,
         "status": status,
         "parameters": json.loads(flat.get("parameters", "{}")),
+        "ignored": json.loads(flat.get("ignored", "[]")),
         "expires_at": stored.expires_at,
         "original": original,
         "processed": processed if status is ImageStatus.PROCESSED else None,

@@ -386,5 +386,6 @@ _EXAMPLE: Final = Image.model_validate(
             "black_ratio": 0.104,
             "processing_ms": 25,
         },
+        "ignored": ["iCCP: wrong CRC"],
     }
 ).model_dump(mode="json", by_alias=True)

@@ -237,7 +237,8 @@ def _line(body: str) -> str:
     if not (image.processed and image.original):
         return start
     sizes = f"{image.original.size_bytes} -> {image.processed.size_bytes} bytes"
-    return f"{start} {image.method} {sizes} in {image.processed.processing_ms} ms"
+    ignored = f", ignored {'; '.join(image.ignored)}" if image.ignored else ""
+    return f"{start} {image.method} {sizes} in {image.processed.processing_ms} ms{ignored}"
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

@@ -2,8 +2,9 @@
 
 Section numbers are those of the PNG specification, third edition (W3C,
 https://www.w3.org/TR/png-3/). What the header promises bounds everything: the pixel data is
-inflated to that size and not a byte more, into strips that stay in the processor's cache, so the
-cost is one byte of memory a pixel and a time that the number of pixels limits.
+inflated to that size, into strips that stay in the processor's cache, and at most to twice that
+size to find the checksum, so the cost is one byte of memory a pixel and a time that the number of
+pixels limits.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from . import fast_zlib
-from .errors import CorruptPngError
+from .errors import CorruptPngError, UnsupportedPngError
 from .png_filters import undo_filters
 from .png_format import CHANNELS, GRAY, PALETTE, Pass, PngInfo
 
@@ -27,10 +28,20 @@ Bytes = NDArray[np.uint8]
 _STRIP_BYTES: Final = 256 * 1024
 #: The unread rest of a piece is copied each time the output is full, so pieces are small.
 _PIECE_BYTES: Final = 64 * 1024
+#: What may lie behind the pixels, beside as many bytes as they take themselves: a few rows more
+#: are read to find the checksum behind them, a bomb is not.
+_MAX_EXTRA_BYTES: Final = 64 * 1024
+_MAX_WINDOW_BYTES: Final = 32 * 1024
+#: Where a stream reaches back further than its own header says, zlib finds out only if the bytes
+#: are no longer in its output. We read such streams in the pieces in which libpng reads them, a
+#: row and at most 8 KiB of one IDAT (PNG_IDAT_READ_SIZE), and so refuse what it refuses.
+_LIBPNG_PIECE_BYTES: Final = 8 * 1024
 
 
-def decode(data: bytes, info: PngInfo) -> Bytes:
+def decode(data: bytes, info: PngInfo, on_ignored: Callable[[str], None] | None = None) -> Bytes:
     """Decode to (H, W) uint8, 0 black to 255 white; *info* is what `inspect` said of *data*.
+
+    *on_ignored* is told, in a few words each, what lies behind the pixels inside IDAT.
 
     The rules, in this order, all in whole numbers:
 
@@ -44,7 +55,8 @@ def decode(data: bytes, info: PngInfo) -> Bytes:
     EXIF orientation, gamma and colour profiles are ignored: pixels stay where and what they are.
 
     Raises:
-        CorruptPngError: the pixel data is damaged, or is not exactly what the header promises.
+        CorruptPngError: the pixel data is damaged, or less than the header promises.
+        UnsupportedPngError: the pixel data is several times what the header promises.
     """
     stream = _PixelStream(data, info)
     gray = np.empty((info.height, info.width), np.uint8)
@@ -53,7 +65,9 @@ def decode(data: bytes, info: PngInfo) -> Bytes:
         target = gray[each.y :: each.dy, each.x :: each.dx]
         for top, rows in _strips(stream, info, each):
             target[top : top + len(rows)] = to_gray(rows, each.width)
-    stream.finish()
+    for ignored in stream.finish():
+        if on_ignored:
+            on_ignored(ignored)
     return gray
 
 
@@ -62,11 +76,20 @@ class _PixelStream:
 
     def __init__(self, data: bytes, info: PngInfo) -> None:
         self._promised_bytes = info.inflated_bytes
-        self._pieces = _pieces(memoryview(data), info.pixel_data)
-        deflated_bytes = sum(part.stop - part.start for part in info.pixel_data)
-        ratio = self._promised_bytes / max(1, deflated_bytes)
-        self._inflater = fast_zlib.decompressor(ratio=ratio)
+        view = memoryview(data)
+        window_bits = _window_bits(view, info)
+        #: Whether distances can reach back further than the window that the stream declares.
+        self.has_narrow_window = self._promised_bytes > 1 << window_bits < _MAX_WINDOW_BYTES
+        piece_bytes = _LIBPNG_PIECE_BYTES if self.has_narrow_window else _PIECE_BYTES
+        self._pieces = _pieces(view, info.pixel_data, piece_bytes)
+        self._inflater = self._inflater_for(info, window_bits)
         self._rest: bytes | memoryview = b""
+
+    def _inflater_for(self, info: PngInfo, window_bits: int) -> Any:
+        if self.has_narrow_window:
+            return fast_zlib.narrow_decompressor(window_bits)
+        deflated_bytes = sum(part.stop - part.start for part in info.pixel_data)
+        return fast_zlib.decompressor(ratio=self._promised_bytes / max(1, deflated_bytes))
 
     def read_into(self, target: memoryview) -> None:
         """Fill *target*. Raises CorruptPngError if the stream is damaged or ends before."""
@@ -81,17 +104,28 @@ class _PixelStream:
             target[filled : filled + len(out)] = out
             filled += len(out)
 
-    def finish(self) -> None:
-        """Check that nothing is left. Raises CorruptPngError if there is, or no Adler-32."""
-        if self._inflate(1):
-            raise CorruptPngError(
-                f"The pixel data is longer than the {self._promised_bytes} bytes that the header "
-                f"promises."
-            )
+    def finish(self) -> Iterator[str]:
+        """Read on to the end of the stream; yield what is there that the header does not promise.
+
+        Raises:
+            CorruptPngError: the rest of the stream is damaged, or there is no Adler-32.
+            UnsupportedPngError: the rest is larger than the image itself.
+        """
+        extra_bytes, limit = 0, self._promised_bytes + _MAX_EXTRA_BYTES
+        while out := self._inflate(_PIECE_BYTES):
+            extra_bytes += len(out)
+            if extra_bytes > limit:
+                raise UnsupportedPngError(
+                    f"Over {limit} bytes of pixel data follow the {self._promised_bytes} that the "
+                    f"header promises.",
+                    limit=limit,
+                )
         if not self._inflater.eof:
             raise CorruptPngError("The pixel data breaks off before its checksum.")
+        if extra_bytes:
+            yield "IDAT: more rows than the header says"
         if self._inflater.unused_data or self._rest:
-            raise CorruptPngError("Bytes follow the end of the pixel data inside IDAT.")
+            yield "IDAT: bytes after the pixel data"
 
     def _inflate(self, most: int) -> bytes:
         """Some bytes, at most *most*; none at the end of the stream or of the file."""
@@ -106,10 +140,16 @@ class _PixelStream:
         return b""
 
 
-def _pieces(view: memoryview, parts: tuple[slice, ...]) -> Iterator[memoryview]:
+def _pieces(view: memoryview, parts: tuple[slice, ...], most: int) -> Iterator[memoryview]:
     for part in parts:
-        for start in range(part.start, part.stop, _PIECE_BYTES):
-            yield view[start : min(start + _PIECE_BYTES, part.stop)]
+        for start in range(part.start, part.stop, most):
+            yield view[start : min(start + most, part.stop)]
+
+
+def _window_bits(view: memoryview, info: PngInfo) -> int:
+    """The logarithm of the window that the zlib header declares (RFC 1950, section 2.2)."""
+    first = next(part.start for part in info.pixel_data if part.stop > part.start)
+    return int(view[first] >> 4) + 8
 
 
 def _strips(stream: _PixelStream, info: PngInfo, each: Pass) -> Iterator[tuple[int, Bytes]]:
@@ -120,7 +160,11 @@ def _strips(stream: _PixelStream, info: PngInfo, each: Pass) -> Iterator[tuple[i
     rows = np.zeros((strip_rows + 1, row_bytes), np.uint8)
     for top in range(0, each.height, strip_rows):
         count = min(strip_rows, each.height - top)
-        stream.read_into(filtered[:count].data.cast("B"))
+        if stream.has_narrow_window:
+            for row in filtered[:count]:
+                stream.read_into(row.data)
+        else:
+            stream.read_into(filtered[:count].data.cast("B"))
         # Filters work on whole bytes, whatever the depth (section 9.1).
         undo_filters(filtered[:count], rows[: count + 1], max(1, info.bits_per_pixel // 8))
         yield top, rows[1 : count + 1]

@@ -81,6 +81,8 @@ class PngInfo:
     transparency: bytes = field(default=b"", repr=False)
     #: Where in the file the contents of the IDAT chunks are.
     pixel_data: tuple[slice, ...] = field(default=(), repr=False)
+    #: What is wrong with the file and cannot change a pixel, such as "iCCP: wrong CRC".
+    ignored: tuple[str, ...] = ()
 
     @property
     def pixels(self) -> int:

@@ -88,10 +88,19 @@ class Report:
     image_id: str | None = None
     detail: str = ""
     is_replay: bool = False
+    #: What is wrong with the file and changes no pixel, such as "iCCP: wrong CRC".
+    ignored: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         found = {"path": str(self.path), "status": self.status, "image_id": self.image_id}
-        return json.dumps(found | {"detail": self.detail, "replayed": self.is_replay})
+        said = {"detail": self.detail, "replayed": self.is_replay, "ignored": self.ignored}
+        return json.dumps(found | said)
+
+    @property
+    def remark(self) -> str:
+        """What the summary says of it, beside status and id."""
+        ignored = f"ignored {', '.join(self.ignored)}" if self.ignored else ""
+        return "; ".join(filter(None, [self.detail, ignored]))
 
 
 class _RefusedError(Exception):
@@ -335,11 +344,12 @@ def _read(answer: urllib3.BaseHTTPResponse, report: Report) -> Report:
         image = answer.json()
         image_id, status, error = str(UUID(image["image_id"])), image["status"], image["error"]
         detail = f"{error['code']}: {error['detail']}" if error else ""
+        ignored = tuple(map(str, image.get("ignored") or []))  # an older server does not say
     except (ValueError, LookupError, TypeError, AttributeError):
         status = None
     if status not in _STATUSES:
         raise _RefusedError(f"the server answered {answer.status}, but not as this API does")
-    return replace(report, image_id=image_id, status=status, detail=detail)
+    return replace(report, image_id=image_id, status=status, detail=detail, ignored=ignored)
 
 
 def _backoff_s(attempt: int) -> float:
@@ -380,7 +390,7 @@ def _table(reports: Sequence[Report]) -> str:
     shown = [_shown(report.path) for report in rows]
     width = max(map(len, shown), default=0)
     lines = [
-        f"{name:{width}}  {row.status:9}  {row.image_id or '':36}  {_printable(row.detail)}"
+        f"{name:{width}}  {row.status:9}  {row.image_id or '':36}  {_printable(row.remark)}"
         for name, row in zip(shown, rows, strict=True)
     ]
     counts = {status: sum(r.status == status for r in rows) for status in (r.status for r in rows)}

@@ -106,6 +106,7 @@ class Reader:
         parameters = choose_method(self.methods, name).parse(_parameters_of(name, fields))
         image_id = self._image_id(key, owner) if key else uuid4()
         data = _bytes_of(form.image)
+        info = png.inspect(data, self.limits)
         image = Image(
             image_id=image_id,
             status=ImageStatus.QUEUED,
@@ -113,7 +114,8 @@ class Reader:
             parameters=parameters,
             group=group,
             uploaded_at=now(),
-            original=_original(image_id, form.image, png.inspect(data, self.limits)),
+            original=_original(image_id, form.image, info),
+            ignored=list(info.ignored),
             owner=owner,
         )
         return Upload(image, data, has_key=key is not None)

@@ -383,6 +383,7 @@ def _processed(image: Image, data: bytes, page: Binarized) -> Image:
             "processed_at": now(),
             "original": original,
             "processed": processed,
+            "ignored": page.ignored,
         }
     )
 

@@ -124,6 +124,7 @@ export class Card {
       const took = (Date.parse(image.processed_at) - Date.parse(image.uploaded_at)) / 1000;
       words.push(text("say.took", { time: seconds(Math.max(0, took)) }));
     }
+    if (image.ignored?.length) words.push(text("say.ignored", { what: image.ignored.join("; ") }));
     if (image.expires_at) words.push(text("say.expires", { when: until(Date.parse(image.expires_at)) }));
     return words.join(" · ");
   }

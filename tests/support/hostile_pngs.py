@@ -221,7 +221,7 @@ def _wrong_checksums():
             f"crc_{kind.decode()}", REJECT, "wrong CRC, critical", _with_wrong_crc(png, kind)
         )
     damaged = _with_wrong_crc(png, b"tEXt")
-    yield Case("crc_tEXt", EITHER, "wrong CRC, ancillary", damaged)
+    yield Case("crc_tEXt", ACCEPT, "wrong CRC, ancillary: text draws no pixel", damaged)
     damaged = _with_wrong_crc(_png(color_type=PALETTE), b"PLTE")
     yield Case("crc_PLTE", REJECT, "wrong CRC, critical", damaged)
     flipped = _xor(png, png.index(b"IDAT") + 20, 1)
@@ -247,9 +247,9 @@ def _wrong_pixel_data():
     short = _png(200, 200, rows=_rows(200, 100, 8, RGB))
     yield Case("idat_short_rows", REJECT, "a whole stream of half the rows", short)
     long = _png(20, 20, rows=_rows(20, 40, 8, RGB))
-    yield Case("idat_extra_rows", EITHER, "twice the rows", long)
+    yield Case("idat_extra_rows", ACCEPT, "twice the rows: the header says how many", long)
     stream = zlib.compress(_rows(33, 17, 8, RGB)) + b"garbage" * 10
-    yield Case("idat_garbage_tail", EITHER, "bytes after the stream", _png(stream=stream))
+    yield Case("idat_garbage_tail", ACCEPT, "bytes after the stream", _png(stream=stream))
     rows = b"\5\0\0\0\0" * 4
     yield Case("filter_5", REJECT, "filter type 5", _png(4, 4, 8, GRAY, rows=rows))
     tail = zlib.compress(b"x")[2:]
@@ -310,10 +310,10 @@ def _wrong_structure():
     beyond = _png(8, 2, 8, PALETTE, before=_palette(2), rows=indices)
     yield Case("plte_index_oob", EITHER, "an index past the palette's end", beyond)
     twice = _png(color_type=PALETTE, before=_palette(256) * 2)
-    yield Case("plte_twice", EITHER, "two palettes", twice)
+    yield Case("plte_twice", REJECT, "two palettes, and colours in doubt", twice)
     alpha = _palette(2) + chunk(b"tRNS", bytes(200))
     long = _png(color_type=PALETTE, bit_depth=1, before=alpha)
-    yield Case("trns_too_long", EITHER, "more alpha than palette entries", long)
+    yield Case("trns_too_long", ACCEPT, "more alpha than palette entries: none", long)
     critical = _png(before=chunk(b"ABCD", b"1"))
     yield Case("critical_unknown", REJECT, "an unknown critical chunk", critical)
     stream = zlib.compress(_rows(33, 17, 8, RGB))
@@ -336,7 +336,7 @@ def _text_bombs():
     bomb = _zeros(64 * MIB)
     for kind, prefix in ((b"zTXt", b"k\0\0"), (b"iTXt", b"k\0\1\0\0\0"), (b"iCCP", b"icc\0\0")):
         png = _png(before=chunk(kind, prefix + bomb))
-        yield Case(f"bomb_{kind.decode()}", EITHER, "metadata that inflates to 64 MB", png)
+        yield Case(f"bomb_{kind.decode()}", ACCEPT, "metadata that inflates to 64 MB", png)
 
 
 def _pixel_bombs():
@@ -377,15 +377,15 @@ def _polyglots():
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr(zipfile.ZipInfo("evil.sh", (1980, 1, 1, 0, 0, 0)), "echo hi")
     script = b"<script>alert(1)</script>"
-    yield Case("poly_zip_tail", EITHER, "ZIP after IEND", _png(after=archive.getvalue()))
-    yield Case("poly_html_tail", EITHER, "HTML after IEND", _png(after=script))
+    yield Case("poly_zip_tail", ACCEPT, "ZIP after IEND", _png(after=archive.getvalue()))
+    yield Case("poly_html_tail", ACCEPT, "HTML after IEND", _png(after=script))
     text = chunk(b"tEXt", b"Comment\0<script>alert(document.domain)</script>")
     yield Case("poly_html_text", EITHER, "HTML in text", _png(before=text))
     php = chunk(b"PLTE", (b"<?php system($_GET[0]);?>" + bytes(768))[:768])
     php_png = _png(color_type=PALETTE, before=php)
     yield Case("poly_php_plte", EITHER, "PHP in a palette", php_png)
-    yield Case("poly_png_png", EITHER, "two PNGs in a row", _png(after=_png(5, 5)))
-    yield Case("poly_pdf_tail", EITHER, "PDF after IEND", _png(after=b"%PDF-1.4\n%%EOF"))
+    yield Case("poly_png_png", ACCEPT, "two PNGs in a row", _png(after=_png(5, 5)))
+    yield Case("poly_pdf_tail", ACCEPT, "PDF after IEND", _png(after=b"%PDF-1.4\n%%EOF"))
 
 
 def _big():
@@ -398,7 +398,8 @@ def _big():
     bytewise = _png(600, 400, level=0, split=1)
     yield Case("big_idat_split1", EITHER, "720,000 IDAT of one byte", bytewise)
     text = _png(before=chunk(b"tEXt", b"k\0" + b"v" * (10 * MIB)))
-    yield Case("big_over_10MiB", REJECT, "10 MiB of text around a small picture", text)
+    # Not refused for its size: nobody reads it, and a checksum over it takes milliseconds.
+    yield Case("big_over_10MiB", ACCEPT, "10 MiB of text around a small picture", text)
 
 
 def main() -> None:

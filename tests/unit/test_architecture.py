@@ -18,6 +18,7 @@ FLOORS = (
     {"errors", "metrics", "fast_zlib", "filenames", "histogram", "logs", "telemetry"},
     {"forms", "admission", "breaker", "http_head", "tracing"},
     {"domain", "png_format", "paper", "components", "local_thresholds"},
+    {"png_ancillary", "png_chunks"},
     {
         "png",
         "png_filters",

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, datetime
 
 import pytest
 
-from app.domain import Failure, Image, ImageStatus, Job, Original, Processed, now
+from app.domain import (
+    MAX_IGNORED,
+    MAX_IGNORED_CHARS,
+    Failure,
+    Image,
+    ImageStatus,
+    Job,
+    Original,
+    Processed,
+    now,
+)
 from app.errors import NotFoundError, NotReadyError, ProcessingFailedError
-from app.image_store import ImageStore, filename_of
+from app.image_store import MAX_METADATA_BYTES, ImageStore, filename_of
 from tests.support.fakes import MemoryBucket
 
 EXPIRES = datetime(2026, 12, 2, tzinfo=UTC)
@@ -182,6 +193,46 @@ def test_metadata_fits_into_what_s3_takes_even_with_the_longest_name(store: Imag
     metadata = store.open_processed(image.image_id).metadata
 
     assert sum(len(k) + len(v) for k, v in metadata.items()) <= 2048
+
+
+#: As long as the engine makes them, and as many.
+IGNORED = [f"line {number}".ljust(MAX_IGNORED_CHARS, ".") for number in range(MAX_IGNORED)]
+
+
+def test_what_is_ignored_survives_the_metadata_of_original_and_result(store: ImageStore) -> None:
+    image = queued("scan.png").model_copy(update={"ignored": IGNORED})
+
+    assert store.put_original(image, b"png") is not None
+    assert store.find(image.image_id).ignored == IGNORED
+    store.put_processed(processed(image), b"r", job_of(image))
+    assert store.find(image.image_id).ignored == IGNORED
+
+
+def test_metadata_of_an_upload_fits_with_the_longest_of_everything(store: ImageStore) -> None:
+    longest = {"group": "g" * 128, "owner": "o" * 64, "ignored": IGNORED, "method": "m" * 17}
+    numbers = {"window": 181, "percent": 100 / 3}
+    image = queued("📄" * 300 + ".png").model_copy(update=longest | {"parameters": numbers})
+    store.put_original(image, b"png")
+    store.put_processed(processed(image), b"r", job_of(image))
+
+    for stored in (store.open_original(image.image_id), store.open_processed(image.image_id)):
+        assert sum(len(k) + len(v) for k, v in stored.metadata.items()) <= MAX_METADATA_BYTES
+        assert json.loads(stored.metadata["ignored"]) == IGNORED
+
+
+def test_where_another_key_takes_the_room_fewer_lines_are_kept(store: ImageStore) -> None:
+    image = queued("n" * 255).model_copy(update={"ignored": IGNORED})
+    for key_bytes in range(900, 1024, 9):
+        key = "k" * key_bytes
+        job = job_of(image).model_copy(update={"key": key})
+        store.results.delete(f"{image.image_id}.png")
+        store.put_processed(processed(image), b"r", job)
+
+        metadata = store.open_processed(image.image_id).metadata
+
+        assert sum(len(k) + len(v) for k, v in metadata.items()) <= MAX_METADATA_BYTES
+        kept = store.find(image.image_id).ignored
+        assert kept == IGNORED or kept[-1] == "and more"
 
 
 def test_an_object_of_another_producer_needs_no_metadata(store: ImageStore) -> None:

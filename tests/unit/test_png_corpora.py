@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from app.errors import PipelineError
 from app.image_processor import binarize_png
@@ -26,8 +26,12 @@ LIMITS = PngLimits()
 HOSTILE = list(cases())
 PNGSUITE = sorted(DATA.glob("pngsuite/*.png"))
 LIBPNG = sorted(DATA.glob("libpng/**/*.png"))
-#: A chunk that claims more than the file has, a wrong CRC or a wrong Adler-32, an empty pHYs.
-LIBPNG_CRASHERS = [path for path in LIBPNG if path.parent.name == "crashers"]
+#: A chunk that claims more than the file has, a wrong CRC or a wrong Adler-32. One of the files
+#: that once crashed libpng has an empty pHYs, which is ignored.
+HARMLESS = "empty_ancillary_chunks"
+LIBPNG_CRASHERS = [
+    path for path in LIBPNG if path.parent.name == "crashers" and path.stem != HARMLESS
+]
 
 
 def verdict(data: bytes) -> str:
@@ -56,7 +60,7 @@ def test_of_the_files_of_libpng_only_the_crashers_are_refused(path: Path) -> Non
 def test_the_collections_are_all_here() -> None:
     counts = len(HOSTILE), len(PNGSUITE), len(LIBPNG), len(LIBPNG_CRASHERS)
 
-    assert counts == (155, 175, 199, 23)
+    assert counts == (155, 175, 199, 22)
 
 
 def with_pillow(data: bytes) -> Any:
@@ -85,7 +89,13 @@ def with_pillow(data: bytes) -> Any:
 
 @pytest.mark.parametrize(
     "data",
-    [case.data for case in HOSTILE if case.expect != REJECT and verdict(case.data) == ACCEPT]
+    [
+        case.data
+        for case in HOSTILE
+        if case.expect != REJECT
+        and verdict(case.data) == ACCEPT
+        and case.name != "trns_too_long"  # libpng takes none of it, Pillow what fits
+    ]
     + [path.read_bytes() for path in PNGSUITE if not path.stem.startswith("x")]
     + [path.read_bytes() for path in LIBPNG if path not in LIBPNG_CRASHERS],
     ids=lambda data: hashlib.sha256(data).hexdigest()[:8],
@@ -93,8 +103,8 @@ def with_pillow(data: bytes) -> Any:
 def test_what_is_decoded_equals_what_pillow_decodes(data: bytes) -> None:
     try:
         expected = with_pillow(data)
-    except ValueError:  # Pillow inflates text bombs; we never look
-        return
+    except (ValueError, UnidentifiedImageError):
+        return  # Pillow inflates text bombs, and refuses some chunks that libpng ignores
 
     gray = decode(data, inspect(data, LIMITS))
 

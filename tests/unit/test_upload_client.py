@@ -19,7 +19,7 @@ import pytest
 
 from app.main import main
 from app.pdf_pages import write_pdf
-from app.upload_client import FAILED, Order, Report, _say, _table, upload
+from app.upload_client import DONE, FAILED, Order, Report, _say, _table, upload
 from app.upload_sources import Source, find_sources
 from tests.conftest import ROOT
 from tests.support.http_servers import serving
@@ -206,6 +206,19 @@ def test_an_answer_that_is_not_of_our_api_costs_its_own_file_only(
     assert len(said["b.png"].split()) > 2  # with a reason
     assert said["a.PNG"].startswith("queued")
     assert said["a.png"].startswith("queued")
+
+
+def test_the_summary_says_what_was_ignored_in_a_file(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = image("queued", ignored=["iCCP: wrong CRC", "2 bytes after IEND"])
+    with server(lambda asked: odd if b"b.png" in asked.body else image("queued")) as proxy:
+        code = upload(find_sources(["scans"], None), Order(proxy.url))
+
+    said = rows(capsys.readouterr().out)
+    assert code == DONE
+    assert said["b.png"].endswith("ignored iCCP: wrong CRC, 2 bytes after IEND")
+    assert "ignored" not in said["a.png"]
 
 
 def test_a_redirect_is_named_and_the_token_does_not_follow_it(

@@ -1,0 +1,80 @@
+"""Compare what we make of a PNG with what libpng makes of it: the verdict and every pixel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import astuple
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from app.errors import PipelineError
+from app.png import PngLimits, inspect
+from app.png_decoder import decode
+
+from . import hostile_pngs, libpng, mutated_pngs, odd_pngs
+from .pngs import GRAY, RGB, luma
+
+DATA = Path(__file__).parents[1] / "data"
+LIMITS = PngLimits()
+COLLECTIONS = ("pngsuite", "libpng", "hostile", "odd")
+#: Why we may refuse what libpng accepts: critical chunks are held to the specification, and time
+#: and memory are bounded. N stands for any number.
+STRICTER = {
+    "corrupt-png: Chunk IEND at offset N has a wrong CRC.",
+    "corrupt-png: IEND at offset N has N bytes, not N.",
+    "corrupt-png: IDAT at offset N does not follow the IDAT before.",
+    "corrupt-png: The first chunk is not IHDR.",
+    # Behind the last row libpng takes damage and a missing checksum for a warning.
+    "corrupt-png: The pixel data breaks off before its checksum.",
+    "corrupt-png: The pixel data is not a sound zlib stream.",
+    "unsupported-png: The PNG is animated; send one page as one still image.",
+    "unsupported-png: The file has more than N chunks.",
+    "unsupported-png: N bytes of pixel data for N x N pixels are over N.",
+    "unsupported-png: Over N bytes of pixel data follow the N that the header promises.",
+}
+
+
+def collection(name: str) -> list[bytes]:
+    if name == "hostile":
+        return [case.data for case in hostile_pngs.cases()]
+    if name == "odd":
+        return [case.data for case in odd_pngs.cases()]
+    return [path.read_bytes() for path in sorted((DATA / name).rglob("*.png"))]
+
+
+def damaged(count: int) -> Iterator[bytes]:
+    originals = [data for name in COLLECTIONS for data in collection(name)]
+    return mutated_pngs.mutated([data for data in originals if mutated_pngs.fit(data)], count)
+
+
+def verdict(data: bytes, theirs: libpng.Reading | str) -> tuple[str, str]:
+    """What became of a file with us and with libpng, and the reason of whoever refuses."""
+    try:
+        info = inspect(data, LIMITS)
+        gray = decode(data, info)
+    except PipelineError as error:
+        if isinstance(theirs, str):
+            return "both refuse", ""
+        return "only libpng accepts", re.sub(r"\d+", "N", f"{error.code}: {error.detail}")
+    if isinstance(theirs, str):
+        return "ONLY WE ACCEPT", theirs
+    size = theirs.physical_size
+    if info.physical_size and (ours := astuple(info.physical_size)) != size:
+        return "DIFFERENT", f"physical size {ours}, not {size}"
+    if not (gray == theirs.gray()).all() or not _equals_opencv(data, theirs, gray):
+        return "DIFFERENT", "pixels"
+    return "both accept, equal", ""
+
+
+def _equals_opencv(data: bytes, theirs: libpng.Reading, gray: np.ndarray) -> bool:
+    """Whether `cv2.imdecode` shows *gray*, too; True where it shows something else by design."""
+    if theirs.bit_depth != 8 or theirs.color_type not in (GRAY, RGB) or theirs.transparency:
+        return True
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        return False
+    shown = luma(pixels[..., ::-1].astype(int)) if pixels.ndim == 3 else pixels
+    return bool((shown == gray).all())
