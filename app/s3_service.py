@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import obstore
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,7 +25,7 @@ from obstore.store import S3Store
 from urllib3.exceptions import HTTPError
 
 from . import aws, tracing
-from .domain import Listed, StoredObject
+from .domain import Listed, StoredObject, now
 from .errors import NotFoundError, StorageUnavailableError
 from .image_store import ImageStore
 from .metrics import AwsMetrics
@@ -89,8 +89,11 @@ class S3Bucket:
                 return self._stored(key, found, bytes(found.bytes()))
 
     def head(self, key: str) -> StoredObject:
-        with self._translated(key), self._counted("HeadObject", key):
-            return self._stored(key, obstore.get(self._objects, key, options={"head": True}))
+        with self._translated(key):
+            if not _PLAIN_KEY.fullmatch(key):
+                return self._head_by_boto3(key)
+            with self._counted("HeadObject", key):
+                return self._stored(key, obstore.get(self._objects, key, options={"head": True}))
 
     def delete(self, key: str) -> None:
         with self._translated(key):
@@ -124,6 +127,8 @@ class S3Bucket:
         *,
         is_once: bool = False,
     ) -> StoredObject:
+        if not _PLAIN_KEY.fullmatch(key):
+            return self._put_by_boto3(key, data, content_type, metadata, is_once=is_once)
         with self._counted("PutObject", key):
             answer = obstore.put(
                 self._objects,
@@ -134,7 +139,7 @@ class S3Bucket:
                 use_multipart=False,
             )
         etag = answer["e_tag"] or ""
-        return StoredObject(key, metadata, len(data), etag, self._expiry(datetime.now(UTC)))
+        return StoredObject(key, metadata, len(data), etag, self._expiry(now()))
 
     def _stored(self, key: str, found: obstore.GetResult, data: bytes = b"") -> StoredObject:
         metadata = {k: v for k, v in found.attributes.items() if k != "Content-Type"}
@@ -147,6 +152,37 @@ class S3Bucket:
         expires_at = self._expiry(found["LastModified"])
         data, etag = found["Body"].read(), found["ETag"]
         return StoredObject(key, found["Metadata"], len(data), etag, expires_at, data)
+
+    def _head_by_boto3(self, key: str) -> StoredObject:
+        found = self._client.head_object(Bucket=self._name, Key=key)
+        expires_at = self._expiry(found["LastModified"])
+        size_bytes, etag = found["ContentLength"], found["ETag"]
+        return StoredObject(key, found["Metadata"], size_bytes, etag, expires_at)
+
+    def _put_by_boto3(
+        self,
+        key: str,
+        data: bytes,
+        content_type: str,
+        metadata: Mapping[str, str],
+        *,
+        is_once: bool,
+    ) -> StoredObject:
+        once: Any = {"IfNoneMatch": "*"} if is_once else {}
+        try:
+            answer = self._client.put_object(
+                Bucket=self._name,
+                Key=key,
+                Body=data,
+                ContentType=content_type,
+                Metadata=metadata,
+                **once,
+            )
+        except ClientError as exc:
+            if exc.response["Error"]["Code"] == "PreconditionFailed":
+                raise AlreadyExistsError(key) from exc
+            raise
+        return StoredObject(key, metadata, len(data), answer["ETag"], self._expiry(now()))
 
     def _expiry(self, stored_at: datetime) -> datetime | None:
         """When the lifecycle rule removes the object: the next midnight, UTC, after its days.
@@ -179,6 +215,9 @@ class S3Bucket:
     @contextmanager
     def _translated(self, key: str) -> Iterator[None]:
         place = f"{self._name}/{key}"
+        if key and not key.strip("/"):
+            # An emulator takes it for the bucket itself; a DELETE would be the bucket's.
+            raise NotFoundError(f"There is no {place}.")
         try:
             yield
         except ClientError as exc:

@@ -198,6 +198,32 @@ def test_an_odd_key_that_is_missing_is_not_found(s3_bucket: S3Bucket, key: str) 
         s3_bucket.get(key)
 
 
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_an_odd_key_is_put_and_looked_at_where_it_is_and_nowhere_near(
+    s3_bucket: S3Bucket, key: str
+) -> None:
+    """`/x.png` is not `x.png`: who may erase the one may not erase the other."""
+    near = ("a/b.png", "x.png", "a/b", "b", "a", "é ü#?A*.png")
+    for other in near:
+        put(s3_bucket, other, b"another")
+
+    stored = put(s3_bucket, key, b"mine")
+    again = s3_bucket.put_once(key, b"late", content_type="image/png", metadata={})
+
+    assert again is None
+    head = s3_bucket.head(key)
+    assert (head.size_bytes, head.etag, dict(head.metadata)) == (4, stored.etag, METADATA)
+    assert [s3_bucket.get(other).data for other in near] == [b"another"] * len(near)
+
+
+@pytest.mark.parametrize("key", ["/", "//"])
+def test_slashes_alone_are_no_key(s3_bucket: S3Bucket, key: str) -> None:
+    for verb in (s3_bucket.get, s3_bucket.head, s3_bucket.delete):
+        with pytest.raises(NotFoundError):
+            verb(key)
+    s3_bucket.check()
+
+
 def test_an_object_knows_when_it_expires(aws_settings: Settings, s3_bucket: S3Bucket) -> None:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     expiry = today + timedelta(days=aws_settings.retention_days + 1)
