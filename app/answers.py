@@ -22,6 +22,7 @@ from .errors import (
     NotFoundError,
     PipelineError,
     RangeNotSatisfiableError,
+    unknown_image,
 )
 from .rate import Quota
 
@@ -147,7 +148,7 @@ def _client_has(etag: str) -> bool:
 def problem(error: PipelineError) -> Response:
     """*error* as a problem document (RFC 9457), or as a page for people who ask for one."""
     if isinstance(error, ImageDeletedError):
-        error = NotFoundError(f"There is nothing at {_shown_path()}.")
+        error = unknown_image(error.image_id)
     if error.status >= 500:
         logger.error("request failed", code=error.code, detail=error.detail)
     g.problem_code = error.code

@@ -6,18 +6,22 @@ for its status and for the announcement.
 
 from __future__ import annotations
 
-import json
+import hashlib
+import re
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Final, Literal, Protocol, Self
+from typing import Annotated, Final, Literal, Protocol, Self
 from uuid import UUID
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     FiniteFloat,
@@ -26,6 +30,7 @@ from pydantic import (
     field_validator,
 )
 
+from . import bodies
 from .errors import InvalidMessageError, InvalidParameterError, PipelineError
 
 #: The version of both messages. Changes within a version only ever add fields.
@@ -55,15 +60,53 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Timestamp = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("outside the years 1 to 9999 in UTC") from None
+
+
+Timestamp = Annotated[
+    AwareDatetime,
+    AfterValidator(_in_utc),
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+]
 Group = Annotated[str, Field(pattern=GROUP_PATTERN)]
 #: How operators call who holds a token.
 OWNER_PATTERN: Final = r"^[A-Za-z0-9._-]{1,64}$"
 Owner = Annotated[str | None, Field(pattern=OWNER_PATTERN)]
-#: Not a number and infinity are no JSON; names and counts are bounded, as an announcement is.
+#: Beyond it not every reader of JSON has whole numbers (RFC 8259, section 6).
+_MAX_INTEGER: Final = 2**53
+#: Not a number and infinity are no JSON; names, counts and numbers are bounded, as an
+#: announcement is.
 Parameters = Annotated[
-    dict[Annotated[str, Field(max_length=64)], int | FiniteFloat], Field(max_length=32)
+    dict[
+        Annotated[str, Field(max_length=64)],
+        Annotated[int, Field(ge=-_MAX_INTEGER, le=_MAX_INTEGER)] | FiniteFloat,
+    ],
+    Field(max_length=32),
 ]
+#: Nobody sends a job again so often; what is counted must fit into a deduplication id.
+MAX_REDRIVE: Final = 1_000_000
+
+
+def _null_is(default: object) -> Callable[[object], object]:
+    return lambda value: default if value is None else value
+
+
+def _version(value: object) -> object:
+    return MESSAGE_VERSION if value in (None, str(MESSAGE_VERSION)) else value
+
+
+def _sha256(value: str) -> str | None:
+    """*value* in lower-case hexadecimal: S3 and some producers say it in base64."""
+    value = value.strip()
+    if not value or re.fullmatch("[0-9a-fA-F]{64}", value):
+        return value.lower() or None
+    if re.fullmatch("[0-9A-Za-z+/]{43}=", value):
+        return b64decode(value).hex()
+    raise ValueError("not a SHA-256 in hexadecimal or base64")
 
 
 Ignored = Annotated[
@@ -83,7 +126,10 @@ class _Model(BaseModel):
 
     def to_json(self) -> str:
         """Compact JSON under the published names."""
-        return self.model_dump_json(by_alias=True)
+        text = self.model_dump_json(by_alias=True)
+        # SQS takes every character but these; within a JSON string they can be said otherwise.
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+        return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
 
 class Original(_Model):
@@ -147,19 +193,30 @@ class Image(_Model):
 
 
 class Job(_Model):
-    """A message on the input queue; other producers need to send three fields only."""
+    """A message on the input queue; other producers need to send three fields only.
 
-    version: Literal[1] = MESSAGE_VERSION
+    Null stands for the default of any other.
+    """
+
+    version: Annotated[
+        Literal[1], BeforeValidator(_version, json_schema_input_type=Literal[1] | None)
+    ] = MESSAGE_VERSION
     image_id: UUID
     bucket: str
     key: str
     method: str | None = Field(None, max_length=64)
-    parameters: Parameters = Field(default_factory=dict)
-    sha256: str | None = None
+    parameters: Annotated[
+        Parameters, BeforeValidator(_null_is({}), json_schema_input_type=Parameters | None)
+    ] = Field(default_factory=dict)
+    sha256: Annotated[str, AfterValidator(_sha256)] | None = None
     group: Group | None = None
     uploaded_at: Timestamp | None = None
     owner: Owner = Field(None, description="The name of the token that sent it.")
-    redrive: int = Field(0, ge=0, description="How many times an operator has sent it again.")
+    redrive: Annotated[
+        int,
+        Field(ge=0, le=MAX_REDRIVE),
+        BeforeValidator(_null_is(0), json_schema_input_type=int | None),
+    ] = Field(0, description="How many times an operator has sent it again.")
 
     @classmethod
     def parse(cls, body: str) -> Self:
@@ -169,12 +226,16 @@ class Job(_Model):
             InvalidMessageError: not JSON, a field missing or wrong, or another version.
         """
         try:
-            return cls.model_validate_json(body)
+            return cls.model_validate_json(bodies.without_mark(body))
         except ValidationError as exc:
-            # The detail travels in an announcement, which has a largest size.
-            faults = [f"{_path(e['loc'])}: {e['msg']}" for e in exc.errors()[:_MAX_FAULTS]]
-            detail = f"The message is not valid: {'; '.join(faults)}."
-            raise InvalidMessageError(detail[:_MAX_DETAIL_CHARS]) from None
+            complaint = _complaint(exc)
+        except ValueError:  # a lone surrogate, which no queue but a fake can hold
+            complaint = "body: not Unicode text"
+        if envelope := bodies.envelope_of(body):
+            complaint = f"it is {envelope}"
+        # The detail travels in an announcement, which has a largest size.
+        detail = f"The message is not valid: {complaint}."
+        raise InvalidMessageError(detail[:_MAX_DETAIL_CHARS])
 
     @field_validator("key")
     @classmethod
@@ -182,6 +243,11 @@ class Job(_Model):
         if not 1 <= len(key.encode(errors="replace")) <= MAX_KEY_BYTES:
             raise ValueError(f"not 1 to {MAX_KEY_BYTES} bytes of UTF-8")
         return key
+
+
+def _complaint(exc: ValidationError) -> str:
+    faults = exc.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{_path(fault['loc'])}: {fault['msg']}" for fault in faults[:_MAX_FAULTS])
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -404,11 +470,7 @@ class Delivery:
     @cached_property
     def image_id(self) -> str:
         """The image that the message names; its own id when it names none."""
-        try:
-            body: Any = json.loads(self.body)
-            return str(UUID(body["image_id"]))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return self.message_id
+        return str(bodies.image_named_in(self.body) or self.message_id)
 
 
 @dataclass(frozen=True)
@@ -476,3 +538,21 @@ def deduplication_id(image_id: UUID, redrive: int) -> str:
     A job that an operator sends again is another thing: it may end otherwise.
     """
     return f"{image_id}:{redrive}" if redrive else str(image_id)
+
+
+def announcement_id(announcement: Announcement) -> str:
+    """The deduplication id of *announcement*: the same for the same end of the same job.
+
+    A failure is told from every other of the same image, and from a result that comes of it when
+    the producer has mended it: SQS would drop the second within five minutes.
+    """
+    unique = deduplication_id(announcement.image_id, announcement.redrive)
+    if announcement.status is not ImageStatus.FAILED:
+        return unique
+    return f"{unique}:{failure_digest(announcement)}"
+
+
+def failure_digest(announcement: Announcement) -> str:
+    """Tells one failure from another, whenever it came about."""
+    said = announcement.model_dump_json(exclude={"processed_at", "expires_at"}, by_alias=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:32]

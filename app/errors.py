@@ -196,6 +196,16 @@ class ImageDeletedError(PermanentError):
 
     code, title, status = "deleted", "The image was deleted", 404
 
+    def __init__(self, image_id: object, owner: str | None = None) -> None:
+        super().__init__(f"Image {image_id} was deleted.")
+        self.image_id = image_id
+        self.owner = owner
+
+
+def unknown_image(image_id: object) -> NotFoundError:
+    """What is said of an image that is unknown, deleted, expired or somebody else's."""
+    return NotFoundError(f"There is no image {image_id}; it is unknown, deleted or expired.")
+
 
 class NotReadyError(TransientError):
     """The result is asked for before it exists."""
@@ -219,6 +229,18 @@ class OriginalMissingError(PermanentError):
     """The object that a message names is not in the bucket."""
 
     code, title, status = "original-missing", "The original is missing", 404
+
+
+class ForeignOriginalError(PermanentError):
+    """A message names an object of another image, or of an owner that it does not claim."""
+
+    code, title, status = "foreign-original", "The original is somebody else's", 403
+
+
+class ImageIdTakenError(PermanentError):
+    """A message names an image that has another original, or another owner."""
+
+    code, title, status = "image-id-taken", "The image id belongs to another original", 409
 
 
 class ProcessingCrashedError(PermanentError):

@@ -7,13 +7,11 @@ in place of its result: a worker that has the image in hand finds the key taken 
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote, unquote
 from uuid import UUID
 
 from .domain import (
@@ -26,42 +24,47 @@ from .domain import (
     Message,
     StoredObject,
     deduplication_id,
+    failure_digest,
     message_group,
 )
-from .errors import ImageDeletedError, NotFoundError, NotReadyError, ProcessingFailedError
-from .filenames import clean_filename
+from .errors import (
+    ForeignOriginalError,
+    ImageDeletedError,
+    ImageIdTakenError,
+    NotFoundError,
+    NotReadyError,
+    ProcessingFailedError,
+    unknown_image,
+)
+from .holders import DELETED, Holders, is_mark, live, or_none, read_record
+from .object_keys import (
+    FAILURES,
+    aside_key,
+    failure_key,
+    names_another,
+    original_key,
+    processed_key,
+    spellings,
+)
+from .object_metadata import from_metadata, to_metadata
+from .ownership import Claim, as_metadata, key_in, may_claim, owner_of
 
 PNG: Final = "image/png"
 JSON: Final = "application/json"
-#: S3 takes 2 KB of metadata an object, names and values together.
-#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
-MAX_METADATA_BYTES: Final = 2048
-_FAILURES: Final = "failures/"
-#: The metadata of what stands in place of a deleted image.
-_DELETED: Final = {"deleted": "true"}
 #: A UUID as our keys have it.
 _IMAGE_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _AFTER_ALL_IDS: Final = "~"
+#: What an upload asks for, and who.
+_ASKED: Final = frozenset(("method", "parameters", "group", "owner"))
 
 
-def original_key(image_id: UUID) -> str:
-    return f"{image_id}.png"
+@dataclass(frozen=True)
+class Fetched:
+    """An original: its job under the key where it was found, what is known of it, its bytes."""
 
-
-def processed_key(image_id: UUID) -> str:
-    return f"{image_id}.png"
-
-
-def failure_key(image_id: UUID) -> str:
-    return f"{_FAILURES}{image_id}.json"
-
-
-def original_href(image_id: UUID) -> str:
-    return f"/images/{image_id}/original"
-
-
-def processed_href(image_id: UUID) -> str:
-    return f"/images/{image_id}/processed"
+    job: Job
+    image: Image
+    data: bytes
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,14 @@ class ImageStore:
     originals: Bucket
     results: Bucket
 
+    @property
+    def _holders(self) -> Holders:
+        return Holders(self.originals, self.results)
+
     def put_original(self, image: Image, data: bytes) -> Image | None:
         """Store what was uploaded, once; returns *image* with its expiry, None if it was there."""
         stored = self.originals.put_once(
-            original_key(image.image_id),
-            data,
-            content_type=PNG,
-            metadata=_with_ignored(_to_metadata(image), image.ignored),
+            original_key(image.image_id), data, content_type=PNG, metadata=to_metadata(image)
         )
         if stored is None:
             return None
@@ -105,14 +109,39 @@ class ImageStore:
             deduplication_id=deduplication_id(image.image_id, job.redrive),
         )
 
-    def get_original(self, job: Job) -> tuple[Image, bytes]:
-        """What is known of the image of *job*, and its bytes. Raises NotFoundError."""
-        stored = _live(self.originals.get(job.key), job.image_id)
-        image = _from_metadata(job.image_id, stored, ImageStatus.QUEUED)
+    def get_original(self, job: Job) -> Fetched:
+        """The original of *job* and what is known of it.
+
+        Raises:
+            NotFoundError: there is none.
+            ForeignOriginalError: it has an owner, and the job claims another.
+            ImageIdTakenError: the job's image has another original, or another owner.
+        """
+        # What the API has stored needs no look: the key is the image's own.
+        if job.key != original_key(job.image_id):
+            self._holders.check(Claim.of(job))
+        stored = self._original_of(job)
+        if job.owner and not owner_of(stored):
+            self._holders.check(Claim.of(job))
+        image = from_metadata(job.image_id, stored, ImageStatus.QUEUED)
         # The message says what is asked for; the metadata can be missing or older.
         asked = job.model_dump(include={*_ASKED, "uploaded_at"})
         known = {name: value for name, value in asked.items() if value}
-        return image.model_copy(update=known), stored.data
+        found = job.model_copy(update={"key": stored.key})
+        return Fetched(found, image.model_copy(update=known), stored.data)
+
+    def _original_of(self, job: Job) -> StoredObject:
+        for key in spellings(job.key, job.image_id):
+            try:
+                stored = self.originals.get(key)
+            except NotFoundError:
+                continue
+            if not may_claim(job.owner, owner_of(stored)):
+                raise ForeignOriginalError("The original belongs to another owner.")
+            if is_mark(stored) and key != original_key(job.image_id):
+                continue  # another image of the same original was deleted
+            return live(stored, job.image_id)
+        raise unknown_image(job.image_id)
 
     def put_processed(self, image: Image, data: bytes, job: Job) -> Announcement:
         """Store a result once; returns the announcement of the result that is stored.
@@ -124,30 +153,46 @@ class ImageStore:
             processed_key(image.image_id),
             data,
             content_type=PNG,
-            metadata=_with_ignored(
-                _to_metadata(image) | {"original-key": quote(job.key)}, image.ignored
-            ),
+            metadata=to_metadata(image, job.key),
         )
         if stored is None:
             return self.find_finished_job(job)
         image = image.model_copy(update={"expires_at": stored.expires_at})
         return self._announcement(image, job.key, redrive=job.redrive)
 
-    def put_failure(self, image: Image, job: Job | None) -> Announcement:
-        """Store the record of a failure, unless there is a result; returns what to announce."""
-        redrive = job.redrive if job else 0
+    def put_failure(self, image: Image, job: Job | Claim) -> Announcement:
+        """Store the record of a failure, unless there is a result; returns what to announce.
+
+        What has no right to the image is recorded beside it, with nothing of it.
+        """
+        claim = Claim.of(job) if isinstance(job, Job) else job
         try:
-            return _of_round(self._find_processed(image.image_id), redrive)
-        except NotFoundError:
-            record = self._announcement(image, job.key if job else None, redrive=redrive)
-        stored = self.results.put(
-            failure_key(image.image_id),
-            record.to_json().encode(),
-            content_type=JSON,
-            metadata={},
-        )
+            result = self._holders.check(claim)
+            if result:
+                return _of_round(self._read_result(image.image_id, result), claim.redrive)
+            return self._put_record(image, claim)
+        except ImageIdTakenError:
+            return self._put_aside(image, claim)
+
+    def _put_record(self, image: Image, claim: Claim) -> Announcement:
+        record = self._announcement(image, claim.key, redrive=claim.redrive)
+        key, data = failure_key(image.image_id), record.to_json().encode()
+        metadata = as_metadata(key=claim.key, owner=record.owner, digest=claim.digest)
+        stored = self.results.put_once(key, data, content_type=JSON, metadata=metadata)
+        if stored is None:
+            # Its own, of an earlier try or round, or somebody's who came since we looked.
+            self._holders.check(claim)
+            stored = self.results.put(key, data, content_type=JSON, metadata=metadata)
         self._take_back_if_deleted(image.image_id)
         return record.model_copy(update={"expires_at": stored.expires_at})
+
+    def _put_aside(self, image: Image, claim: Claim) -> Announcement:
+        bare = image.model_copy(update={"original": None, "owner": claim.owner})
+        record = self._announcement(bare, None, redrive=claim.redrive)
+        key = aside_key(image.image_id, failure_digest(record))
+        metadata = as_metadata(key=claim.key, owner=claim.owner, digest=claim.digest)
+        self.results.put(key, record.to_json().encode(), content_type=JSON, metadata=metadata)
+        return record
 
     def _take_back_if_deleted(self, image_id: UUID) -> None:
         # It may have been deleted since we looked, and its record would be left behind.
@@ -164,19 +209,24 @@ class ImageStore:
         try:
             return self._find_processed(image_id)
         except NotFoundError:
-            record = self.results.get(failure_key(image_id))
-        announcement = Announcement.model_validate_json(record.data)
-        return announcement.model_copy(update={"expires_at": record.expires_at})
+            return read_record(self.results.get(failure_key(image_id)))
 
     def find_finished_job(self, job: Job) -> Announcement:
-        """What to announce of *job*, when it is finished. Raises NotFoundError.
+        """What to announce of *job*, when it is finished.
 
         A failure of an earlier round does not count: an operator has sent the job again.
+
+        Raises:
+            NotFoundError: it is not.
+            ImageIdTakenError: what is finished under its id is another's.
         """
-        finished = self.find_finished(job.image_id)
-        if finished.status is ImageStatus.FAILED and finished.redrive != job.redrive:
-            raise _unknown(job.image_id)
-        return _of_round(finished, job.redrive)
+        result = self._holders.check_result(Claim.of(job))
+        if result:
+            return _of_round(self._read_result(job.image_id, result), job.redrive)
+        failed = read_record(self._holders.check_record(Claim.of(job)))
+        if failed.redrive != job.redrive:
+            raise unknown_image(job.image_id)
+        return failed
 
     def find(self, image_id: UUID) -> Image:
         """The representation of an image in whatever state. Raises NotFoundError."""
@@ -191,32 +241,43 @@ class ImageStore:
         try:
             stored = self.originals.head(original_key(image_id))
         except NotFoundError:
-            raise _unknown(image_id) from None
-        return _from_metadata(image_id, _live(stored, image_id), ImageStatus.QUEUED)
+            raise unknown_image(image_id) from None
+        return from_metadata(image_id, live(stored, image_id), ImageStatus.QUEUED)
+
+    def find_in_vain(self, image_id: UUID, found: ImageStatus | None) -> None:
+        """Make the requests that `find` makes for an unknown image and has not made for this one.
+
+        So that it takes as long to hear nothing of another's image, or of a deleted one (None).
+        """
+        if found is ImageStatus.QUEUED:
+            return
+        if found is not ImageStatus.FAILED:
+            or_none(self.results.get, failure_key(image_id))
+        or_none(self.originals.head, original_key(image_id))
 
     def delete(self, image_id: UUID) -> None:
         """Erase original, result and failure record. Safe to repeat, and to be repeated if cut.
 
         The mark on the result comes first: from then on nobody knows the image, and no worker
-        can store anything for it.
+        can store anything for it. An original that is another image's or owner's stays.
         """
-        key = self._key_of_original(image_id)
-        mark = _DELETED | {"original-key": quote(key)}
+        holder = self._holders.find(image_id)
+        key = holder.key or original_key(image_id)
+        mark = DELETED | as_metadata(key=key, owner=holder.owner)
         self.results.put(processed_key(image_id), b"", content_type=PNG, metadata=mark)
-        self.originals.put(key, b"", content_type=PNG, metadata=_DELETED)
+        if self._may_erase(key, image_id, holder.owner):
+            mark = DELETED | as_metadata(key=None, owner=holder.owner)
+            self.originals.put(key, b"", content_type=PNG, metadata=mark)
         self.results.delete(failure_key(image_id))
 
-    def _key_of_original(self, image_id: UUID) -> str:
-        """Other producers choose their own; it stands with the result, or with its mark."""
-        try:
-            return _key_in(self.results.head(processed_key(image_id)).metadata, image_id)
-        except NotFoundError:
-            pass
-        try:
-            finished = self.find_finished(image_id)
-        except NotFoundError:
-            return original_key(image_id)
-        return finished.original.key if finished.original else original_key(image_id)
+    def _may_erase(self, key: str, image_id: UUID, owner: str | None) -> bool:
+        if names_another(key, image_id):
+            return False
+        stored = or_none(self.originals.head, key)
+        if stored is None:
+            # A mark of its own tells the worker before it computes.
+            return key == original_key(image_id)
+        return owner_of(stored) in (None, owner)
 
     def orphans(self, *, before: datetime) -> Iterator[UUID]:
         """The images that were stored *before* and of which nothing else is known.
@@ -224,7 +285,7 @@ class ImageStore:
         Three listings are walked side by side, as each is ordered by key; nothing is collected.
         """
         results = _Walk(_ids(self.results.list(), suffix=".png"))
-        failures = _Walk(_ids(self.results.list(_FAILURES), prefix=_FAILURES, suffix=".json"))
+        failures = _Walk(_ids(self.results.list(FAILURES), prefix=FAILURES, suffix=".json"))
         for image_id, stored_at in _ids(self.originals.list(), suffix=".png"):
             is_finished = results.has(image_id) or failures.has(image_id)
             if stored_at < before and not is_finished:
@@ -236,9 +297,9 @@ class ImageStore:
         try:
             return _open(self.originals, key, image_id, head=head)
         except NotFoundError:
-            own_key = self._key_of_original(image_id)
-        if own_key == key:
-            raise _unknown(image_id)
+            own_key = self._holders.find(image_id).key or key
+        if own_key == key or names_another(own_key, image_id):
+            raise unknown_image(image_id)
         return _open(self.originals, own_key, image_id, head=head)
 
     def open_processed(self, image_id: UUID, *, head: bool = False) -> StoredObject:
@@ -263,9 +324,11 @@ class ImageStore:
         self.results.check()
 
     def _find_processed(self, image_id: UUID) -> Announcement:
-        stored = _live(self.results.head(processed_key(image_id)), image_id)
-        image = _from_metadata(image_id, stored, ImageStatus.PROCESSED)
-        return self._announcement(image, _key_in(stored.metadata, image_id))
+        return self._read_result(image_id, self.results.head(processed_key(image_id)))
+
+    def _read_result(self, image_id: UUID, stored: StoredObject) -> Announcement:
+        image = from_metadata(image_id, live(stored, image_id), ImageStatus.PROCESSED)
+        return self._announcement(image, key_in(stored.metadata) or original_key(image_id))
 
     def _announcement(self, image: Image, key: str | None, *, redrive: int = 0) -> Announcement:
         """*image* with the buckets and keys of its objects, for readers of S3."""
@@ -283,19 +346,7 @@ def _of_round(announcement: Announcement, redrive: int) -> Announcement:
 
 
 def _open(bucket: Bucket, key: str, image_id: UUID, *, head: bool) -> StoredObject:
-    return _live(bucket.head(key) if head else bucket.get(key), image_id)
-
-
-def _key_in(metadata: Mapping[str, str], image_id: UUID) -> str:
-    """The key of the original that a result, or the mark in its place, says it had."""
-    return unquote(metadata.get("original-key", "")) or original_key(image_id)
-
-
-def _live(stored: StoredObject, image_id: UUID) -> StoredObject:
-    """*stored*, unless it is the mark of a deleted image."""
-    if _DELETED.items() <= stored.metadata.items():
-        raise ImageDeletedError(f"Image {image_id} was deleted.")
-    return stored
+    return live(bucket.head(key) if head else bucket.get(key), image_id)
 
 
 class _Walk:
@@ -319,89 +370,3 @@ def _ids(
         name = found.key.removeprefix(prefix).removesuffix(suffix)
         if _IMAGE_ID.fullmatch(name) and found.key == f"{prefix}{name}{suffix}":
             yield name, found.modified_at
-
-
-def _unknown(image_id: UUID) -> NotFoundError:
-    return NotFoundError(f"There is no image {image_id}; it is unknown, deleted or expired.")
-
-
-def owner_of(stored: StoredObject) -> str | None:
-    """The name of the token that sent the original that *stored* is, or was made from."""
-    return stored.metadata.get("owner")
-
-
-def filename_of(stored: StoredObject) -> str | None:
-    """What the client called the original that *stored* is, or was made from."""
-    # Cleaned again, since other producers and earlier versions have written it, too.
-    return clean_filename(unquote(stored.metadata.get("original-filename", "")))
-
-
-# --- metadata: ASCII values under "section-field"; what is unknown is left out ------------------
-
-_SECTIONS: Final = ("original", "processed")
-#: What an upload asks for, and who.
-_ASKED: Final = frozenset(("method", "parameters", "group", "owner"))
-_NOT_METADATA: Final = {
-    "image_id", "status", "expires_at", "error", "parameters", "ignored", *_SECTIONS
-}  # fmt: skip
-
-
-def _to_metadata(image: Image) -> dict[str, str]:
-    content = image.model_dump(mode="json", by_alias=True)
-    flat = {name: value for name, value in content.items() if name not in _NOT_METADATA}
-    for section in _SECTIONS:
-        about = content[section] or {}
-        flat |= {f"{section}-{name}": about[name] for name in about if name != "href"}
-    flat["owner"] = image.owner
-    flat["parameters"] = json.dumps(image.parameters, separators=(",", ":"))
-    name = clean_filename(flat.get("original-filename") or "")
-    flat["original-filename"] = quote(name, safe="") if name else None
-    return {k.replace("_", "-"): str(v) for k, v in flat.items() if v is not None}
-
-
-def _with_ignored(metadata: dict[str, str], lines: Sequence[str]) -> dict[str, str]:
-    """*metadata* with as many of *lines* as S3 has room for, and a last one if there are more."""
-    taken = sum(len(name) + len(value) for name, value in metadata.items()) + len("ignored")
-    for count in range(len(lines), 0, -1):
-        kept = [*lines[:count], *(["and more"] if count < len(lines) else [])]
-        value = json.dumps(kept, separators=(",", ":"))
-        if taken + len(value) <= MAX_METADATA_BYTES:
-            return metadata | {"ignored": value}
-    return metadata
-
-
-def _from_metadata(image_id: UUID, stored: StoredObject, status: ImageStatus) -> Image:
-    try:
-        return _read_metadata(image_id, stored, stored.metadata, status)
-    except ValueError:
-        # Somebody else's object: metadata of the same names with another meaning. The image
-        # counts, what is said about it does not.
-        return _read_metadata(image_id, stored, {}, status)
-
-
-def _read_metadata(
-    image_id: UUID, stored: StoredObject, metadata: Mapping[str, str], status: ImageStatus
-) -> Image:
-    flat: dict[str, Any] = {k.replace("-", "_"): v for k, v in metadata.items()}
-    original = _section(flat, "original") | {"href": original_href(image_id)}
-    original["filename"] = filename_of(stored)
-    if status is ImageStatus.QUEUED:
-        original["bytes"] = stored.size_bytes
-    processed = {"bytes": stored.size_bytes} | _section(flat, "processed")
-    processed["href"] = processed_href(image_id)
-    content = flat | {
-        "image_id": image_id,
-        "status": status,
-        "parameters": json.loads(flat.get("parameters", "{}")),
-        "ignored": json.loads(flat.get("ignored", "[]")),
-        "expires_at": stored.expires_at,
-        "original": original,
-        "processed": processed if status is ImageStatus.PROCESSED else None,
-        "error": None,
-    }
-    return Image.model_validate(content)
-
-
-def _section(flat: Mapping[str, Any], section: str) -> dict[str, Any]:
-    prefix = section + "_"
-    return {k.removeprefix(prefix): v for k, v in flat.items() if k.startswith(prefix)}

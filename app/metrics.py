@@ -47,6 +47,8 @@ _UPLOAD_RESULTS: Final = (
 #: Begun at 0 for the same reason: how an image can fail although its upload was accepted.
 _FAILURES: Final = (
     "corrupt-png",
+    "foreign-original",
+    "image-id-taken",
     "internal-error",
     "invalid-message",
     "original-missing",

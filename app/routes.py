@@ -34,12 +34,15 @@ from .errors import (
     InternalError,
     NotFoundError,
     PipelineError,
+    unknown_image,
 )
 from .filenames import result_filename
 from .gate import ENVIRON_KEY, Gate, Head, Pass, client_address
-from .image_store import ImageStore, filename_of, owner_of
+from .image_store import ImageStore
 from .lookout import Lookout
 from .metrics import CONTENT_TYPE, HttpMetrics
+from .object_metadata import filename_of
+from .ownership import owner_of
 from .settings import Settings
 from .uploads import Reader, Upload
 from .waits import Waits
@@ -147,8 +150,9 @@ def delete_image(image_id: UUID) -> ResponseReturnValue:
     """Erase the image; from then on nobody can tell that it was ever there."""
     try:
         _find(image_id)
-    except ImageDeletedError:
-        services().store.delete(image_id)  # an earlier call may have been cut half way
+    except ImageDeletedError as exc:
+        if _is_mine(exc.owner):
+            services().store.delete(image_id)  # an earlier call may have been cut half way
         raise
     services().store.delete(image_id)
     logger.info("image deleted")
@@ -166,7 +170,12 @@ def delete_by_form(image_id: UUID) -> ResponseReturnValue:
 @api.get("/images/<uuid:image_id>/original")
 def get_original(image_id: UUID) -> ResponseReturnValue:
     def open_stored(head: bool) -> StoredObject:
-        return _mine(services().store.open_original(image_id, head=head), image_id)
+        _find_if_owned(image_id)
+        stored = services().store.open_original(image_id, head=head)
+        # What other producers store has no owner, though the image can have one.
+        if owner := owner_of(stored):
+            _check_owner(owner, image_id)
+        return stored
 
     return answers.send_png(open_stored, lambda stored: filename_of(stored) or f"{image_id}.png")
 
@@ -175,7 +184,9 @@ def get_original(image_id: UUID) -> ResponseReturnValue:
 def get_processed(image_id: UUID) -> ResponseReturnValue:
     def open_stored(head: bool) -> StoredObject:
         _find_if_owned(image_id)
-        return _mine(services().store.open_processed(image_id, head=head), image_id)
+        stored = services().store.open_processed(image_id, head=head)
+        _check_owner(owner_of(stored), image_id)
+        return stored
 
     def name(stored: StoredObject) -> str:
         return result_filename(filename_of(stored) or str(image_id))
@@ -304,15 +315,18 @@ def _known(image: Image) -> Image:
 
 
 def _find(image_id: UUID) -> Image:
-    image = services().store.find(image_id)
-    _check_owner(image.owner, image_id)
+    store = services().store
+    try:
+        image = store.find(image_id)
+    except ImageDeletedError:
+        if services().gate.tokens.are_required:
+            store.find_in_vain(image_id, None)
+        raise
+    if not _is_mine(image.owner):
+        store.find_in_vain(image_id, image.status)
+        raise unknown_image(image_id)
     services().lookout.history.finished(image)
     return image
-
-
-def _mine(stored: StoredObject, image_id: UUID) -> StoredObject:
-    _check_owner(owner_of(stored), image_id)
-    return stored
 
 
 def _find_if_owned(image_id: UUID) -> None:
@@ -322,8 +336,12 @@ def _find_if_owned(image_id: UUID) -> None:
 
 
 def _check_owner(owner: str | None, image_id: UUID) -> None:
-    if services().gate.tokens.are_required and owner != _granted().owner:
-        raise NotFoundError(f"There is no image {image_id}; it is unknown, deleted or expired.")
+    if not _is_mine(owner):
+        raise unknown_image(image_id)
+
+
+def _is_mine(owner: str | None) -> bool:
+    return not services().gate.tokens.are_required or owner == _granted().owner
 
 
 def _wait_for(image: Image, headers: dict[str, str]) -> Image:

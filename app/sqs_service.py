@@ -124,8 +124,9 @@ class SqsQueue:
         return results
 
     def _error(self, verb: str, code: str) -> PipelineError:
-        # With the prefix AWS.SimpleQueueService. or the suffix Exception, as it is asked.
-        if code.rpartition(".")[2].removesuffix("Exception") in _LEASE_LOST:
+        # With the prefix AWS.SimpleQueueService. or the suffix Exception, as it is asked. What is
+        # wrong with a message that is sent has nothing to do with one that is held.
+        if verb != "send" and code.rpartition(".")[2].removesuffix("Exception") in _LEASE_LOST:
             return LeaseLostError(f"SQS answered {code} to {verb} on {self._name}.")
         return QueueUnavailableError(f"SQS answered {code} to {verb} on {self._name}.")
 

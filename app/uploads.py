@@ -35,7 +35,7 @@ from .errors import (
 )
 from .filenames import clean_filename
 from .forms import Part, read_parts
-from .image_store import original_href
+from .object_metadata import original_href
 from .png import PngLimits
 from .png_format import SIGNATURE
 

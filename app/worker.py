@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
-from uuid import UUID
 
 from . import logs, tracing
 from .domain import (
@@ -30,12 +29,13 @@ from .domain import (
     Original,
     Process,
     Processed,
-    deduplication_id,
+    announcement_id,
     message_group,
     now,
 )
 from .errors import (
     CorruptPngError,
+    ForeignOriginalError,
     ImageDeletedError,
     InternalError,
     InvalidMessageError,
@@ -47,9 +47,12 @@ from .errors import (
     QueueUnavailableError,
     StorageUnavailableError,
 )
-from .image_store import ImageStore, original_href, processed_href
+from .image_store import ImageStore
 from .leases import Lease
 from .metrics import WorkerMetrics
+from .object_keys import names_another
+from .object_metadata import original_href, processed_href
+from .ownership import Claim
 
 logger = logs.get_logger(__name__)
 
@@ -132,13 +135,19 @@ class Worker:
 
         RETRIED and GIVEN_UP leave the message to be given back, by whoever called.
         """
-        if lease.delivery.receive_count > 1:
-            self._metrics.redeliveries.inc()
-        with self._metrics.images_in_flight.track_inprogress(), self._known(lease.delivery) as span:
-            ending = self._end(lease)
-            span.note({"image_pipeline.outcome": ending.outcome.value})
-        self._metrics.ended(ending.outcome)
-        return ending
+        ending = None
+        with _observing():
+            if lease.delivery.receive_count > 1:
+                self._metrics.redeliveries.inc()
+            with (
+                self._metrics.images_in_flight.track_inprogress(),
+                self._known(lease.delivery) as span,
+            ):
+                ending = self._end(lease)
+                span.note({"image_pipeline.outcome": ending.outcome.value})
+            self._metrics.ended(ending.outcome)
+        # Unwatched, where a fault of ours kept it from being done at all.
+        return ending or self._end(lease)
 
     @contextmanager
     def _known(self, delivery: Delivery) -> Iterator[tracing.Span]:
@@ -190,7 +199,8 @@ class Worker:
         job = self._parse(lease.delivery)
         is_repeat = lease.delivery.receive_count > 1 or job.redrive > 0
         if not is_repeat:
-            self._metrics.started(_age_s(job.uploaded_at, now()))
+            with _observing():
+                self._metrics.started(_age_s(job.uploaded_at, now()))
 
         # 0. Somebody may have died after storing: then only the rest is left.
         if is_repeat and (finished := self._find_finished(job)):
@@ -199,9 +209,10 @@ class Worker:
         # 1. Fetch.
         try:
             with self._step("fetch"):
-                image, data = self._store.get_original(job)
+                fetched = self._store.get_original(job)
         except NotFoundError:
             return self._without_original(lease, job)
+        job, image, data = fetched.job, fetched.image, fetched.data
 
         # 2. Compute. What killed a worker before may kill a child, not us again.
         process = self._process_apart if is_repeat else self._process
@@ -234,19 +245,23 @@ class Worker:
             logger.warning("message was done with", reason=str(exc))
 
     def _announce(self, announcement: Announcement) -> None:
-        image_id, redrive = announcement.image_id, announcement.redrive
         message = Message(
             announcement.to_json(),
-            group=message_group(image_id, announcement.group),
-            deduplication_id=deduplication_id(image_id, redrive),
+            group=message_group(announcement.image_id, announcement.group),
+            deduplication_id=announcement_id(announcement),
         )
         with self._step("announce"):
             self._announcements.send(message)
         # Also one that is announced again: whether anybody heard it before, nobody knows.
-        age_s = _age_s(announcement.uploaded_at, now()) if redrive == 0 else None
-        self._metrics.announced(age_s)
+        is_timed = announcement.redrive == 0
+        with _observing():
+            self._metrics.announced(_age_s(announcement.uploaded_at, now()) if is_timed else None)
 
     def _count(self, finished: Announcement, *, is_new: bool) -> None:
+        with _observing():
+            self._note_end(finished, is_new=is_new)
+
+    def _note_end(self, finished: Announcement, *, is_new: bool) -> None:
         if is_new:
             # What an operator has sent again says nothing of how long an image takes.
             is_timed = finished.redrive == 0
@@ -267,6 +282,8 @@ class Worker:
     def _parse(self, delivery: Delivery) -> Job:
         job = Job.parse(delivery.body)
         self._check_bucket(job)
+        if names_another(job.key, job.image_id):
+            raise ForeignOriginalError(f"{job.key!r} is the original of another image.")
         return job
 
     def _check_bucket(self, job: Job) -> None:
@@ -313,37 +330,50 @@ class Worker:
             announcement = self._record(lease.delivery, _reason(exc))
             self._announce(announcement)
             self._count(announcement, is_new=announcement.status is ImageStatus.FAILED)
-        except PipelineError as error:
+        except Exception as error:
             # The dead-letter queue has it all the same; `reconcile` finds it without a record.
             logger.error("message given up without a word", reason=str(error))
 
     def _record(self, delivery: Delivery, error: PipelineError) -> Announcement:
-        job = _job_or_none(delivery.body)
-        image = self._failed_image(delivery, job, error)
+        image, claim = self._failed_image(delivery, error)
         logger.error("image failed", code=error.code, detail=error.detail)
         tracing.fail(error.code)
         with self._step("store"):
-            return self._store.put_failure(image, job)
+            return self._store.put_failure(image, claim)
 
-    def _failed_image(self, delivery: Delivery, job: Job | None, error: PipelineError) -> Image:
+    def _failed_image(self, delivery: Delivery, error: PipelineError) -> tuple[Image, Claim]:
+        """The image that *delivery* is about, failed, and the claim that it makes to it."""
+        image, claim = self._known_image(delivery)
         outcome = {
             "status": ImageStatus.FAILED,
             "processed_at": now(),
             "error": Failure(code=error.code, detail=error.detail),
         }
-        if job is None:
-            return Image(image_id=UUID(delivery.image_id), **outcome)
-        return self._known_image(job).model_copy(update=outcome)
+        return image.model_copy(update=outcome), claim
 
-    def _known_image(self, job: Job) -> Image:
+    def _known_image(self, delivery: Delivery) -> tuple[Image, Claim]:
+        claim = Claim.read(delivery, self._store.originals.name)
         try:
-            self._check_bucket(job)
-            image, _ = self._store.get_original(job)
+            job = Job.parse(delivery.body)
+        except InvalidMessageError:
+            asked = {"image_id": claim.image_id, "group": claim.group, "owner": claim.owner}
+            return Image(status=ImageStatus.FAILED, **asked), claim
+        try:
+            fetched = self._store.get_original(self._parse(delivery))
         except PipelineError:
             # The reason of the failure matters more than what the original was called.
             asked = job.model_dump(include={"image_id", "method", "parameters", "group", "owner"})
-            return Image(status=ImageStatus.FAILED, uploaded_at=job.uploaded_at, **asked)
-        return image
+            return Image(status=ImageStatus.FAILED, uploaded_at=job.uploaded_at, **asked), claim
+        return fetched.image, Claim.of(fetched.job)
+
+
+@contextmanager
+def _observing() -> Iterator[None]:
+    """A block that only watches: what goes wrong in it stops no image."""
+    try:
+        yield
+    except Exception:
+        logger.exception("a fault of ours")
 
 
 def _intact(data: bytes, job: Job) -> bytes:
@@ -396,13 +426,6 @@ def _reason(exc: Exception) -> PipelineError:
     if isinstance(exc, PipelineError):
         return exc
     return InternalError("The image could not be processed because of a fault of ours.")
-
-
-def _job_or_none(body: str) -> Job | None:
-    try:
-        return Job.parse(body)
-    except InvalidMessageError:
-        return None
 
 
 def _full_jitter(attempt: int) -> float:

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from app import aws
 from app.domain import MAX_BATCH, Image, ImageStatus, now
-from app.image_store import failure_key, processed_key
+from app.object_keys import failure_key, processed_key
 from app.s3_service import make_image_store
 from app.settings import Settings
 from app.sqs_service import make_queue

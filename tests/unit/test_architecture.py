@@ -15,10 +15,21 @@ APP = ROOT / "app"
 
 #: From the cellar up; a module imports only from floors below its own.
 FLOORS = (
-    {"errors", "metrics", "fast_zlib", "filenames", "histogram", "logs", "telemetry"},
+    {
+        "bodies",
+        "errors",
+        "fast_zlib",
+        "filenames",
+        "histogram",
+        "logs",
+        "metrics",
+        "object_keys",
+        "telemetry",
+    },
     {"forms", "admission", "breaker", "http_head", "tracing"},
     {"domain", "png_format", "paper", "components", "local_thresholds"},
-    {"png_ancillary", "png_chunks"},
+    {"ownership", "png_ancillary", "png_chunks"},
+    {"holders", "object_metadata"},
     {
         "png",
         "png_filters",

@@ -9,7 +9,7 @@ import pytest
 
 from app.domain import Failure, ImageStatus, Job, now
 from app.errors import ImageDeletedError
-from app.image_store import failure_key, processed_key
+from app.object_keys import failure_key, processed_key
 from app.settings import Settings
 from tests.support.scans import header, page_png, pixels, png
 from tests.support.site import Site, problem
@@ -79,6 +79,7 @@ def test_an_image_deleted_while_it_is_in_work_gets_no_result(
     get = site.inputs.get
 
     def get_and_delete(key: str) -> object:
+        monkeypatch.setattr(site.inputs, "get", get)
         stored = get(key)
         site.client.delete(place)
         return stored

@@ -20,7 +20,8 @@ from app.domain import (
     now,
 )
 from app.errors import NotFoundError, NotReadyError, ProcessingFailedError
-from app.image_store import MAX_METADATA_BYTES, ImageStore, filename_of
+from app.image_store import ImageStore
+from app.object_metadata import MAX_METADATA_BYTES, filename_of
 from tests.support.fakes import MemoryBucket
 
 EXPIRES = datetime(2026, 12, 2, tzinfo=UTC)

@@ -136,7 +136,8 @@ def test_a_missing_original_is_a_failure_with_a_reason(house: House) -> None:
 def test_a_missing_original_whose_result_is_stored_is_announced(house: House) -> None:
     image_id = house.upload()
     house.handle_next()
-    house.send(json.dumps({"image_id": str(image_id), "bucket": "image-input", "key": "gone.png"}))
+    del house.originals.objects[f"{image_id}.png"]
+    house.send(house.job(image_id))
     house.announced.messages.clear()
     house.clock.now_s += 301
 

@@ -1,0 +1,114 @@
+"""Find out whose an image id is, from what lies in the two buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from .domain import Announcement, Bucket, StoredObject
+from .errors import ImageDeletedError, ImageIdTakenError, NotFoundError, unknown_image
+from .object_keys import failure_key, original_key, processed_key
+from .ownership import Claim, Holder, owner_of
+
+#: The metadata of what stands in place of a deleted image.
+DELETED: Final = {"deleted": "true"}
+
+
+@dataclass(frozen=True)
+class Holders:
+    """What a result, its mark, an original and a failure record say of whose they are."""
+
+    originals: Bucket
+    results: Bucket
+
+    def find(self, image_id: UUID) -> Holder:
+        """Whose an image is that somebody may see."""
+        own_key = original_key(image_id)
+        if result := or_none(self.results.head, processed_key(image_id)):
+            return Holder.of(result, key=own_key)
+        if record := or_none(self.results.get, failure_key(image_id)):
+            return _of_record(record)
+        original = or_none(self.originals.head, own_key)
+        return Holder.of(original, key=own_key) if original else Holder(own_key, None)
+
+    def check(self, claim: Claim) -> StoredObject | None:
+        """The result or its mark, if there is one.
+
+        Raises:
+            ImageIdTakenError: the image has another original than *claim*, or another owner.
+        """
+        if result := self.check_result(claim):
+            return result
+        own_key = original_key(claim.image_id)
+        if original := or_none(self.originals.head, own_key):
+            holder = Holder.of(original, key=own_key)
+            # One that cannot be read means the image it names, unless that is somebody's.
+            if claim.key is not None or holder.owner not in (None, claim.owner):
+                _check(claim, holder)
+        if record := or_none(self.results.get, failure_key(claim.image_id)):
+            holder = _of_record(record)
+            # Who has the object has the better right than who has failed without it.
+            if not original or holder.key in (None, own_key):
+                _check(claim, holder)
+        return None
+
+    def check_result(self, claim: Claim) -> StoredObject | None:
+        """`check`, of the result alone."""
+        result = or_none(self.results.head, processed_key(claim.image_id))
+        if result:
+            _check(claim, Holder.of(result, key=original_key(claim.image_id)))
+        return result
+
+    def check_record(self, claim: Claim) -> StoredObject:
+        """`check`, of the failure record alone. Raises NotFoundError, too."""
+        record = self.results.get(failure_key(claim.image_id))
+        holder = _of_record(record)
+        is_own = claim.key == original_key(claim.image_id)
+        if is_own and holder.key not in (None, claim.key):
+            raise unknown_image(claim.image_id)  # somebody failed who had no right to the id
+        _check(claim, holder)
+        return record
+
+
+def or_none(look: Callable[[str], StoredObject], key: str) -> StoredObject | None:
+    """What *look* finds under *key*."""
+    try:
+        return look(key)
+    except NotFoundError:
+        return None
+
+
+def read_record(stored: StoredObject) -> Announcement:
+    """What to announce of the failure that *stored* records."""
+    record = Announcement.model_validate_json(stored.data)
+    return record.model_copy(update={"expires_at": stored.expires_at})
+
+
+def is_mark(stored: StoredObject) -> bool:
+    """Whether *stored* stands in place of a deleted image."""
+    return DELETED.items() <= stored.metadata.items()
+
+
+def live(stored: StoredObject, image_id: UUID) -> StoredObject:
+    """*stored*. Raises ImageDeletedError when it is a mark."""
+    if is_mark(stored):
+        raise ImageDeletedError(image_id, owner_of(stored))
+    return stored
+
+
+def _of_record(stored: StoredObject) -> Holder:
+    # Those of older versions have no metadata.
+    record = read_record(stored)
+    key = record.original.key if record.original else None
+    return Holder.of(stored, key=key, owner=record.owner)
+
+
+def _check(claim: Claim, holder: Holder) -> None:
+    if not holder.admits(claim):
+        # With the whole key, which tells the announcements of two refusals apart.
+        raise ImageIdTakenError(
+            f"Image id {claim.image_id} belongs to another original than {claim.key!r}, or to "
+            "another owner."
+        )

@@ -1,0 +1,138 @@
+"""Say whose an object and an image id are, whatever a message claims (docs/decisions/0024)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+from urllib.parse import quote, unquote
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from . import bodies
+from .domain import GROUP_PATTERN, MAX_REDRIVE, OWNER_PATTERN, Delivery, Job, StoredObject
+from .object_keys import spellings
+
+_KEY: Final = "original-key"
+_KEY_BASE64: Final = "original-key-base64"
+_MESSAGE: Final = "message"
+_OWNER: Final = "owner"
+#: A key of 1,024 bytes has three times as many when each is percent-encoded; S3 takes 2 KB in all.
+_MAX_QUOTED: Final = 1024
+
+
+def owner_of(stored: StoredObject) -> str | None:
+    """The name of the token that sent the original that *stored* is, or was made from."""
+    return stored.metadata.get(_OWNER) or None
+
+
+def may_claim(claimed: str | None, owner: str | None) -> bool:
+    """Whether a message may name the owner *claimed* for something of *owner*.
+
+    Nobody need name one, and what has none is anybody's to name: who writes to the queue is
+    trusted for that much.
+    """
+    return claimed is None or owner is None or claimed == owner
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a message says it is about, as far as it can be read."""
+
+    image_id: UUID
+    #: Of an object in the input bucket.
+    key: str | None = None
+    owner: str | None = None
+    group: str | None = None
+    redrive: int = 0
+    #: Tells messages without a key apart.
+    digest: str | None = None
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        return cls(job.image_id, job.key, job.owner, job.group, job.redrive)
+
+    @classmethod
+    def read(cls, delivery: Delivery, bucket: str) -> Self:
+        """What can be told of a message that is no job, or none for *bucket*."""
+        fields = bodies.fields_of(delivery.body)
+        is_here = fields.get("bucket") == bucket
+        digest = hashlib.sha256(delivery.body.encode(errors="replace")).hexdigest()[:32]
+        return cls(
+            bodies.image_named_in(delivery.body) or _uuid_of(delivery.message_id),
+            _text(fields.get("key"), r"(?s).{1,1024}") if is_here else None,
+            _text(fields.get("owner"), OWNER_PATTERN),
+            _text(fields.get("group"), GROUP_PATTERN),
+            _round(fields.get("redrive")),
+            digest,
+        )
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose an image id is: the original and the owner that it stands for."""
+
+    key: str | None
+    owner: str | None
+    #: The message that it failed with, when that named no key.
+    digest: str | None = None
+
+    @classmethod
+    def of(cls, stored: StoredObject, *, key: str | None = None, owner: str | None = None) -> Self:
+        """The holder that *stored* tells of: a result, its mark, a failure record, an original."""
+        found = stored.metadata
+        return cls(key_in(found) or key, owner_of(stored) or owner, found.get(_MESSAGE))
+
+    def admits(self, claim: Claim) -> bool:
+        """Whether *claim* is about the same original of the same owner."""
+        return may_claim(claim.owner, self.owner) and self._has_original_of(claim)
+
+    def _has_original_of(self, claim: Claim) -> bool:
+        if self.key is not None:
+            return claim.key is not None and self.key in spellings(claim.key, claim.image_id)
+        # A message that could not be read stands in nobody's way but that of another such.
+        return claim.key is not None or self.digest in (None, claim.digest)
+
+
+def as_metadata(
+    *, key: str | None, owner: str | None = None, digest: str | None = None
+) -> dict[str, str]:
+    """The metadata that `Holder.of` reads."""
+    found = {_OWNER: owner, _MESSAGE: digest if key is None else None}
+    known = {name: value for name, value in found.items() if value}
+    if key is None:
+        return known
+    quoted = quote(key)
+    if len(quoted) <= _MAX_QUOTED:
+        return known | {_KEY: quoted}
+    return known | {_KEY_BASE64: urlsafe_b64encode(key.encode()).decode()}
+
+
+def key_in(metadata: Mapping[str, str]) -> str | None:
+    """The key of the original that `as_metadata` has noted."""
+    if encoded := metadata.get(_KEY_BASE64):
+        try:
+            return urlsafe_b64decode(encoded).decode()
+        except ValueError:
+            return None
+    return unquote(metadata.get(_KEY, "")) or None
+
+
+def _uuid_of(message_id: str) -> UUID:
+    """SQS says a UUID; who imitates it need not."""
+    try:
+        return UUID(message_id)
+    except ValueError:
+        return uuid5(NAMESPACE_OID, message_id)
+
+
+def _text(value: Any, pattern: str) -> str | None:
+    if not (isinstance(value, str) and re.fullmatch(pattern, value)):
+        return None
+    return None if any("\ud800" <= c <= "\udfff" for c in value) else value
+
+
+def _round(value: Any) -> int:
+    return value if isinstance(value, int) and 0 <= value <= MAX_REDRIVE else 0

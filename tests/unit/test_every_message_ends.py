@@ -1,0 +1,263 @@
+"""Whatever a message holds, it ends: as one record and one announcement, or processed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+import uuid
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.domain import MESSAGE_VERSION, Binarized, Delivery, Job, choose_method
+from app.image_store import ImageStore
+from app.leases import Lease
+from app.methods import DEFAULT_METHOD, METHODS
+from app.metrics import WorkerMetrics
+from app.worker import Outcome
+from tests.support.house import House, to_page
+from tests.support.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
+
+COUNT, SEED = int(os.environ.get("ODD_MESSAGES", "5000")), 20261128
+MAX_RECEIVES = 3
+#: Ten of them fit into a request of 256 KiB, which is all that older queues and emulators take.
+MAX_ANNOUNCEMENT_BYTES = 25 * 1024
+IMAGE_ID = "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de"
+ODD_ATTRIBUTES: tuple[dict[str, str], ...] = (
+    {},
+    {"traceparent": "x", "tracestate": "\x00", "request_id": "a b"},
+    {"traceparent": "00-" + "0" * 32 + "-" + "0" * 16 + "-01"},
+    {"request_id": "é" * 300, "colour": "blue"},
+)
+
+
+@pytest.fixture
+def house() -> House:
+    house = House(max_receives=MAX_RECEIVES)
+    house.worker._process = house.worker._process_apart = to_page_as_asked
+    return house
+
+
+def to_page_as_asked(data: bytes, job: Job) -> Binarized:
+    """Method and parameters are checked as the engine checks them."""
+    choose_method(METHODS, job.method or DEFAULT_METHOD).parse(job.parameters)
+    return to_page(data, job)
+
+
+def bring_to_its_end(house: House, odd: Odd, number: int) -> Lease:
+    """Send *odd*, with odd attributes, some of it after it has come back, and handle it."""
+    house.originals.put(odd.key, b"page", content_type="image/png", metadata={})
+    house.send(odd.body, group=f"g{number}")
+    house.jobs.messages[-1].attributes = ODD_ATTRIBUTES[number % len(ODD_ATTRIBUTES)]
+    for _ in range(number % MAX_RECEIVES if number % 5 == 0 else 0):
+        house.receive()
+        house.clock.advance(61)
+    lease = house.receive()
+    ending = house.worker.handle(lease)
+    assert ending.outcome in (Outcome.PROCESSED, Outcome.FAILED), f"{ending.outcome}"
+    return lease
+
+
+def check_the_end(house: House, odd: Odd, lease: Lease, was: set[str]) -> str:
+    """One new object and one announcement of it, under the id that the producer gave."""
+    (body,) = house.announced.bodies
+    said = json.loads(body)
+    image_id = str(odd.image_id or lease.delivery.message_id)
+    assert said["image_id"] == image_id
+    assert len(body.encode()) <= MAX_ANNOUNCEMENT_BYTES
+    assert SENDABLE.fullmatch(body)
+    (record,) = house.results.objects.keys() - was
+    is_processed = said["status"] == "processed"
+    assert re.fullmatch(
+        rf"{image_id}\.png" if is_processed else rf"failures/{image_id}(/[0-9a-f]{{32}})?\.json",
+        record,
+    )
+    metadata = house.results.objects[record].metadata
+    assert sum(len(k) + len(v) for k, v in metadata.items()) <= 2048
+    assert all(value.isascii() and value.isprintable() for value in metadata.values())
+    assert house.jobs.messages == []
+    return "processed" if is_processed else said["error"]["code"]
+
+
+def test_every_one_of_thousands_of_odd_messages_ends(house: House) -> None:
+    ends: Counter[str] = Counter()
+    escaped: list[str] = []
+    sha256 = hashlib.sha256(b"page").hexdigest()
+    began_at = time.monotonic()
+    for number, odd in enumerate(odd_messages(COUNT, SEED, sha256=sha256)):
+        was = set(house.results.objects)
+        try:
+            lease = bring_to_its_end(house, odd, number)
+            ends[check_the_end(house, odd, lease, was)] += 1
+        except Exception as exc:
+            escaped.append(f"{odd.kind}: {odd.body[:300]!r}: {type(exc).__name__}: {exc}"[:900])
+            house.jobs.messages.clear()
+        for memory in (house.results, house.originals):
+            memory.objects.clear()
+        house.announced.messages.clear()
+        house.journal.clear()
+
+    seconds = time.monotonic() - began_at
+    print(f"\n{COUNT} messages, {sum(ends.values())} ended, {len(escaped)} escaped: {dict(ends)}")
+    print(f"{len(house.dead_letters.messages)} in the dead-letter queue; {seconds:.1f} s")
+    assert escaped[:5] == []
+    assert sum(ends.values()) == COUNT
+    assert house.dead_letters.messages == []
+    # Not only refusals, and not only one kind of them.
+    assert ends["processed"] > COUNT / 10
+    assert len(ends) >= 4
+
+
+def job(**fields: Any) -> str:
+    return json.dumps({"image_id": IMAGE_ID, "bucket": BUCKET, "key": f"{IMAGE_ID}.png"} | fields)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_processed"),
+    [
+        ("\ufeff" + job(), True),
+        (job(image_id=IMAGE_ID.upper()), True),
+        (job(key=f"{IMAGE_ID.upper()}.png"), True),
+        (job(key=f"{IMAGE_ID}%2Epng"), True),
+        (job(sha256=hashlib.sha256(b"page").hexdigest().upper()), True),
+        (job(sha256="3Ki4JXU0wsVxKXEeBWRCr7nAY0eA2y1PEKYbkU/lm1g="), False),
+        (job(version=None, parameters=None, redrive=None, method=None, uploaded_at=None), True),
+        (job(version=str(MESSAGE_VERSION)), True),
+        (job(uploaded_at="0001-01-01T00:00:00+14:00"), False),
+        (job(uploaded_at="0001-01-01T00:00:00Z"), True),
+        (job(key="/"), False),
+        (job(redrive=10**30), False),
+        (job(parameters={"threshold": 10**400}), False),
+    ],
+)
+def test_what_producers_write_differently_counts_by_its_value(
+    house: House, body: str, is_processed: bool
+) -> None:
+    house.originals.put(f"{IMAGE_ID}.png", b"page", content_type="image/png", metadata={})
+    house.send(body)
+
+    outcome = house.handle_next().outcome
+
+    assert outcome is (Outcome.PROCESSED if is_processed else Outcome.FAILED)
+    assert [a["image_id"] for a in house.announcements] == [IMAGE_ID]
+
+
+@pytest.mark.parametrize(
+    ("envelope", "sentence"),
+    [
+        ({"Type": "Notification", "TopicArn": "x", "Message": job()}, "raw message delivery"),
+        ({"Records": [{"eventSource": "aws:s3"}]}, "event of S3"),
+        ({"detail-type": "Scan", "detail": {}}, "EventBridge"),
+        ({"body": "W10=", "headers": {}, "properties": {}}, "Celery"),
+        ({"data": json.loads(job())}, "inside 'data'"),
+        (job(), "JSON inside a JSON string"),
+    ],
+)
+def test_an_envelope_is_called_by_its_name(house: House, envelope: object, sentence: str) -> None:
+    house.send(json.dumps(envelope))
+
+    assert house.handle_next().outcome is Outcome.FAILED
+    assert house.codes == ["invalid-message"]
+    assert sentence in house.announcements[0]["error"]["detail"]
+
+
+def test_an_id_in_an_envelope_is_taken_only_where_there_is_one(house: House) -> None:
+    two = {"a": {"image_id": IMAGE_ID}, "b": {"image_id": str(uuid.uuid4())}}
+    for body in ({"a": {"image_id": IMAGE_ID}}, two):
+        house.send(json.dumps(body), group=uuid.uuid4().hex)
+        house.handle_next()
+
+    first, second = (a["image_id"] for a in house.announcements)
+    assert first == IMAGE_ID
+    assert second not in json.dumps(two)
+
+
+def test_a_mended_message_is_announced_though_the_first_failed_a_moment_ago(house: House) -> None:
+    house.originals.put(f"{IMAGE_ID}.png", b"page", content_type="image/png", metadata={})
+    for body in (job(uploaded_at="yesterday"), job()):
+        house.send(body)
+        house.handle_next()
+
+    assert [a["status"] for a in house.announcements] == ["failed", "processed"]
+
+
+def test_a_name_of_a_message_that_is_no_uuid_serves_as_well(house: House) -> None:
+    house.send("{")
+    lease = house.receive()
+    lease.delivery = replace(lease.delivery, message_id="message-1")
+
+    assert house.worker.handle(lease).outcome is Outcome.FAILED
+    assert len(house.announcements) == 1
+
+
+def test_metadata_of_other_producers_stop_nothing(house: House) -> None:
+    strange = {
+        "uploaded-at": "0001-01-01T00:00:00+14:00",
+        "parameters": "[" * 1900,
+        "original-width": "9" * 40,
+    }
+    for name, value in strange.items():
+        image_id = house.upload(b"page")
+        stored = house.originals.objects[f"{image_id}.png"]
+        house.originals.objects[stored.key] = replace(stored, metadata={name: value, "owner": "a"})
+
+        assert house.handle_next().outcome is Outcome.PROCESSED
+        assert house.announcements[-1]["owner"] == "a"
+
+
+# --- faults of ours ------------------------------------------------------------------------------
+
+
+def fail(*_: object) -> Any:
+    raise ZeroDivisionError
+
+
+class Miscounting(WorkerMetrics):
+    """What it is told of images, it cannot count."""
+
+    started = ended = finished = announced = fail
+
+
+def test_counting_that_fails_stops_no_image(house: House) -> None:
+    house.upload()
+    house.upload(b"bad")
+    house.worker._metrics = Miscounting()
+
+    outcomes = [house.handle_next().outcome for _ in range(2)]
+
+    assert outcomes == [Outcome.PROCESSED, Outcome.FAILED]
+    assert house.jobs.messages == []
+
+
+def test_a_listener_that_fails_stops_no_image(house: House) -> None:
+    house.upload()
+    house.worker._on_finished = fail
+
+    assert house.handle_next().outcome is Outcome.PROCESSED
+    assert house.jobs.messages == []
+
+
+def test_a_delivery_that_cannot_be_looked_at_is_handled_all_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.upload()
+    monkeypatch.setattr(Delivery, "image_id", property(fail))
+
+    assert house.handle_next().outcome is Outcome.PROCESSED
+
+
+def test_a_fault_of_ours_on_the_last_receive_does_not_escape(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.upload(b"bug")
+    for _ in range(MAX_RECEIVES - 1):
+        house.receive()
+        house.clock.advance(61)
+    monkeypatch.setattr(ImageStore, "put_failure", fail)
+
+    assert house.handle_next().outcome is Outcome.GIVEN_UP

@@ -1,0 +1,342 @@
+"""Whose an object and an image id are, whatever a message claims."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import pytest
+
+from app.domain import Image, ImageStatus, Original
+from app.errors import NotFoundError
+from app.object_keys import image_of_key, names_another, spellings
+from app.ownership import as_metadata, key_in
+from app.worker import Outcome
+from tests.support.house import House
+
+SECRET = "payroll.png"
+ID = uuid.UUID("6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de")
+OTHER = uuid.UUID("11111111-9d4a-4b57-a7a3-0d3f3ef0a7de")
+STATES = ("unknown", "queued", "processed", "failed", "deleted")
+KEYS = {
+    "own": f"{ID}.png",
+    "another's": f"{OTHER}.png",
+    "another's, in capitals": f"{OTHER}.png".upper(),
+    "another's, encoded": f"{OTHER}%2Epng",
+    "another's, by a detour": f"scans/../{OTHER}.png",
+    "unowned": "scans/unowned.png",
+    "of alpha": "scans/alpha.png",
+    "missing": "scans/missing.png",
+}
+CLAIMS = (None, "alpha", "beta")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A message about an image of alpha's in some *state*, or about none that is known."""
+
+    state: str
+    key: str
+    claim: str | None
+    is_repeat: bool
+
+    @property
+    def expected(self) -> str:
+        """processed, dropped, or the code of the failure."""
+        if self.key.startswith("another's"):
+            return "foreign-original"
+        if self.state != "unknown":
+            return self._expected_of_alphas
+        if self.key in ("own", "missing"):
+            return "original-missing"
+        is_refused = self.key == "of alpha" and self.claim == "beta"
+        return "foreign-original" if is_refused else "processed"
+
+    @property
+    def _expected_of_alphas(self) -> str:
+        if self.key != "own":
+            return "image-id-taken"
+        if self.claim == "beta":
+            finished = self.is_repeat and self.state not in ("queued", "unknown")
+            return "image-id-taken" if finished else "foreign-original"
+        ends = {"failed": "corrupt-png", "deleted": "dropped"}
+        return ends.get(self.state, "processed")
+
+    @property
+    def owner(self) -> str | None:
+        """Whom the announcement belongs to."""
+        if self.expected in ("processed", "corrupt-png"):
+            is_alphas = self.state != "unknown" or self.key == "of alpha"
+            return "alpha" if is_alphas else self.claim
+        return self.claim
+
+
+CASES = [Case(*values) for values in product(STATES, KEYS, CLAIMS, (False, True))]
+
+
+def store(house: House, image_id: uuid.UUID, data: bytes) -> None:
+    image = Image(
+        image_id=image_id,
+        status=ImageStatus.QUEUED,
+        owner="alpha",
+        original=Original(
+            href="", filename=SECRET, size_bytes=987_654, sha256="cd" * 32, dpi=61_361
+        ),
+    )
+    house.store.put_original(image, data)
+
+
+@pytest.fixture
+def house() -> House:
+    """Alpha has an image of its own, and two objects of other producers lie in the bucket."""
+    house = House()
+    store(house, OTHER, b"page")
+    house.send(house.job(OTHER, owner="alpha"), group="other")
+    house.handle_next()
+    for key, owner in (("scans/unowned.png", {}), ("scans/alpha.png", {"owner": "alpha"})):
+        named = {"original-filename": SECRET} | owner
+        house.originals.put(key, b"page", content_type="", metadata=named)
+    house.announced.messages.clear()
+    return house
+
+
+def bring_into(house: House, state: str) -> None:
+    if state == "unknown":
+        return
+    store(house, ID, b"bad" if state == "failed" else b"page")
+    if state == "queued":
+        return
+    house.send(house.job(ID, owner="alpha"), group="before")
+    house.handle_next()
+    if state == "deleted":
+        house.store.delete(ID)
+    house.announced.messages.clear()
+    house.clock.advance(301)
+
+
+def contents(house: House) -> dict[tuple[str, str], Any]:
+    return {
+        (bucket.name, key): (stored.data, stored.metadata)
+        for bucket in (house.originals, house.results)
+        for key, stored in bucket.objects.items()
+    }
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_message_gets_what_is_its_own_and_changes_nothing_else(house: House, case: Case) -> None:
+    bring_into(house, case.state)
+    before = contents(house)
+    fields = {} if case.claim is None else {"owner": case.claim}
+    house.send(house.job(ID, key=KEYS[case.key], **fields))
+    if case.is_repeat:
+        house.receive()
+        house.clock.advance(61)
+
+    ending = house.handle_next()
+
+    assert house.jobs.messages == []
+    if case.expected == "dropped":
+        assert (ending.outcome, house.announcements) == (Outcome.DELETED, [])
+        assert contents(house) == before
+        return
+    (said,) = house.announcements
+    assert said["image_id"] == str(ID)
+    assert (said["error"] or {}).get("code", "processed") == case.expected
+    assert said["owner"] == case.owner
+    check_nothing_leaks(said, case)
+    check_what_was_stored(house, case, before)
+
+
+def check_nothing_leaks(said: dict[str, Any], case: Case) -> None:
+    if said["owner"] == "alpha" or case.key == "unowned":
+        return
+    text = json.dumps(said)
+    for private in (SECRET, "987654", "cd" * 32, "61361", "alpha"):
+        assert private not in text.replace(KEYS["of alpha"], "")
+    assert said["original"] is None
+
+
+def check_what_was_stored(house: House, case: Case, before: dict[Any, Any]) -> None:
+    after = contents(house)
+    changed = {k for k in after.keys() | before.keys() if after.get(k) != before.get(k)}
+    own = {("image-processed", f"{ID}.png"), ("image-processed", f"failures/{ID}.json")}
+    if case.expected == "processed":
+        assert changed <= {("image-processed", f"{ID}.png")}
+    elif case.state != "unknown" and case.expected != "corrupt-png":
+        (aside,) = changed
+        assert aside[1].startswith(f"failures/{ID}/")
+    else:
+        assert changed <= own
+
+
+def test_the_table_is_whole() -> None:
+    assert len(CASES) == len(STATES) * len(KEYS) * len(CLAIMS) * 2
+    assert {case.expected for case in CASES} >= {"processed", "dropped", "image-id-taken"}
+
+
+# --- two jobs with one image id ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [b"page", b"bad"])
+@pytest.mark.parametrize("second", [b"page", b"bad"])
+def test_the_second_of_two_jobs_with_one_id_is_announced_as_what_it_is(
+    house: House, first: bytes, second: bytes
+) -> None:
+    for key, data in (("scans/1.png", first), ("scans/2.png", second)):
+        house.originals.put(key, data, content_type="", metadata={})
+    house.send(house.job(ID, key="scans/1.png"))
+    house.handle_next()
+    before = contents(house)
+
+    house.send(house.job(ID, key="scans/2.png"))
+    house.handle_next()
+
+    assert [a["image_id"] for a in house.announcements] == [str(ID)] * 2
+    assert house.announcements[1]["error"]["code"] == "image-id-taken"
+    assert {k: v for k, v in contents(house).items() if k in before} == before
+
+
+def test_a_third_and_a_fourth_are_each_told(house: House) -> None:
+    for number in range(4):
+        house.originals.put(f"scans/{number}.png", b"page", content_type="", metadata={})
+        house.send(house.job(ID, key=f"scans/{number}.png", group="g"), group="g")
+        house.handle_next()
+
+    assert len(house.announcements) == 4
+    assert len([key for key in house.results.objects if key.startswith(f"failures/{ID}/")]) == 3
+
+
+@pytest.mark.parametrize("data", [b"page", b"bad"])
+def test_the_same_job_sent_again_is_announced_once(house: House, data: bytes) -> None:
+    house.originals.put("scans/1.png", data, content_type="", metadata={})
+    for _ in range(3):
+        house.send(house.job(ID, key="scans/1.png"))
+        house.handle_next()
+
+    assert len(house.announcements) == 1
+
+
+def test_the_same_refused_job_sent_again_is_announced_once(house: House) -> None:
+    for _ in range(3):
+        house.send(house.job(ID, key=f"{OTHER}.png", owner="beta"))
+        house.handle_next()
+
+    assert house.codes == ["foreign-original"]
+
+
+def test_the_first_owner_that_is_claimed_for_an_unowned_object_counts(house: House) -> None:
+    for owner in ("alpha", "beta"):
+        house.send(house.job(ID, key="scans/unowned.png", owner=owner))
+        house.handle_next()
+
+    first, second = house.announcements
+    assert (first["owner"], first["status"]) == ("alpha", "processed")
+    assert (second["owner"], second["error"]["code"]) == ("beta", "image-id-taken")
+    assert house.store.find(ID).owner == "alpha"
+
+
+@pytest.mark.parametrize("state", ["queued", "processed", "failed"])
+def test_a_message_that_cannot_be_read_touches_no_image_of_somebody(
+    house: House, state: str
+) -> None:
+    bring_into(house, state)
+    before = contents(house)
+    house.send(json.dumps({"version": 99, "image_id": str(ID)}))
+
+    house.handle_next()
+
+    assert house.codes == ["invalid-message"]
+    assert house.announcements[0]["original"] is None
+    assert {k: v for k, v in contents(house).items() if k in before} == before
+    assert house.store.find(ID).owner == "alpha"
+
+
+def test_an_image_whose_own_message_cannot_be_read_fails(house: House) -> None:
+    """As that of an API which is newer than its workers: else it would wait for ever."""
+    bring_into(house, "queued")
+    house.send(house.job(ID, version=99, owner="alpha"))
+
+    house.handle_next()
+
+    found = house.store.find(ID)
+    assert (found.status, found.owner) == (ImageStatus.FAILED, "alpha")
+
+
+def test_a_job_of_another_whose_original_was_erased_is_no_deleted_image(house: House) -> None:
+    house.send(house.job(ID, key="scans/unowned.png"))
+    house.handle_next()
+    house.store.delete(ID)
+    third = uuid.uuid4()
+
+    house.send(house.job(third, key="scans/unowned.png"))
+    house.handle_next()
+
+    assert house.announcements[-1]["image_id"] == str(third)
+    assert house.announcements[-1]["error"]["code"] == "original-missing"
+
+
+# --- deleting ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [f"{OTHER}.png", "scans/alpha.png", f"/{OTHER}.png"])
+def test_deleting_an_image_leaves_an_original_that_is_anothers(house: House, key: str) -> None:
+    """Such images were made by versions that believed every message."""
+    made = as_metadata(key=key, owner="beta")
+    house.results.put(f"{ID}.png", b"PAGE", content_type="", metadata=made)
+    before = dict(house.originals.objects)
+
+    house.store.delete(ID)
+
+    assert house.originals.objects == before
+    assert house.results.objects[f"{ID}.png"].data == b""
+
+
+def test_an_image_shows_no_original_that_is_anothers(house: House) -> None:
+    made = as_metadata(key=f"{OTHER}.png", owner=None)
+    house.results.put(f"{ID}.png", b"PAGE", content_type="", metadata=made)
+
+    with pytest.raises(NotFoundError):
+        house.store.open_original(ID)
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "belongs"),
+    [
+        (f"{ID}.png", True),
+        (f"{ID}.PNG".upper(), True),
+        (f"/{ID}.png", True),
+        (f"a/../{ID}.png", True),
+        (f"{ID}.png/", True),
+        (f"scans/{ID}.png", False),
+        (f"{ID}", False),
+        (f"{ID}.png.png", False),
+    ],
+)
+def test_a_key_belongs_to_the_image_that_it_is_named_after(key: str, belongs: bool) -> None:
+    assert (image_of_key(key) == ID) is belongs
+    assert names_another(key, OTHER) is belongs
+    assert not names_another(key, ID)
+
+
+@pytest.mark.parametrize(
+    "key", ["a b.png", "é.png", "%", "%zz", "%ff", "%00", "a%2Fb", "+", "\x00"]
+)
+def test_every_key_is_a_spelling_of_itself_first(key: str) -> None:
+    assert spellings(key, ID)[0] == key
+
+
+@pytest.mark.parametrize(
+    "key", ["a.png", "scans/é+%.png", "日本語" * 100, "\x01" * 1024, "a" * 1024, "é" * 512]
+)
+def test_a_key_survives_the_metadata(key: str) -> None:
+    metadata = as_metadata(key=key)
+
+    assert key_in(metadata) == key
+    assert all(v.isascii() and v.isprintable() for v in metadata.values())
+    assert sum(len(k) + len(v) for k, v in metadata.items()) < 1500
