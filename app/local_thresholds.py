@@ -3,7 +3,7 @@
 Notation: I is the pixel, m and s the mean and standard deviation of the square window around
 it, T the threshold; I > T is paper. Beyond its border the page goes on as at the border. An
 even window counts as the next odd one. Means and deviations are running sums, so the window's
-size does not matter for the time; for `adaptive_gaussian` and `bernsen` it does.
+size hardly matters for the time; for `bernsen` it does, up to three times. docs/engine.md has it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .gaussian import EXTRA_ROWS, gaussian_mean
 from .histogram import Gray
 
 Map = NDArray[np.float32]
@@ -50,17 +51,12 @@ def adaptive_mean(gray: Gray, *, window: int, offset: float) -> Gray:
 def adaptive_gaussian(gray: Gray, *, window: int, offset: float) -> Gray:
     """T = g - offset, with g the mean weighted by a Gaussian of 0.15 *window* + 0.35 deviation.
 
-    As in OpenCV's `adaptiveThreshold`, whose choice of deviation this is. Parameters as for
-    `adaptive_mean`.
+    As in OpenCV's `adaptiveThreshold`, whose choice of deviation this is; windows over
+    `gaussian.MAX_EXACT_PX` come close to it. Parameters as for `adaptive_mean`.
     """
-    size = (window | 1, window | 1)
-    deviation_px = 0.15 * size[0] + 0.35
 
     def threshold(rows: Gray) -> Threshold:
-        mean = cv2.GaussianBlur(
-            rows.astype(np.float32), size, deviation_px, borderType=cv2.BORDER_REPLICATE
-        )
-        return _as_map(mean) - np.float32(offset)
+        return gaussian_mean(rows, window | 1) - np.float32(offset)
 
     return _by_bands(gray, window, threshold)
 
@@ -183,13 +179,21 @@ def _by_bands(gray: Gray, window: int, threshold: Callable[[Gray], Threshold]) -
 
 
 def _rows(gray: Gray, window: int) -> Iterator[tuple[Gray, slice]]:
-    """Bands of rows, each with what its windows see around it, and where in that it lies."""
+    """Bands of rows, each with what its windows see around it, and where in that it lies.
+
+    Bands begin at even rows, as the squares of `gaussian_mean` do.
+    """
     height, width = gray.shape
-    # The margins are computed twice: no more of them than of rows that count.
-    step = max(2 * window, BAND_PX // width)
+    margin = _even(window // 2 + EXTRA_ROWS)
+    # The margins are computed twice: half as many rows as those that count, at most.
+    step = _even(max(4 * margin, BAND_PX // width))
     for top in range(0, height, step):
-        first = max(0, top - window)
-        yield gray[first : top + step + window], slice(top - first, top - first + step)
+        first = max(0, top - margin)
+        yield gray[first : top + step + margin], slice(top - first, top - first + step)
+
+
+def _even(rows: int) -> int:
+    return rows + rows % 2
 
 
 def _window(rows: Gray, window: int) -> Window:

@@ -45,6 +45,17 @@ def test_a_chosen_image_comes_out_with_its_numbers(page: Page) -> None:
     judge(page, "ready")
 
 
+def test_what_was_ignored_in_a_file_is_said_quietly(page: Page, tmp_path: Path) -> None:
+    odd, clean = scan(tmp_path, "odd.png", page_png() + b"\r\n"), scan(tmp_path, "clean.png")
+
+    choose(page, odd, clean)
+
+    numbers = page.locator("#cards > [data-state=processed] .numbers")
+    expect(numbers).to_have_count(2, timeout=READY_MS)
+    expect(numbers.filter(has_text="ignored: 2 bytes after IEND")).to_have_count(1)
+    expect(numbers.filter(has_text="ignored")).to_have_count(1)
+
+
 def test_twenty_are_sent_three_at_a_time_and_all_come_out(page: Page, tmp_path: Path) -> None:
     page.evaluate(
         """() => {

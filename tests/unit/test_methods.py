@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from app import local_thresholds
-from app.domain import choose_method
+from app.domain import Method, choose_method
 from app.errors import InvalidParameterError
+from app.gaussian import gaussian_mean
 from app.methods import DEFAULT_METHOD, METHODS, binarize
+from tests.support.waiting import assert_within
 
 WINDOW = 9
 
@@ -191,6 +195,86 @@ def test_a_page_in_bands_is_the_same_as_in_one_piece(
     banded, _ = binarize(page, name, parameters)
 
     assert (banded == whole).all()
+
+
+@pytest.mark.parametrize("window", [119, 121, 131])
+@pytest.mark.parametrize("name", LOCAL_METHODS)
+def test_bands_make_no_difference_to_a_large_window_either(
+    name: str, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, parameters = random_page(701, 41), METHODS[name].parse({"window": window})
+    monkeypatch.setattr(local_thresholds, "BAND_PX", 10**9)
+    whole, _ = binarize(page, name, parameters)
+
+    monkeypatch.setattr(local_thresholds, "BAND_PX", 50)
+    banded, _ = binarize(page, name, parameters)
+
+    assert (banded == whole).all()
+
+
+def text_page() -> Any:
+    """Lines of letters, a solid bar and a little noise."""
+    page = np.full((601, 803), 225, np.uint8)
+    page[40:90, 100:700] = 20
+    for y in range(140, 580, 40):
+        cv2.putText(page, "the quick brown fox jumps over", (30, y), 0, 1.3, 30, 2, cv2.LINE_AA)
+    noise = np.random.default_rng(5).normal(0, 5, page.shape)
+    return np.clip(page + noise, 0, 255).astype(np.uint8)
+
+
+def opencv_gaussian(page: Any, window: int) -> Any:
+    deviation = 0.15 * window + 0.35
+    border = cv2.BORDER_REPLICATE
+    return cv2.GaussianBlur(page.astype(np.float32), (window, window), deviation, borderType=border)
+
+
+@pytest.mark.parametrize("window", [3, 15, 75])
+def test_the_gaussian_of_windows_up_to_75_pixels_is_that_of_opencv(window: int) -> None:
+    page = text_page()
+
+    assert (gaussian_mean(page, window) == opencv_gaussian(page, window)).all()
+
+
+@pytest.mark.parametrize("window", [77, 101, 143, 181])
+def test_the_gaussian_of_larger_windows_comes_within_a_quarter_of_a_gray_value(
+    window: int,
+) -> None:
+    page = text_page()
+    exact = opencv_gaussian(page, window)
+
+    mean = gaussian_mean(page, window)
+
+    assert mean.shape == page.shape
+    assert np.abs(mean - exact).max() <= 0.25
+    assert ((page > mean - 15) != (page > exact - 15)).mean() <= 5e-5
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1), (2, 3), (181, 180)])
+def test_a_large_window_may_be_larger_than_the_page(shape: tuple[int, int]) -> None:
+    page = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
+
+    assert np.abs(gaussian_mean(page, 181) - opencv_gaussian(page, 181)).max() <= 1.5
+
+
+def cpu_s(page: Any, method: Method, given: dict[str, float]) -> float:
+    """The best of three: what it costs, not what else the machine does."""
+    parameters, times_s = method.parse(given), []
+    for _ in range(3):
+        started = time.process_time()
+        binarize(page, method.name, parameters)
+        times_s.append(time.process_time() - started)
+    return min(times_s)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_parameter_makes_a_page_cost_four_times_what_the_defaults_do(name: str) -> None:
+    method = METHODS[name]
+    page = np.full((2000, 2000), 255, np.uint8)
+
+    usual_s = cpu_s(page, method, {})
+    for parameter in method.parameters:
+        for value in (parameter.minimum, parameter.maximum):
+            assert_within(cpu_s(page, method, {parameter.name: value}), 4 * usual_s + 0.01)
 
 
 @pytest.mark.parametrize("name", LOCAL_METHODS)
