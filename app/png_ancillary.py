@@ -32,7 +32,7 @@ _ANYWHERE: Final = ()
 _BEFORE_IDAT: Final = (b"IDAT",)
 _BEFORE_PLTE: Final = (b"PLTE", b"IDAT")
 #: Sections 5.6 and 11.3. The chunks that are missing may repeat and have any size.
-_RULES: Final = {
+RULES: Final = {
     b"bKGD": _Rule(1, 6, _BEFORE_IDAT),
     b"cHRM": _Rule(32, 32, _BEFORE_PLTE),
     b"cICP": _Rule(4, 4, _BEFORE_PLTE),
@@ -75,7 +75,7 @@ def fault_of(kind: bytes, size: int, seen: Container[bytes]) -> str | None:
 
     *seen* holds the types of the chunks before it that were not ignored.
     """
-    rule = _RULES.get(kind)
+    rule = RULES.get(kind)
     if rule is None:
         return None
     for other in rule.before:

@@ -21,7 +21,7 @@ from app.errors import (
     TooManyPixelsError,
     UnsupportedPngError,
 )
-from app.png_ancillary import MAX_LINES
+from app.png_ancillary import MAX_LINES, RULES, fault_of
 from tests.support import hostile_pngs, odd_pngs
 from tests.support.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
 from tests.support.waiting import assert_within
@@ -307,6 +307,15 @@ def test_however_much_is_ignored_the_list_stays_short() -> None:
     assert ignored[-1] == f"and {3 * (len(kinds) - MAX_LINES)} more"
     assert len(ignored) == MAX_LINES + 1
     assert all(line.isascii() and len(line) <= MAX_IGNORED_CHARS for line in ignored)
+
+
+def test_the_longest_line_of_the_largest_settings_fits() -> None:
+    """MAX_UPLOAD_BYTES may be 1 GiB and MAX_PNG_CHUNKS a million."""
+    largest = 1024**3
+    faults = [f"{kind.decode()}: {fault_of(kind, largest, ())}" for kind in RULES]
+    faults += [f"{largest} bytes after IEND", f"PLTE: {largest} bytes"]
+
+    assert all(len(f"{fault} (x{1_000_000})") <= MAX_IGNORED_CHARS for fault in faults)
 
 
 def test_an_animated_png_is_refused_even_where_it_is_damaged() -> None:
