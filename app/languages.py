@@ -25,6 +25,7 @@ LANGUAGES: Final = ("pt-BR", "en")
 _CATALOGUES: Final = Path(__file__).resolve().parent.parent / "translations"
 #: SI prefixes; the symbols are those of both languages (Babel says MByte in Portuguese).
 _SIZES: Final = ((1_000_000, "MB"), (1_000, "kB"))
+_MEBIBYTE: Final = 2**20
 _NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 
 
@@ -77,6 +78,15 @@ class Language:
                 digits = 1 if value < 10 or unit == "MB" else 0
                 return f"{self.number(round(value, digits))}{_NO_BREAK}{unit}"
         return f"{self.number(size_bytes)}{_NO_BREAK}bytes"
+
+    def limit(self, size_bytes: int) -> str:
+        """A limit of *size_bytes* as a whole number of megabytes, if it is one.
+
+        32 MiB are 32 MB to some programs and 33.6 MB to others: a file of 32 MB fits in both.
+        """
+        if size_bytes % _MEBIBYTE:
+            return self.size(size_bytes)
+        return f"{self.number(size_bytes // _MEBIBYTE)}{_NO_BREAK}MB"
 
     def moment(self, moment: datetime) -> str:
         """Date and time in UTC; the reader's own zone is known to a browser only."""

@@ -259,12 +259,13 @@ def _parameters_of(method: str, fields: Mapping[str, str]) -> dict[str, str]:
     """The parameters that are meant for *method*: `k`, or `k@sauvola` where that is its name.
 
     A form without script has those of every method, and cannot leave out what is not chosen.
+    There a person types, with the comma or the point of their language.
     """
     asked = {}
     for field, value in fields.items():
         name, _, owner = field.partition("@")
         if owner in ("", method):
-            asked[name] = value
+            asked[name] = value.replace(",", ".") if owner else value
     return asked
 
 

@@ -1,73 +1,159 @@
-// Ask for the same file by another method, with the threshold of `simple` shown while it moves.
+// Ask for the same files by another method, and show what it would make of the first.
 
 import { compare } from "./compare.js";
+import { styled } from "./dialogs.js";
+import { areSound, isSound, readNumber } from "./numbers.js";
 import { preview } from "./preview.js";
-import { text } from "./texts.js";
+import { counted, number, reasonOf, text } from "./texts.js";
 import { enableChosen, fieldsOf } from "./uploads.js";
+import { Trials } from "./trials.js";
 
+const PAUSE_MS = 350;
 const dialog = document.getElementById("again");
 const form = dialog.querySelector("form");
 const area = dialog.querySelector(".preview");
 const [name, about] = form.querySelectorAll("p");
-const slider = area.querySelector("input");
-let drawn = null;
-let turn = 0;
+const [slider, hint, canvas] = area.children;
+const replace = form.querySelector(".replace input");
 
-// Resolves with the fields, or with null when the person thinks better of it.
-export async function askAgain(item) {
+// Resolves with {fields, replace}, or with null when the person thinks better of it.
+export async function askAgain(items) {
+  await styled("compare");
   if (!dialog.querySelector(".methods")) {
     dialog.querySelector(".choice").append(document.querySelector("#upload .methods").cloneNode(true));
   }
-  name.textContent = item.title;
-  drawn = null;
-  area.hidden = true;
+  const [item] = items;
+  begin(item);
+  const isOne = items.length === 1;
+  name.textContent = isOne ? item.title : counted("say.so-many", items.length);
+  replace.checked = !isOne;
+  replace.closest("label").hidden = items.some(({ state }) => state !== "processed");
   dialog.returnValue = "";
   dialog.showModal();
-  const change = (event) => event.target.name === "method" && show(item);
-  const typed = (event) => event.target.name === "threshold" && event.target.value && draw(event.target.value);
-  form.addEventListener("change", change);
-  form.addEventListener("input", typed);
-  show(item);
+  const shown = new Shown(item);
+  const change = ({ target }) => (target.closest(".methods") ? shown.update() : 0);
+  const check = (event) => { if (event.submitter?.value && !areSound(form)) event.preventDefault(); };
+  form.addEventListener("input", change);
+  form.addEventListener("submit", check);
   await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
-  form.removeEventListener("change", change);
-  form.removeEventListener("input", typed);
-  area.querySelector(".canvas").replaceChildren();
-  turn++;
-  drawn = null;
-  return dialog.returnValue ? fieldsOf(form) : null;
+  form.removeEventListener("input", change);
+  form.removeEventListener("submit", check);
+  shown.end();
+  return dialog.returnValue ? { fields: fieldsOf(form), replace: replace.checked && !replace.closest("label").hidden } : null;
 }
 
-async function show(item) {
-  const { method } = fieldsOf(form);
-  enableChosen(form);
-  about.textContent = form.querySelector(":checked ~ span i").textContent;
-  area.hidden = method !== "simple" || !item.image?.original;
-  if (area.hidden || drawn) return;
-  const { original } = item.image;
-  const asked = turn;
-  const found = await preview(original.href).catch(() => null);
-  if (asked !== turn) return; // the dialog is about another image by now
-  drawn = found;
-  area.hidden = !drawn || fieldsOf(form).method !== "simple";
-  if (!drawn) return;
-  draw(threshold().value || slider.value);
-  area.querySelector(".canvas").replaceChildren(compare([
-    { name: text("say.original"), path: original.href }, { name: text("say.preview"), node: drawn.canvas },
-  ]));
+// What the image was made with is where one goes on from.
+function begin({ image, fields }) {
+  const { method, parameters } = image ?? { method: fields.method, parameters: fields };
+  for (const field of form.querySelectorAll(".parameter input")) {
+    field.value = "";
+    field.setCustomValidity("");
+  }
+  const chosen = form.querySelector(`[name=method][value="${method}"]`) ?? form.querySelector("[name=method]");
+  chosen.checked = true;
+  for (const field of chosen.closest(".method").querySelectorAll(".parameter input")) {
+    const value = parameters?.[field.name];
+    field.value = Number.isFinite(value) ? number(value, 6).replace(/[^\d.,-]/g, "") : "";
+  }
 }
 
-function threshold() {
-  return form.querySelector("[name=threshold]");
+// The original beside what the chosen method makes of it, for as long as the dialog is open.
+class Shown {
+  #turn = 0;
+  #timer = null;
+  #drawn = null;
+  #view = null;
+
+  constructor(item) {
+    this.item = item;
+    this.local = item.file ? URL.createObjectURL(item.file) : null;
+    this.trials = new Trials(item);
+    slider.oninput = () => { this.#field.value = slider.value; isSound(this.#field); this.update(); };
+    this.update();
+  }
+
+  get #field() { return form.querySelector("[name=threshold]"); }
+
+  update() {
+    enableChosen(form);
+    about.textContent = form.querySelector(":checked ~ span i").textContent;
+    const { method } = fieldsOf(form);
+    slider.hidden = method !== "simple";
+    if (!slider.hidden) slider.value = fieldsOf(form).threshold ?? slider.defaultValue;
+    clearTimeout(this.#timer);
+    const turn = ++this.#turn;
+    const isDrawn = method === "simple" && this.#drawn;
+    if (isDrawn) this.#draw(turn);
+    else this.#timer = setTimeout(() => this.#draw(turn), this.#view ? PAUSE_MS : 0);
+  }
+
+  async #draw(turn) {
+    const fields = fieldsOf(form);
+    const wrong = [...form.querySelectorAll(".parameter input:enabled")].some((field) => !isSound(field));
+    if (wrong) return;
+    area.hidden = false;
+    try {
+      const { node, words } = fields.method === "simple" && await this.#exact(Number(fields.threshold ?? slider.value))
+        || await this.#trial(fields, turn);
+      if (turn !== this.#turn) return;
+      hint.textContent = words;
+      await this.#show(node);
+    } catch (problem) {
+      if (turn === this.#turn) hint.textContent = `${text("say.no-preview")} ${problem.code ? reasonOf(problem) : ""}`;
+    }
+  }
+
+  // The server's own pixels, drawn here; null where they could differ.
+  async #exact(threshold) {
+    if (!this.item.image?.original) return null;
+    this.#drawn ??= await preview(this.item.image.original.href).catch(() => null);
+    if (!this.#drawn) return null;
+    this.#drawn.draw(threshold);
+    return { node: this.#drawn.canvas, words: text("say.exact") };
+  }
+
+  async #trial(fields, turn) {
+    hint.textContent = text("say.trying");
+    canvas.setAttribute("aria-busy", "true");
+    const { node, scale } = await this.trials.of(withWindow(fields));
+    if (turn === this.#turn) canvas.removeAttribute("aria-busy");
+    return { node, words: text(scale < 1 ? "say.approximate" : "say.tried", { percent: number(100 * scale, 0) }) };
+  }
+
+  async #show(node) {
+    const source = { name: text("say.preview"), node };
+    if (this.#view) {
+      if (this.node !== node) await this.#view.replace(1, source);
+    } else {
+      const path = this.item.image?.original?.href;
+      const original = path ? { path } : { node: await imageOf(this.local) };
+      this.#view = compare([{ name: text("say.original"), ...original }, source]);
+      canvas.replaceChildren(this.#view.viewer);
+    }
+    this.node = node;
+  }
+
+  end() {
+    this.#turn++;
+    clearTimeout(this.#timer);
+    if (this.local) URL.revokeObjectURL(this.local);
+    canvas.replaceChildren();
+    canvas.removeAttribute("aria-busy");
+    area.hidden = true;
+    hint.textContent = "";
+  }
 }
 
-let frame = 0;
-function draw(value) {
-  slider.value = value;
-  cancelAnimationFrame(frame);
-  frame = requestAnimationFrame(() => drawn?.draw(Number(value)));
+// A window has to be known to be made smaller, even where nothing is filled in.
+function withWindow(fields) {
+  const field = form.querySelector(".parameter input[name=window]:enabled");
+  return field ? { window: readNumber(field.placeholder), ...fields } : fields;
 }
 
-slider.addEventListener("input", () => {
-  threshold().value = slider.value;
-  draw(slider.value);
-});
+async function imageOf(address) {
+  const image = new Image();
+  image.alt = text("say.original");
+  image.src = address;
+  await image.decode();
+  return image;
+}

@@ -1,8 +1,10 @@
 // Show one image: its picture, its state, its numbers, and what can be done with it.
 
 import { ask, picture, token } from "./api.js";
+import { methodOf, resultName } from "./names.js";
+import { notice } from "./notice.js";
 import { speak } from "./speak.js";
-import { facts, number, seconds, size, text, until, why } from "./texts.js";
+import { facts, number, reasonOf, seconds, size, text, until, why } from "./texts.js";
 
 const template = document.getElementById("card");
 const MARKS = {
@@ -11,23 +13,13 @@ const MARKS = {
 };
 const ACTS = {
   waiting: ["cancel"], sending: ["cancel"], lost: ["retry", "cancel"], held: ["retry", "cancel"],
-  processed: ["compare", "save", "again", "erase"], failed: ["again", "erase"], queued: ["erase"],
-  refused: ["dismiss"], gone: ["dismiss"], deleted: ["dismiss"], looking: [],
+  processed: ["compare", "save", "again", "link", "erase"], failed: ["again", "erase"], queued: ["erase"],
+  refused: ["again", "dismiss"], gone: ["dismiss"], deleted: ["dismiss"], looking: [],
 };
+// These say how long it has been, or will be.
+const TICKING = ["queued", "lost", "held"];
 // Said aloud when they are reached; what lies between is for the eye.
 const SPOKEN = new Set(["processed", "failed", "refused", "lost", "held", "deleted"]);
-
-// The sentence of a method and its parameters, as people call them.
-export function methodOf({ method, parameters, processed }) {
-  const given = { threshold: processed?.threshold, ...parameters };
-  const values = Object.entries(given).filter(([, value]) => value !== null && value !== undefined);
-  const words = values.map(([name, value]) => `${facts.labels[name] ?? name} ${number(value, 3)}`);
-  return [facts.methods[method] ?? method ?? "", ...words].join(", ");
-}
-
-export function resultName(image) {
-  return `${(image.original?.filename ?? image.image_id).replace(/\.[^.]*$/, "")}-bw.png`;
-}
 
 export class Card {
   constructor(item, { siblings, onAgain }) {
@@ -45,7 +37,7 @@ export class Card {
     this.act("erase").addEventListener("blur", () => this.#disarm());
     item.addEventListener("change", ({ detail: before }) => this.draw(before));
     item.addEventListener("gone", () => this.#remove());
-    this.ticking = setInterval(() => item.state === "queued" && this.#drawState(), 1000);
+    this.ticking = setInterval(() => TICKING.includes(item.state) && this.#drawState(), 1000);
     this.draw(item.state);
   }
 
@@ -67,12 +59,17 @@ export class Card {
     const acts = isUnseen ? ["retry", "dismiss"] : ACTS[item.state];
     const focused = this.node.contains(document.activeElement) ? document.activeElement : null;
     for (const button of this.node.querySelectorAll("[data-act]")) {
-      const isMine = item.id ? button.dataset.act !== "cancel" : true;
-      button.hidden = !(acts.includes(button.dataset.act) && isMine);
+      button.hidden = !acts.includes(button.dataset.act) || !this.#can(button.dataset.act);
     }
     if (focused?.hidden) this.find("[data-act]:not([hidden])")?.focus();
     if (before !== item.state) this.#arrive(before);
     this.#drawThumb();
+  }
+
+  #can(act) {
+    if (act === "cancel") return !this.item.id;
+    if (act === "again") return Boolean(this.item.file ?? this.item.image?.original);
+    return act !== "link" || !facts.needsToken; // whoever opens it could not show a token
   }
 
   #arrive(before) {
@@ -95,10 +92,17 @@ export class Card {
     const { item } = this;
     const [mark, words] = this.find(".state").children;
     mark.textContent = MARKS[item.state];
+    words.textContent = [this.#state(), this.#time()].filter(Boolean).join(" · ");
+  }
+
+  #time() {
+    const { item } = this;
     const since = Date.parse(item.image?.uploaded_at) || item.since;
-    const waited = Math.max(0, (Date.now() - since) / 1000);
-    const elapsed = item.state === "queued" && waited >= 2 ? ` · ${seconds(waited)}` : "";
-    words.textContent = this.#state() + elapsed;
+    const waitedS = (Date.now() - since) / 1000;
+    if (item.state === "queued" && waitedS >= 2) return seconds(waitedS);
+    const leftS = Math.ceil((item.retryAt - Date.now()) / 1000);
+    const isHeld = ["lost", "held"].includes(item.state) && item.problem?.status !== 401;
+    return isHeld && leftS > 0 ? text("say.again-in", { time: seconds(leftS) }) : "";
   }
 
   #drawReason(problem) {
@@ -106,7 +110,7 @@ export class Card {
     reason.hidden = !problem?.code;
     if (reason.hidden) return;
     reason.firstElementChild.textContent = why(problem.code);
-    const [detail, code] = reason.querySelectorAll("small > *");
+    const [detail, code] = reason.querySelectorAll("details p > *");
     detail.textContent = problem.detail;
     code.textContent = problem.code;
   }
@@ -162,11 +166,34 @@ export class Card {
   again() { this.onAgain(this.item); }
 
   async compare() {
-    const { compare, sourcesOf } = await import("./compare.js");
     const isOpen = this.find(".viewer");
-    this.act("compare").setAttribute("aria-expanded", String(!isOpen));
     if (isOpen) isOpen.remove();
-    else this.find("article").append(compare(sourcesOf(this.item, this.siblings(this.item))));
+    else if (!await this.#open()) return;
+    this.act("compare").setAttribute("aria-expanded", String(!isOpen));
+  }
+
+  async #open() {
+    try {
+      const [{ compare, sourcesOf }, { styled }] = await Promise.all([import("./compare.js"), import("./dialogs.js")]);
+      await styled("compare");
+      const { viewer } = compare(sourcesOf(this.item, this.siblings(this.item)));
+      this.find("article").append(viewer);
+      return true;
+    } catch (problem) {
+      notice(reasonOf(problem)); // offline, a module cannot be fetched
+      return false;
+    }
+  }
+
+  // The page of the image, which needs nothing but a browser.
+  async link() {
+    const address = new URL(`/images/${this.item.id}`, location).href;
+    try {
+      await navigator.clipboard.writeText(address);
+      notice(text("say.copied"));
+    } catch {
+      notice(text("say.link", { address })); // only https and this machine have a clipboard
+    }
   }
 
   retry() { this.item.dispatchEvent(new Event("nudge")); }
@@ -184,17 +211,28 @@ export class Card {
       return;
     }
     this.#disarm();
+    const hadFocus = this.node.contains(document.activeElement);
+    if (await this.#erase() && hadFocus) this.act("dismiss").focus();
+  }
+
+  // Whether it is deleted on the server.
+  async #erase() {
     try {
       await ask(`/images/${this.item.id}`, { method: "DELETE" }).catch((problem) => {
         if (problem.status !== 404) throw problem; // gone already is gone
       });
-      const hadFocus = this.node.contains(document.activeElement);
       this.find(".viewer")?.remove();
       this.item.lose();
-      if (hadFocus) this.act("dismiss").focus();
+      return true;
     } catch (problem) {
-      this.#drawReason(problem.code ? problem : { code: "storage-unavailable", detail: "" });
+      notice(reasonOf(problem));
+      return false;
     }
+  }
+
+  // Another result has taken its place.
+  async remove() {
+    if (await this.#erase()) this.item.forget();
   }
 
   #disarm() {

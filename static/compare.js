@@ -1,83 +1,93 @@
-// Lay two pictures over each other, with a native slider between them, and zoom to true pixels.
+// Lay two pictures over each other, with a native slider between them, on a stage that zooms.
 
 import { picture } from "./api.js";
-import { methodOf } from "./card.js";
+import { methodOf } from "./names.js";
+import { notice } from "./notice.js";
+import { Stage } from "./stage.js";
 import { clock, number, text } from "./texts.js";
 
 const template = document.getElementById("viewer");
 
 // *sources* are {name, path} or {name, node}; the first lies left, the second right.
+// What comes back: the viewer, and how to put another source in the place of one.
 export function compare(sources) {
   const viewer = template.content.cloneNode(true).firstElementChild;
   const [left, right] = viewer.querySelectorAll("select");
-  const stage = viewer.querySelector(".stage");
+  const frame = viewer.querySelector(".stage");
   const sheet = viewer.querySelector(".sheet");
   const slider = viewer.querySelector("input");
-  const zoom = viewer.querySelector("button");
+  const stage = new Stage(frame, sheet, splitX);
+  let laid = 0;
+  let share = 50; // finer than a step of the slider: the line stays under the pointer
 
   for (const [at, select] of [left, right].entries()) {
     select.append(...sources.map(({ name }, i) => new Option(name, i, i === at, i === at)));
     select.addEventListener("change", lay);
   }
 
-  // Measured on what is visible, so that it also works while the sheet is larger than the stage.
+  // Measured on what is visible of the picture: the whole way of the slider does something.
+  function splitX() {
+    const [from, to] = stage.covered;
+    return from + ((to - from) * share) / 100;
+  }
+
   function split() {
-    const at = stage.scrollLeft + (stage.clientWidth * slider.value) / 100;
-    sheet.style.setProperty("--at", `${at}px`);
-    const share = (value) => number(Number(value), 0);
-    slider.setAttribute("aria-valuetext", text("say.shares", {
+    sheet.style.setProperty("--at", `${(splitX() - stage.x) / stage.scale}px`);
+    frame.style.setProperty("--split", `${splitX()}px`);
+        slider.setAttribute("aria-valuetext", text("say.shares", {
       left: left.selectedOptions[0].text, right: right.selectedOptions[0].text,
-      share: share(slider.value), rest: share(100 - slider.value),
+      share: number(share, 0), rest: number(100 - share, 0),
     }));
+    viewer.querySelector(".ratio").textContent = `${number(100 * stage.ratio, 0)}%`;
+    viewer.querySelector("[data-view=fit]").setAttribute("aria-pressed", String(stage.isFitted));
+    viewer.querySelector("[data-view=true]").setAttribute("aria-pressed", String(Math.abs(stage.ratio - 1) < 1e-6));
   }
 
   async function lay() {
-    const nodes = await Promise.all([right, left].map((select) => nodeOf(sources[select.value])));
-    nodes[1].className = "over";
-    sheet.replaceChildren(...nodes);
-    for (const node of nodes) node.onload = scale;
-    scale();
+    const turn = ++laid;
+    try {
+      const nodes = await Promise.all([right, left].map((select) => nodeOf(sources[select.value])));
+      if (turn !== laid) return; // another was chosen meanwhile
+      for (const node of nodes) node.classList.toggle("over", node === nodes[1]);
+      sheet.replaceChildren(...nodes);
+      const sizes = nodes.map((node) => [node.naturalWidth ?? node.width, node.naturalHeight ?? node.height]);
+      stage.lay(...sizes.reduce((a, b) => (b[0] > a[0] ? b : a)));
+      if (!viewer.dataset.laid && !viewer.closest("dialog")) viewer.scrollIntoView({ block: "nearest" });
+      viewer.dataset.laid = turn;
+    } catch {
+      notice(text("say.no-picture"));
+    }
   }
 
-  function scale() {
-    const isTrue = zoom.getAttribute("aria-pressed") === "true";
-    const first = sheet.firstElementChild;
-    const width = first?.naturalWidth ?? first?.width;
-    sheet.style.width = isTrue && width ? `${width / devicePixelRatio}px` : "";
-    viewer.classList.toggle("zoomed", isTrue);
-    // Only what scrolls needs to be reached by keyboard.
-    stage.tabIndex = isTrue ? 0 : -1;
+  const views = {
+    fit: () => stage.fit(), true: () => stage.zoomTo(1), larger: () => stage.enlarge(), smaller: () => stage.reduce(),
+    full: () => document.fullscreenElement ? document.exitFullscreen() : viewer.requestFullscreen().catch(() => {}),
+  };
+  for (const button of viewer.querySelectorAll("[data-view]")) button.addEventListener("click", views[button.dataset.view]);
+  viewer.querySelector("[data-view=full]").hidden = !document.fullscreenEnabled;
+  stage.addEventListener("change", split);
+  stage.addEventListener("split", ({ detail: x }) => {
+    const [from, to] = stage.covered;
+    share = Math.min(100, Math.max(0, (100 * (x - from)) / (to - from)));
+    slider.value = share;
     split();
-  }
-
-  function follow(event) {
-    if (event.buttons !== 1 || event.pointerType === "touch" && viewer.classList.contains("zoomed")) return;
-    const box = stage.getBoundingClientRect();
-    slider.value = (100 * (event.clientX - box.left)) / box.width;
-    split();
-  }
-
-  zoom.addEventListener("click", () => {
-    zoom.setAttribute("aria-pressed", String(zoom.getAttribute("aria-pressed") !== "true"));
-    scale();
   });
-  stage.addEventListener("scroll", split);
-  stage.addEventListener("pointerdown", follow);
-  stage.addEventListener("pointermove", follow);
-  slider.addEventListener("input", split);
-  new ResizeObserver(split).observe(stage);
-  stage.setAttribute("role", "group");
-  stage.setAttribute("aria-label", text("say.stage"));
+  slider.addEventListener("input", () => {
+    share = Number(slider.value);
+    split();
+  });
   lay();
-  return viewer;
+  return { viewer, replace: (at, source) => { sources[at] = source; return lay(); } };
 }
 
+// Resolves once its size is known. One picture may be left and right at once, so each is made anew.
 async function nodeOf({ name, path, node }) {
   if (node) return node;
   const image = new Image();
   image.alt = name;
   image.draggable = false;
   image.src = await picture(path);
+  await image.decode();
   return image;
 }
 

@@ -1,15 +1,21 @@
-// Bring the style of the dialogs that most visits never open.
+// Bring the style of what most visits never open, and ask in dialogs.
 
-let loading = null;
+const loading = new Map();
 
-export function styled() {
-  loading ??= new Promise((resolve, reject) => {
-    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/static/dialogs.css" });
+// Resolves once static/*name*.css counts.
+export function styled(name) {
+  if (!loading.has(name)) loading.set(name, load(`/static/${name}.css`));
+  loading.get(name).catch(() => loading.delete(name));
+  return loading.get(name);
+}
+
+function load(href) {
+  return new Promise((resolve, reject) => {
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
     link.onload = resolve;
-    link.onerror = () => { loading = null; link.remove(); reject(new Error(link.href)); };
+    link.onerror = () => { link.remove(); reject(new Error(href)); };
     document.head.append(link);
   });
-  return loading;
 }
 
 // Resolves when the dialog is closed, with the value of the button that did it; "" for Escape.

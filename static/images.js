@@ -1,28 +1,44 @@
 // Know this browser's images: which they are, and what has become of each.
 
 import { Lost, ask, pause, release } from "./api.js";
+import { facts } from "./texts.js";
 
 const STORE = "alvura.images";
+const NAMES = "alvura.names";
 const MOST = 200;
 const LONGEST_PAUSE_MS = 8000;
 // Between two looks of this tab, whatever the number of its images.
 const SPACING_MS = 200;
 let watched = 0;
 
-// Ids only: what else is known of an image, the server tells whoever may see it.
 export function remembered() {
-  try {
-    const ids = JSON.parse(localStorage.getItem(STORE)) ?? [];
-    return ids.filter((id) => /^[0-9a-f-]{36}$/.test(id));
-  } catch {
-    return [];
-  }
+  const ids = kept(STORE) ?? [];
+  return ids.filter((id) => /^[0-9a-f-]{36}$/.test(id));
 }
 
-function change(edit) {
+// What the file of an image was called, for as long as nobody answers who knows it better.
+export function rememberedName(id) {
+  return kept(NAMES)?.[id];
+}
+
+function kept(key) {
+  try { return JSON.parse(localStorage.getItem(key)); } catch { return null; }
+}
+
+// Where people have tokens, several may share a browser: then no name outlives the visit.
+function change(edit, names = {}) {
   try {
-    localStorage.setItem(STORE, JSON.stringify(edit(remembered()).slice(0, MOST)));
+    const ids = edit(remembered()).slice(0, MOST);
+    const all = { ...kept(NAMES), ...names };
+    const wanted = facts.needsToken ? [] : ids.filter((id) => all[id]).map((id) => [id, all[id]]);
+    localStorage.setItem(NAMES, JSON.stringify(Object.fromEntries(wanted)));
+    localStorage.setItem(STORE, JSON.stringify(ids));
   } catch { /* private windows may keep nothing; the page works without */ }
+}
+
+// Another tab has changed the list.
+export function onChange(act) {
+  addEventListener("storage", ({ key }) => (key === STORE || key === null) && act(remembered()));
 }
 
 // The next visit shows them as this one does.
@@ -57,7 +73,7 @@ export class Item extends EventTarget {
   // The API has taken it: from here on it is known by its id.
   accept(image) {
     this.id = image.image_id;
-    change((ids) => [this.id, ...ids.filter((id) => id !== this.id)]);
+    change((ids) => [this.id, ...ids.filter((id) => id !== this.id)], { [this.id]: this.title });
     this.set({ state: image.status, image, problem: null });
     this.watch();
   }
@@ -68,7 +84,9 @@ export class Item extends EventTarget {
     for (let ms = 700; !this.isGone && this.state !== "deleted"; ms = Math.min(1.4 * ms, LONGEST_PAUSE_MS)) {
       const retryAfterMs = await this.#look();
       if (["processed", "failed", "gone", "deleted"].includes(this.state)) break;
-      await pause(Math.max(ms, retryAfterMs, SPACING_MS * watched, document.hidden ? LONGEST_PAUSE_MS : 0), this);
+      const waitMs = Math.max(ms, retryAfterMs, SPACING_MS * watched, document.hidden ? LONGEST_PAUSE_MS : 0);
+      if (["lost", "held"].includes(this.state)) this.set({ retryAt: Date.now() + waitMs });
+      await pause(waitMs, this);
     }
     watched--;
   }
@@ -79,6 +97,7 @@ export class Item extends EventTarget {
       const image = await (await ask(`/images/${this.id}`)).json();
       if (this.state === "deleted") return 0; // meanwhile
       this.set({ state: image.status, image, problem: image.error });
+      if (!rememberedName(this.id)) change((ids) => ids, { [this.id]: this.title });
       return 0;
     } catch (problem) {
       const state = problem.status === 404 ? "gone" : problem instanceof Lost ? "lost" : "held";

@@ -16,7 +16,7 @@ let onOrder = null;
 
 // *arrange* gets the items in their new order, each time that it has changed.
 export async function askForPdf(items, arrange) {
-  await styled();
+  await styled("dialogs");
   onOrder = arrange;
   status.textContent = "";
   list.replaceChildren(...await Promise.all(items.map(row)));

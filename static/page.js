@@ -1,21 +1,27 @@
 // Wire the page: files come in by choice, drop or paste; each becomes a card in the list.
 
-import { Problem, ask } from "./api.js";
+import { ask } from "./api.js";
 import { Card } from "./card.js";
-import { Item, keepOrder, remembered } from "./images.js";
+import { Item, keepOrder, onChange, remembered, rememberedName } from "./images.js";
+import { notice } from "./notice.js";
+import { areSound, isSound } from "./numbers.js";
+import * as progress from "./progress.js";
 import { follow } from "./service.js";
-import { speak } from "./speak.js";
-import { counted, facts, text } from "./texts.js";
+import { counted, facts, reasonOf, text } from "./texts.js";
 import { enableChosen, enqueue, fieldsOf, isBusy } from "./uploads.js";
 
 const form = document.getElementById("upload");
-const input = form.querySelector("[type=file]");
+const [input, folder] = form.querySelectorAll("[type=file]");
 const drop = form.querySelector(".drop");
 const section = document.getElementById("images");
 const list = document.getElementById("cards");
 const saveAll = document.getElementById("save-all");
 const savePdf = document.getElementById("save-pdf");
+const againAll = document.getElementById("again-all");
 const forget = document.getElementById("forget");
+const WITHOUT_RESULT = ["refused", "gone", "deleted", "failed"];
+// So much of a thing has to be in view.
+const SEEN_PX = 160;
 const items = new Set();
 const shown = new WeakMap();
 
@@ -25,11 +31,14 @@ for (const field of form.querySelectorAll(".parameter input")) [field.name] = fi
 
 function add(item, { before = list.firstChild } = {}) {
   items.add(item);
-  const card = new Card(item, { siblings, onAgain: again });
+  const card = new Card(item, { siblings, onAgain: (source) => again([source]) });
   list.insertBefore(card.node, before);
   shown.set(card.node, item);
+  item.card = card;
+  if (item.file) progress.follow(item);
   item.addEventListener("change", ({ detail }) => {
     if (detail === item.state) return;
+    if (item.state === "queued") progress.follow(item);
     count();
     if (item.state === "queued") keepListed();
   });
@@ -40,7 +49,7 @@ function add(item, { before = list.firstChild } = {}) {
 
 // In the order of the list.
 function listed() {
-  return [...list.children].map((node) => shown.get(node));
+  return [...list.children].map((node) => shown.get(node)).filter((item) => items.has(item));
 }
 
 function finished() {
@@ -49,9 +58,8 @@ function finished() {
 
 // Puts *order* into the places of the list that its items have now.
 function arrange(order) {
-  const nodes = new Map([...list.children].map((node) => [shown.get(node), node]));
   const moved = new Set(order), next = order.values();
-  list.append(...[...nodes.keys()].map((item) => nodes.get(moved.has(item) ? next.next().value : item)));
+  list.append(...listed().map((item) => (moved.has(item) ? next.next().value : item).card.node));
   keepListed();
 }
 
@@ -66,47 +74,111 @@ function siblings(item) {
 }
 
 function count() {
+  const ready = finished().length;
   section.hidden = items.size === 0;
-  savePdf.hidden = finished().length < 1;
-  saveAll.hidden = finished().length < 2;
-  saveAll.textContent = counted("say.save-all", finished().length);
-  forget.hidden = ![...items].some(({ state }) => ["refused", "gone", "deleted", "failed"].includes(state));
+  document.body.classList.toggle("working", items.size > 0);
+  savePdf.hidden = ready < 1;
+  saveAll.hidden = againAll.hidden = ready < 2;
+  saveAll.textContent = counted("say.save-all", ready);
+  againAll.textContent = counted("say.again-all", ready);
+  forget.hidden = ![...items].some(({ state }) => WITHOUT_RESULT.includes(state));
 }
 
 // --- files ---
 
 function take(files) {
-  const isSound = (field) => !field.validity.badInput || field.reportValidity();
-  if (![...form.querySelectorAll(".parameter input")].every(isSound)) return;
+  if (!files.length || !areSound(form)) return;
   const fields = fieldsOf(form);
   const taken = [...files].map((file) => new Item({ file, name: file.name, fields, state: "waiting" }));
   // The first that was chosen stands first, and is sent first.
   for (const item of [...taken].reverse()) add(item);
   taken.forEach(enqueue);
+  show(section);
 }
 
-async function again(item) {
+// What has just been done is to be seen, wherever the page was.
+function show(node) {
+  const { top } = node.getBoundingClientRect();
+  if (top < 0 || top > innerHeight - SEEN_PX) node.scrollIntoView();
+}
+
+async function takeFolder(found) {
+  const { isScan, sorted } = await import("./folders.js");
+  const scans = sorted([...found].filter(isScan));
+  const others = [...found].filter((file) => !isScan(file) && !file.name.startsWith(".")).length;
+  if (!scans.length) notice(text("say.empty-folder"));
+  else if (others) notice(counted("say.skipped", others));
+  take(scans);
+}
+
+async function takeDropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());
+  if (!entries.some((entry) => entry?.isDirectory)) return take(transfer.files);
+  const found = entries.filter(Boolean); // asked for already, since nothing lives beyond this turn
+  const { filesIn } = await import("./folders.js");
+  await takeFolder(await filesIn(found));
+}
+
+// --- again ---
+
+async function again(sources) {
   try {
     const { askAgain } = await import("./again.js");
-    const fields = await askAgain(item);
-    if (!fields) return;
-    const file = item.file ?? await (await ask(item.image.original.href)).blob();
-    const repeated = new Item({ file, name: item.title, fields, state: "waiting" });
-    add(repeated);
-    enqueue(repeated);
+    const answer = await askAgain(sources);
+    if (!answer) return;
+    const repeated = await Promise.all(sources.map((source) => repeat(source, answer)));
+    const [first] = repeated.filter(Boolean);
+    if (!first) return;
+    show(first.card.node);
+    first.card.find("h3").focus();
   } catch (problem) {
-    item.set({ problem: problem.code ? problem : new Problem({ code: "storage-unavailable", status: 503 }) });
+    notice(reasonOf(problem));
   }
 }
+
+// The new one stands above its source until it is there, then in its place if that is wished.
+async function repeat(source, { fields, replace }) {
+  try {
+    const file = source.file ?? await (await ask(source.image.original.href)).blob();
+    const item = new Item({ file, name: source.title, fields, state: "waiting" });
+    add(item, { before: source.card.node });
+    if (["refused", "gone", "deleted"].includes(source.state)) source.forget();
+    else if (replace) onceReady(item, () => source.card.remove());
+    enqueue(item);
+    return item;
+  } catch (problem) {
+    notice(reasonOf(problem));
+    return null;
+  }
+}
+
+function onceReady(item, act) {
+  const look = () => {
+    if (item.state !== "processed") return;
+    item.removeEventListener("change", look);
+    act();
+  };
+  item.addEventListener("change", look);
+}
+
+againAll.addEventListener("click", () => again(finished()));
 
 input.addEventListener("change", () => {
   take(input.files);
   input.value = "";
 });
+folder.addEventListener("change", async () => {
+  await takeFolder(folder.files);
+  folder.value = "";
+});
+folder.closest("label").hidden = !("webkitdirectory" in folder);
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("change", () => {
   enableChosen(form);
   document.getElementById("chosen").textContent = facts.methods[fieldsOf(form).method];
+});
+document.addEventListener("change", ({ target }) => {
+  if (target.matches(".parameter input") && !isSound(target)) target.reportValidity();
 });
 
 function isOfFiles(event) {
@@ -117,7 +189,7 @@ for (const type of ["dragover", "dragleave", "drop"]) {
     if (!isOfFiles(event)) return;
     event.preventDefault(); // a file dropped beside the target must not replace the page
     drop.classList.toggle("over", type === "dragover");
-    if (type === "drop") take(event.dataTransfer.files);
+    if (type === "drop") takeDropped(event.dataTransfer);
   });
 }
 document.addEventListener("paste", (event) => {
@@ -135,7 +207,7 @@ saveAll.addEventListener("click", async () => {
     Object.assign(document.createElement("a"), { href: address, download: "alvura.zip" }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
   } catch {
-    speak(text("say.zip-failed"));
+    notice(text("say.zip-failed"));
   } finally {
     saveAll.disabled = false;
   }
@@ -146,23 +218,35 @@ savePdf.addEventListener("click", async () => {
     const { askForPdf } = await import("./one-pdf.js");
     await askForPdf(finished(), arrange);
   } catch {
-    speak(text("say.pdf-failed"));
+    notice(text("say.pdf-failed"));
   }
 });
 
 forget.addEventListener("click", () => {
   for (const item of [...items]) {
-    if (["refused", "gone", "deleted", "failed"].includes(item.state)) item.forget();
+    if (WITHOUT_RESULT.includes(item.state)) item.forget();
   }
   input.focus();
 });
 
-if (facts.needsToken) import("./token.js").then(({ askForToken }) => askForToken());
-for (const [n, id] of remembered().entries()) {
-  const item = new Item({ id });
-  add(item, { before: null });
-  item.watch(25 * n);
+// Show what the list of this browser has: at the start, and when another tab has changed it.
+function recall(ids) {
+  const known = new Map([...items].map((item) => [item.id, item]));
+  for (const [n, id] of ids.entries()) {
+    if (known.has(id)) continue;
+    const item = new Item({ id, name: rememberedName(id) });
+    add(item, { before: ids.slice(n + 1).map((next) => known.get(next)?.card.node).find(Boolean) ?? null });
+    known.set(id, item);
+    item.watch(25 * n);
+  }
+  for (const [id, item] of known) {
+    if (id && !ids.includes(id) && item.state !== "deleted") item.forget();
+  }
 }
+
+if (facts.needsToken) import("./token.js").then(({ askForToken }) => askForToken());
+recall(remembered());
+onChange(recall);
 follow();
 enableChosen(form);
 if (input.files.length) { // chosen before this ran

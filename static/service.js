@@ -12,7 +12,8 @@ async function look() {
 
 export function sentence({ status, queue, wait_s: waitS }) {
   const words = [text(`service.${status}`)];
-  if (queue) words.push(counted("service.waiting", queue.waiting + queue.held));
+  const waiting = queue ? queue.waiting + queue.held : 0;
+  if (waiting) words.push(counted("service.waiting", waiting));
   if (waitS !== null) words.push(text("service.wait", { time: seconds(waitS) }));
   return words.join(" · ");
 }

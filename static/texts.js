@@ -2,7 +2,6 @@
 
 export const facts = JSON.parse(document.getElementById("facts").textContent);
 const locale = document.documentElement.lang;
-const plurals = new Intl.PluralRules(locale);
 
 export function text(key, values = {}) {
   const found = facts.texts[key];
@@ -10,14 +9,20 @@ export function text(key, values = {}) {
   return found.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
+// CLDR counts 0 as one in Portuguese; people write "0 imagens".
 export function counted(key, n, values = {}) {
-  const form = plurals.select(n) === "one" ? "one" : "other";
+  const form = n === 1 ? "one" : "other";
   return text(`${key}.${form}`, { n: number(n), ...values });
 }
 
 // The problem in the reader's language; the server's own words stand below it.
 export function why(code) {
   return facts.texts[`problem.${code}`] ?? text("problem.internal-error");
+}
+
+// Of whatever was thrown: nobody answered, somebody refused, or a module could not be fetched.
+export function reasonOf(problem) {
+  return problem.code ? why(problem.code) : text("say.unreachable");
 }
 
 export function number(value, digits = 1) {
@@ -44,7 +49,8 @@ export function seconds(s) {
 export function until(moment) {
   const hours = (moment - Date.now()) / 3_600_000;
   const words = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
-  return hours < 36 ? words.format(Math.round(hours), "hour") : words.format(Math.round(hours / 24), "day");
+  // Rounded down: what is promised for seven days is there on the seventh.
+  return hours < 36 ? words.format(Math.floor(hours), "hour") : words.format(Math.floor(hours / 24), "day");
 }
 
 export function clock(moment, withSeconds = false) {

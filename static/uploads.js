@@ -1,6 +1,7 @@
 // Send files, three at a time; after a lost connection again, under the same Idempotency-Key.
 
 import { Lost, Problem, pause, send } from "./api.js";
+import { readNumber } from "./numbers.js";
 import { check } from "./png.js";
 
 const AT_ONCE = 3;
@@ -55,7 +56,9 @@ async function insist(item, key) {
       item.set({ state: error instanceof Lost ? "lost" : "held", problem: error });
       // A refused token stays refused: only another one is worth a try.
       const longest = error.status === 401 ? 2 ** 31 - 1 : Math.max(ms, 1000 * (error.retryAfterS ?? 0));
-      await pause(longest * (0.75 + Math.random() / 4), item);
+      const waitMs = longest * (0.75 + Math.random() / 4);
+      item.set({ retryAt: Date.now() + waitMs });
+      await pause(waitMs, item);
       if (item.isGone) throw error;
     }
   }
@@ -72,15 +75,15 @@ function formOf({ file, name, fields }) {
 export function enableChosen(root) {
   for (const method of root.querySelectorAll(".method")) {
     const { checked } = method.querySelector("[type=radio]");
-    for (const field of method.querySelectorAll("[type=number]")) field.disabled = !checked;
+    for (const field of method.querySelectorAll(".parameter input")) field.disabled = !checked;
   }
 }
 
 // Method and parameters of a form with a chooser: of the chosen method only, what is filled in only.
 export function fieldsOf(root) {
   const chosen = root.querySelector("[name=method]:checked");
-  const given = [...chosen.closest(".method").querySelectorAll("[type=number]")].filter((field) => field.value);
-  return Object.fromEntries([["method", chosen.value], ...given.map(({ name, value }) => [name, value])]);
+  const given = [...chosen.closest(".method").querySelectorAll(".parameter input")].filter((field) => field.value.trim());
+  return Object.fromEntries([["method", chosen.value], ...given.map(({ name, value }) => [name, readNumber(value)])]);
 }
 
 // crypto.randomUUID exists on https and this machine only.

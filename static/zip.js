@@ -3,7 +3,7 @@
 // PKWARE, APPNOTE.TXT 6.3.10: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
 import { ask } from "./api.js";
-import { resultName } from "./card.js";
+import { resultName } from "./names.js";
 
 const MOST_BYTES = 2 ** 32 - 1; // beyond it a zip needs other records (section 4.5.3)
 const IS_UTF8 = 1 << 11; // section 4.4.4

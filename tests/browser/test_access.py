@@ -94,7 +94,7 @@ def test_everything_can_be_done_by_keyboard_alone(page: Page) -> None:
     press_until(page, "Tab", "#upload [type=file]")
     page.keyboard.press("Enter")
     wait_until(lambda: page.evaluate("true") and choosers)  # which also hands over what happened
-    press_until(page, "Tab", "summary")
+    press_until(page, "Tab", "#upload summary")
     page.keyboard.press("Enter")
     press_until(page, "Tab", "[name=method]")
     page.keyboard.press("ArrowDown")
@@ -147,7 +147,7 @@ def test_everything_that_is_pressed_is_large_enough(page: Page) -> None:
     """WCAG 2.2, 2.5.8: 24 by 24 CSS pixels."""
     sent = send_sample(page)
     act(sent, "Compare")
-    page.locator("summary").click()
+    page.locator("#upload summary").click()
 
     small = page.evaluate(
         """[...document.querySelectorAll("a, button, select, input, summary")]
@@ -174,7 +174,7 @@ def test_nothing_is_cut_off_on_a_small_screen_or_at_400_percent(
     with visit(browser, url, viewport={"width": width, "height": height}) as page:
         sent = send_sample(page)
         act(sent, "Compare")
-        page.locator("summary").click()
+        page.locator("#upload summary").click()
         pick(page, "sauvola")
         judge(page, name)
 
@@ -209,9 +209,12 @@ def test_with_tokens_a_person_enters_one_and_sees_their_images(
         expect(held.locator("code")).to_have_text("unauthorized")
         judge(page, "token")
 
-        page.get_by_label("Access token").fill("ipt_mistyped")
-        page.get_by_role("button", name="Use it").click()
-        expect(page.get_by_label("Access token")).to_be_visible()
+        for wrong in ("ipt_mistyped", "café"):
+            page.get_by_label("Access token").fill(wrong)
+            page.get_by_role("button", name="Use it").click()
+            expect(page.get_by_text("This token is not accepted.")).to_be_visible()
+            expect(page.get_by_label("Access token")).to_be_focused()
+            assert page.evaluate("sessionStorage.length") == 0
         expect_state(page, "image.png", "Waiting for a valid token")
         page.get_by_label("Access token").fill("ipt_one")
         page.get_by_role("button", name="Use it").click()
@@ -225,7 +228,8 @@ def test_with_tokens_a_person_enters_one_and_sees_their_images(
         assert download.value.suggested_filename == "image-bw.png"
         act(sent, "Compare")
         expect(sent.locator(".sheet img")).to_have_count(2)
-        assert page.evaluate("Object.keys({...localStorage})") == ["alvura.images"]
+        assert page.evaluate("Object.keys({...localStorage})") == ["alvura.names", "alvura.images"]
+        assert page.evaluate("localStorage['alvura.names']") == "{}"
         page.reload()
         expect(card(page, "image.png").locator(".state")).to_contain_text("Ready", timeout=READY_MS)
 

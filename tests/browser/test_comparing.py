@@ -12,22 +12,56 @@ import pytest
 import urllib3
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.conftest import ROOT
-from tests.support.browsing import SAMPLE, act, judge, pick, send_sample
+from tests.support.browsing import SAMPLE, act, judge, pick, send_sample, visit
 from tests.support.waiting import wait_until
 
 Gray = NDArray[np.uint8]
 SUITE = ROOT / "tests" / "data" / "pngsuite"
 
 
-def visible_share(sent: Locator) -> float:
-    """How much of the stage the left picture covers."""
-    return sent.locator(".stage").evaluate(
-        """stage => parseFloat(stage.firstElementChild.style.getPropertyValue("--at"))
-            / stage.clientWidth"""
+#: A laptop, a tablet, a phone.
+SIZES = [(1366, 625), (768, 1024), (360, 740)]
+
+
+def view_of(sent: Locator) -> dict[str, float]:
+    """Where the picture, the frame and the dividing line are in the window, in pixels."""
+    found: dict[str, float] = sent.locator(".stage").evaluate(
+        """stage => {
+            const frame = stage.getBoundingClientRect();
+            const sheet = stage.firstElementChild.getBoundingClientRect();
+            const slide = stage.closest(".viewer").querySelector(".slide").getBoundingClientRect();
+            const split = frame.left + stage.clientLeft
+                + parseFloat(stage.style.getPropertyValue("--split"));
+            return {
+                left: sheet.left, top: sheet.top, right: sheet.right, bottom: sheet.bottom,
+                frameLeft: frame.left, frameTop: frame.top, frameRight: frame.right,
+                frameBottom: frame.bottom, slideBottom: slide.bottom, split,
+                ratio: sheet.width * devicePixelRatio / stage.firstElementChild.clientWidth,
+            };
+        }"""
     )
+    return found
+
+
+def visible_share(sent: Locator) -> float:
+    """How much of what is visible of the picture the left one covers."""
+    view = view_of(sent)
+    left = max(view["left"], view["frameLeft"])
+    right = min(view["right"], view["frameRight"])
+    return (view["split"] - left) / (right - left)
+
+
+def place_in_picture(sent: Locator, x: float, y: float) -> tuple[float, float]:
+    """Which pixel of the picture lies at *x*, *y* of the window."""
+    view = view_of(sent)
+    return (x - view["left"]) / view["ratio"], (y - view["top"]) / view["ratio"]
+
+
+def expect_ratio(sent: Locator, expected: float) -> None:
+    wait_until(lambda: view_of(sent)["ratio"] == pytest.approx(expected, rel=0.01))
 
 
 def options(select: Locator) -> list[str]:
@@ -64,25 +98,101 @@ def test_the_slider_follows_the_mouse_on_the_picture(page: Page, sent: Locator) 
     box = stage.bounding_box()
     assert box
 
-    stage.hover(position={"x": box["width"] / 2, "y": 100})
+    x = box["x"] + box["width"] * 0.4
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 100)
     page.mouse.down()
-    stage.hover(position={"x": box["width"] / 4, "y": 100})
+    page.mouse.move(x, box["y"] + 100)
     page.mouse.up()
 
-    assert visible_share(sent) == pytest.approx(0.25, abs=0.02)
+    assert view_of(sent)["split"] == pytest.approx(x, abs=1)
 
 
-def test_zoom_shows_each_pixel_as_one_and_unsmoothed(page: Page, sent: Locator) -> None:
-    act(sent, "True pixels (1:1)")
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_whole_page_is_seen_and_zoomed_by_wheel_keys_buttons_and_mouse(
+    browser: Browser, url: str, width: int, height: int
+) -> None:
+    with visit(browser, url, viewport={"width": width, "height": height}) as page:
+        sent = send_sample(page)
+        act(sent, "Compare")
+        expect(sent.locator(".sheet img")).to_have_count(2)
+        fitted = view_of(sent)
+        assert fitted["frameTop"] >= 0
+        assert fitted["frameTop"] <= fitted["top"] < fitted["bottom"] <= fitted["frameBottom"]
+        assert fitted["frameLeft"] <= fitted["left"] < fitted["right"] <= fitted["frameRight"]
+        assert fitted["slideBottom"] <= height
+        judge(page, f"compare-{width}")
 
-    image = sent.locator(".sheet img").first
-    assert image.evaluate("image => image.clientWidth * devicePixelRatio") == 1240
-    assert image.evaluate("image => getComputedStyle(image).imageRendering") == "pixelated"
-    stage = sent.get_by_role("group", name="The two pictures")
-    stage.focus()
-    stage.press("ArrowDown")
-    wait_until(lambda: stage.evaluate("stage => stage.scrollTop > 0"))
-    judge(page, "zoom")
+        x, y = fitted["left"] + 90, fitted["top"] + 120
+        under = place_in_picture(sent, x, y)
+        page.mouse.move(x, y)
+        page.mouse.wheel(0, -400)
+        expect_ratio(sent, fitted["ratio"] * np.exp(0.8))
+        # Less than a pixel of the screen.
+        assert place_in_picture(sent, x, y)[1] == pytest.approx(under[1], abs=3)
+        assert view_of(sent)["split"] == pytest.approx(fitted["split"], abs=40)
+
+        stage = sent.get_by_role("group", name="The two pictures")
+        stage.press("1")
+        expect_ratio(sent, 1)
+        image = sent.locator(".sheet img").first
+        assert image.evaluate("image => getComputedStyle(image).imageRendering") == "pixelated"
+        before = view_of(sent)
+        stage.press("ArrowRight")
+        stage.press("ArrowDown")
+        assert view_of(sent)["left"] == pytest.approx(before["left"] - 64, abs=1)
+        assert view_of(sent)["top"] == pytest.approx(before["top"] - 64, abs=1)
+        drag(page, (before["frameLeft"] + 40, before["frameTop"] + 60), (30, 20))
+        assert view_of(sent)["left"] == pytest.approx(before["left"] - 34, abs=1)
+        drag(page, (before["split"] + 5, before["frameTop"] + 60), (-60, 0))
+        assert view_of(sent)["split"] == pytest.approx(before["split"] - 55, abs=1)
+        judge(page, f"compare-zoomed-{width}")
+
+        for _ in range(12):
+            stage.press("+")
+        expect_ratio(sent, 8)
+        act(sent, "Smaller")
+        expect_ratio(sent, 8 / 1.4)
+        act(sent, "Whole")
+        expect_ratio(sent, fitted["ratio"])
+
+
+def drag(page: Page, start: tuple[float, float], by: tuple[float, float]) -> None:
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(start[0] + by[0], start[1] + by[1])
+    page.mouse.up()
+
+
+def test_two_fingers_zoom_and_one_moves_the_line_or_the_enlarged_picture(
+    browser: Browser, url: str
+) -> None:
+    with visit(browser, url, viewport={"width": 360, "height": 740}, has_touch=True) as page:
+        sent = send_sample(page)
+        act(sent, "Compare")
+        expect(sent.locator(".sheet img")).to_have_count(2)
+        fitted = view_of(sent)
+        x, y = (fitted["left"] + fitted["right"]) / 2, (fitted["top"] + fitted["bottom"]) / 2
+
+        touch(page, [[(x, y)], [(x - 40, y)], [(x - 80, y)]])
+        assert view_of(sent)["split"] == pytest.approx(x - 80, abs=1)
+        touch(
+            page,
+            [[(x - 20, y), (x + 20, y)], [(x - 40, y), (x + 40, y)], [(x - 60, y), (x + 60, y)]],
+        )
+        expect_ratio(sent, 3 * fitted["ratio"])
+        before = view_of(sent)
+        touch(page, [[(x, y)], [(x + 10, y + 10)], [(x + 25, y + 30)]])
+        assert view_of(sent)["top"] == pytest.approx(before["top"] + 30, abs=1)
+
+
+def touch(page: Page, moves: list[list[tuple[float, float]]]) -> None:
+    """Put fingers down at the first places, move them on to the others, and lift them."""
+    session = page.context.new_cdp_session(page)
+    for n, places in enumerate(moves):
+        points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(places)]
+        kind = "touchMove" if n else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 def test_another_method_makes_another_result_that_can_be_compared(page: Page) -> None:
@@ -96,7 +206,8 @@ def test_another_method_makes_another_result_that_can_be_compared(page: Page) ->
 
     expect(page.locator("#cards > [data-state=processed]")).to_have_count(2, timeout=20_000)
     newest = page.locator("#cards article").first
-    expect(newest.locator(".numbers")).to_contain_text("Otsu, Threshold ")
+    expect(newest.locator(".numbers")).to_contain_text("Otsu, threshold ")
+    expect(newest.locator("h3")).to_be_focused()
     act(newest, "Compare")
     left = newest.locator("select").first
     choices = [text.partition(",")[0].partition(" (")[0] for text in options(left)]
@@ -202,10 +313,10 @@ def test_the_preview_follows_the_slider_and_its_threshold_is_sent(page: Page) ->
     for _ in range(7):
         slider.press("ArrowRight")
 
-    expect(dialog.get_by_role("spinbutton", name="Threshold")).to_have_value("134")
+    expect(dialog.get_by_role("textbox", name="Threshold")).to_have_value("134")
     expect(dialog.locator("canvas")).to_be_visible()
     judge(page, "preview")
     dialog.get_by_role("button", name="Process", exact=True).click()
 
     expect(page.locator("#cards > [data-state=processed]")).to_have_count(2, timeout=20_000)
-    expect(page.locator(".numbers").first).to_contain_text("Fixed threshold, Threshold 134")
+    expect(page.locator(".numbers").first).to_contain_text("Fixed threshold 134")

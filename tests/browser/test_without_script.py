@@ -40,9 +40,9 @@ def test_a_form_leads_to_a_page_with_both_pictures(plain: Page) -> None:
 
 
 def test_the_method_and_its_parameter_are_sent_with_the_form(plain: Page, url: str) -> None:
-    plain.locator("summary").click()
+    plain.locator("#upload summary").click()
     pick(plain, "simple")
-    plain.get_by_role("spinbutton", name="Threshold").fill("99")
+    plain.get_by_role("textbox", name="Threshold").fill("99")
     send(plain, SAMPLE)
     expect(plain.get_by_role("status")).to_contain_text("Ready", timeout=READY_MS)
 

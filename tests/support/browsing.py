@@ -29,7 +29,9 @@ def visit(browser: Browser, url: str, *, outage: bool = False, **how: Any) -> It
     Violations of the content security policy are among the complaints. With *outage* the network
     may be as bad as the test makes it.
     """
-    context = browser.new_context(**{"viewport": {"width": 1100, "height": 900}, **how})
+    # Playwright sees no request that a service worker answers.
+    usual = {"viewport": {"width": 1100, "height": 900}, "service_workers": "block"}
+    context = browser.new_context(**usual | how)
     complaints: list[str] = []
     with closing(context):
         page = context.new_page()
@@ -57,7 +59,7 @@ def note(complaints: list[str], message: ConsoleMessage, outage: bool) -> None:
 
 
 def choose(page: Page, *files: Path) -> None:
-    page.locator("#upload input[type=file]").set_input_files(files)
+    page.locator("#upload [name=image]").set_input_files(files)
 
 
 def card(page: Page, name: str) -> Locator:

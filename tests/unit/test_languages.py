@@ -183,6 +183,13 @@ def test_sizes_are_those_of_the_language(size_bytes: int, portuguese: str, engli
     assert said == [portuguese, english]
 
 
+@pytest.mark.parametrize(
+    ("size_bytes", "said"), [(33_554_432, "32 MB"), (1_048_576, "1 MB"), (2_000_000, "2 MB")]
+)
+def test_a_limit_is_no_more_than_what_any_program_calls_it(size_bytes: int, said: str) -> None:
+    assert language("en").limit(size_bytes).replace("\N{NO-BREAK SPACE}", " ") == said
+
+
 def test_moments_are_those_of_the_language() -> None:
     moment = datetime(2026, 12, 2, 15, 4, tzinfo=UTC)
 

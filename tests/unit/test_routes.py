@@ -140,6 +140,16 @@ def test_a_form_may_bring_the_parameters_of_every_method(site: Site) -> None:
     assert image["parameters"] == {"window": 31, "k": -0.2}
 
 
+@pytest.mark.parametrize("written", ["-0,3", "-0.3"])
+def test_a_form_without_script_takes_a_decimal_comma_too(site: Site, written: str) -> None:
+    """A person types it; a program that sends `k` itself has to write a point."""
+    image = site.upload(method="niblack", **{"k@niblack": written}).get_json()
+    refused = site.upload(method="niblack", k="-0,3")
+
+    assert image["parameters"]["k"] == -0.3
+    assert problem(refused) == (422, "invalid-parameter")
+
+
 def test_an_empty_field_counts_as_not_sent(site: Site) -> None:
     assert site.upload(method="", group="", threshold="").status_code == 202
 

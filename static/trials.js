@@ -1,0 +1,69 @@
+// Have the service process a small copy of an image, to see what a method makes of it.
+
+import { ask } from "./api.js";
+
+// Of its longer side. Enough to judge by; small enough to be sent at every change.
+const MOST_PX = 1200;
+const WAIT_S = 20;
+
+export class Trials {
+  #copy = null;
+  #made = new Map();
+
+  constructor(item) { this.item = item; }
+
+  // {node, scale}: what *fields* make of the copy, and how large the copy is. Rejects with a Problem.
+  async of(fields) {
+    const key = JSON.stringify(fields);
+    if (!this.#made.has(key)) {
+      const made = this.#make(fields);
+      made.catch(() => this.#made.delete(key));
+      this.#made.set(key, made);
+    }
+    return this.#made.get(key);
+  }
+
+  async #make(fields) {
+    this.#copy ??= copyOf(this.item);
+    const { blob, scale } = await this.#copy;
+    const form = new FormData();
+    for (const [field, value] of Object.entries(scaled(fields, scale))) form.append(field, value);
+    form.append("image", blob, "preview.png");
+    const sent = await ask("/upload", { method: "POST", body: form, headers: { Prefer: `wait=${WAIT_S}` } });
+    const image = await sent.json();
+    try {
+      if (!image.processed) throw new Error(image.status);
+      const result = await (await ask(image.processed.href)).blob();
+      return { node: await drawn(result), scale };
+    } finally {
+      // What is left over where this fails expires by itself.
+      ask(`/images/${image.image_id}`, { method: "DELETE" }).catch(() => {});
+    }
+  }
+}
+
+async function copyOf({ file, image }) {
+  const whole = file ?? await (await ask(image.original.href)).blob();
+  const bitmap = await createImageBitmap(whole);
+  const scale = Math.min(1, MOST_PX / Math.max(bitmap.width, bitmap.height));
+  if (scale === 1) return { blob: whole, scale };
+  const size = { width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale) };
+  const canvas = new OffscreenCanvas(size.width, size.height);
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, size.width, size.height);
+  return { blob: await canvas.convertToBlob({ type: "image/png" }), scale };
+}
+
+// A window is as wide on the copy as it is on the page. It is odd, and no less than 3.
+function scaled(fields, scale) {
+  if (!fields.window) return fields;
+  return { ...fields, window: Math.max(3, 2 * Math.round((fields.window * scale - 1) / 2) + 1) };
+}
+
+async function drawn(blob) {
+  const bitmap = await createImageBitmap(blob);
+  const canvas = Object.assign(document.createElement("canvas"), { width: bitmap.width, height: bitmap.height });
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  return canvas;
+}
