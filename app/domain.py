@@ -363,8 +363,8 @@ def choose_method(methods: Mapping[str, Method], name: str) -> Method:
 class Binarized:
     """A black-and-white page and how it came about.
 
-    *png* is a 1-bit grayscale PNG of the input's size. *threshold* is the global one, None for
-    methods without. *black_ratio* is the share of black pixels, 0 to 1.
+    *png* is a 1-bit grayscale PNG of the input's size, turned upright. *threshold* is the global
+    one, None for methods without. *black_ratio* is the share of black pixels, 0 to 1.
     """
 
     png: bytes = field(repr=False)

@@ -12,15 +12,16 @@ from . import tracing
 from .domain import Binarized, Job, choose_method
 from .fast_zlib import compress
 from .methods import DEFAULT_METHOD, METHODS, Gray, binarize
-from .png import PngInfo, PngLimits, inspect
+from .png import PhysicalSize, PngInfo, PngLimits, inspect
 from .png_decoder import decode
 from .png_format import GRAY, write
+from .turning import is_lying, upright
 
 
 def binarize_png(
     data: bytes, *, method: str | None, parameters: Mapping[str, str | float], limits: PngLimits
 ) -> Binarized:
-    """Check, decode, binarize and encode one page; deterministic.
+    """Check, decode, turn upright, binarize and encode one page; deterministic.
 
     Raises:
         PermanentError: *data* is not a PNG within *limits*, or a parameter is wrong; see
@@ -33,16 +34,17 @@ def binarize_png(
         info = inspect(data, limits)
     ignored: list[str] = []
     with tracing.step("decode"):
-        gray = decode(data, info, ignored.append)
+        gray = upright(decode(data, info, ignored.append), info.orientation)
     with tracing.step("binarize"):
         white, threshold = binarize(gray, chosen.name, checked)
+    size = _physical_size(info)
     with tracing.step("encode"):
-        encoded = _encode(white, info)
+        encoded = _encode(white, size)
     return Binarized(
         png=encoded,
-        width=info.width,
-        height=info.height,
-        dpi=info.dpi,
+        width=white.shape[1],
+        height=white.shape[0],
+        dpi=size.dpi if size else None,
         method=chosen.name,
         parameters=checked,
         threshold=threshold,
@@ -57,17 +59,24 @@ def binarize_job(data: bytes, job: Job, *, limits: PngLimits) -> Binarized:
     return binarize_png(data, method=job.method, parameters=job.parameters, limits=limits)
 
 
-def _encode(white: Gray, info: PngInfo) -> bytes:
-    """Pack (H, W) of 0 and 255 into a 1-bit grayscale PNG that keeps the physical size."""
+def _physical_size(info: PngInfo) -> PhysicalSize | None:
+    """That of the upright page."""
+    size = info.physical_size
+    return size.lying() if size and is_lying(info.orientation) else size
+
+
+def _encode(white: Gray, physical_size: PhysicalSize | None) -> bytes:
+    """Pack (H, W) of 0 and 255 into a 1-bit grayscale PNG."""
+    height, width = white.shape
     bits = np.packbits(white, axis=1)
-    rows = np.empty((info.height, 1 + bits.shape[1]), np.uint8)
+    rows = np.empty((height, 1 + bits.shape[1]), np.uint8)
     rows[:, 0] = 0  # filter type None: on packed bits the others make the file larger
     rows[:, 1:] = bits
     return write(
         compress(rows.tobytes()),
-        width=info.width,
-        height=info.height,
+        width=width,
+        height=height,
         bit_depth=1,
         color_type=GRAY,
-        physical_size=info.physical_size,
+        physical_size=physical_size,
     )

@@ -22,6 +22,7 @@ from .errors import (
     TooManyPixelsError,
     UnsupportedPngError,
 )
+from .exif import UPRIGHT, orientation_of
 from .png_ancillary import Notes, fault_of, transparency_fault
 from .png_chunks import Chunk, chunks_of
 from .png_format import GRAY, GRAY_ALPHA, MAX_UINT31, PALETTE, SIGNATURE, parse_header
@@ -96,6 +97,7 @@ class _Inspection:
         self._header: PngInfo | None = None
         self._transparency = b""
         self._physical_size: PhysicalSize | None = None
+        self._orientation = UPRIGHT
         self._pixel_data: list[slice] = []
         self._end = 0
         self._notes = Notes()
@@ -124,6 +126,7 @@ class _Inspection:
         info = replace(
             self._require_header(),
             physical_size=self._physical_size,
+            orientation=self._orientation,
             transparency=self._transparency,
             pixel_data=tuple(self._pixel_data),
             ignored=self._notes.lines(),
@@ -214,6 +217,8 @@ class _Inspection:
             self._transparency = bytes(chunk.data)
         elif chunk.type == b"pHYs":
             self._take_physical_size(chunk)
+        elif chunk.type == b"eXIf":
+            self._take_orientation(chunk)
         self._seen.add(chunk.type)
 
     def _fault_of(self, chunk: Chunk, header: PngInfo) -> str | None:
@@ -231,6 +236,14 @@ class _Inspection:
             self._physical_size = PhysicalSize(x, y, unit)
         else:
             self._notes.add("pHYs: no size")
+
+    def _take_orientation(self, chunk: Chunk) -> None:
+        """The first eXIf counts, and only before the pixels, as in Chromium."""
+        orientation = orientation_of(chunk.data)
+        if b"IDAT" not in self._seen:
+            self._orientation = orientation
+        elif orientation != UPRIGHT:
+            self._notes.add("eXIf: after IDAT")
 
     def _take_suggested_palette(self, chunk: Chunk, header: PngInfo) -> None:
         """Section 11.2.2: advice where pixels hold colours, and forbidden in gray images."""

@@ -52,7 +52,7 @@ def decode(data: bytes, info: PngInfo, on_ignored: Callable[[str], None] | None 
     5. Alpha a over white: (gray * a + 255 * (255 - a) + 127) // 255. A pixel that equals the tRNS
        colour at full depth is white.
 
-    EXIF orientation, gamma and colour profiles are ignored: pixels stay where and what they are.
+    Gamma and colour profiles are ignored, and the page stays as it lies (`turning.upright`).
 
     Raises:
         CorruptPngError: the pixel data is damaged, or less than the header promises.

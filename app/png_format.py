@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from .errors import CorruptPngError
+from .exif import UPRIGHT
 from .fast_zlib import crc32
 
 #: Section 5.2.
@@ -54,6 +55,10 @@ class PhysicalSize:
         """Horizontal dots per inch, rounded; None when the unit is unknown."""
         return round(self.x * _METRES_PER_INCH) if self.unit == 1 else None
 
+    def lying(self) -> PhysicalSize:
+        """The size of the same pixels after a quarter turn."""
+        return PhysicalSize(self.y, self.x, self.unit)
+
 
 class Pass(NamedTuple):
     """A sub-image: every *dx*-th pixel of every *dy*-th row, starting at *x*, *y*."""
@@ -83,6 +88,8 @@ class PngInfo:
     pixel_data: tuple[slice, ...] = field(default=(), repr=False)
     #: What is wrong with the file and cannot change a pixel, such as "iCCP: wrong CRC".
     ignored: tuple[str, ...] = ()
+    #: How the stored page lies, as EXIF numbers it, 1 to 8; 1 is upright.
+    orientation: int = UPRIGHT
 
     @property
     def pixels(self) -> int:

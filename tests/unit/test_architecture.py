@@ -18,6 +18,7 @@ FLOORS = (
     {
         "bodies",
         "errors",
+        "exif",
         "fast_zlib",
         "filenames",
         "histogram",
@@ -27,7 +28,7 @@ FLOORS = (
         "telemetry",
     },
     {"forms", "admission", "breaker", "http_head", "tracing"},
-    {"domain", "png_format", "paper", "components", "gaussian"},
+    {"domain", "png_format", "paper", "components", "gaussian", "turning"},
     {"ownership", "png_ancillary", "png_chunks"},
     {"holders", "object_metadata"},
     {
@@ -72,6 +73,7 @@ ENGINE = {
     "paper",
     "png_decoder",
     "png_filters",
+    "turning",
 }
 
 #: Who may load these at all.

@@ -17,6 +17,7 @@ from app.domain import Binarized
 from app.errors import InvalidParameterError, PipelineError
 from app.image_processor import binarize_png
 from app.png import PhysicalSize, PngLimits, inspect
+from tests.support.exifs import exif, oriented
 from tests.support.pngs import RGB, Picture, chunk, gray_png
 
 ROOT = Path(__file__).parents[2]
@@ -110,14 +111,6 @@ def test_an_unknown_method_is_refused_before_the_image_is_looked_at() -> None:
         binarize_png(b"", method="magic", parameters={}, limits=LIMITS)
 
 
-def test_orientation_is_ignored() -> None:
-    """Orientation 6 is a quarter turn; the pixels stay where they were."""
-    turned = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
-    data = gray_png([[0, 255, 0], [255, 255, 0]], metadata=chunk(b"eXIf", turned))
-
-    assert pixels(simple(data).png) == [[0, 255, 0], [255, 255, 0]]
-
-
 PEAK = """
 import re, sys
 from pathlib import Path
@@ -150,15 +143,16 @@ def peak_bytes(data: bytes) -> tuple[int, str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("metadata", [b"", exif(oriented(7))], ids=["upright", "turned"])
 @pytest.mark.parametrize(
     ("bit_depth", "color_type", "is_interlaced"),
     [(8, 0, False), (16, 6, False), (8, RGB, True), (1, 0, False)],
     ids=["gray", "16-bit RGBA", "interlaced RGB", "1-bit"],
 )
 def test_a_job_takes_at_most_6_bytes_a_pixel_and_30_mb(
-    bit_depth, color_type, is_interlaced
+    bit_depth, color_type, is_interlaced, metadata
 ) -> None:
-    data = blank_page(3000, 4000, bit_depth, color_type, is_interlaced=is_interlaced)
+    data = blank_page(3000, 4000, bit_depth, color_type, is_interlaced, metadata)
 
     peak, said = peak_bytes(data)
 
@@ -177,8 +171,9 @@ def test_a_bomb_takes_no_more_than_the_image_it_promises() -> None:
     assert peak < 5_000_000
 
 
-def blank_page(width, height, bit_depth, color_type, *, is_interlaced) -> bytes:
-    page = Picture(np.zeros((height, width, 1), np.uint8), bit_depth, color_type, is_interlaced)
+def blank_page(width, height, bit_depth, color_type, is_interlaced, metadata) -> bytes:
+    pixels = np.zeros((height, width, 1), np.uint8)
+    page = Picture(pixels, bit_depth, color_type, is_interlaced, metadata=metadata)
     info = inspect(page.wrap(zlib.compress(bytes(99_000_000), 9)), LIMITS)
     return page.wrap(zlib.compress(bytes(info.inflated_bytes)))
 
