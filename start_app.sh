@@ -47,7 +47,11 @@ fi
 "$PYTHON" -c 'import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])' \
     .venv/bin/python -m app.main all &
 ATTENDED_PID=$!
-"$PYTHON" scripts/probe.py ready "$HOST" "$PORT" "$ATTENDED_PID" &
+if [[ -n ${METRICS_PORT:-} ]]; then # /readyz is served there alone
+    "$PYTHON" scripts/probe.py ready "${METRICS_HOST:-127.0.0.1}" "$METRICS_PORT" "$ATTENDED_PID" &
+else
+    "$PYTHON" scripts/probe.py ready "$HOST" "$PORT" "$ATTENDED_PID" &
+fi
 PROBE_PID=$!
 if ! wait "$PROBE_PID"; then
     stop_attended

@@ -31,9 +31,10 @@ def create_app(
     """Wire the web side; connects to nothing and starts nothing.
 
     *store* and *jobs* default to S3 and SQS by *settings*. A server that asks the *gate* before it
-    reads a body, or ends the *waits* when it stops, brings its own. *check_worker* raises
-    QueueUnavailableError when the worker in this process is stuck; readiness depends on it. A
-    *lookout* that brings no thread looks when it is asked. *metrics* are those of the process.
+    reads a body, or ends the *waits* when it stops, brings its own. A *lookout* that brings no
+    thread looks when it is asked; without one, *check_worker* is for that which is made here, and
+    raises QueueUnavailableError when the worker in this process is stuck. *metrics* are those of
+    the process.
     """
     # Imported here, so that `import app.worker` loads neither Flask nor boto3 nor OpenCV.
     from flask import Flask
@@ -41,7 +42,7 @@ def create_app(
     from . import routes, s3_service, sqs_service
     from .gate import Gate
     from .history import History
-    from .lookout import Lookout
+    from .lookout import Lookout, Watched
     from .methods import DEFAULT_METHOD, METHODS
     from .metrics import Metrics
     from .openapi import contract
@@ -52,7 +53,13 @@ def create_app(
     metrics = metrics or Metrics(METHODS)
     store = store or s3_service.make_image_store(settings, metrics.aws)
     jobs = jobs or sqs_service.make_queue(settings, settings.input_queue, metrics.aws)
-    gate = gate or Gate(settings, jobs)
+    lookout = lookout or Lookout(
+        Watched(store, jobs, check_worker),
+        History(),
+        max_waiting=settings.max_queue_depth,
+        metrics=metrics.queues,
+    )
+    gate = gate or Gate(settings, lookout)
     app.config["MAX_CONTENT_LENGTH"] = gate.max_body_bytes
     secret = settings.idempotency_secret
     services = routes.Services(
@@ -70,16 +77,7 @@ def create_app(
         ),
         methods=METHODS,
         contract=contract(METHODS, DEFAULT_METHOD, settings),
-        check_worker=check_worker,
-        lookout=lookout
-        or Lookout(
-            store=store,
-            jobs=jobs,
-            history=History(),
-            check_worker=check_worker,
-            max_waiting=settings.max_queue_depth,
-            metrics=metrics.queues,
-        ),
+        lookout=lookout,
         counted=metrics.http,
         expose=metrics.expose if settings.has_metrics_on_api else None,
     )

@@ -150,7 +150,7 @@ def problem(error: PipelineError) -> Response:
     if isinstance(error, ImageDeletedError):
         error = unknown_image(error.image_id)
     if error.status >= 500:
-        logger.error("request failed", code=error.code, detail=error.detail)
+        logger.error("request failed", code=error.code, detail=str(error))
     g.problem_code = error.code
     document = error.to_problem() | {"instance": _shown_path(), "request_id": g.request_id}
     response = _document(document)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
 from . import tracing
+from .aws_faults import Place
 from .metrics import AwsMetrics
 from .settings import Settings
 
@@ -100,6 +101,26 @@ def sqs_client(settings: Settings, metrics: AwsMetrics | None = None) -> SQSClie
 def region(settings: Settings) -> str:
     """The region of *settings*, else of the AWS profile, else us-east-1."""
     return settings.aws_region or boto3.session.Session().region_name or "us-east-1"
+
+
+def place(client: Any, what: str) -> Place:
+    """Where *client* asks about *what*, for those who have to say that it failed."""
+    meta = client.meta
+    return Place(meta.service_model.service_name.upper(), meta.endpoint_url, meta.region_name, what)
+
+
+def head_bucket(client: S3Client, name: str) -> str | None:
+    """The region of the bucket, if S3 says it.
+
+    A refusal of HEAD has no words, so that wrong credentials look like somebody else's bucket;
+    the listing of one key, for which S3 asks for the same permission, says which it is.
+    """
+    try:
+        return client.head_bucket(Bucket=name).get("BucketRegion")
+    except ClientError as exc:
+        if exc.response["Error"]["Code"] != "404":
+            client.list_objects_v2(Bucket=name, MaxKeys=1)
+        raise
 
 
 def _options(settings: Settings, **extra: Any) -> dict[str, Any]:

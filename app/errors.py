@@ -261,13 +261,25 @@ class LeaseLostError(TransientError):
     code, title, status = "lease-lost", "Another worker has the message", 503
 
 
-class StorageUnavailableError(TransientError):
+class UnavailableError(TransientError):
+    """What we depend on refused or did not answer.
+
+    *detail* is for clients, as everywhere. *reason* is for operators, names the resource, the
+    endpoint and the cause, and is what str() gives.
+    """
+
+    def __init__(self, detail: str, *, reason: str = "", **facts: JsonValue) -> None:
+        super().__init__(detail, **facts)
+        self.args = (reason or detail,)
+
+
+class StorageUnavailableError(UnavailableError):
     """S3 refused or did not answer."""
 
     code, title, status = "storage-unavailable", "Storage is unavailable", 503
 
 
-class QueueUnavailableError(TransientError):
+class QueueUnavailableError(UnavailableError):
     """SQS refused or did not answer."""
 
     code, title, status = "queue-unavailable", "The queue is unavailable", 503

@@ -1,35 +1,27 @@
 """Decide from the head of a request whether its body is worth reading: who, how fast, how much.
 
-Nothing here waits for anybody but `Backlog.refresh`, so the server can ask before it reads a body.
+Nothing here waits for anybody, so the server can ask before it reads a body.
 What is not known to be public needs a token.
 """
 
 from __future__ import annotations
 
-import math
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Final
+from typing import Final, Protocol
 
-from . import logs
-from .domain import Queue
 from .errors import (
     ContentCodingError,
     FileTooLargeError,
     PipelineError,
     QueueFullError,
-    QueueUnavailableError,
     RateLimitedError,
     UnauthorizedError,
 )
 from .rate import Limiter, Quota
 from .settings import Settings
 from .tokens import Tokens
-
-logger = logs.get_logger(__name__)
 
 #: Room for the boundary, the headers of the parts and the other fields around the file.
 MULTIPART_OVERHEAD_BYTES: Final = 64 * 1024
@@ -50,9 +42,6 @@ _PUBLIC: Final = frozenset(
     )
 )
 _PUBLIC_FOLDER: Final = "/static/"
-_REFRESH_S: Final = 2.0
-#: What was seen longer ago says nothing.
-_STALE_S: Final = 30.0
 _RETRY_AFTER_FULL_S: Final = 30
 
 
@@ -84,7 +73,7 @@ class Pass:
 class Gate:
     """Thread-safe."""
 
-    def __init__(self, settings: Settings, jobs: Queue) -> None:
+    def __init__(self, settings: Settings, jobs: Waiting) -> None:
         self.tokens = Tokens(settings.api_tokens, settings.api_tokens_file)
         self.backlog = Backlog(jobs, settings.max_queue_depth)
         self._max_upload_bytes = settings.max_upload_bytes
@@ -153,40 +142,38 @@ class Gate:
             raise self.too_large(int(length[:20]))
 
 
-class Backlog:
-    """How many jobs wait, as it was a moment ago."""
+class Waiting(Protocol):
+    """Who knows how many jobs wait."""
 
-    def __init__(self, jobs: Queue, max_depth: int) -> None:
+    def waiting(self) -> int | None:
+        """How many jobs wait; None when that is not known. Never blocks."""
+
+    def keep_counting(self) -> None:
+        """Have the jobs counted again soon."""
+
+
+class Backlog:
+    """Refuses uploads while more than *max_depth* jobs wait; 0 means any number."""
+
+    def __init__(self, jobs: Waiting, max_depth: int) -> None:
         self._jobs = jobs
         self._max_depth = max_depth
-        self._depth = 0
-        self._seen_at = -math.inf
-        self._refreshing = threading.Lock()
 
     def check(self) -> None:
         """Raise QueueFullError if too many wait, as far as is known; never blocks."""
-        is_known = time.monotonic() - self._seen_at < _STALE_S
-        if self._max_depth and is_known and self._depth > self._max_depth:
+        waiting = self._jobs.waiting() if self._max_depth else None
+        if waiting is not None and waiting > self._max_depth:
             raise QueueFullError(
-                f"{self._depth} images wait; at most {self._max_depth} may.",
+                f"{waiting} images wait; at most {self._max_depth} may.",
                 limit=self._max_depth,
-                actual=self._depth,
+                actual=waiting,
                 retry_after_s=_RETRY_AFTER_FULL_S,
             )
 
-    def refresh(self) -> None:
-        """Ask the queue, if nobody has for two seconds. One thread asks, the others go on."""
-        is_due = time.monotonic() - self._seen_at > _REFRESH_S
-        if not (self._max_depth and is_due and self._refreshing.acquire(blocking=False)):
-            return
-        try:
-            self._depth = self._jobs.depth().waiting
-            self._seen_at = time.monotonic()
-        except QueueUnavailableError as exc:
-            # Whether it takes a message is for the send to find out.
-            logger.warning("depth of a queue unknown", queue=self._jobs.name, reason=str(exc))
-        finally:
-            self._refreshing.release()
+    def keep_counting(self) -> None:
+        """Uploads come: have what they are judged by counted again."""
+        if self._max_depth:
+            self._jobs.keep_counting()
 
 
 def client_address(peer: str, forwarded_for: str, hops: int) -> str:

@@ -1,7 +1,8 @@
-"""See every ten seconds how S3, SQS and the worker are, so that nobody who asks us waits for them.
+"""Watch S3, SQS and the worker, so that nobody who asks this process causes a call to AWS.
 
-Inside its `with` block a thread looks. Without it those who ask look themselves, when nobody has
-for a while; one of them at a time, the others get what is known.
+The one monitor of the process: readiness, the page's status, the gate and the metrics all read what
+it has seen. Inside its `with` block a thread looks, every ten seconds and sooner while somebody
+asks. Without the block those who ask look themselves, one at a time.
 """
 
 from __future__ import annotations
@@ -10,89 +11,147 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
 
 from . import logs
+from .complaints import Complaints
 from .domain import Depth, Queue
-from .errors import PipelineError, QueueUnavailableError
+from .errors import PipelineError, QueueUnavailableError, StorageUnavailableError
 from .history import INTERVAL_S, Backlog, History, Service
 from .image_store import ImageStore
 from .metrics import QueueMetrics
 
 logger = logs.get_logger(__name__)
 
-#: While somebody asks, the thread looks this often.
-_WATCHED_S: Final = 2.0
-#: Whoever asks looks for himself after this; the thread, if there is one, is always earlier.
+#: Readiness is at most this old when it is asked for; it counts from the begin of a look.
+_FRESH_S: Final = 2.0
+#: While somebody asks, looks begin this far apart: a little less, so that nobody waits for one.
+_PACE_S: Final = 1.8
+#: Who asks for readiness waits this long at most, counted from the begin of the look.
+_PATIENCE_S: Final = 1.0
+#: Without a thread, who asks for the status looks after this.
 _DUE_S: Final = 2.0 * INTERVAL_S
 #: What was seen longer ago says nothing.
 _STALE_S: Final = 30.0
 #: An answer is given again for this long, so that a flood costs next to nothing.
 _ANSWER_LIFE_S: Final = 1.0
+#: A start that is not answered by then is worth a line, before the time-outs tell the cause.
+_SLOW_START_S: Final = 3.0
 _STOP_S: Final = 0.5
+#: The kind of the error that says why we are not ready, and its general words.
+Fault = tuple[type[PipelineError], str]
+#: In general words, since everybody may ask; the log has the names and the cause.
+_NO_QUEUE: Final = "The queue does not answer."
+_NO_STORAGE: Final = "Storage does not answer."
+_NO_WORKER: Final = "The worker in this process does not work."
+_NOT_KNOWN: Final = "Storage and queue have not answered in time."
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What is looked at; *check_worker* raises a PipelineError when the worker here is stuck."""
+
+    store: ImageStore
+    jobs: Queue
+    check_worker: Callable[[], None] | None = None
+    dead_letters: Queue | None = None
 
 
 class Lookout:
-    """Thread-safe. *check_worker* raises a PipelineError when the worker in this process is stuck.
+    """Thread-safe.
 
-    *max_waiting* is how many images may wait before uploads are refused; 0 means any number.
+    *max_waiting* is how many images may wait before uploads are refused; 0 means any number. One
+    that *is_resting* looks once at the start, and then only when it is asked.
     """
 
     def __init__(
         self,
-        *,
-        store: ImageStore,
-        jobs: Queue,
+        watched: Watched,
         history: History,
-        dead_letters: Queue | None = None,
-        check_worker: Callable[[], None] | None = None,
+        *,
         max_waiting: int = 0,
+        is_resting: bool = False,
         metrics: QueueMetrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.history = history
-        self._jobs = jobs
-        self._dead_letters = dead_letters
-        self._checks = [store.check, *([check_worker] if check_worker else [])]
+        self._watched = watched
         self._max_waiting = max_waiting
+        self._is_resting = is_resting
         self._metrics = metrics or QueueMetrics()
         self._clock = clock
+        #: Guards what follows, and is notified when it changes.
+        self._changed = threading.Condition()
+        self._is_looking = False
+        self._began_at = self._counted_at = -math.inf
+        #: What the last whole look has found: when it began, and why we are not ready.
+        self._seen_at = -math.inf
+        self._fault: Fault | None = None
         self._depth: Depth | None = None
-        self._is_well = False
-        self._looked_at = -math.inf
-        self._looking = threading.Lock()
+        self._depth_at = -math.inf
+        self._dead_letters_at = -math.inf
+        self._is_asked = self._is_counted_on = False
         self._answer, self._answered_at = b"", -math.inf
-        self._asked_at = -math.inf
-        self._stopping = threading.Event()
+        self._complaints = Complaints()
+        self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="lookout", daemon=True)
+        self._slow_start = threading.Timer(_SLOW_START_S, self._say_slow)
+        self._slow_start.daemon = True
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its `with` block has begun and not ended."""
+        return self._thread.is_alive()
+
+    # --- what others ask -------------------------------------------------------------------------
+
+    def check_ready(self) -> None:
+        """Raise in general words unless S3, SQS and the worker were well within two seconds.
+
+        Costs no call where a look is that recent; else all who ask wait for the same one.
+        """
+        self._want(is_whole=True)
+        if not self._is_fresh():
+            if not self.is_running:
+                self.look()
+            with self._changed:
+                self._changed.wait_for(self._is_fresh, self._patience_s())
+        if fault := self._fault_now():
+            kind, detail = fault
+            raise kind(detail)
 
     def service(self) -> bytes:
         """The answer to GET /service, a Service in JSON, at most a second old."""
-        self._asked_at = self._clock()
-        if self._asked_at - self._answered_at > _ANSWER_LIFE_S:
-            if self._clock() - self._looked_at > _DUE_S:
+        self._want(is_whole=True)
+        now = self._clock()
+        if now - self._answered_at > _ANSWER_LIFE_S:
+            if now - self._seen_at > _DUE_S:
                 self.look()
             self._answer, self._answered_at = self._describe(), self._clock()
         return self._answer
 
+    def waiting(self) -> int | None:
+        """How many jobs wait, as it was a moment ago; None when that is not known. Never blocks."""
+        depth = self._depth if self._clock() - self._depth_at < _STALE_S else None
+        return depth.waiting if depth else None
+
+    def keep_counting(self) -> None:
+        """Somebody goes by `waiting`: have the jobs counted again within two seconds."""
+        self._want(is_whole=False)
+        if not self.is_running and self._clock() - self._depth_at > _FRESH_S:
+            self._look(is_whole=False)
+
     def look(self) -> None:
         """Ask all of them; raises nothing. One thread asks, the others go on."""
-        if not self._looking.acquire(blocking=False):
-            return
-        try:
-            depth = self._count("input", self._jobs)
-            if self._dead_letters:
-                self._count("dead-letter", self._dead_letters)
-            if depth:
-                self.history.queue_seen(depth.waiting)
-            self._is_well = depth is not None and all(map(_is_well, self._checks))
-            self._depth, self._looked_at = depth, self._clock()
-        finally:
-            self._looking.release()
+        self._look(is_whole=True)
+
+    # --- the thread ------------------------------------------------------------------------------
 
     def __enter__(self) -> None:
         self._thread.start()
+        self._slow_start.start()
 
     def __exit__(
         self,
@@ -100,52 +159,137 @@ class Lookout:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stopping.set()
+        self._slow_start.cancel()
+        with self._changed:
+            self._is_stopping = True
+            self._changed.notify_all()
         # It may be waiting for an SQS that is away; nothing is lost with it.
         self._thread.join(_STOP_S)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        is_whole = True
+        while not self._is_stopping:
             try:
-                self.look()
+                self._look(is_whole=is_whole)
             except Exception:
                 # Without it the page would say for ever what was true once.
                 logger.exception("the lookout stumbled")
-            is_watched = self._clock() - self._asked_at < INTERVAL_S
-            pause_s = _seconds_to_the_middle(time.time())
-            self._stopping.wait(min(pause_s, _WATCHED_S) if is_watched else pause_s)
+            self._slow_start.cancel()
+            round_at = self._clock() + _seconds_to_the_middle(time.time())
+            is_whole = self._wait_until_due(math.inf if self._is_resting else round_at)
+
+    def _wait_until_due(self, round_at: float) -> bool:
+        """Wait for the next round, or for somebody who asks; returns whether the look is whole."""
+        with self._changed:
+            while not self._is_stopping:
+                whole_at = self._began_at + _PACE_S if self._is_asked else round_at
+                count_at = self._counted_at + _PACE_S if self._is_counted_on else math.inf
+                left_s = min(whole_at, count_at, round_at) - self._clock()
+                if left_s <= 0:
+                    return min(whole_at, round_at) <= self._clock()
+                self._changed.wait(left_s if left_s < math.inf else None)
+        return False
+
+    def _want(self, *, is_whole: bool) -> None:
+        if self._is_asked if is_whole else self._is_asked or self._is_counted_on:
+            return
+        with self._changed:
+            self._is_asked |= is_whole
+            self._is_counted_on |= not is_whole
+            self._changed.notify_all()
+
+    def _say_slow(self) -> None:
+        logger.warning(
+            "no answer yet from S3 or SQS", queue=self._watched.jobs.name, after_s=_SLOW_START_S
+        )
+
+    # --- a look ----------------------------------------------------------------------------------
+
+    def _look(self, *, is_whole: bool) -> None:
+        with self._changed:
+            if self._is_looking:
+                return
+            self._is_looking = True
+            self._counted_at = began_at = self._clock()
+            if is_whole:
+                self._began_at = began_at
+                self._is_asked = False
+            self._is_counted_on = False
+        try:
+            fault = self._ask_all() if is_whole else self._count_jobs()
+            if is_whole:
+                self._fault, self._seen_at = fault, began_at
+        finally:
+            with self._changed:
+                self._is_looking = False
+                self._changed.notify_all()
+
+    def _ask_all(self) -> Fault | None:
+        watched = self._watched
+        without_queue = self._count_jobs()
+        if watched.dead_letters and self._clock() - self._dead_letters_at > INTERVAL_S / 2:
+            self._count("dead-letter", watched.dead_letters)
+            self._dead_letters_at = self._clock()
+        without_storage = self._try(watched.store.check, (StorageUnavailableError, _NO_STORAGE))
+        without_worker = None
+        if watched.check_worker:
+            without_worker = self._try(watched.check_worker, (QueueUnavailableError, _NO_WORKER))
+        return without_storage or without_queue or without_worker
+
+    def _count_jobs(self) -> Fault | None:
+        depth = self._count("input", self._watched.jobs)
+        self._depth, self._depth_at = depth, self._clock()
+        if depth is None:
+            return QueueUnavailableError, _NO_QUEUE
+        self.history.queue_seen(depth.waiting)
+        return None
 
     def _count(self, name: str, queue: Queue) -> Depth | None:
         try:
             depth = queue.depth()
         except QueueUnavailableError as exc:
-            logger.warning("depth of a queue unknown", queue=queue.name, reason=str(exc))
+            self._complaints.about(queue.name, str(exc))
             self._metrics.unknown(name)
             return None
+        self._complaints.over(queue.name)
         self._metrics.counted(name, waiting=depth.waiting, held=depth.held)
         return depth
 
+    def _try(self, check: Callable[[], None], fault: Fault) -> Fault | None:
+        try:
+            check()
+        except PipelineError as exc:
+            self._complaints.about(fault[1], str(exc))
+            return fault
+        self._complaints.over(fault[1])
+        return None
+
+    # --- what is known ---------------------------------------------------------------------------
+
+    def _is_fresh(self) -> bool:
+        return self._is_stopping or self._clock() - self._seen_at <= _FRESH_S
+
+    def _patience_s(self) -> float:
+        began_at = self._began_at if self._is_looking else self._clock()
+        return max(0.0, began_at + _PATIENCE_S - self._clock())
+
+    def _fault_now(self) -> Fault | None:
+        if self._is_fresh():
+            return self._fault
+        return self._fault or (QueueUnavailableError, _NOT_KNOWN)
+
     def _describe(self) -> bytes:
-        is_known = self._clock() - self._looked_at < _STALE_S
+        is_known = self._clock() - self._seen_at < _STALE_S
         depth = self._depth if is_known else None
         is_full = depth is not None and 0 < self._max_waiting < depth.waiting
         answer = Service(
-            status="up" if is_known and self._is_well and not is_full else "degraded",
+            status="up" if is_known and not self._fault and not is_full else "degraded",
             queue=Backlog(waiting=depth.waiting, held=depth.held) if depth else None,
             wait_s=self.history.wait_s(),
             interval_s=INTERVAL_S,
             samples=self.history.samples(),
         )
         return answer.model_dump_json().encode()
-
-
-def _is_well(check: Callable[[], None]) -> bool:
-    try:
-        check()
-    except PipelineError as exc:
-        logger.warning("not well", reason=str(exc))
-        return False
-    return True
 
 
 def _seconds_to_the_middle(at: float) -> float:

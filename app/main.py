@@ -21,7 +21,9 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,8 +31,9 @@ from botocore.exceptions import BotoCoreError
 
 from . import logs, tracing
 from .arguments import ROLES, parser
+from .aws_errors import fault_of
 from .domain import Queue
-from .errors import PipelineError, SettingsError
+from .errors import PipelineError, QueueUnavailableError, SettingsError
 from .image_store import ImageStore
 from .s3_service import make_image_store
 from .settings import ClientSettings, Settings, is_loopback
@@ -39,6 +42,7 @@ from .tokens import hash_token, make_token
 
 if TYPE_CHECKING:
     from .history import History
+    from .lookout import Lookout, Watched
     from .metrics import Metrics
     from .worker_service import WorkerService
 
@@ -146,9 +150,9 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
     try:
         return _operate_on(options, settings)
     except PipelineError as exc:
-        _complain(exc.detail)
-    except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
         _complain(str(exc))
+    except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
+        _complain(fault_of(exc).advice)
     except BrokenPipeError:  # `watch | head -1` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -158,8 +162,17 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
 def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
     from . import operations
 
+    if options.command == "watch":
+        return operations.watch(
+            make_queue(settings, settings.processed_queue),
+            as_json=options.json,
+            delete=options.delete,
+            count=options.count,
+            timeout_s=options.timeout,
+        )
     store = make_image_store(settings)
     jobs = make_queue(settings, settings.input_queue)
+    store.check()  # its words are better than those of the first object that is not found
     if options.command == "reconcile":
         return operations.reconcile(
             store,
@@ -168,23 +181,16 @@ def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
             dry_run=options.dry_run,
             force=options.force,
         )
-    if options.command == "redrive":
-        dead_letters = make_queue(settings, settings.input_dead_letter_queue)
-        return operations.redrive(
-            store, dead_letters, jobs, dry_run=options.dry_run, limit=options.limit
-        )
-    return operations.watch(
-        make_queue(settings, settings.processed_queue),
-        as_json=options.json,
-        delete=options.delete,
-        count=options.count,
-        timeout_s=options.timeout,
+    dead_letters = make_queue(settings, settings.input_dead_letter_queue)
+    return operations.redrive(
+        store, dead_letters, jobs, dry_run=options.dry_run, limit=options.limit
     )
 
 
 def _run(role: str, settings: Settings) -> int:
     # Here, so that the operators' verbs need not load the engine.
     from .history import History
+    from .lookout import Watched
     from .methods import METHODS
     from .metrics import Metrics
     from .worker_service import WorkerService
@@ -198,26 +204,44 @@ def _run(role: str, settings: Settings) -> int:
         if role != "web":
             worker = WorkerService(settings, store, metrics, on_finished)
     except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
-        _complain(f"cannot start: {exc}")
+        _complain(f"cannot start: {fault_of(exc).advice}")
         return _EXIT_UNAVAILABLE
 
-    def check_ready() -> None:
-        store.check()
-        jobs.check()
-        if worker:
-            worker.check()
-
+    watched = Watched(store, jobs, worker.check if worker else None)
+    lookout = _lookout(role, settings, watched, metrics, history)
     try:
-        probes = _probes(settings, metrics, check_ready)
+        probes = _probes(settings, metrics, partial(_check_ready, lookout))
     except OSError as exc:
         return _cannot_listen(settings.metrics_host, settings.metrics_port, exc)
     with probes:
         if worker is None or role == "all":
-            return _serve(settings, store, jobs, worker, metrics, history)
-        with worker:
+            return _serve(settings, store, jobs, worker, lookout, metrics)
+        with worker, lookout:
             logger.info("worker polls", queue=settings.input_queue)
             threading.Event().wait()
     return 0
+
+
+def _lookout(
+    role: str, settings: Settings, watched: Watched, metrics: Metrics, history: History
+) -> Lookout:
+    from .lookout import Lookout
+
+    if role == "worker":  # the depths are the web side's to count; a fleet would add them up
+        return Lookout(watched, history, is_resting=True)
+    dead_letters = make_queue(settings, settings.input_dead_letter_queue, metrics.aws)
+    return Lookout(
+        replace(watched, dead_letters=dead_letters),
+        history,
+        max_waiting=settings.max_queue_depth,
+        metrics=metrics.queues,
+    )
+
+
+def _check_ready(lookout: Lookout) -> None:
+    if not lookout.is_running:  # it begins when the API listens
+        raise QueueUnavailableError("The process is starting.")
+    lookout.check_ready()
 
 
 def _probes(
@@ -238,29 +262,18 @@ def _serve(
     store: ImageStore,
     jobs: Queue,
     worker: WorkerService | None,
+    lookout: Lookout,
     metrics: Metrics,
-    history: History,
 ) -> int:
     from . import create_app
     from .gate import Gate
-    from .lookout import Lookout
     from .server import HttpServer
     from .waits import Waits
 
     if not _may_listen(settings, [settings.host]):
         return _EXIT_USAGE
-    check = worker.check if worker else None
-    lookout = Lookout(
-        store=store,
-        jobs=jobs,
-        history=history,
-        dead_letters=make_queue(settings, settings.input_dead_letter_queue, metrics.aws),
-        check_worker=check,
-        max_waiting=settings.max_queue_depth,
-        metrics=metrics.queues,
-    )
     try:
-        gate = Gate(settings, jobs)
+        gate = Gate(settings, lookout)
         waits = Waits(max(1, settings.web_threads // 2))
         app = create_app(
             settings,
@@ -268,7 +281,6 @@ def _serve(
             jobs=jobs,
             gate=gate,
             waits=waits,
-            check_worker=check,
             lookout=lookout,
             metrics=metrics,
         )

@@ -144,6 +144,7 @@ def _paths(
         is_open: _Json = {"security": []} if needs_token else {}
         return {"get": found | {"tags": ["service"], **is_open}}
 
+    readiness = public("ready", "Can reach S3 and SQS.", _content(_ref("Health")), _PROBES)
     return {
         "/upload": {
             "post": operation(
@@ -203,7 +204,8 @@ def _paths(
             ),
         },
         "/healthz": public("alive", "Alive.", _content(_ref("Health"))),
-        "/readyz": public("ready", "Can reach S3 and SQS.", _content(_ref("Health")), _PROBES),
+        # With METRICS_PORT it is served there only.
+        **({} if settings.metrics_port else {"/readyz": readiness}),
         "/service": public("service", "How the service is.", _content(_ref("Service"))),
         "/openapi.json": public("contract", "This document.", _content({"type": "object"})),
     }

@@ -83,8 +83,6 @@ class Services:
     methods: Mapping[str, Method]
     #: The OpenAPI document.
     contract: Mapping[str, Any]
-    #: Raises QueueUnavailableError when the worker in this process is stuck; None without one.
-    check_worker: Callable[[], None] | None
     lookout: Lookout
     counted: HttpMetrics
     #: All metrics of the process; None where others than this machine could ask for them.
@@ -240,10 +238,9 @@ def healthz() -> ResponseReturnValue:
 @api.get("/readyz")
 def readyz() -> ResponseReturnValue:
     """Ready: S3 and SQS answer and the worker of this process, if any, polls."""
-    services().store.check()
-    services().jobs.check()
-    if check_worker := services().check_worker:
-        check_worker()
+    if services().settings.metrics_port is not None:  # it is served there alone
+        raise NotFoundError("There is nothing at /readyz.")
+    services().lookout.check_ready()
     return jsonify(status="ready")
 
 
@@ -382,7 +379,7 @@ def _pass_gate() -> None:
         granted = gate.admit(_head())
     g.granted = granted
     if request.endpoint == "api.upload":
-        gate.backlog.refresh()
+        gate.backlog.keep_counting()
     if granted.refusal:
         raise granted.refusal
     if request.endpoint == "api.upload":

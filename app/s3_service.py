@@ -25,8 +25,10 @@ from obstore.store import S3Store
 from urllib3.exceptions import HTTPError
 
 from . import aws, tracing
+from .aws_errors import fault_of, is_of_aws, quoted_code
+from .aws_faults import Cause, Fault
 from .domain import Listed, StoredObject, now
-from .errors import NotFoundError, StorageUnavailableError
+from .errors import NotFoundError, PipelineError, StorageUnavailableError
 from .image_store import ImageStore
 from .metrics import AwsMetrics
 from .settings import Settings
@@ -40,8 +42,8 @@ _MISSING: Final = frozenset(("404", "NoSuchKey"))
 _PLAIN_KEY: Final = re.compile(
     r"(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f]+(/(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f]+)*"
 )
-#: How obstore quotes S3; an answer to HEAD has a status and no more.
-_ERROR_CODES: Final = (re.compile(r"<Code>(\w+)</Code>"), re.compile(r"status code: (\d{3})"))
+#: For clients, who learn no name and no endpoint.
+_UNAVAILABLE: Final = "Storage is unavailable; try again later."
 
 
 def make_image_store(settings: Settings, metrics: AwsMetrics | None = None) -> ImageStore:
@@ -107,11 +109,12 @@ class S3Bucket:
                     yield Listed(found["Key"], found["LastModified"].astimezone(UTC))
 
     def check(self) -> None:
-        try:
-            with self._translated(""):
-                self._client.head_bucket(Bucket=self._name)
-        except NotFoundError:
-            raise StorageUnavailableError(f"There is no bucket {self._name}.") from None
+        with self._translated(None):
+            found = aws.head_bucket(self._client, self._name)
+        # boto3 goes on to the right region by itself, obstore does not. Emulators say anything.
+        wanted = self._client.meta.region_name
+        if found not in (None, wanted) and self._settings.aws_endpoint_url is None:
+            raise self._unavailable(Fault(Cause.REGION, f"it is {found}"), None)
 
     @cached_property
     def _objects(self) -> S3Store:
@@ -205,7 +208,7 @@ class S3Bucket:
             except AlreadyExistsError:  # an answer, not an error
                 raise
             except (BaseError, FileNotFoundError) as exc:  # the latter for a missing bucket, too
-                if (code := _quoted_code(exc)) not in _MISSING:
+                if (code := quoted_code(exc)) not in _MISSING:
                     self._metrics.failed("s3", operation, code)
                     span.fail(code or "no-answer")
                 raise
@@ -213,29 +216,29 @@ class S3Bucket:
                 span.end()
 
     @contextmanager
-    def _translated(self, key: str) -> Iterator[None]:
-        place = f"{self._name}/{key}"
+    def _translated(self, key: str | None) -> Iterator[None]:
+        """Raise our errors; *key* is None for the bucket itself."""
         if key and not key.strip("/"):
             # An emulator takes it for the bucket itself; a DELETE would be the bucket's.
-            raise NotFoundError(f"There is no {place}.")
+            raise NotFoundError(f"There is no {self._name}/{key}.")
         try:
             yield
         except ClientError as exc:
-            raise _error(exc.response["Error"]["Code"], place) from exc
+            raise self._error(exc, exc.response["Error"]["Code"], key) from exc
         except (BaseError, FileNotFoundError) as exc:
-            raise _error(_quoted_code(exc), place) from exc
-        except (BotoCoreError, HTTPError) as exc:
-            raise StorageUnavailableError(f"S3 did not answer for {place}.") from exc
+            raise self._error(exc, quoted_code(exc), key) from exc
+        except (BotoCoreError, HTTPError, RuntimeError) as exc:  # the last from a stale credential
+            raise self._unavailable(fault_of(exc), key) from exc
 
+    def _error(self, exc: Exception, code: str | None, key: str | None) -> PipelineError:
+        if code not in _MISSING:
+            return self._unavailable(fault_of(exc), key)
+        if key is None:
+            cause = Cause.NO_BUCKET if is_of_aws(exc) else Cause.NOT_AWS
+            return self._unavailable(Fault(cause), key)
+        return NotFoundError(f"There is no {self._name}/{key}.")
 
-def _quoted_code(exc: Exception) -> str | None:
-    quoted = (pattern.search(str(exc)) for pattern in _ERROR_CODES)
-    return next((found[1] for found in quoted if found), None)
-
-
-def _error(code: str | None, place: str) -> NotFoundError | StorageUnavailableError:
-    if code in _MISSING:
-        return NotFoundError(f"There is no {place}.")
-    if code is None:
-        return StorageUnavailableError(f"S3 did not answer for {place}.")
-    return StorageUnavailableError(f"S3 answered {code} for {place}.")
+    def _unavailable(self, fault: Fault, key: str | None) -> StorageUnavailableError:
+        what = f"bucket {self._name}" if not key else f"{self._name}/{key}"
+        place = aws.place(self._client, what)
+        return StorageUnavailableError(_UNAVAILABLE, reason=fault.sentence(place))

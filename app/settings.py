@@ -57,9 +57,9 @@ class Settings(BaseSettings):
         ge=1,
         le=65535,
         description=(
-            "TCP port of `/metrics`, `/healthz` and `/readyz`, in every role. Unset, the web "
-            "server has `/metrics` while nobody but this machine reaches it, and the role "
-            "`worker` listens nowhere."
+            "TCP port of `/metrics`, `/healthz` and `/readyz`, in every role; `/readyz` is then "
+            "served there only. Unset, the web server has `/metrics` while nobody but this machine "
+            "reaches it, and the role `worker` listens nowhere."
         ),
     )
 

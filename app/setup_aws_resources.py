@@ -15,12 +15,15 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import aws
+from .aws_errors import fault_of
+from .aws_faults import Cause
 from .errors import PipelineError, ResourceError
 from .settings import Settings
 
@@ -67,10 +70,12 @@ def ensure_resources(settings: Settings, *, s3: S3Client, sqs: SQSClient) -> Non
     """Make all buckets and queues exist with the attributes of docs/architecture.md.
 
     Raises:
-        ResourceError: a name belongs to somebody else, or something cannot be brought in line.
+        ResourceError: a name belongs to somebody else, something cannot be brought in line, or AWS
+            cannot be asked; it says what to set.
     """
     for bucket in (settings.input_bucket, settings.processed_bucket):
-        _patiently(_ensure_bucket, s3, settings, bucket)
+        with _explained(s3, f"bucket {bucket}"):
+            _patiently(_ensure_bucket, s3, settings, bucket)
     queues = _Queues(sqs, demands_tls=_demands_tls(settings))
     dead_letters = queues.ensure(settings.input_dead_letter_queue, _dead_letter_attributes())
     queues.ensure(settings.input_queue, _job_attributes(settings, dead_letter_arn=dead_letters))
@@ -128,15 +133,15 @@ def _create_bucket(s3: S3Client, settings: Settings, name: str) -> bool:
 
 def _bucket_is_ours(s3: S3Client, name: str) -> bool:
     try:
-        s3.head_bucket(Bucket=name)
+        aws.head_bucket(s3, name)
     except ClientError as exc:
-        status = exc.response["ResponseMetadata"]["HTTPStatusCode"]
-        if status == 404:
+        if exc.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             return False
-        if status == 403:
+        fault = fault_of(exc)
+        if fault.cause is Cause.DENIED:
             raise _taken(name) from None
-        if status in (301, 400):  # how S3 says "in another region"
-            raise _elsewhere(name) from None
+        if fault.cause is Cause.REGION:
+            raise _elsewhere(name, fault.said) from None
         raise
     return True
 
@@ -145,7 +150,7 @@ def _check_region(s3: S3Client, name: str, region: str) -> None:
     # us-east-1 has no constraint; buckets of the first years may say EU for eu-west-1.
     found = s3.get_bucket_location(Bucket=name).get("LocationConstraint") or "us-east-1"
     if {"EU": "eu-west-1"}.get(found, found) != region:
-        raise _elsewhere(name)
+        raise _elsewhere(name, f"it is {found}")
 
 
 # What else stands on a bucket, rules, statements and keys of its owner, is left as it is.
@@ -225,10 +230,10 @@ def _taken(name: str) -> ResourceError:
     )
 
 
-def _elsewhere(name: str) -> ResourceError:
+def _elsewhere(name: str, said: str) -> ResourceError:
     return ResourceError(
-        f"Bucket {name} is in another region, which cannot be changed. Set AWS_REGION to its "
-        "region, or choose another name with INPUT_BUCKET or PROCESSED_BUCKET."
+        f"Bucket {name} is in another region, which cannot be changed ({said}). Set AWS_REGION to "
+        "its region, or choose another name with INPUT_BUCKET or PROCESSED_BUCKET."
     )
 
 
@@ -259,7 +264,8 @@ class _Queues:
 
     def ensure(self, name: str, wanted: Mapping[str, str]) -> str:
         """Make or mend the queue; returns its ARN."""
-        return _patiently(self._ensure, name, wanted)
+        with _explained(self._sqs, f"queue {name}"):
+            return _patiently(self._ensure, name, wanted)
 
     def _ensure(self, name: str, wanted: Mapping[str, str]) -> str:
         url, is_new = _create_queue(self._sqs, name, wanted)
@@ -345,6 +351,15 @@ def _with_statements(policy: str | None, ours: list[dict[str, Any]]) -> str:
     return json.dumps({"Version": "2012-10-17", **theirs, "Statement": kept + ours})
 
 
+@contextmanager
+def _explained(client: S3Client | SQSClient, what: str) -> Iterator[None]:
+    """Say what AWS or its library says in the words of `aws_faults`, about *what*."""
+    try:
+        yield
+    except (ClientError, BotoCoreError, RuntimeError) as exc:
+        raise ResourceError(fault_of(exc).sentence(aws.place(client, what))) from exc
+
+
 def _code(exc: ClientError) -> str:
     return str(exc.response["Error"]["Code"])
 
@@ -369,8 +384,11 @@ def main() -> int:
     try:
         settings = Settings.from_env()
         ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
-    except (PipelineError, ClientError, BotoCoreError) as exc:
+    except PipelineError as exc:
         logger.error("setup_aws_resources: %s", exc)
+        return 1
+    except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
+        logger.error("setup_aws_resources: %s", fault_of(exc).advice)
         return 1
     return 0
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import aws
+from .aws_errors import fault_of
 from .domain import MAX_BATCH, Delivery, Depth, Message, Results
 from .errors import LeaseLostError, PipelineError, QueueUnavailableError
 from .metrics import AwsMetrics
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _LEASE_LOST: Final = frozenset(
     ("ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight")
 )
+#: For clients, who learn no name and no endpoint.
+_UNAVAILABLE: Final = "The queue is unavailable; try again later."
 
 
 def make_queue(settings: Settings, name: str, metrics: AwsMetrics | None = None) -> SqsQueue:
@@ -100,7 +103,7 @@ class SqsQueue:
                 QueueUrl=self._url(),
                 AttributeNames=[waiting, held],  # type: ignore[list-item]
             )["Attributes"]
-        return Depth(waiting=int(answer[waiting]), held=int(answer[held]))  # type: ignore[index]
+            return Depth(waiting=int(answer[waiting]), held=int(answer[held]))  # type: ignore[index]
 
     def check(self) -> None:
         with self._translated("check"):
@@ -114,9 +117,8 @@ class SqsQueue:
     def _results(self, verb: str, answer: Any, count: int) -> Results:
         # By id, not by place: SQS may answer in any order. An entry that it does not mention
         # counts as failed.
-        results: Results = [
-            QueueUnavailableError(f"SQS did not say whether it did the {verb} on {self._name}.")
-        ] * count
+        unsaid = f"SQS did not say whether it did the {verb} on {self._name}."
+        results: Results = [QueueUnavailableError(_UNAVAILABLE, reason=unsaid)] * count
         for done in answer.get("Successful", []):
             results[int(done["Id"])] = None
         for failed in answer.get("Failed", []):
@@ -128,18 +130,20 @@ class SqsQueue:
         # wrong with a message that is sent has nothing to do with one that is held.
         if verb != "send" and code.rpartition(".")[2].removesuffix("Exception") in _LEASE_LOST:
             return LeaseLostError(f"SQS answered {code} to {verb} on {self._name}.")
-        return QueueUnavailableError(f"SQS answered {code} to {verb} on {self._name}.")
+        return QueueUnavailableError(
+            _UNAVAILABLE, reason=f"SQS answered {code} to {verb} on {self._name}."
+        )
 
     @contextmanager
     def _translated(self, verb: str) -> Iterator[None]:
         try:
             yield
-        except ClientError as exc:
+        # RuntimeError: a credential that is stale; KeyError: an answer that is none of SQS's.
+        except (ClientError, BotoCoreError, RuntimeError, KeyError) as exc:
             self._known_url = None  # the queue may have been made anew, elsewhere
-            code = exc.response["Error"]["Code"]
-            raise QueueUnavailableError(f"SQS answered {code} to {verb} on {self._name}.") from exc
-        except BotoCoreError as exc:
-            raise QueueUnavailableError(f"SQS did not answer to {verb} on {self._name}.") from exc
+            place = aws.place(self._client, f"{verb} on queue {self._name}")
+            reason = fault_of(exc).sentence(place)
+            raise QueueUnavailableError(_UNAVAILABLE, reason=reason) from exc
 
 
 def _sent(message: Message) -> Any:

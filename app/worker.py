@@ -336,7 +336,7 @@ class Worker:
 
     def _record(self, delivery: Delivery, error: PipelineError) -> Announcement:
         image, claim = self._failed_image(delivery, error)
-        logger.error("image failed", code=error.code, detail=error.detail)
+        logger.error("image failed", code=error.code, detail=str(error))
         tracing.fail(error.code)
         with self._step("store"):
             return self._store.put_failure(image, claim)

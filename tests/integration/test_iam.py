@@ -136,7 +136,7 @@ def fleet(account: Account, stack: Stack) -> Iterator[Fleet]:
             role(command(stack, "worker"), settings["worker"], **users["worker"].variables),
         ):
             web, worker = settings["web"], settings["worker"]
-            for port in (worker.metrics_port, web.metrics_port, web.port):
+            for port in (worker.metrics_port, web.metrics_port):
                 wait_until(partial(is_ready, f"http://127.0.0.1:{port}"), within_s=PATIENCE_S)
             do_everything(fleet)
         yield fleet

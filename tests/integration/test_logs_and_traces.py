@@ -106,8 +106,9 @@ def run_both(settings: Settings, found: Collector) -> Run:
             )
             for name, port in (("web", web_port), ("worker", worker_port))
         )
-        urls = [url(settings), f"http://127.0.0.1:{worker_port}"]
+        urls = [f"http://127.0.0.1:{port}" for port in (web_port, worker_port)]
         wait_until(lambda: all(map(is_ready, urls)), within_s=START_S)
+        assert not is_ready(url(settings))  # with METRICS_PORT it is answered there alone
         image_id = upload(settings, page_png(), traceparent=f"00-{TRACE_ID}-{CLIENT_SPAN_ID}-01")
         misbehave(settings)
         lost_id = send_lost(settings)

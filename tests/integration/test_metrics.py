@@ -108,7 +108,8 @@ def has_ended(settings: Settings, place: str) -> bool:
 def test_web_and_worker_count_all_that_was_sent(settings: Settings) -> None:
     web_settings, worker_settings = with_metrics_port(settings), with_metrics_port(settings)
     with role("web", web_settings), role("worker", worker_settings):
-        wait_until(lambda: is_ready(settings.port) and is_ready(worker_settings.metrics_port))
+        wait_until(lambda: is_ready(web_settings.metrics_port))
+        wait_until(lambda: is_ready(worker_settings.metrics_port))
         places = send_all(settings)
         wait_until(lambda: all(has_ended(settings, place) for place in places))
         wait_until(

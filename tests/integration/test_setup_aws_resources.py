@@ -183,22 +183,24 @@ def test_a_bucket_in_another_region_is_a_clear_error(aws_settings: Settings) -> 
 
 
 @pytest.mark.parametrize(
-    ("head_status", "create_code", "complaint"),
+    ("head_status", "verb", "code", "complaint"),
     [
-        (403, None, "belongs to another AWS account.*INPUT_BUCKET"),
-        (404, "BucketAlreadyExists", "belongs to another AWS account.*INPUT_BUCKET"),
-        (301, None, "is in another region.*AWS_REGION"),
+        (403, "list_objects_v2", "AccessDenied", "belongs to another AWS account.*INPUT_BUCKET"),
+        (404, "create_bucket", "BucketAlreadyExists", "belongs to another AWS account"),
+        (301, "list_objects_v2", "PermanentRedirect", "is in another region.*AWS_REGION"),
+        (400, "list_objects_v2", "ExpiredToken", "credentials have expired.*AWS_SESSION_TOKEN"),
+        (403, "list_objects_v2", "InvalidAccessKeyId", "credentials are wrong.*AWS_ACCESS_KEY_ID"),
     ],
 )
 def test_a_bucket_that_only_aws_would_refuse_is_a_clear_error(
-    aws_settings: Settings, head_status: int, create_code: str | None, complaint: str
+    aws_settings: Settings, head_status: int, verb: str, code: str, complaint: str
 ) -> None:
     """Answers as AWS gives them: LocalStack lets every account see every bucket."""
     s3 = aws.s3_client(aws_settings)
     with Stubber(s3) as stub:
         stub.add_client_error("head_bucket", str(head_status), http_status_code=head_status)
-        if create_code:
-            stub.add_client_error("create_bucket", create_code, http_status_code=409)
+        status = 409 if verb == "create_bucket" else head_status
+        stub.add_client_error(verb, code, http_status_code=status)
 
         with pytest.raises(ResourceError, match=complaint):
             ensure_resources(aws_settings, s3=s3, sqs=aws.sqs_client(aws_settings))
@@ -248,7 +250,7 @@ def test_on_aws_itself_the_queues_refuse_plain_http_and_keep_their_owners_policy
 @pytest.mark.parametrize(
     ("variables", "complaint"),
     [
-        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "the connection was refused"),
         ({"INPUT_BUCKET": "No Good"}, "INPUT_BUCKET"),
     ],
 )

@@ -14,8 +14,10 @@ from waitress.task import WSGITask
 
 from app import create_app
 from app.gate import Gate, Head, Pass
+from app.history import History
 from app.http_reader import Parser
 from app.image_store import ImageStore
+from app.lookout import Lookout, Watched
 from app.settings import Settings
 from tests.support.fakes import MemoryBucket, MemoryQueue
 from tests.support.scans import page_png
@@ -50,8 +52,8 @@ class Site:
     def __init__(self) -> None:
         settings = Settings(trusted_proxy_hops=1, cors_origins="https://scan.example")
         jobs = MemoryQueue()
-        self.gate = Gate(settings, jobs)
         store = ImageStore(MemoryBucket(), MemoryBucket())
+        self.gate = Gate(settings, Lookout(Watched(store, jobs), History()))
         self.app: Flask = create_app(settings, store=store, jobs=jobs, gate=self.gate)
         self.image_id = self._upload()
 

@@ -238,3 +238,28 @@ class MemoryQueue:
         self.check()
         if not 1 <= len(entries) <= MAX_BATCH:
             raise QueueUnavailableError(f"{len(entries)} entries are no batch.")
+
+
+class CountedQueue(MemoryQueue):
+    """Counts who asks for its depth; cleared, *may_answer* holds the answer back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+
+    def depth(self) -> Depth:
+        self.asked += 1
+        self.may_answer.wait(10)
+        return super().depth()
+
+
+class CountedBucket(MemoryBucket):
+    """Counts who checks it."""
+
+    asked = 0
+
+    def check(self) -> None:
+        self.asked += 1
+        super().check()

@@ -13,7 +13,9 @@ import sys
 
 from app import create_app
 from app.gate import Gate
+from app.history import History
 from app.image_store import ImageStore
+from app.lookout import Lookout, Watched
 from app.server import HttpServer
 from app.settings import Settings
 from app.waits import Waits
@@ -28,8 +30,9 @@ def main() -> None:
     settings = Settings(port=port, max_upload_bytes=limit_bytes, web_threads=2)
     store = ImageStore(MemoryBucket(), MemoryBucket())
     jobs = MemoryQueue()
-    gate, waits = Gate(settings, jobs), Waits(1)
-    app = create_app(settings, store=store, jobs=jobs, gate=gate, waits=waits)
+    lookout, waits = Lookout(Watched(store, jobs), History()), Waits(1)
+    gate = Gate(settings, lookout)
+    app = create_app(settings, store=store, jobs=jobs, gate=gate, waits=waits, lookout=lookout)
     HttpServer(app, settings, gate, on_stop=waits.stop).run()
 
 

@@ -600,8 +600,11 @@ def answers_of_every_status(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[i
     yield 429, limited.upload()
     yield 401, Site(Settings(api_tokens=TOKENS)).upload()
     site.outputs.is_down = True
-    for path in ("/readyz", failed, f"{failed}/processed"):
+    for path in (failed, f"{failed}/processed"):
         yield 503, get(path)
+    unready = Site(Settings())
+    unready.outputs.is_down = True
+    yield 503, unready.client.get("/readyz")
     site.inputs.is_down = True
     yield 503, site.upload()
     yield 503, site.client.delete(failed)

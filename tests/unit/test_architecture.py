@@ -16,6 +16,7 @@ APP = ROOT / "app"
 #: From the cellar up; a module imports only from floors below its own.
 FLOORS = (
     {
+        "aws_faults",
         "bodies",
         "errors",
         "exif",
@@ -27,7 +28,7 @@ FLOORS = (
         "object_keys",
         "telemetry",
     },
-    {"forms", "admission", "breaker", "http_head", "tracing"},
+    {"forms", "complaints", "admission", "breaker", "http_head", "tracing"},
     {"domain", "png_format", "paper", "components", "gaussian", "turning"},
     {"ownership", "png_ancillary", "png_chunks"},
     {"holders", "object_metadata"},
@@ -45,7 +46,7 @@ FLOORS = (
         "languages",
     },
     {"tokens", "waits", "upload_client", "arguments", "rate", "history", "probes"},
-    {"settings", "png_decoder", "methods"},
+    {"settings", "png_decoder", "methods", "aws_errors"},
     {"image_processor", "aws", "gate", "lookout"},
     {"s3_service", "sqs_service", "setup_aws_resources"},
     {"pages"},
@@ -80,7 +81,7 @@ ENGINE = {
 ONLY_IN = {
     "babel": {"languages"},
     "boto3": {"aws"},
-    "botocore": {"aws", "main", "s3_service", "sqs_service", "setup_aws_resources"},
+    "botocore": {"aws", "aws_errors", "main", "s3_service", "sqs_service", "setup_aws_resources"},
     "cv2": ENGINE,
     "numba": {"png_filters"},
     "flask": {"__init__", "access", "answers", "pages", "routes", "server", "uploads"},
@@ -96,7 +97,7 @@ ONLY_IN = {
     "wsgiref": {"probes"},
 }
 #: Worker and routes must be testable without AWS and OpenCV, the engine without either.
-AWS = {"aws", "s3_service", "sqs_service", "setup_aws_resources"}
+AWS = {"aws", "aws_errors", "aws_faults", "s3_service", "sqs_service", "setup_aws_resources"}
 STRANGERS = {
     "worker": AWS | ENGINE | {"routes", "consumer"},
     "access": AWS | ENGINE | {"worker", "consumer"},

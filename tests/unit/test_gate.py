@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 
-from app.domain import Depth, Message
+from app.domain import Message
 from app.errors import PipelineError
 from app.gate import MULTIPART_OVERHEAD_BYTES, Backlog, Gate, Head, Pass, client_address
+from app.history import History
+from app.image_store import ImageStore
+from app.lookout import Lookout, Watched
 from app.settings import Settings
 from app.tokens import hash_token
-from tests.support.fakes import MemoryQueue
+from tests.support.fakes import CountedQueue, MemoryBucket, MemoryQueue
+from tests.support.house import Clock
 
 TOKENS = f"ana:{hash_token('one')},bia:{hash_token('two')}"
 
@@ -21,7 +28,7 @@ def head(
 
 
 def make_gate(**settings: object) -> Gate:
-    return Gate(Settings(**settings), MemoryQueue())
+    return Gate(Settings(**settings), looking_at(MemoryQueue()))
 
 
 def code(granted: Pass) -> str | None:
@@ -183,6 +190,11 @@ def test_a_forged_address_does_not_change_who_is_counted() -> None:
 # --- when too many wait ---------------------------------------------------------------------------
 
 
+def looking_at(queue: MemoryQueue, clock: Callable[[], float] = time.monotonic) -> Lookout:
+    watched = Watched(ImageStore(MemoryBucket(), MemoryBucket()), queue)
+    return Lookout(watched, History(), clock=clock)
+
+
 def full_queue(count: int) -> MemoryQueue:
     queue = MemoryQueue()
     for n in range(count):
@@ -202,54 +214,49 @@ def refusal_of(backlog: Backlog) -> str | None:
 def test_uploads_are_refused_while_more_than_so_many_wait(
     waiting: int, expected: str | None
 ) -> None:
-    backlog = Backlog(full_queue(waiting), max_depth=3)
+    backlog = Backlog(looking_at(full_queue(waiting)), max_depth=3)
 
     assert refusal_of(backlog) is None  # nothing is known yet
-    backlog.refresh()
+    backlog.keep_counting()
 
     assert refusal_of(backlog) == expected
 
 
-def test_what_was_seen_long_ago_refuses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    backlog = Backlog(full_queue(4), max_depth=3)
-    backlog.refresh()
-    now = backlog._seen_at
+def test_what_was_seen_long_ago_refuses_nobody() -> None:
+    clock = Clock()
+    backlog = Backlog(looking_at(full_queue(4), clock), max_depth=3)
+    backlog.keep_counting()
 
-    monkeypatch.setattr("app.gate.time.monotonic", lambda: now + 31)
-
-    assert refusal_of(backlog) is None
-
-
-def test_zero_means_any_number() -> None:
-    backlog = Backlog(full_queue(4), max_depth=0)
-    backlog.refresh()
+    clock.advance(31)
 
     assert refusal_of(backlog) is None
+
+
+def test_zero_means_any_number_and_counts_nothing() -> None:
+    queue = CountedQueue()
+    backlog = Backlog(looking_at(queue), max_depth=0)
+    backlog.keep_counting()
+
+    assert refusal_of(backlog) is None
+    assert queue.asked == 0
 
 
 def test_a_queue_that_cannot_be_counted_refuses_nobody() -> None:
     queue = full_queue(4)
     queue.is_down = True
-    backlog = Backlog(queue, max_depth=3)
+    backlog = Backlog(looking_at(queue), max_depth=3)
 
-    backlog.refresh()
+    backlog.keep_counting()
 
     assert refusal_of(backlog) is None
 
 
-def test_the_queue_is_asked_once_in_two_seconds_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    queue = full_queue(1)
-    asked: list[Depth] = []
-    depth = queue.depth
-
-    def count() -> Depth:
-        asked.append(depth())
-        return asked[-1]
-
-    monkeypatch.setattr(queue, "depth", count)
-    backlog = Backlog(queue, max_depth=3)
+def test_the_queue_is_asked_once_in_two_seconds_at_most() -> None:
+    queue, clock = CountedQueue(), Clock()
+    backlog = Backlog(looking_at(queue, clock), max_depth=3)
 
     for _ in range(10):
-        backlog.refresh()
+        backlog.keep_counting()
+        clock.advance(0.25)
 
-    assert len(asked) == 1
+    assert queue.asked == 2

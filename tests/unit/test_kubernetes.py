@@ -166,8 +166,9 @@ def test_an_outage_of_s3_restarts_nobody(role: str) -> None:
 def test_an_outage_of_s3_does_not_take_the_api_out_of_service() -> None:
     assert container("web")["readinessProbe"]["httpGet"]["path"] == "/healthz"
     # Wrong names and policies are found before a new pod counts.
-    assert container("web")["startupProbe"]["httpGet"]["path"] == "/readyz"
-    assert container("worker")["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    ready = {"path": "/readyz", "port": "metrics"}  # with METRICS_PORT it is nowhere else
+    assert container("web")["startupProbe"]["httpGet"] == ready
+    assert container("worker")["readinessProbe"]["httpGet"] == ready
 
 
 @pytest.mark.parametrize("role", ROLES_HERE)

@@ -3,59 +3,45 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from app.domain import Depth, Message
-from app.errors import QueueUnavailableError
+from app.domain import Message
+from app.errors import PipelineError, QueueUnavailableError
 from app.history import History, Service
 from app.image_store import ImageStore
-from app.lookout import Lookout, _seconds_to_the_middle
+from app.lookout import Lookout, Watched, _seconds_to_the_middle
 from app.metrics import Metrics
 from app.settings import Settings
 from app.tokens import hash_token
 from tests.support.counts import Counts
-from tests.support.fakes import MemoryBucket, MemoryQueue
+from tests.support.fakes import CountedBucket, CountedQueue
 from tests.support.house import Clock
+from tests.support.logged import events
 from tests.support.site import Site
-from tests.support.waiting import wait_until
-
-
-class CountedQueue(MemoryQueue):
-    """Counts who asks for its depth; cleared, *may_answer* holds the answer back."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = 0
-        self.may_answer = threading.Event()
-        self.may_answer.set()
-
-    def depth(self) -> Depth:
-        self.asked += 1
-        self.may_answer.wait(10)
-        return super().depth()
+from tests.support.waiting import assert_within, wait_until
 
 
 class House:
     def __init__(self, **given: Any) -> None:
         self.clock = Clock()
-        self.results = MemoryBucket()
+        self.originals, self.results = CountedBucket(), CountedBucket()
         self.jobs = CountedQueue()
         self.dead_letters = CountedQueue()
         self.metrics = Metrics()
         self.is_stuck = False
+        store = ImageStore(self.originals, self.results)
         self.lookout = Lookout(
-            store=ImageStore(MemoryBucket(), self.results),
-            jobs=self.jobs,
-            history=History(),
-            dead_letters=self.dead_letters,
-            check_worker=self._check_worker,
+            Watched(store, self.jobs, self._check_worker, self.dead_letters),
+            History(),
             metrics=self.metrics.queues,
-            clock=self.clock,
-            **given,
+            **{"clock": self.clock} | given,
         )
 
     def put(self, count: int) -> None:
@@ -66,6 +52,19 @@ class House:
         self.clock.advance(1.1)
         answer: dict[str, Any] = json.loads(self.lookout.service())
         return answer
+
+    @property
+    def calls(self) -> int:
+        """Of AWS, if it were AWS."""
+        queues = self.jobs.asked + self.dead_letters.asked
+        return queues + self.originals.asked + self.results.asked
+
+    def is_ready(self) -> bool:
+        try:
+            self.lookout.check_ready()
+        except PipelineError:
+            return False
+        return True
 
     def _check_worker(self) -> None:
         if self.is_stuck:
@@ -168,6 +167,141 @@ def test_what_was_seen_long_ago_is_not_said_any_more(house: House) -> None:
     assert (answer["status"], answer["queue"]) == ("degraded", None)
     house.jobs.may_answer.set()
     hangs.join(10)
+
+
+# --- readiness -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("act", "code", "words"),
+    [
+        (break_queue, "queue-unavailable", "The queue does not answer."),
+        (break_bucket, "storage-unavailable", "Storage does not answer."),
+        (break_worker, "queue-unavailable", "The worker in this process does not work."),
+    ],
+)
+def test_not_ready_says_a_code_and_names_nothing_but_in_the_log(
+    house: House,
+    act: Callable[[House], None],
+    code: str,
+    words: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    act(house)
+
+    with pytest.raises(PipelineError) as caught:
+        house.lookout.check_ready()
+
+    assert (caught.value.code, str(caught.value)) == (code, words)
+    assert [e["level"] for e in events(caplog) if e["event"] == "not well"] == ["warning"]
+
+
+def test_readiness_is_at_most_two_seconds_old(house: House) -> None:
+    assert house.is_ready()
+    break_bucket(house)
+
+    house.clock.advance(2.0)
+    assert house.is_ready()
+    house.clock.advance(0.1)
+    assert not house.is_ready()
+
+
+def test_a_flood_of_readiness_costs_one_look_in_two_seconds(house: House) -> None:
+    for _ in range(1000):
+        house.lookout.check_ready()
+
+    assert house.calls == 4
+    house.clock.advance(2.1)
+    for _ in range(1000):
+        house.lookout.check_ready()
+    assert house.calls == 7  # the dead-letter queue needs no second look
+
+
+def test_all_who_ask_after_an_idle_time_wait_for_the_same_look() -> None:
+    house = House(clock=time.monotonic, is_resting=True)
+    with house.lookout:
+        wait_until(lambda: house.results.asked == 1)
+        house.lookout._seen_at -= 60  # as after a minute
+        house.lookout._began_at -= 60
+        calls = house.calls
+        house.jobs.may_answer.clear()
+        with ThreadPoolExecutor(20) as pool:
+            asked = [pool.submit(house.is_ready) for _ in range(20)]
+            wait_until(lambda: house.jobs.asked == 2)
+            house.jobs.may_answer.set()
+
+            assert [each.result(10) for each in asked] == [True] * 20
+        assert house.calls == calls + 3
+
+
+def test_who_asks_waits_a_second_at_most_while_aws_is_silent() -> None:
+    house = House(clock=time.monotonic)
+    house.jobs.may_answer.clear()
+    with house.lookout:
+        wait_until(lambda: house.jobs.asked == 1)
+        began_at = time.monotonic()
+
+        assert not house.is_ready()
+        assert_within(time.monotonic() - began_at, 1.5)
+        began_at = time.monotonic()
+        assert not house.is_ready()  # the wait is the look's, not the asker's
+        assert_within(time.monotonic() - began_at, 0.5)
+        house.jobs.may_answer.set()
+        wait_until(house.is_ready)
+
+
+def test_the_thread_looks_ahead_while_somebody_asks() -> None:
+    house = House(clock=time.monotonic, is_resting=True)
+    with house.lookout:
+        wait_until(house.is_ready)
+        looks, longest_s = house.results.asked, 0.0
+        while house.results.asked < looks + 2:
+            began_at = time.monotonic()
+            house.lookout.check_ready()
+            longest_s = max(longest_s, time.monotonic() - began_at)
+
+    assert_within(longest_s, 0.5)
+
+
+def test_one_that_rests_looks_once_and_then_only_for_those_who_ask() -> None:
+    house = House(is_resting=True)
+    with house.lookout:
+        wait_until(lambda: house.results.asked == 1 and not house.lookout._is_looking)
+        house.clock.advance(3600)
+        with house.lookout._changed:
+            house.lookout._changed.notify_all()  # what wakes it, wakes it to rest again
+
+        house.lookout.check_ready()
+
+        assert house.results.asked == 2
+
+
+def test_counting_for_uploads_asks_the_queue_and_nothing_else(house: House) -> None:
+    house.put(3)
+    for _ in range(100):
+        house.lookout.keep_counting()
+
+    assert house.lookout.waiting() == 3
+    assert (house.jobs.asked, house.calls) == (1, 1)
+
+
+def test_a_reason_is_logged_once_and_its_end_too(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    break_bucket(house)
+    for _ in range(5):
+        house.clock.advance(3)
+        house.is_ready()
+    house.results.is_down = False
+    house.clock.advance(3)
+
+    assert house.is_ready()
+    said = [e["event"] for e in events(caplog)]
+    assert said == ["not well", "well again"]
+
+
+# --- the thread ----------------------------------------------------------------------------------
 
 
 def test_the_thread_looks_at_once_and_ends_with_the_block(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -83,7 +84,6 @@ def test_each_upload_gets_an_id_of_its_own(site: Site) -> None:
         (b"GIF89a", (415, "not-a-png")),
         (SIGNATURE, (422, "corrupt-png")),
         (page_png()[:-4], (422, "corrupt-png")),
-        (page_png() + b"x", (422, "corrupt-png")),
         (png(header(401, 1), pixels([b"\0" * 401])), (422, "too-many-pixels")),
         (png(header(300, 300), pixels([b"\0" * 300] * 300)), (422, "too-many-pixels")),
         (png(header(1, 1), chunk(b"acTL", b"\0" * 8), pixels([b"\0"])), (422, "unsupported-png")),
@@ -371,16 +371,32 @@ def test_alive_says_nothing_of_what_the_server_depends_on(site: Site) -> None:
     assert site.client.get("/healthz").status_code == 200
 
 
-def test_ready_means_storage_queue_and_worker(site: Site) -> None:
-    codes = [site.client.get("/readyz").status_code]
-    site.outputs.is_down = True
-    codes.append(site.client.get("/readyz").status_code)
-    site.outputs.is_down, site.jobs.is_down = False, True
-    codes.append(site.client.get("/readyz").status_code)
-    site.jobs.is_down, site.is_worker_stuck = False, True
-    codes.append(site.client.get("/readyz").status_code)
+@pytest.mark.parametrize(
+    ("act", "code"),
+    [
+        (lambda s: None, None),
+        (lambda s: setattr(s.outputs, "is_down", True), "storage-unavailable"),
+        (lambda s: setattr(s.jobs, "is_down", True), "queue-unavailable"),
+        (lambda s: setattr(s, "is_worker_stuck", True), "queue-unavailable"),
+    ],
+)
+def test_ready_means_storage_queue_and_worker_and_names_no_resource(
+    site: Site, act: Callable[[Site], None], code: str | None
+) -> None:
+    act(site)
 
-    assert codes == [200, 503, 503, 503]
+    answer = site.client.get("/readyz")
+
+    assert (answer.status_code, answer.get_json().get("code")) == (503 if code else 200, code)
+    assert not re.search("image-input|image-processed|fifo|down", answer.text)
+
+
+def test_ready_is_served_on_the_port_for_metrics_alone_where_there_is_one() -> None:
+    site = Site(Settings(metrics_port=9100))
+
+    assert problem(site.client.get("/readyz")) == (404, "not-found")
+    assert site.client.get("/healthz").status_code == 200
+    assert "/readyz" not in site.client.get("/openapi.json").get_json()["paths"]
 
 
 def test_the_page_has_no_inline_script_or_style_that_the_policy_would_refuse(site: Site) -> None:

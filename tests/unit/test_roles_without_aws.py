@@ -1,0 +1,150 @@
+"""The roles as processes while AWS refuses, is silent or is not there: they stay, and say why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from app.settings import Settings
+from tests.support.aws_errors import CASES, RefusingAws, refusing
+from tests.support.fleet import Role, role
+from tests.support.ports import free_port
+from tests.support.waiting import assert_within, is_alive, wait_until
+
+ROLES = ("all", "web", "worker")
+#: From the first answer of the process.
+SAID_WITHIN_S = 8.0
+
+
+@dataclass
+class Running:
+    name: str
+    role: Role
+    #: Of METRICS_PORT, where all three answer probes.
+    url: str
+
+    def ready(self) -> urllib3.BaseHTTPResponse:
+        return urllib3.request("GET", f"{self.url}/readyz", timeout=10, retries=False)
+
+    def has_said(self, words: str) -> bool:
+        return words in self.role.output
+
+    def complaints(self, since: int = 0) -> list[str]:
+        lines = self.role.output[since:].splitlines()
+        return [line for line in lines if '"not well"' in line]
+
+
+@contextmanager
+def roles(**settings: Any) -> Iterator[list[Running]]:
+    """All three, beside each other."""
+    with ExitStack() as stack:
+        running = []
+        for name in ROLES:
+            own = Settings(
+                port=free_port(), metrics_port=free_port(), log_format="json", **settings
+            )
+            process = stack.enter_context(role(name, own))
+            running.append(Running(name, process, f"http://127.0.0.1:{own.metrics_port}"))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def refused() -> Iterator[tuple[RefusingAws, str, list[Running]]]:
+    with refusing() as (server, url), roles(aws_endpoint_url=url) as running:
+        for each in running:
+            wait_until(partial(is_alive, each.url))
+        yield server, url, running
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_role_says_each_fault_and_tells_probes_nothing_of_it(
+    refused: tuple[RefusingAws, str, list[Running]], name: str
+) -> None:
+    server, url, running = refused
+    case = CASES[name]
+    since = {each.name: len(each.role.output) for each in running}
+    server.s3, server.sqs, server.clock_ahead_s = case.s3, case.sqs, case.clock_ahead_s
+
+    for each in running:
+        wait_until(partial(is_told, each, since[each.name], case.words))
+
+        answer = each.ready()
+        assert (answer.status, answer.json()["status"]) == (503, 503)
+        assert answer.json()["detail"] in ("Storage does not answer.", "The queue does not answer.")
+        assert url not in answer.data.decode()
+        assert is_alive(each.url)
+        assert url in "".join(each.complaints(since[each.name]))
+
+
+def is_told(each: Running, since: int, words: tuple[str, ...]) -> bool:
+    """Whether the process says it of the queue, once it has been asked whether it is ready."""
+    said = [line for line in each.complaints(since) if "queue" in line]
+    return each.ready().status == 503 and any(all(w in line for w in words) for line in said)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "unset", "words"),
+    [
+        ("http://127.0.0.1:9", (), "the connection was refused"),
+        ("http://s3.invalid:4566", (), "the host of the endpoint is not known"),
+        (None, ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "there are no AWS credentials"),
+    ],
+)
+def test_each_role_starts_and_says_within_seconds_what_is_wrong(
+    endpoint: str | None,
+    unset: tuple[str, ...],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for variable in unset:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with roles(aws_endpoint_url=endpoint) as running:
+        for each in running:
+            wait_until(partial(is_alive, each.url))
+            began_at = time.monotonic()
+            wait_until(partial(each.has_said, words))
+            assert_within(time.monotonic() - began_at, SAID_WITHIN_S)
+            assert each.has_said("AWS_ENDPOINT_URL is unset") == (endpoint is None)
+            assert each.role.process.poll() is None
+
+
+def test_an_endpoint_that_is_silent_is_said_before_the_time_outs_end() -> None:
+    with refusing() as (server, url):
+        server.is_silent = True
+        with roles(aws_endpoint_url=url) as running:
+            for each in running:
+                wait_until(partial(each.has_said, "no answer yet from S3 or SQS"))
+                assert not each.has_said("did not answer in time")
+
+
+def test_a_flood_of_readiness_costs_no_more_calls_than_its_pace() -> None:
+    """A process against a server that counts: three calls in 1.8 s at most."""
+    with refusing() as (server, url):
+        settings = Settings(aws_endpoint_url=url, port=free_port(), metrics_port=free_port())
+        probe = f"http://127.0.0.1:{settings.metrics_port}"
+        with role("web", settings):
+            wait_until(partial(is_alive, probe))
+            wait_until(lambda: urllib3.request("GET", f"{probe}/readyz").status == 503)
+            calls, times, began_at = server.calls, 0, time.monotonic()
+            while time.monotonic() - began_at < 6:
+                urllib3.request("GET", f"{probe}/readyz")
+                times += 1
+            took_s = time.monotonic() - began_at
+            api = urllib3.request("GET", f"http://127.0.0.1:{settings.port}/readyz")
+
+    assert times > 100
+    # While it is refused each call is made three times, and a bucket's is asked again for words.
+    assert server.calls - calls <= (took_s / 1.8 + 2) * 5 * 3
+    assert api.status == 404
