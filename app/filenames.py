@@ -18,6 +18,7 @@ _UNSHOWABLE: Final = re.compile(
     "[\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _REPLACEMENT: Final = "_"
+_PNG: Final = ".png"
 _OF_RESULT: Final = "-bw.png"
 
 
@@ -28,10 +29,14 @@ def clean_filename(name: str) -> str | None:
     return None if shown in ("", ".", "..") else shorten_filename(shown)
 
 
+def original_filename(name: str) -> str:
+    """What the PNG that came as *name* is saved as; browsers make PNGs of photographs."""
+    return name if name.lower().endswith(_PNG) else shorten_filename(_stem(name) + _PNG)
+
+
 def result_filename(name: str) -> str:
     """What the page made of the file *name* is saved as."""
-    stem = name.rpartition(".")[0] or name
-    return _cut(stem, MAX_FILENAME_BYTES - len(_OF_RESULT)) + _OF_RESULT
+    return _cut(_stem(name), MAX_FILENAME_BYTES - len(_OF_RESULT)) + _OF_RESULT
 
 
 def shorten_filename(name: str) -> str:
@@ -41,6 +46,10 @@ def shorten_filename(name: str) -> str:
         stem, dot, suffix = name, "", ""
     end = dot + suffix
     return _cut(stem, MAX_FILENAME_BYTES - len(end.encode())) + end
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0] or name
 
 
 def _cut(text: str, size_bytes: int) -> str:

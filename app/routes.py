@@ -36,7 +36,7 @@ from .errors import (
     PipelineError,
     unknown_image,
 )
-from .filenames import result_filename
+from .filenames import original_filename, result_filename
 from .gate import ENVIRON_KEY, Gate, Head, Pass, client_address
 from .image_store import ImageStore
 from .lookout import Lookout
@@ -175,7 +175,10 @@ def get_original(image_id: UUID) -> ResponseReturnValue:
             _check_owner(owner, image_id)
         return stored
 
-    return answers.send_png(open_stored, lambda stored: filename_of(stored) or f"{image_id}.png")
+    def name(stored: StoredObject) -> str:
+        return original_filename(filename_of(stored) or str(image_id))
+
+    return answers.send_png(open_stored, name)
 
 
 @api.get("/images/<uuid:image_id>/processed")

@@ -8,11 +8,11 @@ import { facts, number, reasonOf, seconds, size, text, until, why } from "./text
 
 const template = document.getElementById("card");
 const MARKS = {
-  waiting: "…", sending: "↑", looking: "…", queued: "…", processed: "✓", failed: "✕", refused: "✕",
+  waiting: "…", converting: "…", sending: "↑", looking: "…", queued: "…", processed: "✓", failed: "✕", refused: "✕",
   lost: "!", held: "!", gone: "–", deleted: "–",
 };
 const ACTS = {
-  waiting: ["cancel"], sending: ["cancel"], lost: ["retry", "cancel"], held: ["retry", "cancel"],
+  waiting: ["cancel"], converting: ["cancel"], sending: ["cancel"], lost: ["retry", "cancel"], held: ["retry", "cancel"],
   processed: ["compare", "save", "again", "link", "erase"], failed: ["again", "erase"], queued: ["erase"],
   refused: ["again", "dismiss"], gone: ["dismiss"], deleted: ["dismiss"], looking: [],
 };
@@ -116,13 +116,14 @@ export class Card {
   }
 
   #numbers() {
-    const { file, image } = this.item;
-    if (!image) return file ? size(file.size) : "";
+    const { file, image, note } = this.item;
+    if (!image) return [file && size(file.size), note].filter(Boolean).join(" · ");
     const { original, processed } = image;
     const words = [];
     if (processed && original?.bytes) words.push(`${size(original.bytes)} → ${size(processed.bytes)}`);
     else if (original?.bytes) words.push(size(original.bytes));
     if (original?.width) words.push(`${number(original.width)} × ${number(original.height)}`);
+    if (note) words.push(note);
     words.push(methodOf(image));
     if (image.processed_at && image.uploaded_at) {
       const took = (Date.parse(image.processed_at) - Date.parse(image.uploaded_at)) / 1000;
@@ -134,7 +135,7 @@ export class Card {
   }
 
   async #drawThumb() {
-    const { file, image, state } = this.item;
+    const { picture: file, image, state } = this.item;
     const thumb = this.find(".thumb img");
     if (state === "deleted" || state === "gone") { thumb.hidden = true; return; }
     // The file itself is nearer than its copy on the server.

@@ -18,11 +18,17 @@ function load(href) {
   });
 }
 
-// Resolves when the dialog is closed, with the value of the button that did it; "" for Escape.
-export async function shown(dialog) {
+// Shows *dialog*; resolves when it is closed, with the value of the button that did it, "" for Escape.
+export async function ask(dialog) {
+  // What lies outside of a modal dialog is silent, so the one live region comes along.
+  const region = document.getElementById("announcements");
+  const place = document.createComment("announcements");
+  region.replaceWith(place);
+  dialog.append(region);
   dialog.returnValue = "";
   dialog.showModal();
   await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  place.replaceWith(region);
   return dialog.returnValue;
 }
 

@@ -63,6 +63,9 @@ export class Item extends EventTarget {
     return (this.image?.original?.filename ?? this.name ?? this.id).replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
   }
 
+  // Small enough to be shown thirty times over: of what is converted a copy, of PNGs themselves.
+  get picture() { return this.thumb ?? (this.file?.type === "image/png" ? this.file : null); }
+
   set(changes) {
     const before = this.state;
     Object.assign(this, changes);

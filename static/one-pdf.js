@@ -1,14 +1,15 @@
 // Put ready pages into one PDF: all or some of them, in an order that pointer and keys can change.
 
 import { ask, picture } from "./api.js";
-import { save, styled } from "./dialogs.js";
+import { ask as show, save, styled } from "./dialogs.js";
 import { pdf } from "./pdf.js";
+import { speak } from "./speak.js";
 import { counted, number, text } from "./texts.js";
 
 const AT_ONCE = 6;
 const dialog = document.getElementById("one-pdf");
 const list = dialog.querySelector("ol");
-const status = dialog.querySelector("[role=status]");
+const says = dialog.querySelector(".says");
 const go = dialog.querySelector("[value=go]");
 const template = document.getElementById("pdf-page");
 const shown = new WeakMap();
@@ -18,10 +19,15 @@ let onOrder = null;
 export async function askForPdf(items, arrange) {
   await styled("dialogs");
   onOrder = arrange;
-  status.textContent = "";
+  says.textContent = "";
   list.replaceChildren(...await Promise.all(items.map(row)));
   count();
-  if (!dialog.open) dialog.showModal();
+  if (!dialog.open) show(dialog);
+}
+
+function say(sentence) {
+  says.textContent = sentence;
+  speak(sentence);
 }
 
 async function row(item) {
@@ -72,7 +78,7 @@ function shift(node, step) {
 function settle(node) {
   const nodes = [...list.children];
   const place = { name: shown.get(node).title, n: number(nodes.indexOf(node) + 1), of: number(nodes.length) };
-  status.textContent = text("pdf.place", place);
+  say(text("pdf.place", place));
   onOrder(nodes.map((each) => shown.get(each)));
 }
 
@@ -117,7 +123,7 @@ dialog.querySelector("form").addEventListener("submit", async (event) => {
     save(pdf(await bring(items)), nameOf(items));
     dialog.close();
   } catch {
-    status.textContent = text("say.pdf-failed");
+    say(text("say.pdf-failed"));
   } finally {
     go.disabled = false;
   }

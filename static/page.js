@@ -8,11 +8,12 @@ import { areSound, isSound } from "./numbers.js";
 import * as progress from "./progress.js";
 import { follow } from "./service.js";
 import { counted, facts, reasonOf, text } from "./texts.js";
-import { enableChosen, enqueue, fieldsOf, isBusy } from "./uploads.js";
+import { enableChosen, enqueue, enqueueFirst, fieldsOf, isBusy } from "./uploads.js";
 
 const form = document.getElementById("upload");
 const [input, folder] = form.querySelectorAll("[type=file]");
 const drop = form.querySelector(".drop");
+const camera = document.getElementById("camera");
 const section = document.getElementById("images");
 const list = document.getElementById("cards");
 const saveAll = document.getElementById("save-all");
@@ -26,6 +27,8 @@ const items = new Set();
 const shown = new WeakMap();
 
 input.multiple = true;
+// Without script the service gets the file as it is. Not HEIC: iPhones then hand over JPEG.
+input.accept = "image/png,image/jpeg,image/webp,image/avif,image/gif,image/bmp,image/tiff,.tif,.tiff,application/pdf";
 // `k@sauvola` is for the form without script, which sends the fields of every method.
 for (const field of form.querySelectorAll(".parameter input")) [field.name] = field.name.split("@");
 
@@ -35,7 +38,7 @@ function add(item, { before = list.firstChild } = {}) {
   list.insertBefore(card.node, before);
   shown.set(card.node, item);
   item.card = card;
-  if (item.file) progress.follow(item);
+  if (item.file || item.page) progress.follow(item);
   item.addEventListener("change", ({ detail }) => {
     if (detail === item.state) return;
     if (item.state === "queued") progress.follow(item);
@@ -43,6 +46,10 @@ function add(item, { before = list.firstChild } = {}) {
     if (item.state === "queued") keepListed();
   });
   item.addEventListener("gone", () => { items.delete(item); count(); });
+  item.addEventListener("pages", ({ detail: pages }) => {
+    for (const page of pages) add(page, { before: card.node });
+    enqueueFirst(pages);
+  });
   count();
   return card;
 }
@@ -163,10 +170,12 @@ function onceReady(item, act) {
 
 againAll.addEventListener("click", () => again(finished()));
 
-input.addEventListener("change", () => {
-  take(input.files);
-  input.value = "";
-});
+for (const source of [input, camera]) {
+  source.addEventListener("change", () => {
+    take(source.files);
+    source.value = "";
+  });
+}
 folder.addEventListener("change", async () => {
   await takeFolder(folder.files);
   folder.value = "";

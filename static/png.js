@@ -16,15 +16,17 @@ export async function header(file) {
   };
 }
 
+export async function isPng(file) {
+  const start = new Uint8Array(await file.slice(0, 8).arrayBuffer());
+  return SIGNATURE.every((byte, at) => start[at] === byte);
+}
+
 // Rejects with the Problem that the API would answer. What passes may still be refused there.
 export async function check(file) {
   const { bytes, pixels, side } = facts.limits;
   if (!file.size) refuse(400, "empty-image", "The part `image` holds no byte.");
   if (file.size > bytes) refuse(413, "file-too-large", `The file has ${file.size} bytes; the limit is ${bytes}.`);
-  const start = new Uint8Array(await file.slice(0, 8).arrayBuffer());
-  if (!SIGNATURE.every((byte, at) => start[at] === byte)) {
-    refuse(415, "not-a-png", "The file does not start with the PNG signature.");
-  }
+  if (!(await isPng(file))) refuse(415, "not-a-png", "The file does not start with the PNG signature.");
   const found = await header(file);
   if (!found) return;
   const { width, height } = found;

@@ -6,7 +6,7 @@ const ENDED = ["processed", "failed", "refused", "gone", "deleted"];
 const INTERVAL_MS = 1000;
 // Before that, a forecast would be a guess.
 const FORECAST_AFTER_MS = 2000;
-const SHARES = { queued: 0.6, lost: 0, held: 0, waiting: 0, looking: 0 };
+const SHARES = { queued: 0.6, lost: 0, held: 0, waiting: 0, converting: 0, looking: 0 };
 const panel = document.getElementById("progress");
 const title = document.title;
 const batch = new Set();

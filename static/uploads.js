@@ -2,7 +2,7 @@
 
 import { Lost, Problem, pause, send } from "./api.js";
 import { readNumber } from "./numbers.js";
-import { check } from "./png.js";
+import { check, isPng } from "./png.js";
 
 const AT_ONCE = 3;
 const FIRST_PAUSE_MS = 1000;
@@ -14,6 +14,12 @@ let sending = 0;
 export function enqueue(item) {
   item.set({ state: "waiting" });
   waiting.push(item);
+  next();
+}
+
+// The pages of a document, before all that was chosen after it.
+export function enqueueFirst(items) {
+  waiting.unshift(...items);
   next();
 }
 
@@ -33,6 +39,8 @@ async function next() {
 async function deliver(item) {
   const key = newKey();
   try {
+    if (!(await isReady(item))) return; // it has become others, one a page
+    if (item.isGone) return;
     await check(item.file);
     item.accept(await insist(item, key));
   } catch (error) {
@@ -40,6 +48,15 @@ async function deliver(item) {
     const unreadable = error instanceof DOMException ? { code: "unreadable-file" } : {};
     item.set({ state: "refused", problem: error instanceof Problem ? error : new Problem(unreadable) });
   }
+}
+
+// PNGs are as they are; the rest needs more code than most visits.
+async function isReady(item) {
+  if (item.file && await isPng(item.file)) return true;
+  const { prepare } = await import("./convert.js").catch(({ message }) => {
+    throw new Problem({ status: 0, code: "part-missing", detail: message });
+  });
+  return prepare(item);
 }
 
 async function insist(item, key) {

@@ -3,20 +3,11 @@
 // PKWARE, APPNOTE.TXT 6.3.10: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
 import { ask } from "./api.js";
+import { crc32 } from "./crc32.js";
 import { resultName } from "./names.js";
 
 const MOST_BYTES = 2 ** 32 - 1; // beyond it a zip needs other records (section 4.5.3)
 const IS_UTF8 = 1 << 11; // section 4.4.4
-const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
-  return n;
-});
-
-export function crc32(bytes) {
-  let crc = -1;
-  for (const byte of bytes) crc = TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);
-  return ~crc >>> 0;
-}
 
 // Numbers of 2 and 4 bytes, little end first: record([[2, 20], [4, size]]).
 function record(fields) {

@@ -68,7 +68,7 @@ def test_words_and_numbers_are_those_of_the_language(
         expect(sent.locator(".numbers")).to_contain_text("1,1 MB → ")
         expect(sent.locator(".numbers")).to_contain_text("expira em ")
         refused = expect_state(page, "carta.png", "Recusada")
-        expect(refused).to_contain_text("Isto não é um PNG.")
+        expect(refused).to_contain_text("Isto não é uma imagem que o serviço aceite.")
         expect(page.get_by_text("até 2 MB, 40 megapixels e 20.000 pixels")).to_be_visible()
         judge(page, "portuguese")
 

@@ -6,6 +6,7 @@ import re
 
 import cv2
 
+from scripts.bring_libraries import CHECKSUMS, checksums
 from tests.conftest import ROOT
 
 
@@ -43,3 +44,10 @@ def test_what_the_benchmarks_add_agrees_with_what_the_tests_have() -> None:
 
     assert "matplotlib" in benchmarks
     assert {n for n, version in benchmarks.items() if tests.get(n, version) != version} == set()
+
+
+def test_the_libraries_that_browsers_run_are_those_that_were_brought() -> None:
+    """After a change of the table: python -m scripts.bring_libraries."""
+    assert checksums() == CHECKSUMS.read_text()
+    for folder in ("pdfjs", "pdfjs/decoders", "pdfjs/fonts", "swagger-ui", "utif"):
+        assert list((ROOT / "static" / folder).glob("LICENSE*")), folder

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.filenames import MAX_FILENAME_BYTES, clean_filename, result_filename
+from app.filenames import (
+    MAX_FILENAME_BYTES,
+    clean_filename,
+    original_filename,
+    result_filename,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,4 +72,20 @@ def test_a_result_has_the_name_of_its_original_and_fits_into_a_directory(
     name: str, expected: str
 ) -> None:
     assert result_filename(name) == expected
+    assert len(expected.encode()) <= MAX_FILENAME_BYTES
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("scan.png", "scan.png"),
+        ("SCAN.PNG", "SCAN.PNG"),
+        ("photo.jpg", "photo.png"),
+        ("scan", "scan.png"),
+        ("ç" * 125 + ".jpeg", "ç" * 125 + ".png"),
+        ("x" * 253 + ".a", "x" * 251 + ".png"),
+    ],
+)
+def test_an_original_is_saved_as_the_png_that_it_is(name: str, expected: str) -> None:
+    assert original_filename(name) == expected
     assert len(expected.encode()) <= MAX_FILENAME_BYTES

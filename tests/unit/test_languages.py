@@ -20,6 +20,21 @@ from tests.support.site import Site
 CATALOGUES = sorted(ROOT.glob("translations/*/LC_MESSAGES/messages.po"))
 TEMPLATES = sorted((ROOT / "templates").glob("*.html"))
 SCRIPTS = sorted((ROOT / "static").glob("*.js"))
+#: What the page can find out before the API does.
+FOUND_BY_BROWSERS = {
+    "canvas-blocked",
+    "heic-android",
+    "heic-ios",
+    "heic-mac",
+    "heic-windows",
+    "part-missing",
+    "pdf-password",
+    "too-many-pages",
+    "unreadable-file",
+    "unreadable-image",
+    "unreadable-pdf",
+    "unreadable-tiff",
+}
 #: What a quoted word must look like to be taken for the key of a text.
 KEY = re.compile(r"""["'`]((?:[a-z]+)\.[a-z0-9.-]+)["'`]""")
 ROOMS = {key.partition(".")[0] for key in language("en").catalogue}
@@ -36,8 +51,8 @@ def codes() -> set[str]:
 
 def made_of_names() -> set[str]:
     """The keys that code puts together: one a problem, a state, a method and a parameter."""
-    own = {"problem.unreadable-file"}  # what a browser alone can find out
-    keys = own | {f"problem.{code}" for code in codes()} | {f"method.{name}" for name in METHODS}
+    alone = {f"problem.{code}" for code in FOUND_BY_BROWSERS}
+    keys = alone | {f"problem.{code}" for code in codes()} | {f"method.{name}" for name in METHODS}
     keys |= {f"state.{status}" for status in ImageStatus}
     states = re.search(r"const MARKS = \{(.*?)\}", (ROOT / "static/card.js").read_text(), re.DOTALL)
     assert states

@@ -1,0 +1,82 @@
+// Beside the page: turn photographs and pages of documents into gray PNGs, one at a time.
+
+import { open } from "./documents.js";
+import { decode, shrink } from "./photos.js";
+import { fit, graysOf, turnedTo } from "./pixels.js";
+import { grayPng } from "./png-out.js";
+
+const THUMB_PX = 240;
+const documents = new Map();
+
+const ACTS = {
+  async image({ file, limits }) {
+    const { bitmap, ...about } = await decode(file, limits);
+    return finish(bitmap, about, limits);
+  },
+
+  async open(asked) {
+    const { count } = await documentOf(asked);
+    return { count };
+  },
+
+  async page({ n, limits, ...asked }) {
+    const { source, rgba, turns = 0, ...drawn } = await (await documentOf(asked)).page(n, limits);
+    if (source) return finish(source, drawn, limits);
+    const whole = await createImageBitmap(new ImageData(new Uint8ClampedArray(rgba.buffer, rgba.byteOffset, rgba.length), drawn.width, drawn.height));
+    const size = fit(drawn.width, drawn.height, limits);
+    const bitmap = size.scale === 1 ? whole : await shrink(whole, size);
+    const sides = turns % 2 ? { width: size.height, height: size.width } : {};
+    return finish(bitmap, { ...size, ...sides, dpi: drawn.dpi && drawn.dpi * size.scale }, limits, turns);
+  },
+
+  async close({ key }) {
+    await documents.get(key)?.close();
+    documents.delete(key);
+  },
+};
+
+// Opened again, should this worker have taken the place of one that hung.
+async function documentOf({ key, kind, file }) {
+  if (!documents.has(key)) documents.set(key, await open(kind, file));
+  return documents.get(key);
+}
+
+// As large as the service takes it; a photograph of noise may need a second, smaller try.
+async function finish(source, { width, height, dpi, scale }, limits, turns = 0) {
+  try {
+    const png = await grayPng({ width, height, dpi }, graysOf(source, { width, height }, turns));
+    if (png.size <= limits.bytes) {
+      return { png, width, height, isScaled: scale < 1, thumb: await thumbOf(source, { width, height }, turns) };
+    }
+    const less = Math.min(0.9, Math.sqrt(limits.bytes / png.size) * 0.95);
+    const [w, h] = turns % 2 ? [height, width] : [width, height];
+    const small = { width: Math.max(1, Math.floor(w * less)), height: Math.max(1, Math.floor(h * less)) };
+    const bitmap = await createImageBitmap(source, { resizeWidth: small.width, resizeHeight: small.height, resizeQuality: "high" });
+    const sides = turns % 2 ? { width: small.height, height: small.width } : small;
+    return await finish(bitmap, { ...sides, dpi: dpi && dpi * less, scale: less }, limits, turns);
+  } finally {
+    source.close?.();
+  }
+}
+
+async function thumbOf(source, { width, height }, turns) {
+  const scale = Math.min(1, THUMB_PX / width);
+  const size = { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+  const canvas = new OffscreenCanvas(size.width, size.height);
+  const context = canvas.getContext("2d");
+  turnedTo(context, size, turns);
+  const [w, h] = turns % 2 ? [size.height, size.width] : [size.width, size.height];
+  context.drawImage(source, 0, 0, w, h);
+  return canvas.convertToBlob({ type: "image/jpeg" });
+}
+
+addEventListener("message", async ({ data }) => {
+  const { id, act, ...asked } = data;
+  if (!ACTS[act]) return; // pdf.js has messages of its own here
+  try {
+    postMessage({ id, answer: await ACTS[act](asked) });
+  } catch (error) {
+    const { code, message } = error; // of a DOMException the code is a number
+    postMessage({ id, fault: { code: typeof code === "string" ? code : "unreadable-image", detail: String(message ?? error) } });
+  }
+});

@@ -1,0 +1,134 @@
+// Turn what is no PNG into PNGs in a worker: photographs into one, PDF and TIFF into one a page.
+
+import { Problem } from "./api.js";
+import { Item } from "./images.js";
+import { kindOf } from "./kinds.js";
+import { facts, number, text } from "./texts.js";
+
+// Nothing sound takes so long, and what hangs would stop all that wait behind it.
+const LONGEST_MS = 120_000;
+const MOST_PAGES = 200; // as many as the list keeps
+const NAMES = { jpeg: "JPEG", webp: "WebP", gif: "GIF", bmp: "BMP", avif: "AVIF", heic: "HEIC", tiff: "TIFF", pdf: "PDF" };
+
+let worker = null;
+let turn = Promise.resolve();
+let last = 0;
+
+// One at a time, so that memory is bounded whatever was chosen. Rejects with a Problem.
+export function inWorker(act, asked, signal) {
+  const result = turn.then(() => {
+    signal?.throwIfAborted();
+    return post(act, asked);
+  });
+  turn = result.catch(() => {});
+  return result;
+}
+
+function post(act, asked) {
+  worker ??= new Worker(new URL("convert-worker.js", import.meta.url), { type: "module" });
+  const id = ++last;
+  return new Promise((resolve, reject) => {
+    const mine = worker;
+    const end = (settle, value) => {
+      clearTimeout(timer);
+      mine.removeEventListener("message", hear);
+      mine.removeEventListener("error", fail);
+      settle(value);
+    };
+    const hear = ({ data }) => {
+      if (data.id !== id) return;
+      if (data.fault) end(reject, new Problem({ status: 415, ...data.fault }));
+      else end(resolve, data.answer);
+    };
+    const stop = (code, detail) => {
+      mine.terminate();
+      if (worker === mine) worker = null;
+      end(reject, new Problem({ status: 0, code, detail }));
+    };
+    const fail = ({ message }) => stop("part-missing", message ?? "The worker does not start.");
+    const timer = setTimeout(stop, LONGEST_MS, "unreadable-image", `No end after ${LONGEST_MS / 1000} s.`);
+    mine.addEventListener("message", hear);
+    mine.addEventListener("error", fail);
+    mine.postMessage({ id, act, limits: facts.limits, ...asked });
+  });
+}
+
+// Makes item.file a PNG. False when the item became others: one a page, each to be prepared later.
+export async function prepare(item) {
+  if (item.page) {
+    await draw(item);
+    return true;
+  }
+  const kind = await kindOf(item.file);
+  if (kind === "png" || !kind) return true; // what it is not, the check says
+  item.set({ state: "converting" });
+  if (kind === "pdf" || kind === "tiff") {
+    await split(item, kind);
+    return false;
+  }
+  const made = await inWorker("image", { file: item.file }, item.signal).catch((problem) => {
+    throw problem.code === "unreadable-image" && kind === "heic" ? heic(problem.detail) : problem;
+  });
+  keep(item, made, NAMES[kind]);
+  return true;
+}
+
+function keep(item, { png, thumb, width, height, isScaled }, from) {
+  const words = [text("say.from", { kind: from })];
+  if (isScaled) words.push(text("say.scaled", { width: number(width), height: number(height) }));
+  item.set({ file: png, thumb, note: words.join(", ") });
+  item.addEventListener("change", () => {
+    // The service has it by now; thirty photographs would fill a phone.
+    if (["processed", "failed"].includes(item.state)) Object.assign(item, { file: null, thumb: null });
+  });
+}
+
+// --- documents ---
+
+async function split(item, kind) {
+  const key = ++last;
+  const { count } = await inWorker("open", { file: item.file, kind, key }, item.signal);
+  try {
+    if (count > MOST_PAGES) throw new Problem({ status: 422, code: "too-many-pages", detail: `The file has ${count} pages; the limit is ${MOST_PAGES}.` });
+    item.signal.throwIfAborted();
+  } catch (problem) {
+    inWorker("close", { key });
+    throw problem;
+  }
+  const document = { key, kind, file: item.file, left: count };
+  const digits = Math.max(2, String(count).length);
+  const stem = item.name.replace(/\.[^.]*$/, "");
+  const pages = Array.from({ length: count }, (_, n) => new Item({
+    name: `${stem}-p${String(n + 1).padStart(digits, "0")}.png`,
+    fields: item.fields, state: "waiting", page: { document, n: n + 1 },
+  }));
+  for (const page of pages) page.signal.addEventListener("abort", () => finished(page));
+  item.dispatchEvent(new CustomEvent("pages", { detail: pages }));
+  item.forget();
+}
+
+async function draw(item) {
+  const { document, n } = item.page;
+  const { key, kind, file } = document;
+  item.set({ state: "converting" });
+  try {
+    keep(item, await inWorker("page", { key, kind, file, n }, item.signal), NAMES[kind]);
+  } finally {
+    finished(item);
+  }
+}
+
+// The document is closed when no page of it is left to be drawn.
+function finished(item) {
+  const { document } = item.page ?? {};
+  if (!document) return;
+  item.page = null;
+  if (--document.left === 0) inWorker("close", { key: document.key });
+}
+
+// Safari decodes HEIC, others do not: what to do depends on the device that made it.
+function heic(detail) {
+  const agent = navigator.userAgent;
+  const device = /iPhone|iPad/.test(agent) ? "ios" : /Android/.test(agent) ? "android" : /Mac/.test(agent) ? "mac" : "windows";
+  return new Problem({ status: 415, code: `heic-${device}`, detail });
+}
