@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
 import pytest
 
-from app.domain import Image, ImageStatus, Original
+from app.domain import Image, ImageStatus, Original, now
 from app.errors import NotFoundError
 from app.object_keys import image_of_key, names_another, spellings
 from app.ownership import as_metadata, key_in
@@ -276,6 +277,37 @@ def test_a_job_of_another_whose_original_was_erased_is_no_deleted_image(house: H
 
     assert house.announcements[-1]["image_id"] == str(third)
     assert house.announcements[-1]["error"]["code"] == "original-missing"
+
+
+def test_a_failure_recorded_by_another_in_the_meantime_stays(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.originals.put("scans/1.png", b"bad", content_type="", metadata={})
+    house.originals.put("scans/2.png", b"bad", content_type="", metadata={})
+    put_once = house.results.put_once
+
+    def put_once_too_late(key: str, data: bytes, **more: Any) -> Any:
+        monkeypatch.undo()
+        house.send(house.job(ID, key="scans/2.png"), group="2")
+        house.handle_next()
+        return put_once(key, data, **more)
+
+    monkeypatch.setattr(house.results, "put_once", put_once_too_late)
+    house.send(house.job(ID, key="scans/1.png"), group="1")
+    house.handle_next()
+
+    first, second = house.announcements
+    assert first["original"]["key"] == "scans/2.png"
+    assert second["original"] is None
+    assert json.loads(house.results.objects[f"failures/{ID}.json"].data) == first
+
+
+def test_an_image_is_an_orphan_though_another_message_has_named_it(house: House) -> None:
+    bring_into(house, "queued")
+    house.send(house.job(ID, key="scans/unowned.png"))
+    house.handle_next()
+
+    assert list(house.store.orphans(before=now() + timedelta(hours=1))) == [ID]
 
 
 # --- deleting ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -217,3 +218,37 @@ def test_an_original_without_an_owner_is_shown_to_the_owner_of_its_image() -> No
     ]
 
     assert statuses == [200, 404]
+
+
+def test_an_original_named_by_anothers_message_is_neither_shown_nor_erased(town: Town) -> None:
+    """The image that such a message asks for belongs to whom it says, and holds nothing."""
+    site, theirs, mine = town.site, town.ids["live"], uuid.uuid4()
+    before = site.inputs.objects[f"{theirs}.png"]
+    body = {"image_id": str(mine), "bucket": "image-input", "key": f"{theirs}.png", "owner": "bia"}
+    site.send(json.dumps(body), mine)
+    site.work()
+
+    found = site.client.get(f"/images/{mine}", headers=WHO["bia"]).get_json()
+    original = site.client.get(f"/images/{mine}/original", headers=WHO["bia"])
+    deleted = site.client.delete(f"/images/{mine}", headers=WHO["bia"])
+
+    assert (found["error"]["code"], found["original"]) == ("foreign-original", None)
+    assert (original.status_code, deleted.status_code) == (404, 204)
+    assert site.inputs.objects[f"{theirs}.png"] == before
+    assert town.ask("ana", "live", "", "GET", {})[0][0] == 200
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("key", ["own", "scans/a.png"])
+def test_an_id_named_by_anothers_message_stays_as_it_was(town: Town, state: str, key: str) -> None:
+    site, image_id = town.site, uuid.UUID(town.ids[state])
+    site.jobs.messages.clear()
+    site.inputs.put("scans/a.png", page_png(50), content_type="image/png", metadata={})
+    before = town.ask("ana", state, "", "GET", {})[0]
+    named = f"{image_id}.png" if key == "own" else key
+    body = {"image_id": str(image_id), "bucket": "image-input", "key": named, "owner": "bia"}
+    site.send(json.dumps(body), uuid.uuid4())
+    site.work()
+
+    assert town.ask("ana", state, "", "GET", {})[0] == before
+    assert town.ask("bia", state, "", "GET", {})[0] == town.ask("bia", "unknown", "", "GET", {})[0]
