@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import product
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from app.domain import Image, ImageStatus, Original, now
 from app.errors import NotFoundError
 from app.object_keys import image_of_key, names_another, spellings
+from app.object_metadata import MAX_METADATA_BYTES
 from app.ownership import as_metadata, key_in
 from app.worker import Outcome
 from tests.support.house import House
@@ -239,6 +241,16 @@ def test_the_first_owner_that_is_claimed_for_an_unowned_object_counts(house: Hou
     assert house.store.find(ID).owner == "alpha"
 
 
+def test_the_first_owner_counts_also_where_the_image_has_failed(house: House) -> None:
+    for owner, data in (("alpha", b"bad"), ("beta", b"page")):
+        house.originals.put(f"{ID}.png", data, content_type="", metadata={})
+        house.send(house.job(ID, owner=owner))
+        house.handle_next()
+
+    assert house.codes == ["corrupt-png", "image-id-taken"]
+    assert house.store.find(ID).owner == "alpha"
+
+
 @pytest.mark.parametrize("state", ["queued", "processed", "failed"])
 def test_a_message_that_cannot_be_read_touches_no_image_of_somebody(
     house: House, state: str
@@ -326,6 +338,16 @@ def test_deleting_an_image_leaves_an_original_that_is_anothers(house: House, key
     assert house.results.objects[f"{ID}.png"].data == b""
 
 
+def test_deleting_an_image_leaves_the_original_of_another_that_nobody_owns(house: House) -> None:
+    another = house.upload()
+    made = as_metadata(key=f"{another}.png", owner=None)
+    house.results.put(f"{ID}.png", b"PAGE", content_type="", metadata=made)
+
+    house.store.delete(ID)
+
+    assert house.originals.objects[f"{another}.png"].data == b"page"
+
+
 def test_an_image_shows_no_original_that_is_anothers(house: House) -> None:
     made = as_metadata(key=f"{OTHER}.png", owner=None)
     house.results.put(f"{ID}.png", b"PAGE", content_type="", metadata=made)
@@ -372,3 +394,23 @@ def test_a_key_survives_the_metadata(key: str) -> None:
     assert key_in(metadata) == key
     assert all(v.isascii() and v.isprintable() for v in metadata.values())
     assert sum(len(k) + len(v) for k, v in metadata.items()) < 1500
+
+
+@pytest.mark.parametrize("key", ["a.png", "é" * 512, "\x01" * 1024])
+def test_what_is_known_of_an_image_fits_beside_the_longest_key(house: House, key: str) -> None:
+    most = {
+        "original-filename": quote("é" * 127, safe=""),
+        "original-dpi": "2147483647",
+        "parameters": '{"window":99,"k":-0.123456789}',
+        "processed-at": "2026-11-28T00:00:00.000Z",
+    }
+    house.originals.put(key, b"page", content_type="", metadata=most)
+    fields = {"owner": "o" * 64, "group": "g" * 128, "uploaded_at": "2026-11-28T00:00:00Z"}
+    house.send(house.job(ID, key=key, **fields))
+
+    assert house.handle_next().outcome is Outcome.PROCESSED
+    metadata = house.results.objects[f"{ID}.png"].metadata
+    assert sum(len(name) + len(value) for name, value in metadata.items()) <= MAX_METADATA_BYTES
+    found = house.store.find_finished(ID)
+    assert found.original is not None
+    assert (found.original.key, found.owner, found.group) == (key, "o" * 64, "g" * 128)
