@@ -39,6 +39,7 @@ _PUBLIC: Final = frozenset(
         "/docs",
         "/robots.txt",
         "/favicon.ico",
+        "/sw.js",
     )
 )
 _PUBLIC_FOLDER: Final = "/static/"

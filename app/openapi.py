@@ -95,7 +95,7 @@ def contract(methods: Mapping[str, Method], default_method: str, settings: Setti
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Image pipeline",
+            "title": "Alvura",
             "version": VERSION,
             "description": "PNG scans in, clean black-and-white pages out. Changes only ever add.",
         },

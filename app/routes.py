@@ -18,7 +18,6 @@ from flask import (
     g,
     jsonify,
     redirect,
-    render_template,
     request,
     send_from_directory,
 )
@@ -26,7 +25,7 @@ from flask.typing import ResponseReturnValue
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from . import access, answers, logs, pages, tracing, uploads
+from . import access, answers, api_page, logs, pages, tracing, uploads
 from .domain import Image, ImageStatus, Message, Method, Queue, StoredObject
 from .errors import (
     IdempotencyKeyReusedError,
@@ -62,11 +61,6 @@ _EXPOSED_HEADERS: Final = (
     "RateLimit-Policy",
     "Retry-After",
     "X-Request-ID",
-)
-#: The page to try the API on is made by a library that draws with inline SVG and styles.
-_DOCS_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
@@ -220,16 +214,20 @@ def contract() -> ResponseReturnValue:
 
 @api.get("/docs")
 def docs() -> ResponseReturnValue:
-    """The contract as a page to read and to try, from this machine alone."""
-    response = Response(render_template("docs.html"), mimetype="text/html")
-    response.headers["Content-Security-Policy"] = _DOCS_POLICY
-    return response
+    """The contract as a page to read and to try."""
+    return pages.show("docs.html", **api_page.describe(services().contract))
 
 
 @api.get("/favicon.ico")
 def favicon() -> ResponseReturnValue:
     folder = Path(current_app.static_folder or "")
     return send_from_directory(folder, "icon.svg", mimetype="image/svg+xml")
+
+
+@api.get("/sw.js")
+def service_worker() -> ResponseReturnValue:
+    """The script that lets the page open offline; it rules the paths below its own."""
+    return send_from_directory(Path(current_app.static_folder or ""), "sw.js")
 
 
 @api.get("/healthz")

@@ -73,14 +73,6 @@ PDFJS: Final = Library(
         },
     },
 )
-SWAGGER_UI: Final = Library(
-    "swagger-ui-dist@5.35.0",
-    "sha512-U06rpMtW9V3XPGOBeamTUSr0Z09jMX4IJuANpE/EZbAhw0G8CgwrzU4YmXkn/h0wCDNsXdGarTNNHC3sU8yVUQ==",
-    {
-        name: f"swagger-ui/{name}"
-        for name in ("LICENSE", "NOTICE", "swagger-ui-bundle.js", "swagger-ui.css")
-    },
-)
 UTIF: Final = Library(
     "utif2@4.1.0",
     "sha512-+oknB9FHrJ7oW7A2WZYajOcv4FcDR4CfoGB0dPNfxbi4GO05RRnFmt5oa23+9w32EanrYcSJWspUiJkLMs+37w==",
@@ -95,7 +87,7 @@ PAKO: Final = Library(
 
 def main() -> None:
     with TemporaryDirectory() as folder:
-        for library in (PDFJS, SWAGGER_UI, UTIF, PAKO):
+        for library in (PDFJS, UTIF, PAKO):
             unpacked = _bring(library, Path(folder))
             for source, target in library.files.items():
                 (STATIC / target).parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +99,7 @@ def main() -> None:
 
 def checksums() -> str:
     """What static/libraries.sha256 has to say, in the form of sha256sum."""
-    folders = ("pdfjs", "swagger-ui", "utif")
+    folders = ("pdfjs", "utif")
     files = sorted(path for folder in folders for path in (STATIC / folder).rglob("*.*"))
     digests = ((hashlib.sha256(path.read_bytes()).hexdigest(), path) for path in files)
     return "".join(f"{digest}  {path.relative_to(STATIC).as_posix()}\n" for digest, path in digests)

@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { Card } from "./card.js";
 import { Item, keepOrder, onChange, remembered, rememberedName } from "./images.js";
-import { notice } from "./notice.js";
+import { notice, takeBack } from "./notice.js";
 import { areSound, isSound } from "./numbers.js";
 import * as progress from "./progress.js";
 import { follow } from "./service.js";
@@ -256,7 +256,14 @@ function recall(ids) {
 if (facts.needsToken) import("./token.js").then(({ askForToken }) => askForToken());
 recall(remembered());
 onChange(recall);
-follow();
+let isAway = false;
+follow((seen) => {
+  const wasAway = isAway;
+  isAway = seen?.status === "unreachable";
+  if (isAway && !wasAway) notice(text("say.away"), "away");
+  if (!isAway) takeBack("away");
+});
+navigator.serviceWorker?.register("/sw.js").catch(() => {}); // private windows may have none
 enableChosen(form);
 if (input.files.length) { // chosen before this ran
   take(input.files);

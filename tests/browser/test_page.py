@@ -319,21 +319,6 @@ def test_an_image_that_is_gone_meanwhile_is_said_to_be(page: Page, url: str) -> 
     judge(page, "gone")
 
 
-def test_the_page_to_try_the_api_shows_every_operation_and_sends_a_file(page: Page) -> None:
-    page.goto(f"{page.url}docs")
-    upload = page.locator("#operations-images-upload")
-
-    expect(page.locator(".opblock")).to_have_count(9)
-    upload.locator(".opblock-summary").click()
-    upload.get_by_role("button", name="Try it out").click()
-    upload.locator("input[type=file]").set_input_files(ROOT / "image.png")
-    upload.get_by_role("button", name="Execute").click()
-
-    expect(upload.locator(".live-responses-table .response-col_status").nth(1)).to_contain_text(
-        "202", timeout=READY_MS
-    )
-
-
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
 def test_a_visit_is_light(browser: Browser, url: str, locale: str) -> None:
     """Style and scripts, as they are; the markup carries the texts and comes by itself."""

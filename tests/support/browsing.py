@@ -54,7 +54,8 @@ def note(complaints: list[str], message: ConsoleMessage, outage: bool) -> None:
     # A refusal is an answer, not a fault of the page, but Chromium reports both alike.
     is_network = message.text.startswith("Failed to load resource")
     is_answer = is_network and (outage or "status of 4" in message.text)
-    if message.type in ("error", "warning") and not is_answer:
+    is_ours = message.text.startswith("Service Worker registration blocked by Playwright")
+    if message.type in ("error", "warning") and not is_answer and not is_ours:
         complaints.append(message.text)
 
 

@@ -49,7 +49,7 @@ FLOORS = (
     {"settings", "png_decoder", "methods", "aws_errors"},
     {"image_processor", "aws", "gate", "lookout"},
     {"s3_service", "sqs_service", "setup_aws_resources"},
-    {"pages"},
+    {"pages", "api_page"},
     {"worker", "uploads", "answers", "access", "operations"},
     {"openapi"},
     {"routes"},

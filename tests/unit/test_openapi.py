@@ -89,7 +89,9 @@ def test_every_route_of_the_api_is_in_the_document_and_no_other() -> None:
     paths = document()["paths"]
     described = {(p, m) for p, item in paths.items() for m in item if m != "parameters"}
 
-    pages = {(path, "get") for path in ("/", "/docs", "/status", "/favicon.ico", "/metrics")}
+    pages = {
+        (path, "get") for path in ("/", "/docs", "/status", "/favicon.ico", "/sw.js", "/metrics")
+    }
     pages.add(("/images/{image_id}/delete", "post"))  # of the page without script
     assert routes - described == pages | {("/static/{filename}", "get")}
     assert described - routes == set()

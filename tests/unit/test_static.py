@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
+from PIL import Image, ImageChops
 
+from scripts.draw_icons import draw_icon
 from tests.conftest import ROOT
 
 MODULES = sorted((ROOT / "static").glob("*.js"))
@@ -35,3 +38,36 @@ def test_the_check_for_circles_finds_one() -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
 def test_every_module_says_in_its_first_line_what_it_is_for(module) -> None:
     assert re.match(r"// [A-Z].+[.:;,]", module.read_text())
+
+
+def test_the_service_worker_keeps_what_the_page_needs_to_start_and_no_more() -> None:
+    worker = (ROOT / "static" / "sw.js").read_text()
+    names = re.search(r"\.\.\.\[(.*?)\]", worker, re.DOTALL)
+    assert names
+    kept = {f"{name}.js" for name in re.findall(r'"([\w-]+)"', names[1])}
+
+    assert kept == with_imports("page.js")
+    for path in re.findall(r'"/static/([\w.-]+)"', worker):
+        assert (ROOT / "static" / path).exists()
+
+
+def with_imports(name: str) -> set[str]:
+    """*name* and what it imports before it runs, and so on."""
+    text = (ROOT / "static" / name).read_text()
+    needed = set(re.findall(r'from "\./([\w-]+\.js)"', text))
+    return {name}.union(*(with_imports(each) for each in needed))
+
+
+def test_the_icons_of_the_manifest_are_there_and_are_as_large_as_it_says() -> None:
+    manifest = json.loads((ROOT / "static" / "manifest.webmanifest").read_text())
+
+    for icon in manifest["icons"]:
+        path = ROOT / "static" / icon["src"]
+        if icon["type"] == "image/png":
+            with Image.open(path) as picture:
+                assert "x".join(map(str, picture.size)) == icon["sizes"]
+                is_maskable = icon.get("purpose") == "maskable"
+                drawn = draw_icon(picture.width, is_maskable=is_maskable)
+                assert ImageChops.difference(picture.convert("RGBA"), drawn).getbbox() is None
+        else:
+            assert path.exists()

@@ -1,0 +1,56 @@
+"""The contract as a page: read without script, tried with it, in the look of the others."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.support.browsing import READY_MS, SAMPLE, judge, visit
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 625), (360, 740)])
+def test_every_operation_is_shown_and_can_be_tried(
+    browser: Browser, url: str, width: int, height: int
+) -> None:
+    with visit(browser, f"{url}/docs", viewport={"width": width, "height": height}) as page:
+        expect(page.locator(".operation")).to_have_count(9)
+        for fold in page.locator("details").all():
+            fold.evaluate("fold => { fold.open = true; }")
+        upload = page.locator("#upload-operation")
+        upload.locator("form").get_by_label("Prefer").fill("wait=20")
+        upload.locator("form").get_by_label("method").select_option("otsu")
+        upload.locator("[type=file]").set_input_files(SAMPLE)
+        upload.get_by_role("button", name="Send the request").click()
+
+        answer = upload.locator(".result")
+        expect(answer.get_by_role("status")).to_have_text("201 CREATED", timeout=READY_MS)
+        expect(answer.locator("pre")).to_contain_text('"method": "otsu"')
+        body = str(answer.locator("pre").text_content()).partition("\n\n")[2]
+        image_id = body.partition('"image_id": "')[2][:36]
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        judge(page, f"docs-{width}")
+
+        result = page.locator("#getProcessed-operation")
+        result.locator("form").get_by_label("image_id").fill(image_id)
+        result.get_by_role("button", name="Send the request").click()
+        expect(result.locator(".result img")).to_be_visible(timeout=READY_MS)
+
+
+def test_it_can_be_read_without_script_and_leads_back(browser: Browser, url: str) -> None:
+    with visit(browser, f"{url}/docs", java_script_enabled=False, locale="pt-BR") as page:
+        expect(page.get_by_role("heading", level=1)).to_have_text("API do Alvura")
+        page.locator("#upload-operation > summary").click()
+        expect(page.get_by_role("table", name="Campos do formulário")).to_be_visible()
+        expect(page.get_by_role("button", name="Enviar pedido")).to_have_count(0)
+        page.get_by_role("link", name="English").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("The Alvura API")
+        page.get_by_role("link", name="Back to the start").click()
+        assert page.url == f"{url}/"
+
+
+def test_a_link_to_a_schema_unfolds_it(browser: Browser, url: str) -> None:
+    with visit(browser, f"{url}/docs#schema-Image") as page:
+        place = page.locator("#schema-Image")
+        expect(place.get_by_role("row", name="expires_at")).to_be_visible()
+        place.get_by_role("link", name="ImageStatus").click()
+        expect(page.locator("#schema-ImageStatus")).to_contain_text("queued")

@@ -1,0 +1,73 @@
+"""Installed, or visited before: the page opens without a network, says so, and keeps no image."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Browser, Page, expect
+
+from app.settings import Settings
+from tests.browser.test_outages import address
+from tests.conftest import ROOT
+from tests.support.browsing import SAMPLE, act, choose, expect_state, judge, visit
+from tests.support.fleet import role
+
+
+def kept(page: Page) -> list[str]:
+    """The paths that the caches of the browser hold."""
+    found: list[str] = page.evaluate(
+        """async () => {
+            const paths = [];
+            for (const name of await caches.keys()) {
+                for (const { url } of await (await caches.open(name)).keys()) {
+                    paths.push(url.replace(location.origin, ""));
+                }
+            }
+            return paths.sort();
+        }"""
+    )
+    return found
+
+
+def test_the_page_opens_while_the_service_is_away_and_what_is_chosen_goes_on_later(
+    browser: Browser, own_settings: Settings
+) -> None:
+    url = f"http://127.0.0.1:{own_settings.port}"
+    how = {"outage": True, "service_workers": "allow"}
+    with role("all", own_settings) as service:
+        address(own_settings)
+        with visit(browser, url, **how) as page:
+            choose(page, SAMPLE)
+            sent = expect_state(page, "image.png", "Ready")
+            act(sent, "Compare")
+            expect(sent.locator(".sheet img")).to_have_count(2)
+            page.evaluate("async () => { await navigator.serviceWorker.ready; }")
+            shell = kept(page)
+            loaded = page.evaluate(
+                """performance.getEntriesByType("resource")
+                    .map(({ name }) => new URL(name).pathname)
+                    .filter((path) => /^[/]static[/]\\w+[.](js|css)$/.test(path))"""
+            )
+            for_later = {
+                f"/static/{name}"
+                for name in ("compare.js", "compare.css", "stage.js", "dialogs.js")
+            }
+            assert set(loaded) - set(shell) == for_later
+            assert [path for path in shell if path != "/" and not path.startswith("/static/")] == []
+            assert page.context.new_cdp_session(page).send("Page.getAppManifest")["errors"] == []
+
+            service.kill()
+            page.reload()
+            expect(page.locator("#notice")).to_contain_text("The service is out of reach.")
+            expect(page.locator("#service")).to_have_text("The service cannot be reached")
+            expect_state(page, "image.png", re.compile("Connection lost, will look again"))
+            judge(page, "offline")
+            choose(page, ROOT / "static" / "methods" / "auto.png")
+            expect_state(page, "auto.png", "Connection lost, will send again")
+
+            with role("all", own_settings):
+                address(own_settings)
+                act(expect_state(page, "auto.png", "Connection lost"), "Try now")
+                expect_state(page, "auto.png", "Ready")
+                expect(page.locator("#notice")).to_be_hidden(timeout=20_000)
+                assert kept(page) == shell
