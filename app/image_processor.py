@@ -11,6 +11,7 @@ import numpy as np
 from . import tracing
 from .domain import Binarized, Job, choose_method
 from .fast_zlib import compress
+from .light_ink import show_light_ink
 from .methods import DEFAULT_METHOD, METHODS, Gray, binarize
 from .png import PhysicalSize, PngInfo, PngLimits, inspect
 from .png_decoder import decode
@@ -34,7 +35,7 @@ def binarize_png(
         info = inspect(data, limits)
     ignored: list[str] = []
     with tracing.step("decode"):
-        gray = upright(decode(data, info, ignored.append), info.orientation)
+        gray = _read(data, info, ignored)
     with tracing.step("binarize"):
         white, threshold = binarize(gray, chosen.name, checked)
     size = _physical_size(info)
@@ -57,6 +58,15 @@ def binarize_png(
 def binarize_job(data: bytes, job: Job, *, limits: PngLimits) -> Binarized:
     """`binarize_png` as *job* asks; raises what it raises."""
     return binarize_png(data, method=job.method, parameters=job.parameters, limits=limits)
+
+
+def _read(data: bytes, info: PngInfo, ignored: list[str]) -> Gray:
+    """The page in gray, upright, with light ink on transparency turned round."""
+    page = decode(data, info, ignored.append)
+    gray = upright(page.gray, info.orientation)
+    if page.alpha is not None:
+        show_light_ink(gray, upright(page.alpha, info.orientation))
+    return gray
 
 
 def _physical_size(info: PngInfo) -> PhysicalSize | None:

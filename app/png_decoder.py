@@ -3,14 +3,15 @@
 Section numbers are those of the PNG specification, third edition (W3C,
 https://www.w3.org/TR/png-3/). What the header promises bounds everything: the pixel data is
 inflated to that size, into strips that stay in the processor's cache, and at most to twice that
-size to find the checksum, so the cost is one byte of memory a pixel and a time that the number of
-pixels limits.
+size to find the checksum, so the cost is one byte of memory a pixel, two where there is
+transparency, and a time that the number of pixels limits.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -24,6 +25,9 @@ from .png_filters import undo_filters
 from .png_format import CHANNELS, GRAY, PALETTE, Pass, PngInfo
 
 Bytes = NDArray[np.uint8]
+#: Gray on white, and the opacity where not all of it is 255.
+Pixels = tuple[Bytes, Bytes | None]
+_Rule = Callable[[Bytes, int], Pixels]
 #: Rows of one strip, filtered and restored, fit the second-level cache together.
 _STRIP_BYTES: Final = 256 * 1024
 #: The unread rest of a piece is copied each time the output is full, so pieces are small.
@@ -38,8 +42,19 @@ _MAX_WINDOW_BYTES: Final = 32 * 1024
 _LIBPNG_PIECE_BYTES: Final = 8 * 1024
 
 
-def decode(data: bytes, info: PngInfo, on_ignored: Callable[[str], None] | None = None) -> Bytes:
-    """Decode to (H, W) uint8, 0 black to 255 white; *info* is what `inspect` said of *data*.
+@dataclass(frozen=True)
+class Decoded:
+    """A page on white: gray, 0 black to 255 white, and opacity, None where all of it is 255.
+
+    Both are (H, W) uint8.
+    """
+
+    gray: Bytes
+    alpha: Bytes | None = None
+
+
+def decode(data: bytes, info: PngInfo, on_ignored: Callable[[str], None] | None = None) -> Decoded:
+    """Decode to gray; *info* is what `inspect` said of *data*.
 
     *on_ignored* is told, in a few words each, what lies behind the pixels inside IDAT.
 
@@ -52,23 +67,34 @@ def decode(data: bytes, info: PngInfo, on_ignored: Callable[[str], None] | None 
     5. Alpha a over white: (gray * a + 255 * (255 - a) + 127) // 255. A pixel that equals the tRNS
        colour at full depth is white.
 
-    Gamma and colour profiles are ignored, and the page stays as it lies (`turning.upright`).
+    Gamma and colour profiles are ignored. `light_ink` and `turning` have the rules for light ink
+    on transparency and for pages that lie on their side.
 
     Raises:
         CorruptPngError: the pixel data is damaged, or less than the header promises.
         UnsupportedPngError: the pixel data is several times what the header promises.
     """
     stream = _PixelStream(data, info)
-    gray = np.empty((info.height, info.width), np.uint8)
+    gray, alpha = np.empty((info.height, info.width), np.uint8), None
     to_gray = _gray_rule(info)
     for each in info.passes:
-        target = gray[each.y :: each.dy, each.x :: each.dx]
         for top, rows in _strips(stream, info, each):
-            target[top : top + len(rows)] = to_gray(rows, each.width)
+            grays, opacity = to_gray(rows, each.width)
+            at = _places(each, top, len(rows))
+            gray[at] = grays
+            if opacity is not None:
+                alpha = np.full_like(gray, 255) if alpha is None else alpha
+                alpha[at] = opacity
     for ignored in stream.finish():
         if on_ignored:
             on_ignored(ignored)
-    return gray
+    return Decoded(gray, alpha)
+
+
+def _places(each: Pass, top: int, count: int) -> tuple[slice, slice]:
+    """Where in the image the pixels of *count* rows of a pass belong, from its row *top* on."""
+    first = each.y + top * each.dy
+    return slice(first, first + count * each.dy, each.dy), slice(each.x, None, each.dx)
 
 
 class _PixelStream:
@@ -171,38 +197,44 @@ def _strips(stream: _PixelStream, info: PngInfo, each: Pass) -> Iterator[tuple[i
         rows[0] = rows[count]
 
 
-def _gray_rule(info: PngInfo) -> Callable[[Bytes, int], Bytes]:
-    """How rows of bytes become rows of gray pixels: (n, row bytes), width -> (n, width)."""
+def _gray_rule(info: PngInfo) -> _Rule:
+    """How rows of bytes become rows of pixels: (n, row bytes), width -> gray on white, opacity."""
     if info.color_type == GRAY and info.bit_depth == 8 and not info.transparency:
         return _as_they_are
     if info.color_type == PALETTE or (info.color_type == GRAY and info.bit_depth <= 8):
-        return partial(_look_up, _packed_table(_table(info), info.bit_depth))
+        table, opacity = _tables(info)
+        grays = _packed_table(table, info.bit_depth)
+        alphas = _packed_table(opacity, info.bit_depth) if opacity.min() < 255 else None
+        return partial(_look_up, grays, alphas)
     return partial(_mix, info)
 
 
-def _as_they_are(rows: Bytes, width: int) -> Bytes:
-    return rows
+def _as_they_are(rows: Bytes, width: int) -> Pixels:
+    return rows, None
 
 
-def _table(info: PngInfo) -> Bytes:
-    """The gray value of each sample of up to 8 bits: (2^depth,) uint8."""
+def _tables(info: PngInfo) -> tuple[Bytes, Bytes]:
+    """The gray value on white and the opacity of each sample of up to 8 bits: (2^depth,) uint8."""
     if info.color_type == PALETTE:
-        return _palette_table(info)
+        return _palette_tables(info)
     most = (1 << info.bit_depth) - 1
     table = (np.arange(most + 1) * (255 // most)).astype(np.uint8)
+    opacity = np.full_like(table, 255)
     if info.transparency:
         # Section 11.3.1.1: bits over the depth are to be ignored.
-        table[struct.unpack(">H", info.transparency)[0] & most] = 255
-    return table
+        key = struct.unpack(">H", info.transparency)[0] & most
+        table[key], opacity[key] = 255, 0
+    return table, opacity
 
 
-def _palette_table(info: PngInfo) -> Bytes:
+def _palette_tables(info: PngInfo) -> tuple[Bytes, Bytes]:
     colors = np.zeros((1, 256, 3), np.uint8)
     entries = np.frombuffer(info.palette, np.uint8).reshape(-1, 3)
     colors[0, : len(entries)] = entries
     alpha = np.full(256, 255, np.uint8)
     alpha[: len(info.transparency)] = np.frombuffer(info.transparency, np.uint8)
-    return _on_white(_luma(colors), alpha[np.newaxis])[0, : 1 << info.bit_depth]
+    grays, count = _on_white(_luma(colors), alpha[np.newaxis]), 1 << info.bit_depth
+    return grays[0, :count], alpha[:count]
 
 
 def _packed_table(table: Bytes, bit_depth: int) -> Bytes:
@@ -213,24 +245,31 @@ def _packed_table(table: Bytes, bit_depth: int) -> Bytes:
     return packed
 
 
-def _look_up(packed_table: Bytes, rows: Bytes, width: int) -> Bytes:
+def _look_up(grays: Bytes, alphas: Bytes | None, rows: Bytes, width: int) -> Pixels:
+    opacity = _unpacked(alphas, rows, width) if alphas is not None else None
+    return _unpacked(grays, rows, width), opacity
+
+
+def _unpacked(packed_table: Bytes, rows: Bytes, width: int) -> Bytes:
     if packed_table.shape[1] == 1:
         return _as_bytes(cv2.LUT(rows, packed_table[:, 0]))
     pixels: Bytes = packed_table[rows].reshape(len(rows), -1)[:, :width]
     return pixels
 
 
-def _mix(info: PngInfo, rows: Bytes, width: int) -> Bytes:
+def _mix(info: PngInfo, rows: Bytes, width: int) -> Pixels:
     """Gray, colour and alpha samples of 8 or 16 bits to gray."""
     channels = CHANNELS[info.color_type]
     samples = rows.reshape(len(rows), width, channels, info.bit_depth // 8)
     high = np.ascontiguousarray(samples[..., 0])
     gray = _luma(high) if channels >= 3 else high[..., 0]
     if channels in (2, 4):
-        return _on_white(gray, high[..., -1])
-    if info.transparency:
-        return np.where(_is_transparent(info, samples), np.uint8(255), gray)
-    return gray
+        alpha = _as_bytes(cv2.extractChannel(high, channels - 1))
+    elif info.transparency:
+        alpha = np.where(_is_transparent(info, samples), np.uint8(0), np.uint8(255))
+    else:
+        return gray, None
+    return (gray, None) if alpha.min() == 255 else (_on_white(gray, alpha), alpha)
 
 
 def _luma(colors: Bytes) -> Bytes:
@@ -239,8 +278,6 @@ def _luma(colors: Bytes) -> Bytes:
 
 
 def _on_white(gray: Bytes, alpha: Bytes) -> Bytes:
-    if alpha.min() == 255:
-        return gray
     opacity = alpha.astype(np.uint16)
     # At most 255 * 255 + 127, which 16 bits hold.
     return ((gray * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)

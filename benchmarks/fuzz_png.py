@@ -41,7 +41,7 @@ def run(data: bytes, libraries: tuple[object, object, bool]) -> bytes | str:
     """The picture, or the code of the refusal."""
     fast_zlib._isal, fast_zlib._zlib_ng, png_filters.HAS_NUMBA = libraries  # type: ignore[misc]
     try:
-        return decode(data, inspect(data, LIMITS)).tobytes()
+        return decode(data, inspect(data, LIMITS)).gray.tobytes()
     except PipelineError as error:
         return error.code
 

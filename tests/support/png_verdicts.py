@@ -54,7 +54,7 @@ def verdict(data: bytes, theirs: libpng.Reading | str) -> tuple[str, str]:
     """What became of a file with us and with libpng, and the reason of whoever refuses."""
     try:
         info = inspect(data, LIMITS)
-        gray = decode(data, info)
+        gray = decode(data, info).gray
     except PipelineError as error:
         if isinstance(theirs, str):
             return "both refuse", ""

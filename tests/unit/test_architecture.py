@@ -29,7 +29,7 @@ FLOORS = (
         "telemetry",
     },
     {"forms", "complaints", "admission", "breaker", "http_head", "tracing"},
-    {"domain", "png_format", "paper", "components", "gaussian", "turning"},
+    {"domain", "png_format", "paper", "components", "gaussian", "light_ink", "turning"},
     {"ownership", "png_ancillary", "png_chunks"},
     {"holders", "object_metadata"},
     {
@@ -69,6 +69,7 @@ ENGINE = {
     "gaussian",
     "histogram",
     "image_processor",
+    "light_ink",
     "local_thresholds",
     "methods",
     "paper",
