@@ -22,12 +22,16 @@ from numpy.typing import NDArray
 from . import fast_zlib
 from .errors import CorruptPngError, UnsupportedPngError
 from .png_filters import undo_filters
-from .png_format import CHANNELS, GRAY, PALETTE, Pass, PngInfo
+from .png_format import CHANNELS, GRAY, PALETTE, RGB, RGBA, Pass, PngInfo
 
 Bytes = NDArray[np.uint8]
 #: Gray on white, and the opacity where not all of it is 255.
 Pixels = tuple[Bytes, Bytes | None]
 _Rule = Callable[[Bytes, int], Pixels]
+#: How many bits 16-bit samples may be found to have.
+_FEW_BITS: Final = (8, 10, 12, 14)
+#: In smaller images the greatest sample says nothing: icons, not pages.
+_LEAST_PIXELS: Final = 1000
 #: Rows of one strip, filtered and restored, fit the second-level cache together.
 _STRIP_BYTES: Final = 256 * 1024
 #: The unread rest of a piece is copied each time the output is full, so pieces are small.
@@ -61,7 +65,9 @@ def decode(data: bytes, info: PngInfo, on_ignored: Callable[[str], None] | None 
     The rules, in this order, all in whole numbers:
 
     1. 1, 2 and 4-bit gray v becomes v * 255 / (2^depth - 1), which is exact.
-    2. Of 16-bit samples the high byte counts (section 13.12).
+    2. Of 16-bit samples the high byte counts (section 13.12). But where no gray or colour sample of
+       an image of 1,000 pixels or more reaches 2^14, as in raw data of scanners, they have 8, 10,
+       12 or 14 bits, the fewest that hold the greatest of them, and the highest 8 of these count.
     3. A palette index past the end of PLTE is black, as in libpng.
     4. Gray is (9798 R + 19235 G + 3735 B + 16384) >> 15, the luma of ITU-R BT.601.
     5. Alpha a over white: (gray * a + 255 * (255 - a) + 127) // 255. A pixel that equals the tRNS
@@ -76,7 +82,7 @@ def decode(data: bytes, info: PngInfo, on_ignored: Callable[[str], None] | None 
     """
     stream = _PixelStream(data, info)
     gray, alpha = np.empty((info.height, info.width), np.uint8), None
-    to_gray = _gray_rule(info)
+    to_gray = _gray_rule(info, _sample_bits(data, info))
     for each in info.passes:
         for top, rows in _strips(stream, info, each):
             grays, opacity = to_gray(rows, each.width)
@@ -89,6 +95,24 @@ def decode(data: bytes, info: PngInfo, on_ignored: Callable[[str], None] | None 
         if on_ignored:
             on_ignored(ignored)
     return Decoded(gray, alpha)
+
+
+def _sample_bits(data: bytes, info: PngInfo) -> int:
+    """How many bits the samples use; of ordinary 16-bit images this reads one strip."""
+    if info.bit_depth < 16 or info.pixels < _LEAST_PIXELS:
+        return info.bit_depth
+    stream, greatest = _PixelStream(data, info), 0
+    for each in info.passes:
+        for _, rows in _strips(stream, info, each):
+            samples = rows.view(">u2").reshape(-1, CHANNELS[info.color_type])
+            greatest = max(greatest, int(samples[:, : _color_channels(info)].max()))
+            if greatest >> _FEW_BITS[-1]:
+                return 16
+    return next(bits for bits in _FEW_BITS if not greatest >> bits)
+
+
+def _color_channels(info: PngInfo) -> int:
+    return 3 if info.color_type in (RGB, RGBA) else 1
 
 
 def _places(each: Pass, top: int, count: int) -> tuple[slice, slice]:
@@ -197,7 +221,7 @@ def _strips(stream: _PixelStream, info: PngInfo, each: Pass) -> Iterator[tuple[i
         rows[0] = rows[count]
 
 
-def _gray_rule(info: PngInfo) -> _Rule:
+def _gray_rule(info: PngInfo, sample_bits: int) -> _Rule:
     """How rows of bytes become rows of pixels: (n, row bytes), width -> gray on white, opacity."""
     if info.color_type == GRAY and info.bit_depth == 8 and not info.transparency:
         return _as_they_are
@@ -206,7 +230,7 @@ def _gray_rule(info: PngInfo) -> _Rule:
         grays = _packed_table(table, info.bit_depth)
         alphas = _packed_table(opacity, info.bit_depth) if opacity.min() < 255 else None
         return partial(_look_up, grays, alphas)
-    return partial(_mix, info)
+    return partial(_mix, info, sample_bits)
 
 
 def _as_they_are(rows: Bytes, width: int) -> Pixels:
@@ -257,11 +281,14 @@ def _unpacked(packed_table: Bytes, rows: Bytes, width: int) -> Bytes:
     return pixels
 
 
-def _mix(info: PngInfo, rows: Bytes, width: int) -> Pixels:
+def _mix(info: PngInfo, sample_bits: int, rows: Bytes, width: int) -> Pixels:
     """Gray, colour and alpha samples of 8 or 16 bits to gray."""
     channels = CHANNELS[info.color_type]
     samples = rows.reshape(len(rows), width, channels, info.bit_depth // 8)
     high = np.ascontiguousarray(samples[..., 0])
+    if sample_bits < info.bit_depth:
+        colors = samples.view(">u2")[..., : _color_channels(info), 0]
+        high[..., : _color_channels(info)] = colors >> (sample_bits - 8)
     gray = _luma(high) if channels >= 3 else high[..., 0]
     if channels in (2, 4):
         alpha = _as_bytes(cv2.extractChannel(high, channels - 1))

@@ -316,6 +316,64 @@ def test_alpha_is_composited_on_white() -> None:
     assert decoded(Picture(samples, 8, GRAY_ALPHA).encode()).tolist() == [[0, 255, 127, 177, 255]]
 
 
+def deep(values: list[int], color_type: int = GRAY, *, height: int = 500, **how: Any) -> list[int]:
+    """The first row of grays of a 16-bit picture whose rows are *values*, equal in all colours."""
+    channels = 3 if color_type in (RGB, RGBA) else 1
+    samples = np.tile(np.array(values)[..., np.newaxis], (height, 1, channels))
+    if color_type in (GRAY_ALPHA, RGBA):
+        samples = np.dstack([samples, np.full(samples.shape[:2], 65_535)])
+    grays: list[list[int]] = decoded(Picture(samples, 16, color_type, **how).encode()).tolist()
+    assert all(row == grays[0] for row in grays)
+    return grays[0]
+
+
+@pytest.mark.parametrize("color_type", [GRAY, RGB, GRAY_ALPHA, RGBA])
+@pytest.mark.parametrize("is_interlaced", [False, True], ids=["rows", "interlaced"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14])
+def test_16_bit_samples_that_stay_under_2_to_the_14_use_fewer_bits(
+    bits, color_type, is_interlaced
+) -> None:
+    greatest = (1 << bits) - 1
+
+    grays = deep([0, greatest // 3, greatest], color_type, is_interlaced=is_interlaced)
+
+    assert grays == [0, 85, 255]
+
+
+@pytest.mark.parametrize(
+    ("values", "grays"),
+    [
+        ([0, 255], [0, 255]),
+        ([0, 255, 256], [0, 63, 64]),
+        ([1023, 512], [255, 128]),
+        ([1023, 1024], [63, 64]),
+        ([4095, 4096], [63, 64]),
+        ([16_383, 100], [255, 1]),
+        ([16_384, 100], [64, 0]),
+        ([0, 0], [0, 0]),
+    ],
+)
+def test_the_greatest_sample_says_how_many_bits_there_are(values, grays) -> None:
+    assert deep(values) == grays
+
+
+def test_one_bright_sample_at_the_end_of_a_large_image_is_seen() -> None:
+    samples = np.full((600, 500, 1), 4095)
+    assert (decoded(Picture(samples, 16).encode()) == 255).all()
+
+    samples[-1, -1] = 16_384
+
+    assert decoded(Picture(samples, 16).encode())[-1].tolist() == [15] * 499 + [64]
+
+
+def test_the_colour_of_trns_is_matched_in_12_bits_of_16_too() -> None:
+    assert deep([0x0FFF, 0x0123, 0x0124], transparency=b"\x01\x23") == [255, 255, 18]
+
+
+def test_an_image_too_small_to_be_a_page_keeps_the_high_byte() -> None:
+    assert deep([0, 4095], height=499) == [0, 15]
+
+
 def test_alpha_of_16_bits_counts_with_its_high_byte() -> None:
     samples = np.array([[[0, 0, 0, 0xFFFF], [0, 0, 0, 0x80FF], [0, 0, 0, 0x00FF]]])
 
