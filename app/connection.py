@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import math
 import socket
+import threading
 import time
-from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
-from uuid import uuid4
 
+from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
-from waitress.task import ErrorTask, WSGITask
+from waitress.task import WSGITask
 
-from . import logs
-from .answers import SECURITY_HEADERS
-from .errors import (
-    BadRequestError,
-    FileTooLargeError,
-    HeadTooLargeError,
-    InternalError,
-    PipelineError,
-    StorageUnavailableError,
-    TargetTooLongError,
-    TransferCodingError,
-)
-from .gate import ENVIRON_KEY, Head, Pass
-from .http_head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES
-from .http_reader import Pace, Parser
-
-logger = logs.get_logger(__name__)
+from .buffers import Budget
+from .errors import BusyError, TooManyConnectionsError
+from .gate import ENVIRON_KEY, ROOM_KEY, Gate, Head, Pass, client_address
+from .http_reader import Parser
+from .pace import Pace, ReadPace, Wakeups
+from .peers import Peers
+from .refusals import ProblemTask
+from .sockets import reset_when_closed, unsent_bytes
 
 #: By default waitress reads 8 kB at a time, which costs an upload dozens of rounds of its loop.
 READ_BYTES: Final = 128 * 1024
@@ -37,89 +27,76 @@ READ_BYTES: Final = 128 * 1024
 #: reset the connection, and the client could lose the answer (RFC 9112, section 9.6).
 _LINGER_S: Final = 10.0
 _LINGER_BYTES: Final = 64 * 1024 * 1024
-#: A round of the loop costs as much for one byte as for 128 KiB. After a few small reads for one
-#: request the next ones wait, twice as long each time, so that bytes collect in the kernel.
-_SMALL_READ_BYTES: Final = 1024
-_FREE_SMALL_READS: Final = 4
-_FIRST_PAUSE_S: Final = 0.005
-_LONGEST_PAUSE_S: Final = 0.5
 
 
-class Wakeups:
-    """Know when the loop must look at its connections again, though no socket is ready."""
+@dataclass(frozen=True)
+class Shared:
+    """What all connections of a server have in common."""
 
-    def __init__(self) -> None:
-        self._soonest = math.inf
-
-    def at(self, moment: float) -> None:
-        self._soonest = min(self._soonest, moment)
-
-    def take_timeout_s(self, longest_s: float) -> float:
-        """How long the loop may sleep. Who must be woken later says so again in each round."""
-        soonest, self._soonest = self._soonest, math.inf
-        return min(longest_s, max(0.0, soonest - time.monotonic()))
+    gate: Gate
+    budget: Budget
+    #: Counts connections, or behind proxies, whose connections are everybody's, requests.
+    peers: Peers
+    counts_requests: bool
+    wakeups: Wakeups
+    is_stopping: threading.Event = field(default_factory=threading.Event)
 
 
 class _Task(WSGITask):
     """Takes the pass along; ends the connection after a body that was not read."""
 
     def execute(self) -> None:
-        if self.request.is_cut:
+        if self.request.is_cut or self.channel.shared.is_stopping.is_set():
             self.set_close_on_finish()
-        super().execute()
+        try:
+            super().execute()
+        finally:
+            self.channel.has_answered()
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ[ENVIRON_KEY] = self.request.granted
+        environ[ROOM_KEY] = self.channel.reserve
         return environ
-
-
-class _ProblemTask(ErrorTask):
-    """A refusal by waitress itself, as a problem document instead of plain text."""
-
-    def execute(self) -> None:
-        error = _as_problem(self.request.error.code)
-        request_id = uuid4().hex
-        logs.begin(request_id=request_id)
-        document = error.to_problem() | {"request_id": request_id}
-        body = json.dumps(document).encode()
-        logger.info("request refused", status=error.status, code=error.code, bytes=len(body))
-        self.status = f"{error.status} {error.title}"
-        self.response_headers.extend(SECURITY_HEADERS.items())
-        self.response_headers.append(("Content-Type", "application/problem+json"))
-        self.response_headers.append(("Cache-Control", "no-store"))
-        self.response_headers.append(("X-Request-ID", request_id))
-        if error.status == 503:
-            self.response_headers.append(("Retry-After", "5"))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
 
 
 class Channel(HTTPChannel):
     """A connection that is cut when it is too slow, and lingers when we end it."""
 
-    error_task_class = _ProblemTask
+    error_task_class = ProblemTask
     task_class = _Task
-    admit: Callable[[Head], Pass]
-    wakeups: Wakeups
-    _lingers_until: float | None = None
-    _thrown_away_bytes = 0
+    shared: Shared
     #: A request came that is not read to its end; the connection ends with its answer.
     is_cut = False
     request: Parser | None
+    outbufs: list[Any]
     #: What the client has sent beyond the request in hand.
     ahead = b""
+    _lingers_until: float | None = None
+    _thrown_away_bytes = 0
+    _is_condemned = False
+    #: Room for the response in the making.
+    _reserved_bytes = 0
+    #: All that was written since nothing waited: a buffer is freed when it is sent to its end.
+    _written_bytes = 0
     _sent_bytes = 0
+    _received_bytes = 0
+    #: Of what was sent or received, how much the client is known to have moved, and since when.
+    _moved_bytes = 0
 
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
+    def __init__(self, server: Any, sock: Any, address: Any, *arguments: Any, **more: Any) -> None:
+        self.client = client_address(address[0], "", 0)
+        #: What it is counted as among the peers, while it is.
+        self._counted_as: str | None = None if self.shared.counts_requests else self.client
         self._pace = Pace()
-        self._small_reads = 0
-        self._reads_again_at = 0.0
+        self._read_pace = ReadPace()
+        self._moved_at = time.monotonic()
+        super().__init__(server, sock, address, *arguments, **more)
 
     def parser_class(self, adj: Any) -> Parser:
         return Parser(adj, self)
+
+    # --- what the loop asks ----------------------------------------------------------------------
 
     def readable(self) -> bool:
         now = time.monotonic()
@@ -127,15 +104,20 @@ class Channel(HTTPChannel):
             if now > self._lingers_until:
                 self.will_close = True
             return not self.will_close
-        if self._is_overdue(now):
-            self.will_close = True
+        if self._is_condemned or self._is_overdue(now):
+            # At once: a socket that is full never becomes writable, which waitress would wait for.
+            self._is_condemned = True
+            self.handle_close()
+            return False
         if self.ahead and not self.is_cut and super().readable():
             data, self.ahead = self.ahead, b""
             self.received(data)
         return bool(super().readable()) and not self.is_cut and not self._is_pausing(now)
 
     def writable(self) -> bool:
-        return bool(self.will_close if self._lingers_until is not None else super().writable())
+        return self.connected and bool(
+            self.will_close if self._lingers_until is not None else super().writable()
+        )
 
     def handle_read(self) -> None:
         try:
@@ -149,31 +131,155 @@ class Channel(HTTPChannel):
             self._throw_away(data)
         elif data:
             self.last_activity = time.time()
+            self._received_bytes += len(data)
+            self._moved_bytes += len(data)
+            self._moved_at = time.monotonic()
             self.received(data)
-            self._pause_after(len(data))
+            self._read_pace.has_read(len(data), is_in_request=self.request is not None)
         else:
             self._end()
+
+    def handle_write(self) -> None:
+        super().handle_write()
+        self._account()
+
+    def handle_close(self) -> None:
+        if self._is_condemned:
+            reset_when_closed(self.socket)
+        elif self.is_cut and self._lingers_until is None and self.connected:
+            self._linger()
+            return
+        # Break the cycle of parser and connection so that the body is freed now.
+        self.request = None
+        super().handle_close()
+
+    def del_channel(self, *arguments: Any) -> None:
+        super().del_channel(*arguments)
+        self._leave()
+        self.shared.budget.release(self)
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         sent = int(super().send(data, do_close))
         self._sent_bytes += sent
         return sent
 
-    def handle_close(self) -> None:
-        if self.is_cut and self._lingers_until is None and self.connected:
-            self._linger()
-        else:
-            # It knows us, and would keep its body for the garbage collector to find.
-            self.request = None
-            super().handle_close()
+    # --- what a request asks ---------------------------------------------------------------------
+
+    def admit(self, head: Head) -> Pass:
+        granted = self.shared.gate.admit(head)
+        self.client = self.shared.gate.client_of(head)
+        if self.shared.counts_requests and not self._enter():
+            limit = self.shared.peers.limit
+            error = TooManyConnectionsError(
+                f"{limit} requests of this address are in progress.", limit=limit, retry_after_s=1
+            )
+            return replace(granted, refusal=granted.refusal or error)
+        return granted
+
+    def reserve(self, size_bytes: int) -> None:
+        """Make room for a response of *size_bytes*, before it is fetched. Raises BusyError."""
+        self._reserved_bytes = size_bytes
+        if not self.shared.budget.reserve(self, self._held_bytes()):
+            self._reserved_bytes = 0
+            raise BusyError(
+                "Too many bytes wait for clients; try again in a second.", retry_after_s=1
+            )
+
+    def has_room(self) -> bool:
+        return self._account()
+
+    def write_soon(self, data: Any) -> int:
+        written = int(super().write_soon(data))
+        self._written_bytes += written
+        self._account()
+        return written
+
+    def has_answered(self) -> None:
+        """The response is made; what of it is not sent yet counts by its own size."""
+        self._reserved_bytes = 0
+        self._account()
+        if self.shared.counts_requests:
+            self._leave()
+
+    # --- what the budget asks --------------------------------------------------------------------
+
+    def stalled_s(self, now: float) -> float | None:
+        is_receiving = self.request is not None and not self.requests
+        if not (self.total_outbufs_len or is_receiving) or self._is_condemned:
+            return None
+        self._look_what_moved(now)
+        return now - self._moved_at
+
+    def cut(self) -> None:
+        self._is_condemned = True
+        self.server.pull_trigger()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being received or answered."""
+        is_begun = self.request is not None and self.request.is_begun
+        is_busy = self.requests or is_begun or self.ahead or self.total_outbufs_len
+        return self._lingers_until is not None or not is_busy
+
+    # --- how it is done --------------------------------------------------------------------------
+
+    def _held_bytes(self) -> int:
+        request = self.requests[0] if self.requests else self.request
+        body_bytes = request.body_bytes_received if request is not None else 0
+        out_bytes = max(self._reserved_bytes, self._written_bytes)
+        return out_bytes + int(body_bytes) + len(self.ahead)
+
+    def _free_sent(self) -> None:
+        """Give up the file of a response that is sent: waitress keeps it until the next one."""
+        if self.total_outbufs_len or not self._written_bytes:
+            return
+        if not self.outbuf_lock.acquire(blocking=False):
+            return  # a response is being written
+        try:
+            if self.connected and not self.total_outbufs_len:
+                for sent in self.outbufs:
+                    sent.close()
+                self.outbufs = [OverflowableBuffer(self.adj.outbuf_overflow)]
+                self.current_outbuf_count = self._written_bytes = 0
+        finally:
+            self.outbuf_lock.release()
+
+    def _account(self) -> bool:
+        if self._is_condemned or not self.connected:
+            self.shared.budget.release(self)  # the loop frees what it holds
+            return True
+        self._free_sent()
+        return self.shared.budget.hold(self, self._held_bytes())
+
+    def _look_what_moved(self, now: float) -> None:
+        moved_bytes = self._sent_bytes + self._received_bytes - unsent_bytes(self.socket)
+        if moved_bytes != self._moved_bytes:
+            self._moved_bytes, self._moved_at = moved_bytes, now
 
     def _is_overdue(self, now: float) -> bool:
         if self.total_outbufs_len:
+            self._look_what_moved(now)
             return self._pace.is_too_slow(self._sent_bytes, now)
-        self._pace.restart()
-        self._sent_bytes = 0
+        self._pace.restart(self._sent_bytes)
         request = None if self.requests else self.request
         return request is not None and request.is_overdue(now)
+
+    def _is_pausing(self, now: float) -> bool:
+        if now >= self._read_pace.reads_again_at:
+            return False
+        self.shared.wakeups.at(self._read_pace.reads_again_at)
+        return True
+
+    def _enter(self) -> bool:
+        self._leave()
+        if self.shared.peers.enter(self.client):
+            self._counted_as = self.client
+        return self._counted_as is not None
+
+    def _leave(self) -> None:
+        client, self._counted_as = self._counted_as, None
+        if client is not None:
+            self.shared.peers.leave(client)
 
     def _end(self) -> None:
         """The client sends no more: what it has begun is refused, for it may still read."""
@@ -185,20 +291,6 @@ class Channel(HTTPChannel):
             request.end()
             self.requests.append(request)
         self.server.add_task(self)
-
-    def _pause_after(self, read_bytes: int) -> None:
-        is_small = self.request is not None and read_bytes < _SMALL_READ_BYTES
-        self._small_reads = self._small_reads + 1 if is_small else 0
-        if self._small_reads > _FREE_SMALL_READS:
-            doublings = self._small_reads - _FREE_SMALL_READS - 1
-            pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(doublings, 10))
-            self._reads_again_at = time.monotonic() + pause_s
-
-    def _is_pausing(self, now: float) -> bool:
-        if now >= self._reads_again_at:
-            return False
-        self.wakeups.at(self._reads_again_at)
-        return True
 
     def _throw_away(self, data: bytes) -> None:
         self._thrown_away_bytes += len(data)
@@ -214,24 +306,3 @@ class Channel(HTTPChannel):
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:
             super().handle_close()
-
-
-def _as_problem(status: int) -> PipelineError:
-    if status == 413:
-        return FileTooLargeError("The body is over the limit.")
-    if status == 414:
-        return TargetTooLongError(
-            f"The request target may have {MAX_TARGET_BYTES} bytes.", limit=MAX_TARGET_BYTES
-        )
-    if status == 431:
-        return HeadTooLargeError(
-            f"The head may have {MAX_HEAD_BYTES} bytes in {MAX_FIELDS} fields.",
-            limit=MAX_HEAD_BYTES,
-        )
-    if status == 501:
-        return TransferCodingError("The only transfer coding that is understood is chunked.")
-    if status == 503:
-        return StorageUnavailableError("There is no room for the request body; try again later.")
-    if status < 500:
-        return BadRequestError("The request is not valid HTTP.")
-    return InternalError("The server cannot answer this request.")

@@ -410,6 +410,10 @@ class Listed:
     modified_at: datetime
 
 
+#: Is told how many bytes are to be fetched, and raises where they are too many for now.
+Admit = Callable[[int], None]
+
+
 class Bucket(Protocol):
     """Keep bytes under keys. Each call is safe to repeat."""
 
@@ -426,8 +430,11 @@ class Bucket(Protocol):
     ) -> StoredObject | None:
         """Store *data* unless the key is taken: then None. Raises StorageUnavailableError."""
 
-    def get(self, key: str) -> StoredObject:
-        """Read an object whole. Raises NotFoundError, StorageUnavailableError."""
+    def get(self, key: str, *, admit: Admit | None = None) -> StoredObject:
+        """Read an object whole. Raises NotFoundError, StorageUnavailableError.
+
+        *admit* is told the size before the data is fetched; what it raises ends the call.
+        """
 
     def head(self, key: str) -> StoredObject:
         """Read all but the data. Raises NotFoundError, StorageUnavailableError."""

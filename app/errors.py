@@ -285,6 +285,18 @@ class QueueUnavailableError(UnavailableError):
     code, title, status = "queue-unavailable", "The queue is unavailable", 503
 
 
+class BusyError(TransientError):
+    """So many bytes wait for slow clients that there is no room for another transfer."""
+
+    code, title, status = "busy", "Too many transfers are waiting", 503
+
+
+class TooManyConnectionsError(TransientError):
+    """One client has too many requests in progress (RFC 6585, section 4)."""
+
+    code, title, status = "too-many-connections", "Too many requests at the same time", 429
+
+
 class QueueFullError(TransientError):
     """So many images wait that another one would wait too long."""
 

@@ -20,13 +20,13 @@ from .errors import (
     UnauthorizedError,
 )
 from .rate import Limiter, Quota
-from .settings import Settings
+from .settings import MULTIPART_OVERHEAD_BYTES, Settings
 from .tokens import Tokens
 
-#: Room for the boundary, the headers of the parts and the other fields around the file.
-MULTIPART_OVERHEAD_BYTES: Final = 64 * 1024
 #: Where the application finds the Pass of a request, in the WSGI environment.
 ENVIRON_KEY: Final = "image_pipeline.pass"
+#: And there a function that makes room for a response of so many bytes, or raises BusyError.
+ROOM_KEY: Final = "image_pipeline.room"
 UPLOAD_PATH: Final = "/upload"
 _PUBLIC: Final = frozenset(
     (
@@ -132,10 +132,12 @@ class Gate:
                 retry_after_s=quota.reset_s,
             )
 
-    def _key(self, head: Head, owner: str | None) -> str:
-        if owner:
-            return f"token {owner}"
+    def client_of(self, head: Head) -> str:
+        """Whose request it is: an address as the outermost trusted proxy saw it."""
         return client_address(head.peer, head.headers.get("X_FORWARDED_FOR", ""), self._hops)
+
+    def _key(self, head: Head, owner: str | None) -> str:
+        return f"token {owner}" if owner else self.client_of(head)
 
     def _check_size(self, head: Head) -> None:
         length = head.headers.get("CONTENT_LENGTH", "")

@@ -6,7 +6,6 @@ Whatever would let a client take more memory, disk or time than its request is w
 from __future__ import annotations
 
 import re
-import time
 from typing import Any, Final, Protocol
 
 from waitress.buffers import OverflowableBuffer
@@ -23,12 +22,10 @@ from waitress.utilities import (
 from . import logs
 from .gate import Head, Pass
 from .http_head import HeadBuffer, HeadError, RequestHead, is_field
+from .pace import Pace
 
 logger = logs.get_logger(__name__)
 
-#: A header must be there by then; of a body or an answer that much must have moved meanwhile.
-_SLOW_S: Final = 30.0
-_SLOW_BYTES: Final = 30 * 1024
 _MAX_CHUNK_LINE_BYTES: Final = 1024
 _MAX_TRAILER_BYTES: Final = 8 * 1024
 #: What the sizes of chunks and their line ends may take beyond a quarter of the data: each chunk
@@ -39,6 +36,10 @@ _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e]*)?
 
 
 class DiskFullError(Error):
+    code, reason = 503, "Service Unavailable"
+
+
+class NoRoomError(Error):
     code, reason = 503, "Service Unavailable"
 
 
@@ -144,23 +145,8 @@ class Connection(Protocol):
 
     def admit(self, head: Head) -> Pass: ...
 
-
-class Pace:
-    """Tells who is too slow: each _SLOW_S of a transfer must bring _SLOW_BYTES."""
-
-    def __init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        self._since = time.monotonic()
-        self._bytes = 0
-
-    def is_too_slow(self, moved_bytes: int, now: float) -> bool:
-        if now - self._since < _SLOW_S:
-            return False
-        is_slow = moved_bytes - self._bytes < _SLOW_BYTES
-        self._since, self._bytes = now, moved_bytes
-        return is_slow
+    def has_room(self) -> bool:
+        """Whether what has come in may be kept."""
 
 
 class Parser(HTTPRequestParser):
@@ -223,6 +209,8 @@ class Parser(HTTPRequestParser):
             consumed = len(data)
         if self.granted and self.body_bytes_received > self.granted.body_limit_bytes:
             self._fail(RequestEntityTooLarge(""))
+        elif not self._connection.has_room():
+            self._fail(NoRoomError(""))
         return consumed
 
     def _read_head(self, data: bytes) -> int:
@@ -267,6 +255,8 @@ class Parser(HTTPRequestParser):
             kept = OverflowableBuffer(self.adj.inbuf_overflow)
             whole = FixedStreamReceiver(self.content_length, kept)
             self.body_rcv = _Chunks(kept) if self.chunked else whole
+        else:
+            self.expect_continue = False  # waitress would wait for a body then
 
     def _fail(self, error: Error) -> None:
         self.error, self.completed = error, True

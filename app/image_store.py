@@ -15,6 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from .domain import (
+    Admit,
     Announcement,
     Bucket,
     Image,
@@ -291,19 +292,26 @@ class ImageStore:
             if stored_at < before and not is_finished:
                 yield UUID(image_id)
 
-    def open_original(self, image_id: UUID, *, head: bool = False) -> StoredObject:
-        """The PNG as it was sent, or its *head* alone. Raises NotFoundError."""
+    def open_original(
+        self, image_id: UUID, *, head: bool = False, admit: Admit | None = None
+    ) -> StoredObject:
+        """The PNG as it was sent, or its *head* alone. Raises NotFoundError.
+
+        *admit* is told the size before the data is fetched; what it raises is raised.
+        """
         key = original_key(image_id)
         try:
-            return _open(self.originals, key, image_id, head=head)
+            return _open(self.originals, key, image_id, head=head, admit=admit)
         except NotFoundError:
             own_key = self._holders.find(image_id).key or key
         if own_key == key or names_another(own_key, image_id):
             raise unknown_image(image_id)
-        return _open(self.originals, own_key, image_id, head=head)
+        return _open(self.originals, own_key, image_id, head=head, admit=admit)
 
-    def open_processed(self, image_id: UUID, *, head: bool = False) -> StoredObject:
-        """The black-and-white page, or its *head* alone.
+    def open_processed(
+        self, image_id: UUID, *, head: bool = False, admit: Admit | None = None
+    ) -> StoredObject:
+        """The black-and-white page, or its *head* alone; *admit* as in `open_original`.
 
         Raises:
             NotReadyError: the image waits or is being processed.
@@ -311,7 +319,7 @@ class ImageStore:
             NotFoundError: nobody knows the image.
         """
         try:
-            return _open(self.results, processed_key(image_id), image_id, head=head)
+            return _open(self.results, processed_key(image_id), image_id, head=head, admit=admit)
         except NotFoundError:
             image = self.find(image_id)
         if image.status is ImageStatus.FAILED and image.error:
@@ -345,8 +353,10 @@ def _of_round(announcement: Announcement, redrive: int) -> Announcement:
     return announcement.model_copy(update={"redrive": redrive})
 
 
-def _open(bucket: Bucket, key: str, image_id: UUID, *, head: bool) -> StoredObject:
-    return live(bucket.head(key) if head else bucket.get(key), image_id)
+def _open(
+    bucket: Bucket, key: str, image_id: UUID, *, head: bool, admit: Admit | None
+) -> StoredObject:
+    return live(bucket.head(key) if head else bucket.get(key, admit=admit), image_id)
 
 
 class _Walk:

@@ -14,9 +14,8 @@ from pydantic.json_schema import models_json_schema
 from . import errors
 from .domain import GROUP_PATTERN, Image, Method, Parameter
 from .errors import PipelineError
-from .gate import MULTIPART_OVERHEAD_BYTES
 from .history import Service
-from .settings import Settings
+from .settings import MULTIPART_OVERHEAD_BYTES, Settings
 from .uploads import MAX_WAIT_S
 
 VERSION: Final = "1.0.0"
@@ -26,6 +25,7 @@ _Json = dict[str, Any]
 
 _ALWAYS: Final[_Errors] = (
     errors.BadRequestError,
+    errors.TooManyConnectionsError,
     errors.HeadTooLargeError,
     errors.InternalError,
 )
@@ -47,9 +47,10 @@ _UPLOAD: Final[_Errors] = (
     errors.StorageUnavailableError,
     errors.QueueUnavailableError,
     errors.QueueFullError,
+    errors.BusyError,
 )
 _STORED: Final[_Errors] = (errors.NotFoundError, errors.StorageUnavailableError)
-_FILE: Final[_Errors] = (*_STORED, errors.RangeNotSatisfiableError)
+_FILE: Final[_Errors] = (*_STORED, errors.RangeNotSatisfiableError, errors.BusyError)
 _RESULT: Final[_Errors] = (*_FILE, errors.NotReadyError, errors.ProcessingFailedError)
 _PROBES: Final[_Errors] = (errors.StorageUnavailableError, errors.QueueUnavailableError)
 #: Answered by the server itself, or to a path and method that the API does not have, such as those

@@ -26,7 +26,7 @@ from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
 from . import access, answers, api_page, logs, pages, tracing, uploads
-from .domain import Image, ImageStatus, Message, Method, Queue, StoredObject
+from .domain import Admit, Image, ImageStatus, Message, Method, Queue, StoredObject
 from .errors import (
     IdempotencyKeyReusedError,
     ImageDeletedError,
@@ -36,7 +36,7 @@ from .errors import (
     unknown_image,
 )
 from .filenames import original_filename, result_filename
-from .gate import ENVIRON_KEY, Gate, Head, Pass, client_address
+from .gate import ENVIRON_KEY, ROOM_KEY, Gate, Head, Pass, client_address
 from .image_store import ImageStore
 from .lookout import Lookout
 from .metrics import CONTENT_TYPE, HttpMetrics
@@ -163,7 +163,7 @@ def delete_by_form(image_id: UUID) -> ResponseReturnValue:
 def get_original(image_id: UUID) -> ResponseReturnValue:
     def open_stored(head: bool) -> StoredObject:
         _find_if_owned(image_id)
-        stored = services().store.open_original(image_id, head=head)
+        stored = services().store.open_original(image_id, head=head, admit=_room())
         # What other producers store has no owner, though the image can have one.
         if owner := owner_of(stored):
             _check_owner(owner, image_id)
@@ -179,7 +179,7 @@ def get_original(image_id: UUID) -> ResponseReturnValue:
 def get_processed(image_id: UUID) -> ResponseReturnValue:
     def open_stored(head: bool) -> StoredObject:
         _find_if_owned(image_id)
-        stored = services().store.open_processed(image_id, head=head)
+        stored = services().store.open_processed(image_id, head=head, admit=_room())
         _check_owner(owner_of(stored), image_id)
         return stored
 
@@ -325,6 +325,12 @@ def _find(image_id: UUID) -> Image:
         raise unknown_image(image_id)
     services().lookout.history.finished(image)
     return image
+
+
+def _room() -> Admit | None:
+    """Makes room among all that waits for clients, where our own server asks for it."""
+    room: Admit | None = request.environ.get(ROOM_KEY)
+    return room
 
 
 def _find_if_owned(image_id: UUID) -> None:

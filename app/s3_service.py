@@ -27,7 +27,7 @@ from urllib3.exceptions import HTTPError
 from . import aws, tracing
 from .aws_errors import fault_of, is_of_aws, quoted_code
 from .aws_faults import Cause, Fault
-from .domain import Listed, StoredObject, now
+from .domain import Admit, Listed, StoredObject, now
 from .errors import NotFoundError, PipelineError, StorageUnavailableError
 from .image_store import ImageStore
 from .metrics import AwsMetrics
@@ -82,12 +82,14 @@ class S3Bucket:
             except AlreadyExistsError:
                 return None
 
-    def get(self, key: str) -> StoredObject:
+    def get(self, key: str, *, admit: Admit | None = None) -> StoredObject:
         with self._translated(key):
             if not _PLAIN_KEY.fullmatch(key):
-                return self._get_by_boto3(key)
+                return self._get_by_boto3(key, admit)
             with self._counted("GetObject", key):
                 found = obstore.get(self._objects, key)
+                if admit:
+                    admit(found.meta["size"])
                 return self._stored(key, found, bytes(found.bytes()))
 
     def head(self, key: str) -> StoredObject:
@@ -150,8 +152,10 @@ class S3Bucket:
         expires_at = self._expiry(meta["last_modified"])
         return StoredObject(key, metadata, meta["size"], meta["e_tag"] or "", expires_at, data)
 
-    def _get_by_boto3(self, key: str) -> StoredObject:
+    def _get_by_boto3(self, key: str, admit: Admit | None) -> StoredObject:
         found = self._client.get_object(Bucket=self._name, Key=key)
+        if admit:
+            admit(found["ContentLength"])
         expires_at = self._expiry(found["LastModified"])
         data, etag = found["Body"].read(), found["ETag"]
         return StoredObject(key, found["Metadata"], len(data), etag, expires_at, data)

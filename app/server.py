@@ -7,7 +7,12 @@ Waitress reads a request whole before it takes a thread, so slow clients cost no
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from socket import socket
 from typing import Any, Final
 
 from flask import Flask
@@ -15,8 +20,12 @@ from waitress import wasyncore
 from waitress.server import create_server
 from waitress.task import ThreadedTaskDispatcher
 
-from .connection import READ_BYTES, Channel, Wakeups
-from .gate import Gate
+from .buffers import Budget
+from .connection import READ_BYTES, Channel, Shared
+from .fair_queue import FairQueue
+from .gate import Gate, client_address
+from .pace import Wakeups
+from .peers import Peers
 from .settings import Settings
 
 #: Each costs a file descriptor, two with a body that goes to the disk, and up to half a megabyte.
@@ -28,22 +37,12 @@ _IDLE_S: Final = 60
 _CLEANUP_S: Final = 5
 #: So often the loop looks for who is too slow.
 _LOOK_S: Final = 1.0
-
-
-class _Dispatcher(ThreadedTaskDispatcher):
-    """The server's threads; says when they are to come to an end."""
-
-    def __init__(self, on_stop: Callable[[], None]) -> None:
-        super().__init__()
-        self._on_stop = on_stop
-
-    def shutdown(self, cancel_pending: bool = True, timeout: int = 5) -> bool:
-        self._on_stop()
-        return bool(super().shutdown(cancel_pending, timeout))
+_DRAIN_LOOK_S: Final = 0.05
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class HttpServer:
-    """A listening socket; `run` answers requests until a KeyboardInterrupt.
+    """A listening socket; `run` answers requests until SIGTERM or SIGINT.
 
     *on_stop* is called when the requests in hand should come to an end.
 
@@ -54,13 +53,16 @@ class HttpServer:
     def __init__(
         self, app: Flask, settings: Settings, gate: Gate, on_stop: Callable[[], None]
     ) -> None:
-        self._dispatcher = dispatcher = _Dispatcher(on_stop)
-        dispatcher.set_thread_count(settings.web_threads)
-        listeners: dict[int, Any] = {}
+        self._on_stop = on_stop
+        self._grace_period_s = settings.grace_period_s
+        self._dispatcher = ThreadedTaskDispatcher()
+        self._dispatcher.queue = FairQueue[Channel]()
+        self._dispatcher.set_thread_count(settings.web_threads)
+        self._sockets: dict[int, Any] = {}
         self._server = create_server(
             app,
-            map=listeners,
-            _dispatcher=dispatcher,
+            map=self._sockets,
+            _dispatcher=self._dispatcher,
             host=settings.host,
             port=settings.port,
             # Waitress refuses a body of this size; ours is the largest that may be.
@@ -73,13 +75,18 @@ class HttpServer:
             ident=None,
             clear_untrusted_proxy_headers=False,  # the gate alone reads them, and only if told to
         )
-        self._sockets = listeners
-        self._wakeups = Wakeups()
-        shared = {"admit": staticmethod(gate.admit), "wakeups": self._wakeups}
-        channel = type("_GatedChannel", (Channel,), shared)
-        self._listeners = [one for one in listeners.values() if hasattr(one, "channel_class")]
+        self.budget = Budget(settings.buffered_bytes)
+        self._shared = Shared(
+            gate=gate,
+            budget=self.budget,
+            peers=Peers(settings.max_connections_per_client),
+            counts_requests=settings.trusted_proxy_hops > 0,
+            wakeups=Wakeups(),
+        )
+        self._channel_class = type("_SharingChannel", (Channel,), {"shared": self._shared})
+        self._listeners = [one for one in self._sockets.values() if hasattr(one, "channel_class")]
         for listener in self._listeners:
-            listener.channel_class = channel
+            listener.channel_class = self._open
 
     @property
     def addresses(self) -> list[str]:
@@ -87,13 +94,68 @@ class HttpServer:
         return [str(listener.socket.getsockname()[0]) for listener in self._listeners]
 
     def run(self) -> None:
-        """Serve; on KeyboardInterrupt finish the requests in hand and return."""
+        """Serve; on a signal finish the requests in hand, within the grace period, and return.
+
+        A second signal cuts what is still in hand.
+        """
         try:
-            while self._sockets:
-                wasyncore.poll2(self._wakeups.take_timeout_s(_LOOK_S), self._sockets)
-        except (KeyboardInterrupt, SystemExit):
-            self._dispatcher.shutdown()
+            with self._stopped_by_signals():
+                while not self._shared.is_stopping.is_set():
+                    self._look(_LOOK_S)
+                self._drain(time.monotonic() + self._grace_period_s)
+        except KeyboardInterrupt:
+            self._on_stop()
+        self._dispatcher.shutdown()
         self._server.close()
+        wasyncore.close_all(self._sockets)
+
+    def _open(
+        self, listener: Any, sock: socket, address: Any, *arguments: Any, **more: Any
+    ) -> None:
+        """Take a connection, unless its client has as many as one may have."""
+        shared = self._shared
+        if shared.counts_requests or shared.peers.enter(client_address(address[0], "", 0)):
+            self._channel_class(listener, sock, address, *arguments, **more)
+        else:
+            sock.close()
+
+    def _look(self, longest_s: float) -> None:
+        """Serve whoever is ready, or wait for somebody."""
+        wasyncore.poll2(self._shared.wakeups.take_timeout_s(longest_s), self._sockets)
+
+    def _drain(self, deadline: float) -> None:
+        self._on_stop()
+        self._look(0)  # what has come already is being received
+        for listener in self._listeners:
+            wasyncore.dispatcher.close(listener)
+        while time.monotonic() < deadline:
+            channels = [one for one in self._sockets.values() if isinstance(one, Channel)]
+            for channel in channels:
+                if channel.is_idle:
+                    channel.is_cut = False  # else it would linger
+                    channel.handle_close()
+            if not any(one.connected for one in channels):
+                return
+            self._look(_DRAIN_LOOK_S)
+
+    @contextmanager
+    def _stopped_by_signals(self) -> Iterator[None]:
+        """Have the first signal end the loop where it is safe, the second one at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {signum: signal.signal(signum, self._stop) for signum in _SIGNALS}
+        try:
+            yield
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+    def _stop(self, *_: object) -> None:
+        for signum in _SIGNALS:
+            signal.signal(signum, signal.default_int_handler)
+        self._shared.is_stopping.set()
+        self._listeners[0].pull_trigger()
 
 
 def _connection_limit() -> int:

@@ -35,6 +35,10 @@ _BUCKET_NAME: Final = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 _FIFO_QUEUE_NAME: Final = r"^[A-Za-z0-9_-]{1,75}\.fifo$"
 #: RFC 6454, section 6.2.
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
+#: Room for the boundary, the headers of the parts and the other fields around the file.
+MULTIPART_OVERHEAD_BYTES: Final = 64 * 1024
+#: A quarter of the smallest container in deploy/; the threads' copies of uploads take the half.
+_MIN_BUFFERED_BYTES: Final = 256 * 1024 * 1024
 _RATE_BEYOND_LOOPBACK: Final = rate.Rate(600, 60)
 
 BucketName = Annotated[str, Field(pattern=_BUCKET_NAME)]
@@ -91,6 +95,25 @@ class Settings(BaseSettings):
         description=(
             "Uploads that one token, or without tokens one address, may send to one process, such "
             "as `60/minute`, or `none`; unset means none on loopback, elsewhere `600/minute`."
+        ),
+    )
+    max_buffered_bytes: int | None = Field(
+        None,
+        ge=1024 * 1024,
+        le=1024**4,
+        description=(
+            "Bytes of responses that wait for clients and of bodies that come in, in memory and in "
+            "`/tmp`, for one process; unset means 256 MiB, or twice `MAX_UPLOAD_BYTES` if that is "
+            "more."
+        ),
+    )
+    max_connections_per_client: int = Field(
+        256,
+        ge=1,
+        le=1000,
+        description=(
+            "Connections that one address, or one IPv6 network of 64 bits, may have open; behind "
+            "`TRUSTED_PROXY_HOPS` proxies, its requests in progress."
         ),
     )
     max_queue_depth: int = Field(
@@ -185,7 +208,10 @@ class Settings(BaseSettings):
         25,
         ge=0,
         le=3600,
-        description="Seconds that a stop waits for the images in hand; the rest is given back.",
+        description=(
+            "Seconds that a stop waits for the images in hand, and for requests that are being "
+            "received or answered; the rest is given back, or cut."
+        ),
     )
     batch_linger_ms: int = Field(
         40,
@@ -259,6 +285,21 @@ class Settings(BaseSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is no origin such as https://scan.example")
         return text
+
+    @model_validator(mode="after")
+    def _buffers_hold_an_upload(self) -> Self:
+        if self.buffered_bytes < self.max_upload_bytes + MULTIPART_OVERHEAD_BYTES:
+            raise ValueError(
+                f"MAX_BUFFERED_BYTES ({self.buffered_bytes}) must hold MAX_UPLOAD_BYTES "
+                f"({self.max_upload_bytes}) and {MULTIPART_OVERHEAD_BYTES} bytes around the file"
+            )
+        return self
+
+    @property
+    def buffered_bytes(self) -> int:
+        """The bytes that may wait for clients in this process."""
+        default = max(_MIN_BUFFERED_BYTES, 2 * self.max_upload_bytes + MULTIPART_OVERHEAD_BYTES)
+        return self.max_buffered_bytes or default
 
     @property
     def has_tokens(self) -> bool:

@@ -7,12 +7,13 @@ import socket
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import urllib3
 
 from app.settings import Settings
+from benchmarks.head_cost import attacks, sending
 from tests.support.fleet import role
 from tests.support.ports import free_port
 from tests.support.raw_http import dribbling, seconds
@@ -64,6 +65,25 @@ def test_slow_clients_keep_nobody_waiting(url: str, headers: int, bodies: int) -
     print(f"{count} slow clients: health p99 {1000 * p99_s:.0f} ms, {len(uploads)} uploads taken")
     assert_within(p99_s, 0.2)
     assert set(uploads) == {202}
+
+
+@pytest.mark.parametrize("name", attacks(32_000))
+def test_a_head_that_is_long_to_read_keeps_nobody_waiting(url: str, name: str) -> None:
+    """As a whole again and again, and byte by byte."""
+    port, request = int(url.rpartition(":")[2]), attacks(32_000)[name]
+    checks_s: list[float] = []
+    with ExitStack() as stack:
+        attackers = [stack.enter_context(sending(port, request, 1)) for _ in range(2)]
+        while len(checks_s) < 100 or any(one.is_alive() for one in attackers):
+            with socket.create_connection(("127.0.0.1", port)) as other:
+                other.sendall(request)
+                asked = time.monotonic()
+                assert is_alive(url)
+                checks_s.append(seconds(asked))
+
+    p99_s = statistics.quantiles(checks_s, n=100)[98]
+    print(f"{name}: health p99 {1000 * p99_s:.0f} ms")
+    assert_within(p99_s, 0.1)
 
 
 if SOAK:  # it takes half a minute

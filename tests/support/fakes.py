@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from app.domain import MAX_BATCH, Delivery, Depth, Listed, Message, Results, StoredObject
+from app.domain import MAX_BATCH, Admit, Delivery, Depth, Listed, Message, Results, StoredObject
 from app.errors import (
     LeaseLostError,
     NotFoundError,
@@ -56,10 +56,12 @@ class MemoryBucket:
                 return None
             return self.put(key, data, content_type=content_type, metadata=metadata)
 
-    def get(self, key: str) -> StoredObject:
+    def get(self, key: str, *, admit: Admit | None = None) -> StoredObject:
         self.check()
         if key not in self.objects:
             raise NotFoundError(f"There is no {self.name}/{key}.")
+        if admit:
+            admit(self.objects[key].size_bytes)
         return self.objects[key]
 
     def head(self, key: str) -> StoredObject:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.batching import BatchedQueue
-from app.domain import Binarized, Delivery, Job, Message, Results, StoredObject
+from app.domain import Admit, Binarized, Delivery, Job, Message, Results, StoredObject
 from app.errors import CorruptPngError, ProcessingCrashedError, QueueUnavailableError
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
@@ -66,10 +66,10 @@ class WatchedBucket(MemoryBucket):
         self._hand(f"put {self._what}", True)
         return None
 
-    def get(self, key: str) -> StoredObject:
+    def get(self, key: str, *, admit: Admit | None = None) -> StoredObject:
         step = "get failure" if key.startswith("failures/") else f"get {self._what}"
         self._hand(step, False)
-        stored = super().get(key)
+        stored = super().get(key, admit=admit)
         self._hand(step, True)
         return stored
 

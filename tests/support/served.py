@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -17,14 +18,18 @@ from tests.support.waiting import is_alive, wait_until
 
 
 @contextmanager
-def serving(*limits: int) -> Iterator[Served]:
-    """A process of its own, so that it is stopped as it is in life."""
+def serving(*limits: int, **variables: str) -> Iterator[Served]:
+    """A process of its own, so that it is stopped as it is in life; *variables* are settings."""
     port = free_port()
     arguments = [str(number) for number in (port, *limits)]
     command = [sys.executable, "-m", "tests.support.memory_site", *arguments]
-    with subprocess.Popen(command, cwd=ROOT) as server:
-        wait_until(lambda: is_alive(f"http://127.0.0.1:{port}"))
-        yield Served(port, server)
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | variables) as server:
+        try:
+            wait_until(lambda: is_alive(f"http://127.0.0.1:{port}"))
+            yield Served(port, server)
+        except BaseException:
+            server.kill()
+            raise
         if server.poll() is None:
             server.send_signal(signal.SIGTERM)
         assert server.wait(10) == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 from app.domain import Message
@@ -32,8 +33,13 @@ def main() -> None:
         "without storage": site(),
         "without queue": site(),
         "broken": site(),
+        "busy": site(),
+        "crowded": site(trusted_proxy_hops=1, max_connections_per_client=1),
     }
-    ids = {name: {"port": serve(found), **images(found)} for name, found in sites.items()}
+    ids = {
+        name: {"port": serve(found, is_busy=name == "busy"), **images(found)}
+        for name, found in sites.items()
+    }
     for number in range(2):
         message = Message("{}", group=str(number), deduplication_id=str(number))
         sites["full"].jobs.send(message)
@@ -56,9 +62,24 @@ def images(found: Site) -> dict[str, str]:
     return {"failed": failed.get("image_id"), "queued": queued.get("image_id")}
 
 
-def serve(found: Site) -> int:
+@dataclass(frozen=True)
+class Full:
+    """A connection that holds all there is, and whose client is not the one who is late."""
+
+    client: str = "203.0.113.9"
+
+    def stalled_s(self, now: float) -> float | None:
+        return None
+
+    def cut(self) -> None:
+        raise AssertionError("it is not stalled")
+
+
+def serve(found: Site, *, is_busy: bool) -> int:
     services = found.app.extensions["image_pipeline"]
     server = HttpServer(found.app, services.settings, services.gate, on_stop=found.waits.stop)
+    if is_busy:
+        server.budget.hold(Full(), server.budget.limit_bytes)
     threading.Thread(target=server.run, daemon=True).start()
     port: int = services.settings.port
     return port

@@ -321,6 +321,7 @@ MUST_ACCEPT: Final = {
         _length(b"4", after=b"Expect: 100-continue\r\n") + b"abcd" + _GET,
         [100, 405, 200],
     ),
+    "expects 100-continue without a body": (_GET + b"Expect: 100-continue\r\n", [200]),
     "HTTP/1.0 without Host": (b"GET /healthz HTTP/1.0\r\n", [200]),
     "HTTP/1.0 kept": (
         b"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + _GET,

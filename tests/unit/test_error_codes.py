@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -79,6 +80,14 @@ def go_over_the_rate(site: Served) -> Answer:
     return site.upload()
 
 
+def be_twice(site: Served) -> Answer:
+    head = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", site.port), timeout=5) as first:
+        first.sendall(head)
+        assert first.recv(100).startswith(b"HTTP/1.1 100 ")
+        return site.say(head)
+
+
 def animated() -> bytes:
     return next(case.data for case in cases() if case.name == "apng_ok")
 
@@ -126,6 +135,8 @@ WAYS: dict[str, tuple[str, Callable[[Served], Answer]]] = {
     ),
     "storage-unavailable": ("without storage", lambda s: s.upload()),
     "queue-unavailable": ("without queue", lambda s: s.upload()),
+    "busy": ("busy", lambda s: s.upload()),
+    "too-many-connections": ("crowded", be_twice),
     "queue-full": ("full", lambda s: s.upload() and s.upload()),
 }
 

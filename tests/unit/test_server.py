@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import urllib3
 
-from app.http_reader import Pace
+from app.pace import Pace
 from tests.conftest import ROOT
 from tests.support.raw_http import exchange, read_to_end, seconds, send_until_answered
 from tests.support.scans import page_png

@@ -1,0 +1,42 @@
+"""Let no client have more connections, or requests at once, than its share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from typing import Final
+
+from . import logs
+
+logger = logs.get_logger(__name__)
+
+_SAID_AGAIN_AFTER_S: Final = 60.0
+
+
+class Peers:
+    """Counts at most *limit* for each client. Thread-safe."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._present: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._said_at = -_SAID_AGAIN_AFTER_S
+
+    def enter(self, client: str) -> bool:
+        """Count one more of *client*; False if that would be too many."""
+        with self._lock:
+            if self._present[client] < self.limit:
+                self._present[client] += 1
+                return True
+            is_said, now = time.monotonic() - self._said_at < _SAID_AGAIN_AFTER_S, time.monotonic()
+            self._said_at = self._said_at if is_said else now
+        if not is_said:
+            logger.warning("client has too many connections", client=client, limit=self.limit)
+        return False
+
+    def leave(self, client: str) -> None:
+        with self._lock:
+            self._present[client] -= 1
+            if self._present[client] <= 0:
+                del self._present[client]  # addresses are many

@@ -1,0 +1,279 @@
+"""Clients that take more than their share: what they get, and what the others notice."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+import urllib3
+
+from benchmarks.non_readers import deleted_bytes
+from tests.support.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
+from tests.support.raw_http import exchange, read_to_end, seconds
+from tests.support.scans import page_png
+from tests.support.served import Served, serving
+from tests.support.waiting import assert_within, is_alive, wait_until
+
+MAX_UPLOAD_BYTES = 8_000_000
+BUDGET_BYTES = 30_000_000
+#: What the kernel and the interpreter may take besides.
+LEEWAY_BYTES = 40_000_000
+ELSEWHERE = "127.0.0.2"
+
+
+def large_png() -> bytes:
+    """6 MB, since nothing of it is compressed."""
+    rows = zlib.compress(bytes(3001 * 2000), 0)
+    return SIGNATURE + ihdr(3000, 2000, color_type=GRAY) + idat(rows) + IEND
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with serving(MAX_UPLOAD_BYTES, MAX_BUFFERED_BYTES=str(BUDGET_BYTES)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def original(served: Served) -> str:
+    return upload(served, large_png()).json()["original"]["href"]
+
+
+def upload(served: Served, data: bytes) -> urllib3.BaseHTTPResponse:
+    url = f"http://127.0.0.1:{served.port}/upload"
+    return urllib3.request("POST", url, fields={"image": ("a.png", data)}, retries=False)
+
+
+def connect(served: Served, address: str = "127.0.0.1", *, receive_bytes: int = 0) -> socket.socket:
+    client = socket.socket()
+    if receive_bytes:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    client.bind((address, 0))
+    client.settimeout(10)
+    client.connect(("127.0.0.1", served.port))
+    return client
+
+
+def ask(client: socket.socket, path: str) -> None:
+    client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+
+
+def temporary_bytes(served: Served) -> int:
+    """The sizes of the files that the server has open and nobody can name; not of its log."""
+    sizes = map(deleted_bytes, Path(f"/proc/{served.process.pid}/fd").iterdir())
+    return sum(size for size in sizes if size > 500_000)
+
+
+@contextmanager
+def clients(served: Served, count: int, address: str) -> Iterator[list[socket.socket]]:
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(connect(served, address, receive_bytes=4096)) for _ in range(count)
+        ]
+
+
+# --- bytes that wait ------------------------------------------------------------------------------
+
+
+def test_clients_that_read_nothing_cost_the_budget_and_others_are_served(
+    served: Served, original: str
+) -> None:
+    before = served.memory_bytes
+    most_files = most_memory = 0
+    downloads = []
+    with clients(served, 60, ELSEWHERE) as attackers:
+        for attacker in attackers:
+            ask(attacker, original)
+        for _ in range(10):
+            assert is_alive(f"http://127.0.0.1:{served.port}")
+            assert upload(served, page_png()).status == 202
+            downloads.append(download(served, original))
+            most_files = max(most_files, temporary_bytes(served))
+            most_memory = max(most_memory, served.memory_bytes - before)
+
+    print(f"60 clients read nothing: {most_files} bytes in files, {most_memory} more in memory")
+    assert all(downloads)
+    assert most_files <= BUDGET_BYTES + MAX_UPLOAD_BYTES
+    assert most_memory <= LEEWAY_BYTES + BUDGET_BYTES
+    # Also none of the connections that are kept for the next request.
+    wait_until(lambda: temporary_bytes(served) == 0, within_s=10)
+
+
+def download(served: Served, path: str) -> bool:
+    """As a client should: it tries again where it is told to."""
+    for _ in range(10):
+        answer = urllib3.request("GET", f"http://127.0.0.1:{served.port}{path}", retries=False)
+        if answer.status == 200:
+            return answer.data == large_png()
+        assert (answer.status, answer.json()["code"]) == (503, "busy")
+        time.sleep(float(answer.headers["Retry-After"]))
+    return False
+
+
+def test_a_slow_reader_is_not_cut_for_those_who_read_nothing(served: Served, original: str) -> None:
+    with connect(served, receive_bytes=65536) as slow, clients(served, 20, ELSEWHERE) as others:
+        ask(slow, original)
+        received = 0
+        for other in others:
+            ask(other, original)
+        while data := slow.recv(20_000):
+            received += len(data)
+            time.sleep(0.001)
+
+    assert received > len(large_png())
+
+
+def test_a_body_that_stalls_makes_room_for_one_that_comes(served: Served) -> None:
+    head = (
+        b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        b"Content-Length: 7900000\r\n\r\n"
+    )
+    with ExitStack() as stack:
+        for _ in range(5):
+            client = stack.enter_context(connect(served, ELSEWHERE))
+            with suppress(ConnectionError):  # it may be the one that is cut
+                client.sendall(head + bytes(7_000_000))
+
+        wait_until(lambda: upload(served, large_png()).status == 202)
+        assert temporary_bytes(served) <= BUDGET_BYTES
+
+
+# --- connections ----------------------------------------------------------------------------------
+
+
+def test_idle_connections_of_one_address_shut_nobody_else_out() -> None:
+    with (
+        serving(50_000, MAX_CONNECTIONS_PER_CLIENT="50") as served,
+        clients(served, 1000, ELSEWHERE) as idle,
+    ):
+        assert is_alive(f"http://127.0.0.1:{served.port}")
+
+        wait_until(lambda: is_closed(idle[-1]))
+        assert not is_closed(idle[0])
+        idle[0].close()
+        wait_until(lambda: answers(served, ELSEWHERE))
+
+
+def is_closed(client: socket.socket) -> bool:
+    client.setblocking(False)
+    try:
+        return client.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
+def answers(served: Served, address: str) -> bool:
+    with connect(served, address) as client, suppress(ConnectionError):
+        ask(client, "/healthz")
+        return b" 200 " in client.recv(1000)
+    return False
+
+
+def test_behind_a_proxy_the_requests_of_each_client_are_counted() -> None:
+    with (
+        serving(50_000, MAX_CONNECTIONS_PER_CLIENT="2", TRUSTED_PROXY_HOPS="1") as served,
+        connect(served) as first,
+        connect(served) as second,
+    ):
+        for client in (first, second):
+            client.sendall(request_of("203.0.113.1", length=5))
+            assert client.recv(100).startswith(b"HTTP/1.1 100 ")
+
+        refused = exchange(served.port, request_of("203.0.113.1"))
+        other = exchange(served.port, request_of("203.0.113.2"))
+        first.sendall(b"12345")
+        wait_until(lambda: b" 404 " in exchange(served.port, request_of("203.0.113.1")))
+
+    assert b" 429 " in refused
+    assert b"too-many-connections" in refused
+    assert b"Retry-After: " in refused
+    assert b" 404 " in other
+
+
+def request_of(client: str, *, length: int = 0) -> bytes:
+    return (
+        f"POST /nowhere HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\n"
+        f"Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
+    ).encode()
+
+
+# --- stopping -------------------------------------------------------------------------------------
+
+BODY, CONTENT_TYPE = urllib3.encode_multipart_formdata({"image": ("a.png", page_png())})
+HEAD = (
+    f"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: {CONTENT_TYPE}\r\n"
+    f"Content-Length: {len(BODY)}\r\n\r\n"
+).encode()
+
+
+def stop(served: Served) -> None:
+    served.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: not is_listening(served))
+
+
+def is_listening(served: Served) -> bool:
+    connections = psutil.Process(served.process.pid).net_connections("tcp")
+    return any(one.status == psutil.CONN_LISTEN for one in connections)
+
+
+def test_a_body_that_is_half_received_at_a_stop_is_finished() -> None:
+    with serving(50_000) as served, connect(served) as client, connect(served) as idle:
+        client.sendall(HEAD + BODY[:50])
+        assert is_alive(f"http://127.0.0.1:{served.port}")
+        began_at = time.monotonic()
+        stop(served)
+
+        assert read_to_end(idle) == b""
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", served.port))
+        client.sendall(BODY[50:])
+        head, _, body = read_to_end(client).partition(b"\r\n\r\n")
+        served.process.wait(5)
+
+    assert b" 202 " in head
+    assert b"Connection: close" in head
+    assert json.loads(body)["status"] == "queued"
+    assert_within(seconds(began_at), 5)
+
+
+def test_a_body_that_does_not_come_holds_a_stop_for_the_grace_period() -> None:
+    with serving(50_000, GRACE_PERIOD_S="1") as served, connect(served) as client:
+        client.sendall(HEAD + BODY[:50])
+        assert is_alive(f"http://127.0.0.1:{served.port}")
+        began_at = time.monotonic()
+        stop(served)
+        served.process.wait(10)
+
+    assert seconds(began_at) >= 1
+    assert_within(seconds(began_at), 4)
+
+
+def test_a_second_signal_cuts_what_is_in_hand() -> None:
+    with serving(50_000) as served, connect(served) as client:
+        client.sendall(HEAD + BODY[:50])
+        assert is_alive(f"http://127.0.0.1:{served.port}")
+        stop(served)
+        began_at = time.monotonic()
+        served.process.send_signal(signal.SIGTERM)
+        served.process.wait(10)
+
+    assert_within(seconds(began_at), 3)
+
+
+def test_a_server_with_idle_connections_stops_at_once() -> None:
+    with serving(50_000) as served, clients(served, 20, "127.0.0.1"):
+        assert is_alive(f"http://127.0.0.1:{served.port}")
+        began_at = time.monotonic()
+        served.process.send_signal(signal.SIGTERM)
+        served.process.wait(10)
+
+    assert_within(seconds(began_at), 2)

@@ -1,0 +1,52 @@
+"""A share for each client: of connections, and of turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from app.fair_queue import FairQueue
+from app.peers import Peers
+
+
+def test_one_client_is_let_in_so_many_times_and_another_one_too() -> None:
+    peers = Peers(2)
+
+    assert [peers.enter("a") for _ in range(3)] == [True, True, False]
+    assert peers.enter("b")
+
+
+def test_who_leaves_makes_room() -> None:
+    peers = Peers(1)
+    peers.enter("a")
+
+    peers.leave("a")
+
+    assert peers.enter("a")
+    assert not peers.enter("a")
+
+
+@dataclass(frozen=True)
+class Task:
+    client: str
+    number: int = 0
+
+
+def test_clients_take_turns_and_each_has_its_own_order() -> None:
+    queue = FairQueue[Task]()
+    for task in (Task("a", 1), Task("a", 2), Task("a", 3), Task("b", 1), Task("b", 2)):
+        queue.append(task)
+
+    taken = [queue.popleft() for _ in range(len(queue))]
+
+    assert [(one.client, one.number) for one in taken] == [
+        ("a", 1),
+        ("b", 1),
+        ("a", 2),
+        ("b", 2),
+        ("a", 3),
+    ]
+    assert not queue
+    with pytest.raises(KeyError):
+        queue.popleft()
