@@ -7,7 +7,7 @@ is in stroke widths and every depth relative to ink or noise, so that nothing is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import cv2
 import numpy as np
@@ -94,8 +94,25 @@ class Ink:
     stroke_px: float
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A page in black and white, and what it was taken for.
+
+    *inverted* says that light writing on dark ground was turned round.
+    """
+
+    white: Gray
+    kind: Literal["writing", "blank", "photograph"]
+    inverted: bool = False
+
+
 def auto(gray: Gray) -> tuple[Gray, None]:
-    """Split ink from paper with parameters measured on the page.
+    """Split ink from paper as `read` does."""
+    return read(gray).white, None
+
+
+def read(gray: Gray) -> Reading:
+    """Split ink from paper with parameters measured on the page, and tell what it is.
 
     1. White on black is turned round. 2. The page is divided by its background. 3. If what
     is darker does not stand out from the noise, the page is blank. 4. Each pixel is compared
@@ -115,10 +132,10 @@ def auto(gray: Gray) -> tuple[Gray, None]:
     for side_px in SMOOTHING_PX:
         ink = _find_ink(page if side_px == 1 else as_gray(cv2.blur(page, (side_px, side_px))))
         if ink is not None:
-            return np.ascontiguousarray(ink[:height, :width]), None
+            return Reading(np.ascontiguousarray(ink[:height, :width]), "writing", is_negative)
     if is_negative:
         cv2.bitwise_not(page, dst=page)
-    return _without_ink(gray), None
+    return _without_ink(gray)
 
 
 def _find_ink(page: Gray) -> Gray | None:
@@ -244,15 +261,16 @@ def _as_bytes(values: NDArray[Any]) -> Gray:
     return as_gray(np.clip(np.rint(values), 0, 255))
 
 
-def _without_ink(gray: Gray) -> Gray:
+def _without_ink(gray: Gray) -> Reading:
     """A page on which nothing is written: white, or black if there is only darkness.
 
     A photograph has no ink, but is no blank page either: it gets one threshold, Otsu's.
     """
     if _is_photograph(gray):
-        return as_gray(cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1])
+        white = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]
+        return Reading(as_gray(white), "photograph")
     is_all_ink = quantile(histogram(gray), 0.99) <= MAX_ALL_INK_GRAY
-    return np.full_like(gray, 0 if is_all_ink else 255)
+    return Reading(np.full_like(gray, 0 if is_all_ink else 255), "blank")
 
 
 def _is_photograph(gray: Gray) -> bool:

@@ -32,6 +32,7 @@ from pydantic import (
 
 from . import bodies
 from .errors import InvalidMessageError, InvalidParameterError, PipelineError
+from .exif import Turn
 
 #: The version of both messages. Changes within a version only ever add fields.
 MESSAGE_VERSION: Final = 1
@@ -161,6 +162,18 @@ class Processed(_Model):
     processing_ms: int | None = None
 
 
+class TakenFor(_Model):
+    """What a page was taken for, and what was done so that it stands as dark on light."""
+
+    kind: Literal["writing", "blank", "photograph"] = Field(
+        description="All methods but `auto` take every page for writing."
+    )
+    inverted: bool = Field(description="Its light writing was turned round.")
+    turned: Turn = Field(
+        description="By how many degrees, clockwise, it was turned to stand upright."
+    )
+
+
 class Failure(_Model):
     """Why an image could not be processed: a stable code and a sentence."""
 
@@ -188,6 +201,7 @@ class Image(_Model):
             "What is wrong with the original and cannot change a pixel, such as `iCCP: wrong CRC`."
         ),
     )
+    page: TakenFor | None = None
     #: The name of the token that sent it. Its owner knows, and nobody else sees it.
     owner: Owner = Field(None, exclude=True)
 
@@ -378,6 +392,7 @@ class Binarized:
     processing_ms: int
     #: What is wrong with the input and cannot change a pixel, such as "iCCP: wrong CRC".
     ignored: Ignored = field(default_factory=list)
+    page: TakenFor | None = None
 
 
 #: Turn the bytes of an original into a page as its job asks.

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 
 from . import tracing
-from .domain import Binarized, Job, choose_method
+from .domain import Binarized, Job, TakenFor, choose_method
+from .exif import TURNS
 from .fast_zlib import compress
 from .light_ink import show_light_ink
-from .methods import DEFAULT_METHOD, METHODS, Gray, binarize
+from .methods import DEFAULT_METHOD, METHODS, Gray, binarize_and_tell
 from .png import PhysicalSize, PngInfo, PngLimits, inspect
 from .png_decoder import decode
 from .png_format import GRAY, write
@@ -35,9 +36,10 @@ def binarize_png(
         info = inspect(data, limits)
     ignored: list[str] = []
     with tracing.step("decode"):
-        gray = _read(data, info, ignored)
+        gray, has_light_ink = _read(data, info, ignored)
     with tracing.step("binarize"):
-        white, threshold = binarize(gray, chosen.name, checked)
+        reading, threshold = binarize_and_tell(gray, chosen.name, checked)
+    white = reading.white
     size = _physical_size(info)
     with tracing.step("encode"):
         encoded = _encode(white, size)
@@ -52,6 +54,11 @@ def binarize_png(
         black_ratio=round(1 - cv2.countNonZero(white) / white.size, 6),
         processing_ms=round((time.perf_counter() - started) * 1000),
         ignored=[*ignored, *info.ignored],
+        page=TakenFor(
+            kind=reading.kind,
+            inverted=reading.inverted != has_light_ink,
+            turned=TURNS[info.orientation],
+        ),
     )
 
 
@@ -60,13 +67,13 @@ def binarize_job(data: bytes, job: Job, *, limits: PngLimits) -> Binarized:
     return binarize_png(data, method=job.method, parameters=job.parameters, limits=limits)
 
 
-def _read(data: bytes, info: PngInfo, ignored: list[str]) -> Gray:
-    """The page in gray, upright, with light ink on transparency turned round."""
+def _read(data: bytes, info: PngInfo, ignored: list[str]) -> tuple[Gray, bool]:
+    """The page in gray, upright, and whether light ink on transparency was turned round."""
     page = decode(data, info, ignored.append)
     gray = upright(page.gray, info.orientation)
-    if page.alpha is not None:
-        show_light_ink(gray, upright(page.alpha, info.orientation))
-    return gray
+    if page.alpha is None:
+        return gray, False
+    return gray, show_light_ink(gray, upright(page.alpha, info.orientation))
 
 
 def _physical_size(info: PngInfo) -> PhysicalSize | None:

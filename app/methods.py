@@ -15,7 +15,7 @@ from typing import Final
 import cv2
 
 from . import local_thresholds
-from .auto import auto
+from .auto import Reading, auto, read
 from .domain import Method, Parameter, Parameters
 from .histogram import Gray, as_gray
 from .local_thresholds import MAX_WINDOW_PX
@@ -159,3 +159,13 @@ DEFAULT_METHOD: Final = _ENTRIES[0].method.name
 def binarize(gray: Gray, method: str, parameters: Parameters) -> tuple[Gray, int | None]:
     """Run the method of this name with parameters that `Method.parse` has checked."""
     return _FUNCTIONS[method](gray, **parameters)
+
+
+def binarize_and_tell(
+    gray: Gray, method: str, parameters: Parameters
+) -> tuple[Reading, int | None]:
+    """`binarize`, and what the page was taken for: by all methods but `auto`, for writing."""
+    if method == DEFAULT_METHOD:
+        return read(gray), None
+    white, threshold = binarize(gray, method, parameters)
+    return Reading(white, "writing"), threshold

@@ -26,10 +26,11 @@ _LEAST_NEEDED: Final = (
     "processed-threshold",
     "original-dpi",
     "processed-dpi",
+    "page",
 )
 _SECTIONS: Final = ("original", "processed")
 _NOT_METADATA: Final = {
-    "image_id", "status", "expires_at", "error", "parameters", "ignored", *_SECTIONS
+    "image_id", "status", "expires_at", "error", "parameters", "ignored", "page", *_SECTIONS
 }  # fmt: skip
 
 
@@ -55,6 +56,7 @@ def to_metadata(image: Image, key: str | None = None) -> dict[str, str]:
         about = content[section] or {}
         flat |= {f"{section}-{name}": about[name] for name in about if name != "href"}
     flat["parameters"] = json.dumps(image.parameters, separators=(",", ":"))
+    flat["page"] = image.page.to_json() if image.page else None
     name = clean_filename(flat.get("original-filename") or "")
     flat["original-filename"] = quote(name, safe="") if name else None
     known = {k.replace("_", "-"): str(v) for k, v in flat.items() if v is not None}
@@ -112,6 +114,7 @@ def _read(
         "status": status,
         "parameters": json.loads(flat.get("parameters", "{}")),
         "ignored": json.loads(flat.get("ignored", "[]")),
+        "page": json.loads(flat.get("page", "null")) if status is ImageStatus.PROCESSED else None,
         "expires_at": stored.expires_at,
         "original": original,
         "processed": processed if status is ImageStatus.PROCESSED else None,

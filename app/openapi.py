@@ -390,5 +390,6 @@ _EXAMPLE: Final = Image.model_validate(
             "processing_ms": 25,
         },
         "ignored": ["iCCP: wrong CRC"],
+        "page": {"kind": "writing", "inverted": False, "turned": 90},
     }
 ).model_dump(mode="json", by_alias=True)

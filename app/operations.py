@@ -24,11 +24,13 @@ from .domain import (
     Message,
     Queue,
     Results,
+    TakenFor,
     deduplication_id,
     now,
 )
 from .errors import ImageDeletedError, InvalidMessageError, NotFoundError
 from .image_store import ImageStore
+from .page_remarks import remarks
 
 logger = logs.get_logger(__name__)
 T = TypeVar("T")
@@ -238,7 +240,15 @@ def _line(body: str) -> str:
         return start
     sizes = f"{image.original.size_bytes} -> {image.processed.size_bytes} bytes"
     ignored = f", ignored {'; '.join(image.ignored)}" if image.ignored else ""
-    return f"{start} {image.method} {sizes} in {image.processed.processing_ms} ms{ignored}"
+    took = f"{image.processed.processing_ms} ms"
+    return f"{start} {image.method}{_remarks(image.page)} {sizes} in {took}{ignored}"
+
+
+def _remarks(page: TakenFor | None) -> str:
+    if page is None:
+        return ""
+    said = ", ".join(remarks(page.kind, is_inverted=page.inverted, turned=page.turned))
+    return f" ({said})" if said else ""
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

@@ -24,6 +24,7 @@ import urllib3
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError, LocationParseError
 
+from .page_remarks import remarks
 from .png_format import SIGNATURE
 from .upload_sources import Source, save
 
@@ -90,17 +91,19 @@ class Report:
     is_replay: bool = False
     #: What is wrong with the file and changes no pixel, such as "iCCP: wrong CRC".
     ignored: tuple[str, ...] = ()
+    #: What is not plain about the page, such as "turned 90 degrees".
+    page: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         found = {"path": str(self.path), "status": self.status, "image_id": self.image_id}
         said = {"detail": self.detail, "replayed": self.is_replay, "ignored": self.ignored}
-        return json.dumps(found | said)
+        return json.dumps(found | said | {"page": self.page})
 
     @property
     def remark(self) -> str:
         """What the summary says of it, beside status and id."""
         ignored = f"ignored {', '.join(self.ignored)}" if self.ignored else ""
-        return "; ".join(filter(None, [self.detail, ignored]))
+        return "; ".join(filter(None, [self.detail, ", ".join(self.page), ignored]))
 
 
 class _RefusedError(Exception):
@@ -344,12 +347,22 @@ def _read(answer: urllib3.BaseHTTPResponse, report: Report) -> Report:
         image = answer.json()
         image_id, status, error = str(UUID(image["image_id"])), image["status"], image["error"]
         detail = f"{error['code']}: {error['detail']}" if error else ""
-        ignored = tuple(map(str, image.get("ignored") or []))  # an older server does not say
+        # An older server says neither.
+        ignored = tuple(map(str, image.get("ignored") or []))
+        page = tuple(_remarks(image["page"])) if image.get("page") else ()
     except (ValueError, LookupError, TypeError, AttributeError):
         status = None
     if status not in _STATUSES:
         raise _RefusedError(f"the server answered {answer.status}, but not as this API does")
-    return replace(report, image_id=image_id, status=status, detail=detail, ignored=ignored)
+    return replace(
+        report, image_id=image_id, status=status, detail=detail, ignored=ignored, page=page
+    )
+
+
+def _remarks(page: dict[str, Any]) -> Iterator[str]:
+    return remarks(
+        str(page["kind"]), is_inverted=bool(page["inverted"]), turned=int(page["turned"])
+    )
 
 
 def _backoff_s(attempt: int) -> float:

@@ -414,6 +414,7 @@ def _processed(image: Image, data: bytes, page: Binarized) -> Image:
             "original": original,
             "processed": processed,
             "ignored": page.ignored,
+            "page": page.page,
         }
     )
 

@@ -129,6 +129,7 @@ export class Card {
       const took = (Date.parse(image.processed_at) - Date.parse(image.uploaded_at)) / 1000;
       words.push(text("say.took", { time: seconds(Math.max(0, took)) }));
     }
+    words.push(...remarks(image.page));
     if (image.ignored?.length) words.push(text("say.ignored", { what: image.ignored.join("; ") }));
     if (image.expires_at) words.push(text("say.expires", { when: until(Date.parse(image.expires_at)) }));
     return words.join(" · ");
@@ -250,4 +251,16 @@ export class Card {
     this.node.remove();
     if (hadFocus) (next?.querySelector("[data-act]:not([hidden])") ?? document.querySelector("input[type=file]")).focus();
   }
+}
+
+// What is not plain about a page; nothing for dark writing that was stored upright.
+function remarks(page) {
+  if (!page) return [];
+  const { kind, inverted, turned } = page;
+  const words = [];
+  if (kind === "blank") words.push(text("say.blank"));
+  if (kind === "photograph") words.push(text("say.photograph"));
+  if (inverted) words.push(text("say.inverted"));
+  if (turned) words.push(text("say.turned", { degrees: number(turned) }));
+  return words;
 }

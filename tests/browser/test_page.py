@@ -5,9 +5,10 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import urllib3
-from playwright.sync_api import Browser, JSHandle, Page, Response, Route, expect
+from playwright.sync_api import Browser, JSHandle, Locator, Page, Response, Route, expect
 
 from tests.conftest import ROOT
 from tests.support.browsing import (
@@ -23,8 +24,10 @@ from tests.support.browsing import (
     send_sample,
     visit,
 )
-from tests.support.pngs import ihdr
+from tests.support.exifs import exif, oriented
+from tests.support.pngs import Picture, ihdr
 from tests.support.scans import page_png, png
+from tests.support.waiting import wait_until
 
 
 def test_the_page_says_what_it_takes(page: Page) -> None:
@@ -54,6 +57,30 @@ def test_what_was_ignored_in_a_file_is_said_quietly(page: Page, tmp_path: Path) 
     expect(numbers).to_have_count(2, timeout=READY_MS)
     expect(numbers.filter(has_text="ignored: 2 bytes after IEND")).to_have_count(1)
     expect(numbers.filter(has_text="ignored")).to_have_count(1)
+
+
+def test_a_page_that_lies_on_its_side_is_compared_upright_and_said_to_be_turned(
+    page: Page, tmp_path: Path
+) -> None:
+    samples = np.full((300, 500, 1), 240)
+    samples[40:260:20, 40:460] = 20
+    lying = Picture(samples, metadata=exif(oriented(6))).encode()
+
+    choose(page, scan(tmp_path, "lying.png", lying))
+
+    sent = expect_state(page, "lying.png", "Ready")
+    expect(sent.locator(".numbers")).to_contain_text(" · turned by 90° · ")
+    act(sent, "Compare")
+    shown = sent.locator(".sheet img")
+    expect(shown).to_have_count(2)
+    wait_until(lambda: sizes_of(shown) == [[300, 500]] * 2, within_s=10)
+
+
+def sizes_of(images: Locator) -> list[list[int]]:
+    found: list[list[int]] = images.evaluate_all(
+        "images => images.map((image) => [image.naturalWidth, image.naturalHeight])"
+    )
+    return found
 
 
 def test_twenty_are_sent_three_at_a_time_and_all_come_out(page: Page, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ FLOORS = (
         "logs",
         "metrics",
         "object_keys",
+        "page_remarks",
         "sockets",
         "telemetry",
     },

@@ -87,6 +87,7 @@ def test_the_representation_is_json_with_every_field_and_the_published_names() -
         "processed",
         "error",
         "ignored",
+        "page",
     ]
 
 

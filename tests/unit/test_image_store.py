@@ -17,6 +17,7 @@ from app.domain import (
     Job,
     Original,
     Processed,
+    TakenFor,
     now,
 )
 from app.errors import NotFoundError, NotReadyError, ProcessingFailedError
@@ -212,7 +213,9 @@ def test_what_is_ignored_survives_the_metadata_of_original_and_result(store: Ima
 def test_metadata_of_an_upload_fits_with_the_longest_of_everything(store: ImageStore) -> None:
     longest = {"group": "g" * 128, "owner": "o" * 64, "ignored": IGNORED, "method": "m" * 17}
     numbers = {"window": 181, "percent": 100 / 3}
-    image = queued("📄" * 300 + ".png").model_copy(update=longest | {"parameters": numbers})
+    page = TakenFor(kind="photograph", inverted=False, turned=270)
+    longest_of_all = longest | {"parameters": numbers, "page": page}
+    image = queued("📄" * 300 + ".png").model_copy(update=longest_of_all)
     store.put_original(image, b"png")
     store.put_processed(processed(image), b"r", job_of(image))
 

@@ -208,6 +208,25 @@ def test_an_answer_that_is_not_of_our_api_costs_its_own_file_only(
     assert said["a.png"].startswith("queued")
 
 
+def test_the_summary_says_what_is_not_plain_about_a_page(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages: list[dict[str, object] | None] = [
+        {"kind": "writing", "inverted": False, "turned": 0},
+        {"kind": "photograph", "inverted": True, "turned": 90},
+        None,
+    ]
+    names = (b"a.png", b"b.png", b"a.PNG")
+    answers = {n: image("processed", page=p) for n, p in zip(names, pages, strict=True)}
+    with server(lambda asked: next(a for n, a in answers.items() if n in asked.body)) as proxy:
+        code = upload(find_sources(["scans"], None), Order(proxy.url))
+
+    said = rows(capsys.readouterr().out)
+    assert code == DONE
+    assert said["b.png"].endswith("photograph, light on dark, turned 90 degrees")
+    assert said["a.png"].split() == said["a.PNG"].split() == ["processed", IMAGE_ID]
+
+
 def test_the_summary_says_what_was_ignored_in_a_file(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
