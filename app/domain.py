@@ -88,6 +88,8 @@ Parameters = Annotated[
     ],
     Field(max_length=32),
 ]
+#: What somebody else's object says of itself is shown, so it has to be a number that can be.
+Count = Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
 #: Nobody sends a job again so often; what is counted must fit into a deduplication id.
 MAX_REDRIVE: Final = 1_000_000
 
@@ -138,10 +140,10 @@ class Original(_Model):
 
     href: str
     filename: str | None = None
-    size_bytes: int | None = Field(None, alias="bytes")
-    width: int | None = None
-    height: int | None = None
-    dpi: int | None = None
+    size_bytes: Count | None = Field(None, alias="bytes")
+    width: Count | None = None
+    height: Count | None = None
+    dpi: Count | None = None
     sha256: str | None = None
 
 
@@ -152,14 +154,14 @@ class Processed(_Model):
     """
 
     href: str
-    size_bytes: int = Field(alias="bytes")
-    width: int | None = None
-    height: int | None = None
-    dpi: int | None = None
+    size_bytes: Count = Field(alias="bytes")
+    width: Count | None = None
+    height: Count | None = None
+    dpi: Count | None = None
     sha256: str | None = None
-    threshold: int | None = None
+    threshold: Count | None = None
     black_ratio: float | None = None
-    processing_ms: int | None = None
+    processing_ms: Count | None = None
 
 
 class TakenFor(_Model):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from .domain import Announcement, Bucket, StoredObject
+from .domain import Announcement, Bucket, ImageStatus, StoredObject
 from .errors import ImageDeletedError, ImageIdTakenError, NotFoundError, unknown_image
 from .object_keys import failure_key, original_key, processed_key
 from .ownership import Claim, Holder, owner_of
@@ -81,8 +81,17 @@ def or_none(look: Callable[[str], StoredObject], key: str) -> StoredObject | Non
 
 
 def read_record(stored: StoredObject) -> Announcement:
-    """What to announce of the failure that *stored* records."""
-    record = Announcement.model_validate_json(stored.data)
+    """What to announce of the failure that *stored* records.
+
+    Raises:
+        NotFoundError: it is no such record; whoever fails next writes one in its place.
+    """
+    try:
+        record = Announcement.model_validate_json(stored.data)
+    except ValueError:
+        raise NotFoundError(f"{stored.key!r} is no record of a failure.") from None
+    if failure_key(record.image_id) != stored.key or not _is_failure(record):
+        raise NotFoundError(f"{stored.key!r} records something else.")
     return record.model_copy(update={"expires_at": stored.expires_at})
 
 
@@ -98,9 +107,16 @@ def live(stored: StoredObject, image_id: UUID) -> StoredObject:
     return stored
 
 
+def _is_failure(record: Announcement) -> bool:
+    return record.status is ImageStatus.FAILED and record.error is not None
+
+
 def _of_record(stored: StoredObject) -> Holder:
     # Those of older versions have no metadata.
-    record = read_record(stored)
+    try:
+        record = read_record(stored)
+    except NotFoundError:
+        return Holder.of(stored)
     key = record.original.key if record.original else None
     return Holder.of(stored, key=key, owner=record.owner)
 

@@ -267,3 +267,50 @@ def test_metadata_that_means_something_else_is_ignored(store: ImageStore) -> Non
     store.originals.put(f"{image_id}.png", b"12345", content_type="", metadata=strange)
 
     assert store.find(image_id).uploaded_at is None
+
+
+@pytest.mark.parametrize("width", ["-1", "9" * 400, "1e3"])
+def test_a_size_that_cannot_be_is_not_told(store: ImageStore, width: str) -> None:
+    image_id = uuid.uuid4()
+    store.results.put(
+        f"{image_id}.png", b"12345", content_type="", metadata={"processed-width": width}
+    )
+
+    image = store.find(image_id)
+
+    assert image.processed is not None
+    assert (image.processed.size_bytes, image.processed.width) == (5, None)
+
+
+_RECORD = {"status": "failed", "error": {"code": "corrupt-png", "detail": "Cut off."}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        None,
+        {"version": 2},
+        {"image_id": "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de"},
+        {"owner": "a b"},
+        {"status": "processed"},
+        {"error": None},
+        {"original": {"href": "/x", "bucket": "b", "key": "k", "bytes": 10**30}},
+    ],
+)
+def test_what_is_no_record_of_a_failure_stands_in_nobodys_way(
+    store: ImageStore, change: dict[str, object] | None
+) -> None:
+    image = queued()
+    store.put_original(image, b"o")
+    key = f"failures/{image.image_id}.json"
+    sound = {"image_id": str(image.image_id)} | _RECORD
+    data = b"" if change is None else json.dumps(sound | change).encode()
+    store.results.put(key, data, content_type="", metadata={})
+
+    assert store.find(image.image_id).status is ImageStatus.QUEUED
+    store.put_failure(failed(image), job_of(image))
+
+    assert store.find(image.image_id).status is ImageStatus.FAILED
+    store.delete(image.image_id)
+    with pytest.raises(NotFoundError):
+        store.results.get(key)

@@ -168,6 +168,16 @@ def test_a_redelivered_message_whose_failure_is_recorded_is_announced_again(hous
     assert house.codes == ["corrupt-png"]
 
 
+def test_a_damaged_record_is_written_anew_and_its_image_ends(house: House) -> None:
+    image_id = house.upload(b"bad")
+    house.results.put(f"failures/{image_id}.json", b"{", content_type="", metadata={})
+
+    assert outcome(house) is Outcome.FAILED
+    assert house.codes == ["corrupt-png"]
+    record = house.results.objects[f"failures/{image_id}.json"]
+    assert json.loads(record.data)["error"]["code"] == "corrupt-png"
+
+
 def test_a_result_that_is_already_there_is_announced_and_the_message_deleted(house: House) -> None:
     image_id = house.upload()
     first = {"original-bytes": "4", "processed-bytes": "1", "processed-sha256": "ab"}
