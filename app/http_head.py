@@ -17,12 +17,14 @@ MAX_HEAD_BYTES: Final = 32 * 1024
 #: RFC 9110, section 4.1, asks for 8,000; the longest of ours has 120.
 MAX_TARGET_BYTES: Final = 8_000
 MAX_FIELDS: Final = 100
-#: Fields that only adjust a response. Longer than this, a field is ignored: the libraries that read
-#: it need up to 1 ms per KiB. A list that is cut would mean something else than was sent.
+#: Fields that only adjust a response, and the type of a body, without which an upload is refused.
+#: Longer than this, a field is ignored: the libraries that read it need up to 1 ms per KiB. A list
+#: that is cut would mean something else than was sent.
 _MAX_ADJUSTING_BYTES: Final = {
     b"ACCEPT": 2048,
     b"ACCEPT_ENCODING": 1024,
     b"ACCEPT_LANGUAGE": 1024,
+    b"CONTENT_TYPE": 1024,  # a boundary has up to 70 characters (RFC 2046, section 5.1.1)
     b"COOKIE": 8192,
     b"IF_NONE_MATCH": 4096,
     b"PREFER": 1024,

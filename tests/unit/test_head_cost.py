@@ -175,13 +175,14 @@ def test_answering_a_head_takes_time_in_proportion_to_its_length(
     [
         (b"Accept", 2048),
         (b"Accept-Language", 1024),
+        (b"Content-Type", 1024),
         (b"Cookie", 8192),
         (b"If-None-Match", 4096),
         (b"Prefer", 1024),
     ],
 )
 @pytest.mark.parametrize("unit", [b"a,", b"a;q=0.1,", b"a/b;q=0.1,", b"a=b;", b'"a",', b",", b";"])
-@pytest.mark.parametrize("route", ["GET /", "GET /image", "GET /original"])
+@pytest.mark.parametrize("route", ["GET /", "GET /image", "GET /original", "POST /upload"])
 def test_the_longest_that_is_read_costs_little(
     site: Site, name: bytes, bytes_: int, unit: bytes, route: str
 ) -> None:
@@ -203,6 +204,18 @@ def test_the_longest_target_costs_little(site: Site, path: str, unit: bytes) -> 
     assert request.error is None
 
     assert_cheap(lambda: cpu_s(lambda: site.answer(request)) - cpu_s(lambda: site.answer(plain)))
+
+
+@pytest.mark.parametrize("unit", [b'a=";', b"a=b;", b";", b'\\"', b"a*0=x;"])
+def test_the_longest_type_of_a_body_costs_little(site: Site, unit: bytes) -> None:
+    def upload(kind: bytes) -> bytes:
+        head = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+        return head + b"Content-Type: multipart/form-data;" + kind + b"\r\n\r\nx"
+
+    request = site.read(upload((unit * _ROOM)[:_ROOM]))
+    assert request.error is None
+    assert site.answer(request) == 400
+    assert "CONTENT_TYPE" not in request.headers
 
 
 def test_a_field_that_only_adjusts_the_response_is_ignored_where_it_is_too_long() -> None:
