@@ -38,6 +38,7 @@ from .exif import Turn
 MESSAGE_VERSION: Final = 1
 #: MessageGroupId: up to 128 printable ASCII characters, no space.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+_MAX_GROUP_CHARS: Final = 128
 GROUP_PATTERN: Final = r"^[!-~]{1,128}$"
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES: Final = 1024
@@ -551,9 +552,15 @@ class Queue(Protocol):
         """Raise QueueUnavailableError unless the queue answers."""
 
 
-def message_group(image_id: UUID, group: str | None) -> str:
-    """The client's group, so that a document keeps its order; else each image for itself."""
-    return group or str(image_id)
+def message_group(image_id: UUID, group: str | None, owner: str | None) -> str:
+    """The client's group, so that a document keeps its order; else each image for itself.
+
+    Each *owner* has groups of its own: else the pages of one could wait for those of another.
+    """
+    if not (group and owner):
+        return group or str(image_id)
+    own = f"{owner}:{group}"  # no owner's name has a colon
+    return own if len(own) <= _MAX_GROUP_CHARS else hashlib.sha256(own.encode()).hexdigest()
 
 
 def deduplication_id(image_id: UUID, redrive: int) -> str:

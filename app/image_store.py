@@ -106,7 +106,7 @@ class ImageStore:
         )
         return Message(
             job.to_json(),
-            group=message_group(image.image_id, image.group),
+            group=message_group(image.image_id, image.group, image.owner),
             deduplication_id=deduplication_id(image.image_id, job.redrive),
         )
 

@@ -247,7 +247,7 @@ class Worker:
     def _announce(self, announcement: Announcement) -> None:
         message = Message(
             announcement.to_json(),
-            group=message_group(announcement.image_id, announcement.group),
+            group=message_group(announcement.image_id, announcement.group, announcement.owner),
             deduplication_id=announcement_id(announcement),
         )
         with self._step("announce"):

@@ -3,17 +3,45 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 
 import pytest
 
-from app.domain import Image, ImageStatus, Job, Method, Parameter, choose_method, now, rfc3339
+from app.domain import (
+    GROUP_PATTERN,
+    Image,
+    ImageStatus,
+    Job,
+    Method,
+    Parameter,
+    choose_method,
+    message_group,
+    now,
+    rfc3339,
+)
 from app.errors import InvalidMessageError, InvalidParameterError
 
 IMAGE_ID = "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de"
 LEAST = {"image_id": IMAGE_ID, "bucket": "image-input", "key": "a.png"}
 SIMPLE = Method("simple", "", (Parameter("threshold", int, 127, 0, 254, ""),))
 NICK = Method("nick", "", (Parameter("k", float, -0.1, -0.3, 0.0, ""),))
+
+
+def test_groups_of_two_owners_are_two() -> None:
+    image_id = uuid.uuid4()
+    long = "g" * 128
+    groups = [
+        message_group(image_id, group, owner)
+        for group in (None, "g", "b:g", long, str(image_id))
+        for owner in (None, "a", "b", "o" * 64)
+    ]
+
+    assert groups[:8] == [str(image_id)] * 4 + ["g", "a:g", "b:g", "o" * 64 + ":g"]
+    owned = [group for at, group in enumerate(groups) if at % 4 and at > 3]
+    assert len(set(owned)) == len(owned)
+    assert not {str(image_id), "g", long} & set(owned)
+    assert all(re.fullmatch(GROUP_PATTERN, group) for group in groups)
 
 
 def test_three_fields_make_a_job() -> None:
