@@ -150,15 +150,15 @@ def send_named(site: Site, name: str) -> TestResponse:
     [
         ("../../etc/passwd.png", "passwd.png"),
         ("a\r\nSet-Cookie: x=1.png", "a__Set-Cookie%3A%20x%3D1.png"),
-        ("\u202egnp.exe", "_gnp.exe"),
-        ('"; filename="x.html', "%22%3B%20filename%3D%22x.html"),
+        ("\u202egnp.exe", "_gnp.png"),
+        ('"; filename="x.html', "%22%3B%20filename%3D%22x.png"),
         ("😀.png", "%F0%9F%98%80.png"),
-        ("CON", "CON"),
+        ("CON", "CON.png"),
         ("<script>.png", "%3Cscript%3E.png"),
         ("x" * 300 + ".png", "x" * 251 + ".png"),
     ],
 )
-def test_a_name_of_any_kind_comes_back_encoded_and_nowhere_else(
+def test_a_name_of_any_kind_comes_back_encoded_as_a_png_and_nowhere_else(
     site: Site, name: str, kept: str
 ) -> None:
     image = send_named(site, name).get_json()
