@@ -99,7 +99,7 @@ class Shown {
       hint.textContent = words;
       await this.#show(node);
     } catch (problem) {
-      if (turn === this.#turn) hint.textContent = `${text("say.no-preview")} ${problem.code ? reasonOf(problem) : ""}`;
+      if (turn === this.#turn) hint.textContent = `${text("say.no-preview")} ${reasonOf(problem)}`;
     }
   }
 

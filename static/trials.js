@@ -1,10 +1,12 @@
 // Have the service process a small copy of an image, to see what a method makes of it.
 
-import { ask } from "./api.js";
+import { Lost, Problem, ask, pause } from "./api.js";
 
 // Of its longer side. Enough to judge by; small enough to be sent at every change.
 const MOST_PX = 1200;
-const WAIT_S = 20;
+const PATIENT = { Prefer: "wait=20" };
+const MOST_LOOKS = 20;
+const PAUSE_MS = 1000;
 
 export class Trials {
   #copy = null;
@@ -29,10 +31,10 @@ export class Trials {
     const form = new FormData();
     for (const [field, value] of Object.entries(scaled(fields, scale))) form.append(field, value);
     form.append("image", blob, "preview.png");
-    const sent = await ask("/upload", { method: "POST", body: form, headers: { Prefer: `wait=${WAIT_S}` } });
-    const image = await sent.json();
+    const sent = await ask("/upload", { method: "POST", body: form, headers: PATIENT });
+    let image = await sent.json();
     try {
-      if (!image.processed) throw new Error(image.status);
+      image = await finished(image);
       const result = await (await ask(image.processed.href)).blob();
       return { node: await drawn(result), scale };
     } finally {
@@ -40,6 +42,18 @@ export class Trials {
       ask(`/images/${image.image_id}`, { method: "DELETE" }).catch(() => {});
     }
   }
+}
+
+// A busy service may answer before it is done, whatever it was asked for.
+async function finished(image) {
+  let found = image;
+  for (let looks = 0; found.status === "queued" && looks < MOST_LOOKS; looks++) {
+    await pause(PAUSE_MS, new EventTarget());
+    found = await (await ask(`/images/${image.image_id}`, { headers: PATIENT })).json();
+  }
+  if (found.error) throw new Problem(found.error);
+  if (!found.processed) throw new Lost(found.status);
+  return found;
 }
 
 async function copyOf({ file, image }) {

@@ -145,7 +145,7 @@ def test_the_whole_page_is_seen_and_zoomed_by_wheel_keys_buttons_and_mouse(
         assert view_of(sent)["left"] == pytest.approx(before["left"] - 34, abs=1)
         drag(page, (before["split"] + 5, before["frameTop"] + 60), (-60, 0))
         assert view_of(sent)["split"] == pytest.approx(before["split"] - 55, abs=1)
-        judge(page, f"compare-zoomed-{width}")
+        judge(page, f"compare-zoomed-{width}", is_zoomed=True)
 
         for _ in range(12):
             stage.press("+")

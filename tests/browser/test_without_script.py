@@ -50,6 +50,16 @@ def test_the_method_and_its_parameter_are_sent_with_the_form(plain: Page, url: s
     assert (image["method"], image["parameters"]) == ("simple", {"threshold": 99})
 
 
+@pytest.mark.parametrize("width", [360, 320])
+def test_nothing_is_wider_than_a_phone(browser: Browser, url: str, width: int) -> None:
+    how = {"java_script_enabled": False, "viewport": {"width": width, "height": 740}}
+    with visit(browser, url, **how) as page:
+        page.locator("#upload summary").click()
+        pick(page, "niblack")
+
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_the_form_on_the_page_deletes_the_image(plain: Page) -> None:
     send(plain, SAMPLE)
     expect(plain.get_by_role("status")).to_contain_text("Ready", timeout=READY_MS)
