@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, FileChooser, Page, expect
 
 from app.settings import Settings
 from app.tokens import hash_token
+from scripts.draw_page import walk_by_keyboard
 from tests.browser.test_outages import address
 from tests.support.browsing import (
     READY_MS,
@@ -111,6 +112,20 @@ def test_everything_can_be_done_by_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     expect_state(page, "image.png", "Deleted")
+
+
+def test_the_walk_of_the_docs_needs_no_pointer(page: Page) -> None:
+    """docs/page.md shows its pictures; scripts/draw_page.py takes them."""
+    ratios: dict[str, str | None] = {}
+
+    def look(name: str) -> None:
+        shown = page.locator(".ratio").first
+        ratios[name] = shown.text_content() if shown.is_visible() else None
+
+    walk_by_keyboard(page, look)
+
+    assert [name for name, ratio in ratios.items() if ratio is None] == ["1-choose"]
+    assert ratios["3-zoom"] == "100%"
 
 
 def test_the_focus_stays_where_it_is_while_images_come_and_go(page: Page) -> None:

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Take the pictures of the page in docs/images/ from a running service, in Debian's Chromium.
+
+With requirements/dev.txt and ./start_app.sh running: python -m scripts.draw_page [URL]
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+from playwright.sync_api import Browser, FilePayload, Page, ViewportSize, expect, sync_playwright
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+IMAGES: Final = ROOT / "docs" / "images"
+SAMPLE: Final = ROOT / "image.png"
+SIZE: Final = ViewportSize(width=1100, height=960)
+WALK_SIZE: Final = ViewportSize(width=1100, height=720)
+READY_MS: Final = 20_000
+#: Enough for flat colours and gray pages, in a third of the bytes.
+COLOURS: Final = 24
+MOST_STEPS: Final = 60
+
+#: Gets what is done so far, in a few words, while the page shows it.
+Show = Callable[[str], None]
+
+
+def main() -> None:
+    url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:5000"
+    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        draw_fronts(chromium, url)
+        draw_walk(chromium, url)
+
+
+def draw_fronts(browser: Browser, url: str) -> None:
+    """The page with two scans, one of them compared, in both languages."""
+    scan = SAMPLE.read_bytes()
+    for tag, letter in (("en", "letter"), ("pt-BR", "carta")):
+        page = browser.new_page(viewport=SIZE, locale=tag)
+        page.goto(url)
+        names = [f"{letter}-{n}.png" for n in (1, 2)]
+        scans = [FilePayload(name=name, mimeType="image/png", buffer=scan) for name in names]
+        page.locator("#upload [name=image]").set_input_files(scans)
+        ready = page.locator("#cards > [data-state=processed]")
+        expect(ready).to_have_count(2, timeout=READY_MS)
+        ready.first.locator("[data-act=compare]").click()
+        page.locator(".viewer[data-laid]").wait_for()
+        page.evaluate("scrollTo(0, 0)")
+        save(page.screenshot(), f"page-{tag}.png")
+        page.close()
+
+
+def draw_walk(browser: Browser, url: str) -> None:
+    page = browser.new_page(viewport=WALK_SIZE, locale="en")
+    page.goto(url)
+    walk_by_keyboard(page, lambda name: save(page.screenshot(), f"keyboard-{name}.png"))
+    page.close()
+
+
+def walk_by_keyboard(page: Page, show: Show) -> None:
+    """From one scan to a better result of it, without a pointer."""
+    # From the start: Playwright does not wait until it catches them, so the first would get away.
+    page.on("filechooser", lambda _: None)
+    _tab_to(page, "#upload [name=image]")
+    show("1-choose")
+    with page.expect_file_chooser() as chosen:
+        page.keyboard.press("Enter")
+    chosen.value.set_files(SAMPLE)
+    expect(page.locator("#cards .state")).to_contain_text("Ready", timeout=READY_MS)
+
+    _tab_to(page, "[data-act=compare]")
+    page.keyboard.press("Enter")
+    page.locator(".viewer[data-laid]").wait_for()
+    _tab_to(page, ".stage")
+    show("2-compare")
+    for key in ("1", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    show("3-zoom")
+
+    _tab_to(page, "[data-act=again]", key="Shift+Tab")
+    page.keyboard.press("Enter")
+    _tab_to(page, "dialog [name=method]:checked")
+    while not page.evaluate("document.activeElement.value === 'sauvola'"):
+        page.keyboard.press("ArrowDown")
+    expect(page.locator("dialog .preview > p")).to_contain_text("Approximate", timeout=READY_MS)
+    show("4-again")
+    _tab_to(page, "dialog [value=go]")
+    page.keyboard.press("Enter")
+    expect(page.locator("h3").first).to_be_focused(timeout=READY_MS)
+    expect(page.locator("#cards > [data-state=processed]")).to_have_count(2, timeout=READY_MS)
+    expect(page.locator(".numbers").first).to_contain_text("Sauvola")
+    _tab_to(page, "[data-act=save]")
+    show("5-download")
+    with page.expect_download():
+        page.keyboard.press("Enter")
+
+
+def _tab_to(page: Page, selector: str, key: str = "Tab") -> None:
+    for _ in range(MOST_STEPS):
+        page.keyboard.press(key)
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise RuntimeError(f"{selector} is not reached by {key}")
+
+
+def save(png: bytes, name: str) -> None:
+    picture = Image.open(BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    picture.save(IMAGES / name, optimize=True)
+    print(f"docs/images/{name}: {(IMAGES / name).stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
