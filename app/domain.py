@@ -33,6 +33,7 @@ from pydantic import (
 from . import bodies
 from .errors import InvalidMessageError, InvalidParameterError, PipelineError
 from .exif import Turn
+from .object_keys import MAX_KEY_BYTES, fits_s3
 
 #: The version of both messages. Changes within a version only ever add fields.
 MESSAGE_VERSION: Final = 1
@@ -40,8 +41,6 @@ MESSAGE_VERSION: Final = 1
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _MAX_GROUP_CHARS: Final = 128
 GROUP_PATTERN: Final = r"^[!-~]{1,128}$"
-#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-MAX_KEY_BYTES: Final = 1024
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 MAX_BATCH: Final = 10
 #: What is ignored in one file is said in so many lines of so many ASCII characters. They travel
@@ -257,7 +256,7 @@ class Job(_Model):
     @field_validator("key")
     @classmethod
     def _fits_s3(cls, key: str) -> str:
-        if not 1 <= len(key.encode(errors="replace")) <= MAX_KEY_BYTES:
+        if not fits_s3(key):
             raise ValueError(f"not 1 to {MAX_KEY_BYTES} bytes of UTF-8")
         return key
 

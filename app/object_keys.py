@@ -10,8 +10,15 @@ from urllib.parse import unquote_plus
 from uuid import UUID
 
 FAILURES: Final = "failures/"
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+MAX_KEY_BYTES: Final = 1024
 #: The key of an original that the API has stored, in whatever case its id is written.
 _ID_KEY: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.png", re.IGNORECASE)
+
+
+def fits_s3(key: str) -> bool:
+    """Whether there can be an object under *key*; S3 answers a longer one as if it were ill."""
+    return 1 <= len(key.encode(errors="replace")) <= MAX_KEY_BYTES
 
 
 def original_key(image_id: UUID) -> str:
@@ -43,7 +50,8 @@ def spellings(key: str, image_id: UUID) -> tuple[str, ...]:
     own = original_key(image_id) if image_of_key(key) == image_id else key
     decoded = unquote_plus(key, errors="strict") if _is_encoded(key) else key
     forms = [unicodedata.normalize(form, decoded) for form in ("NFC", "NFD")]
-    return tuple(dict.fromkeys((key, own, decoded, *forms)))
+    # Taken apart, a character of two bytes can have six.
+    return tuple(form for form in dict.fromkeys((key, own, decoded, *forms)) if fits_s3(form))
 
 
 def _is_encoded(key: str) -> bool:

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from . import bodies
 from .domain import GROUP_PATTERN, MAX_REDRIVE, OWNER_PATTERN, Delivery, Job, StoredObject
-from .object_keys import spellings
+from .object_keys import fits_s3, spellings
 
 _KEY: Final = "original-key"
 _KEY_BASE64: Final = "original-key-base64"
@@ -62,7 +62,7 @@ class Claim:
         digest = hashlib.sha256(delivery.body.encode(errors="replace")).hexdigest()[:32]
         return cls(
             bodies.image_named_in(delivery.body) or _uuid_of(delivery.message_id),
-            _text(fields.get("key"), r"(?s).{1,1024}") if is_here else None,
+            _key_of(fields) if is_here else None,
             _text(fields.get("owner"), OWNER_PATTERN),
             _text(fields.get("group"), GROUP_PATTERN),
             _round(fields.get("redrive")),
@@ -132,6 +132,11 @@ def _text(value: Any, pattern: str) -> str | None:
     if not (isinstance(value, str) and re.fullmatch(pattern, value)):
         return None
     return None if any("\ud800" <= c <= "\udfff" for c in value) else value
+
+
+def _key_of(fields: Mapping[str, Any]) -> str | None:
+    key = _text(fields.get("key"), r"(?s).+")
+    return key if key and fits_s3(key) else None
 
 
 def _round(value: Any) -> int:

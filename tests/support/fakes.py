@@ -20,6 +20,8 @@ from app.errors import (
 )
 
 DEDUPLICATION_S = 300
+#: What S3 takes; LocalStack takes more.
+MAX_KEY_BYTES, MAX_METADATA_BYTES = 1024, 2048
 
 
 class MemoryBucket:
@@ -40,7 +42,9 @@ class MemoryBucket:
     def put(
         self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str]
     ) -> StoredObject:
-        self.check()
+        self._check_key(key)
+        if sum(len(name) + len(value) for name, value in metadata.items()) > MAX_METADATA_BYTES:
+            raise StorageUnavailableError("MetadataTooLarge")
         etag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
         stored = StoredObject(key, dict(metadata), len(data), etag, self._expires_at, data)
         self.objects[key] = stored
@@ -57,7 +61,7 @@ class MemoryBucket:
             return self.put(key, data, content_type=content_type, metadata=metadata)
 
     def get(self, key: str, *, admit: Admit | None = None) -> StoredObject:
-        self.check()
+        self._check_key(key)
         if key not in self.objects:
             raise NotFoundError(f"There is no {self.name}/{key}.")
         if admit:
@@ -81,6 +85,11 @@ class MemoryBucket:
     def check(self) -> None:
         if self.is_down:
             raise StorageUnavailableError(f"{self.name} is down.")
+
+    def _check_key(self, key: str) -> None:
+        self.check()
+        if len(key.encode()) > MAX_KEY_BYTES:
+            raise StorageUnavailableError("KeyTooLong")
 
 
 @dataclass

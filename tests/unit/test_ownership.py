@@ -396,6 +396,14 @@ def test_a_key_survives_the_metadata(key: str) -> None:
     assert sum(len(k) + len(v) for k, v in metadata.items()) < 1500
 
 
+@pytest.mark.parametrize("key", ["\u0390" * 512, "\u1f82" * 341, "日" * 1024])
+def test_a_message_with_a_key_that_no_object_can_have_fails_at_once(house: House, key: str) -> None:
+    house.send(json.dumps({"image_id": str(ID), "bucket": "image-input", "key": key}))
+
+    assert house.handle_next().outcome is Outcome.FAILED
+    assert house.codes[0] in ("original-missing", "invalid-message")
+
+
 @pytest.mark.parametrize("key", ["a.png", "é" * 512, "\x01" * 1024])
 def test_what_is_known_of_an_image_fits_beside_the_longest_key(house: House, key: str) -> None:
     most = {
