@@ -64,9 +64,15 @@ function finished() {
 }
 
 // Puts *order* into the places of the list that its items have now.
-function arrange(order) {
+function place(order) {
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
   const moved = new Set(order), next = order.values();
   list.append(...listed().map((item) => (moved.has(item) ? next.next().value : item).card.node));
+  focused?.focus({ preventScroll: true });
+}
+
+function arrange(order) {
+  place(order);
   keepListed();
 }
 
@@ -251,6 +257,8 @@ function recall(ids) {
   for (const [id, item] of known) {
     if (id && !ids.includes(id) && item.state !== "deleted") item.forget();
   }
+  const shared = ids.map((id) => known.get(id));
+  if (listed().filter((item) => shared.includes(item)).some((item, at) => item !== shared[at])) place(shared);
 }
 
 if (facts.needsToken) import("./token.js").then(({ askForToken }) => askForToken());

@@ -201,6 +201,7 @@ def test_another_method_makes_another_result_that_can_be_compared(page: Page) ->
     act(sent, "Process again")
     dialog = page.get_by_role("dialog", name="Process again")
     pick(dialog, "otsu")
+    expect(dialog.locator(".preview > p")).to_contain_text("Approximate", timeout=20_000)
     judge(page, "again")
     dialog.get_by_role("button", name="Process", exact=True).click()
 

@@ -91,7 +91,9 @@ def test_a_retry_is_counted_down(browser: Browser, url: str) -> None:
             content_type="application/problem+json", body='{"code": "queue-full", "status": 503}',
         ))  # fmt: skip
         choose(page, SAMPLE)
-        held = expect_state(page, "image.png", re.compile(r"Not taken yet · next try in [23]\ds"))
+        held = expect_state(
+            page, "image.png", re.compile(r"Not accepted yet · next try in [23]\ds")
+        )
         before = held.locator(".state").text_content()
         expect(held.locator(".state")).not_to_have_text(str(before))
         page.unroute("**/upload")
@@ -114,7 +116,7 @@ def test_the_dialog_begins_with_the_cards_own_method_and_previews_any_other(page
     expect(dialog.locator("[name=k]").locator("visible=true")).to_have_value("0.35")
     hint = dialog.locator(".preview > p")
     expect(hint).to_have_text(
-        "Approximate: made by the service from a copy at 68%, already deleted there.",
+        "Approximate: made by the service from a copy at 68%, then deleted there.",
         timeout=READY_MS,
     )
     expect(dialog.locator(".sheet canvas")).to_be_visible()
@@ -206,6 +208,13 @@ def test_two_tabs_have_one_list(page: Page, tmp_path: Path) -> None:
     choose(other, SAMPLE)
     expect_state(page, "image.png", "Ready")
     assert page.locator("h3").all_text_contents() == ["image.png", "scan 00.png", "scan 01.png"]
+    other.evaluate(
+        """() => {
+            const ids = JSON.parse(localStorage["alvura.images"]);
+            localStorage["alvura.images"] = JSON.stringify(ids.reverse());
+        }"""
+    )
+    expect(page.locator("h3")).to_have_text(["scan 01.png", "scan 00.png", "image.png"])
     act(card(page, "scan 00.png"), "Delete")
     act(card(page, "scan 00.png"), "Delete for good?")
 
@@ -228,7 +237,7 @@ def test_a_folder_is_chosen_in_the_order_of_its_names_and_what_is_no_picture_is_
     processed(page, 3)
     assert page.locator("h3").all_text_contents() == ["page 1.png", "page 2.png", "page 10.png"]
     notice = page.locator("#notice")
-    expect(notice).to_contain_text("1 file of the folder is no picture and was left out.")
+    expect(notice).to_contain_text("1 file of the folder is not an image and was left out.")
     judge(page, "notice")
     notice.get_by_role("button", name="Close").click()
     expect(notice).to_be_hidden()

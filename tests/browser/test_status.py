@@ -67,7 +67,7 @@ def test_the_line_says_whether_it_is_up_how_many_wait_and_how_long(
 ) -> None:
     with visit_with(browser, url, SERVICE) as page:
         expect(page.locator("#service")).to_have_text(
-            "The service is up · 12 images wait · about 400 ms an image"
+            "The service is up · 12 images waiting · about 400 ms per image"
         )
         judge(page, "service-up")
 
@@ -76,7 +76,7 @@ def test_the_service_itself_says_how_it_is_and_the_plots_draw_it(page: Page) -> 
     """With nothing between the page and the running pipeline."""
     send_sample(page)
     strip = page.locator("#service")
-    words = re.compile(r"^The service is up · about [\d.]+\s\w+ an image$")
+    words = re.compile(r"^The service is up · about [\d.]+\s\w+ per image$")
     expect(strip).to_have_text(words, timeout=READY_MS)
 
     page.goto(f"{page.url}status")
@@ -87,7 +87,7 @@ def test_the_service_itself_says_how_it_is_and_the_plots_draw_it(page: Page) -> 
 
 def test_trouble_is_told_by_word_and_shape(browser: Browser, url: str) -> None:
     with visit_with(browser, url, SERVICE | {"status": "degraded", "queue": None}) as page:
-        expect(page.locator("#service")).to_contain_text("The service has trouble")
+        expect(page.locator("#service")).to_contain_text("The service is having problems")
         judge(page, "service-degraded")
 
 
