@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from . import tracing
+from .color import darken_thin_color
 from .domain import Binarized, Job, TakenFor, choose_method
 from .exif import TURNS
 from .fast_zlib import compress
@@ -36,7 +37,7 @@ def binarize_png(
         info = inspect(data, limits)
     ignored: list[str] = []
     with tracing.step("decode"):
-        gray, has_light_ink = _read(data, info, ignored)
+        gray, has_light_ink = _read(data, info, ignored, with_color=chosen.name == DEFAULT_METHOD)
     with tracing.step("binarize"):
         reading, threshold = binarize_and_tell(gray, chosen.name, checked)
     white = reading.white
@@ -67,13 +68,16 @@ def binarize_job(data: bytes, job: Job, *, limits: PngLimits) -> Binarized:
     return binarize_png(data, method=job.method, parameters=job.parameters, limits=limits)
 
 
-def _read(data: bytes, info: PngInfo, ignored: list[str]) -> tuple[Gray, bool]:
+def _read(data: bytes, info: PngInfo, ignored: list[str], *, with_color: bool) -> tuple[Gray, bool]:
     """The page in gray, upright, and whether light ink on transparency was turned round."""
-    page = decode(data, info, ignored.append)
+    page = decode(data, info, ignored.append, with_chroma=with_color)
     gray = upright(page.gray, info.orientation)
-    if page.alpha is None:
-        return gray, False
-    return gray, show_light_ink(gray, upright(page.alpha, info.orientation))
+    has_light_ink = page.alpha is not None and show_light_ink(
+        gray, upright(page.alpha, info.orientation)
+    )
+    if page.chroma is not None:
+        darken_thin_color(gray, upright(page.chroma, info.orientation))
+    return gray, has_light_ink
 
 
 def _physical_size(info: PngInfo) -> PhysicalSize | None:

@@ -9,25 +9,20 @@ transparency, and a time that the number of pixels limits.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from . import fast_zlib
 from .errors import CorruptPngError, UnsupportedPngError
 from .png_filters import undo_filters
-from .png_format import CHANNELS, GRAY, PALETTE, RGB, RGBA, Pass, PngInfo
+from .png_format import CHANNELS, Pass, PngInfo
+from .png_pixels import Pixels, color_channels, pixel_rule
 
 Bytes = NDArray[np.uint8]
-#: Gray on white, and the opacity where not all of it is 255.
-Pixels = tuple[Bytes, Bytes | None]
-_Rule = Callable[[Bytes, int], Pixels]
 #: How many bits 16-bit samples may be found to have.
 _FEW_BITS: Final = (8, 10, 12, 14)
 #: In smaller images the greatest sample says nothing: icons, not pages.
@@ -48,16 +43,23 @@ _LIBPNG_PIECE_BYTES: Final = 8 * 1024
 
 @dataclass(frozen=True)
 class Decoded:
-    """A page on white: gray, 0 black to 255 white, and opacity, None where all of it is 255.
+    """A page on white: gray, 0 black to 255 white; None is opacity of 255, and chroma of 0.
 
-    Both are (H, W) uint8.
+    All are (H, W) uint8.
     """
 
     gray: Bytes
     alpha: Bytes | None = None
+    chroma: Bytes | None = None
 
 
-def decode(data: bytes, info: PngInfo, on_ignored: Callable[[str], None] | None = None) -> Decoded:
+def decode(
+    data: bytes,
+    info: PngInfo,
+    on_ignored: Callable[[str], None] | None = None,
+    *,
+    with_chroma: bool = False,
+) -> Decoded:
     """Decode to gray; *info* is what `inspect` said of *data*.
 
     *on_ignored* is told, in a few words each, what lies behind the pixels inside IDAT.
@@ -73,28 +75,43 @@ def decode(data: bytes, info: PngInfo, on_ignored: Callable[[str], None] | None 
     5. Alpha a over white: (gray * a + 255 * (255 - a) + 127) // 255. A pixel that equals the tRNS
        colour at full depth is white.
 
-    Gamma and colour profiles are ignored. `light_ink` and `turning` have the rules for light ink
-    on transparency and for pages that lie on their side.
+    6. Chroma, where asked for, is the largest minus the smallest of R, G and B, times a.
+
+    Gamma and colour profiles are ignored. `light_ink`, `color` and `turning` have the rules for
+    light ink on transparency, for ink in colour and for pages that lie on their side.
 
     Raises:
         CorruptPngError: the pixel data is damaged, or less than the header promises.
         UnsupportedPngError: the pixel data is several times what the header promises.
     """
-    stream = _PixelStream(data, info)
-    gray, alpha = np.empty((info.height, info.width), np.uint8), None
-    to_gray = _gray_rule(info, _sample_bits(data, info))
+    stream, page = _PixelStream(data, info), _Planes(info)
+    rule = pixel_rule(info, _sample_bits(data, info), with_chroma=with_chroma)
     for each in info.passes:
         for top, rows in _strips(stream, info, each):
-            grays, opacity = to_gray(rows, each.width)
-            at = _places(each, top, len(rows))
-            gray[at] = grays
-            if opacity is not None:
-                alpha = np.full_like(gray, 255) if alpha is None else alpha
-                alpha[at] = opacity
+            page.put(_places(each, top, len(rows)), rule(rows, each.width))
     for ignored in stream.finish():
         if on_ignored:
             on_ignored(ignored)
-    return Decoded(gray, alpha)
+    return Decoded(page.gray, page.alpha, page.chroma)
+
+
+class _Planes:
+    """A page in the making; what is not plain is kept from where it is first met."""
+
+    def __init__(self, info: PngInfo) -> None:
+        self.gray: Bytes = np.empty((info.height, info.width), np.uint8)
+        self.alpha: Bytes | None = None
+        self.chroma: Bytes | None = None
+
+    def put(self, at: tuple[slice, slice], pixels: Pixels) -> None:
+        """Keep *pixels*, whose places in the image are *at*."""
+        self.gray[at] = pixels.gray
+        if pixels.alpha is not None:
+            self.alpha = np.full_like(self.gray, 255) if self.alpha is None else self.alpha
+            self.alpha[at] = pixels.alpha
+        if pixels.chroma is not None:
+            self.chroma = np.zeros_like(self.gray) if self.chroma is None else self.chroma
+            self.chroma[at] = pixels.chroma
 
 
 def _sample_bits(data: bytes, info: PngInfo) -> int:
@@ -105,14 +122,10 @@ def _sample_bits(data: bytes, info: PngInfo) -> int:
     for each in info.passes:
         for _, rows in _strips(stream, info, each):
             samples = rows.view(">u2").reshape(-1, CHANNELS[info.color_type])
-            greatest = max(greatest, int(samples[:, : _color_channels(info)].max()))
+            greatest = max(greatest, int(samples[:, : color_channels(info)].max()))
             if greatest >> _FEW_BITS[-1]:
                 return 16
     return next(bits for bits in _FEW_BITS if not greatest >> bits)
-
-
-def _color_channels(info: PngInfo) -> int:
-    return 3 if info.color_type in (RGB, RGBA) else 1
 
 
 def _places(each: Pass, top: int, count: int) -> tuple[slice, slice]:
@@ -219,104 +232,3 @@ def _strips(stream: _PixelStream, info: PngInfo, each: Pass) -> Iterator[tuple[i
         undo_filters(filtered[:count], rows[: count + 1], max(1, info.bits_per_pixel // 8))
         yield top, rows[1 : count + 1]
         rows[0] = rows[count]
-
-
-def _gray_rule(info: PngInfo, sample_bits: int) -> _Rule:
-    """How rows of bytes become rows of pixels: (n, row bytes), width -> gray on white, opacity."""
-    if info.color_type == GRAY and info.bit_depth == 8 and not info.transparency:
-        return _as_they_are
-    if info.color_type == PALETTE or (info.color_type == GRAY and info.bit_depth <= 8):
-        table, opacity = _tables(info)
-        grays = _packed_table(table, info.bit_depth)
-        alphas = _packed_table(opacity, info.bit_depth) if opacity.min() < 255 else None
-        return partial(_look_up, grays, alphas)
-    return partial(_mix, info, sample_bits)
-
-
-def _as_they_are(rows: Bytes, width: int) -> Pixels:
-    return rows, None
-
-
-def _tables(info: PngInfo) -> tuple[Bytes, Bytes]:
-    """The gray value on white and the opacity of each sample of up to 8 bits: (2^depth,) uint8."""
-    if info.color_type == PALETTE:
-        return _palette_tables(info)
-    most = (1 << info.bit_depth) - 1
-    table = (np.arange(most + 1) * (255 // most)).astype(np.uint8)
-    opacity = np.full_like(table, 255)
-    if info.transparency:
-        # Section 11.3.1.1: bits over the depth are to be ignored.
-        key = struct.unpack(">H", info.transparency)[0] & most
-        table[key], opacity[key] = 255, 0
-    return table, opacity
-
-
-def _palette_tables(info: PngInfo) -> tuple[Bytes, Bytes]:
-    colors = np.zeros((1, 256, 3), np.uint8)
-    entries = np.frombuffer(info.palette, np.uint8).reshape(-1, 3)
-    colors[0, : len(entries)] = entries
-    alpha = np.full(256, 255, np.uint8)
-    alpha[: len(info.transparency)] = np.frombuffer(info.transparency, np.uint8)
-    grays, count = _on_white(_luma(colors), alpha[np.newaxis]), 1 << info.bit_depth
-    return grays[0, :count], alpha[:count]
-
-
-def _packed_table(table: Bytes, bit_depth: int) -> Bytes:
-    """The gray values in each byte, the leftmost pixel in the high bits: (256, pixels)."""
-    shifts = np.arange(8 - bit_depth, -1, -bit_depth)
-    samples = (np.arange(256)[:, np.newaxis] >> shifts) & ((1 << bit_depth) - 1)
-    packed: Bytes = table[samples]
-    return packed
-
-
-def _look_up(grays: Bytes, alphas: Bytes | None, rows: Bytes, width: int) -> Pixels:
-    opacity = _unpacked(alphas, rows, width) if alphas is not None else None
-    return _unpacked(grays, rows, width), opacity
-
-
-def _unpacked(packed_table: Bytes, rows: Bytes, width: int) -> Bytes:
-    if packed_table.shape[1] == 1:
-        return _as_bytes(cv2.LUT(rows, packed_table[:, 0]))
-    pixels: Bytes = packed_table[rows].reshape(len(rows), -1)[:, :width]
-    return pixels
-
-
-def _mix(info: PngInfo, sample_bits: int, rows: Bytes, width: int) -> Pixels:
-    """Gray, colour and alpha samples of 8 or 16 bits to gray."""
-    channels = CHANNELS[info.color_type]
-    samples = rows.reshape(len(rows), width, channels, info.bit_depth // 8)
-    high = np.ascontiguousarray(samples[..., 0])
-    if sample_bits < info.bit_depth:
-        colors = samples.view(">u2")[..., : _color_channels(info), 0]
-        high[..., : _color_channels(info)] = colors >> (sample_bits - 8)
-    gray = _luma(high) if channels >= 3 else high[..., 0]
-    if channels in (2, 4):
-        alpha = _as_bytes(cv2.extractChannel(high, channels - 1))
-    elif info.transparency:
-        alpha = np.where(_is_transparent(info, samples), np.uint8(0), np.uint8(255))
-    else:
-        return gray, None
-    return (gray, None) if alpha.min() == 255 else (_on_white(gray, alpha), alpha)
-
-
-def _luma(colors: Bytes) -> Bytes:
-    code = cv2.COLOR_RGBA2GRAY if colors.shape[2] == 4 else cv2.COLOR_RGB2GRAY
-    return _as_bytes(cv2.cvtColor(colors, code))
-
-
-def _on_white(gray: Bytes, alpha: Bytes) -> Bytes:
-    opacity = alpha.astype(np.uint16)
-    # At most 255 * 255 + 127, which 16 bits hold.
-    return ((gray * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
-
-
-def _is_transparent(info: PngInfo, samples: Bytes) -> NDArray[np.bool_]:
-    """Where all samples of a pixel equal the tRNS colour: (n, width)."""
-    sample_bytes = samples.shape[3]
-    key = np.frombuffer(info.transparency, np.uint8).reshape(-1, 2)[:, 2 - sample_bytes :]
-    equal: NDArray[np.bool_] = np.all(samples == key, axis=(2, 3))
-    return equal
-
-
-def _as_bytes(pixels: NDArray[np.generic]) -> Bytes:
-    return pixels.astype(np.uint8, copy=False)

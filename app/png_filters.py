@@ -38,7 +38,7 @@ _numba: Final = _import_numba()
 HAS_NUMBA: Final = _numba is not None
 
 
-def _compiled(function: Callable[..., Any], signature: str | None = None) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any], signature: str | None = None) -> Callable[..., Any]:
     """Machine code that runs without the GIL; the plain function where numba is missing.
 
     With a *signature* it is made at once, and kept for the next process beside the module or where
@@ -48,13 +48,13 @@ def _compiled(function: Callable[..., Any], signature: str | None = None) -> Cal
         return function
     compile_: Callable[..., Any] = partial(_numba.njit, signature, nogil=True)
     if signature is None:
-        compiled: Callable[..., Any] = compile_()(function)
-        return compiled
+        made: Callable[..., Any] = compile_()(function)
+        return made
     try:
-        compiled = compile_(cache=True)(function)
+        made = compile_(cache=True)(function)
     except Exception:  # no place to keep it, a full disk, or what was kept is damaged
-        compiled = compile_()(function)
-    return compiled
+        made = compile_()(function)
+    return made
 
 
 # Each of the following restores one row; *up* is the restored row above. Where a byte depends on
@@ -62,13 +62,13 @@ def _compiled(function: Callable[..., Any], signature: str | None = None) -> Cal
 # times as slow. The three channels of RGB go side by side, as each waits for its own sum.
 
 
-@_compiled
+@compiled
 def _undo_none(raw: Bytes, row: Bytes) -> None:
     for i in range(row.size):
         row[i] = raw[i]
 
 
-@_compiled
+@compiled
 def _undo_sub(raw: Bytes, row: Bytes, pixel_bytes: int) -> None:
     for channel in range(pixel_bytes):
         left = 0
@@ -77,7 +77,7 @@ def _undo_sub(raw: Bytes, row: Bytes, pixel_bytes: int) -> None:
             row[i] = left
 
 
-@_compiled
+@compiled
 def _undo_sub_rgb(raw: Bytes, row: Bytes) -> None:
     red, green, blue = np.uint32(0), np.uint32(0), np.uint32(0)
     for i in range(0, row.size, 3):
@@ -85,13 +85,13 @@ def _undo_sub_rgb(raw: Bytes, row: Bytes) -> None:
         row[i], row[i + 1], row[i + 2] = red & 255, green & 255, blue & 255
 
 
-@_compiled
+@compiled
 def _undo_up(raw: Bytes, up: Bytes, row: Bytes) -> None:
     for i in range(row.size):
         row[i] = (raw[i] + up[i]) & 255
 
 
-@_compiled
+@compiled
 def _undo_average(raw: Bytes, up: Bytes, row: Bytes, pixel_bytes: int) -> None:
     """Section 9.3."""
     for channel in range(pixel_bytes):
@@ -101,7 +101,7 @@ def _undo_average(raw: Bytes, up: Bytes, row: Bytes, pixel_bytes: int) -> None:
             row[i] = left
 
 
-@_compiled
+@compiled
 def _nearest(left: int, above: int, corner: int) -> int:
     """Paeth's predictor: which one is nearest to left + above - corner (section 9.4).
 
@@ -118,7 +118,7 @@ def _nearest(left: int, above: int, corner: int) -> int:
 # pixel. On clean pages nearly all are so, and a test that always ends alike costs next to nothing.
 
 
-@_compiled
+@compiled
 def _undo_paeth(raw: Bytes, up: Bytes, row: Bytes, pixel_bytes: int) -> None:
     for channel in range(pixel_bytes):
         left, corner = np.int32(0), np.int32(0)
@@ -132,7 +132,7 @@ def _undo_paeth(raw: Bytes, up: Bytes, row: Bytes, pixel_bytes: int) -> None:
             corner = above
 
 
-@_compiled
+@compiled
 def _undo_paeth_rgb(raw: Bytes, up: Bytes, row: Bytes) -> None:
     red, green, blue = np.int32(0), np.int32(0), np.int32(0)
     corner_red, corner_green, corner_blue = np.int32(0), np.int32(0), np.int32(0)
@@ -169,7 +169,7 @@ def _undo(filtered: Bytes, rows: Bytes, pixel_bytes: int) -> None:
 
 
 # With the types given it compiles now, in about a second, not during the first job.
-undo_with_numba: Final = _compiled(_undo, "void(u1[:,::1], u1[:,::1], i8)")
+undo_with_numba: Final = compiled(_undo, "void(u1[:,::1], u1[:,::1], i8)")
 
 #: Bytes per pixel -> a bit depth and colour type that have as many, so that the filters work alike.
 _DEPTH_AND_COLOR: Final = {

@@ -50,6 +50,8 @@ FLOORS = (
         "languages",
     },
     {"tokens", "waits", "upload_client", "arguments", "rate", "history", "probes"},
+    {"color"},
+    {"png_pixels"},
     {"settings", "png_decoder", "methods", "aws_errors"},
     {"image_processor", "aws", "gate", "lookout"},
     {"s3_service", "sqs_service", "setup_aws_resources"},
@@ -69,6 +71,7 @@ FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in 
 #: The rooms of the image engine, which do arithmetic and nothing else.
 ENGINE = {
     "auto",
+    "color",
     "components",
     "fast_zlib",
     "gaussian",
@@ -80,6 +83,7 @@ ENGINE = {
     "paper",
     "png_decoder",
     "png_filters",
+    "png_pixels",
     "turning",
 }
 

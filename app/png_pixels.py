@@ -1,0 +1,171 @@
+"""Turn the samples of a PNG into gray on white, opacity and chroma.
+
+Section numbers are those of the PNG specification, third edition (W3C,
+https://www.w3.org/TR/png-3/). `png_decoder.decode` says the rules.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .color import LEAST_CHROMA, chroma_of
+from .png_format import CHANNELS, GRAY, PALETTE, RGB, RGBA, PngInfo
+
+Bytes = NDArray[np.uint8]
+
+
+class Pixels(NamedTuple):
+    """Gray on white; opacity and chroma where there is any transparency and colour."""
+
+    gray: Bytes
+    alpha: Bytes | None = None
+    chroma: Bytes | None = None
+
+
+#: Rows of bytes, (n, row bytes), and the width become (n, width) of pixels.
+Rule = Callable[[Bytes, int], Pixels]
+
+
+def color_channels(info: PngInfo) -> int:
+    return 3 if info.color_type in (RGB, RGBA) else 1
+
+
+def pixel_rule(info: PngInfo, sample_bits: int, *, with_chroma: bool) -> Rule:
+    """How rows of samples, of which so many bits are used, become rows of pixels."""
+    if info.color_type == GRAY and info.bit_depth == 8 and not info.transparency:
+        return _as_they_are
+    if info.color_type == PALETTE or (info.color_type == GRAY and info.bit_depth <= 8):
+        tables = _palette_tables(info) if info.color_type == PALETTE else _gray_tables(info)
+        return partial(_look_up, _packed(tables, info.bit_depth, with_chroma=with_chroma))
+    return partial(_mix, info, sample_bits, with_chroma and color_channels(info) == 3)
+
+
+def _as_they_are(rows: Bytes, width: int) -> Pixels:
+    return Pixels(rows)
+
+
+def _gray_tables(info: PngInfo) -> Pixels:
+    """What each sample of up to 8 bits looks like: (2^depth,) uint8."""
+    most = (1 << info.bit_depth) - 1
+    table = (np.arange(most + 1) * (255 // most)).astype(np.uint8)
+    opacity = np.full_like(table, 255)
+    if info.transparency:
+        # Section 11.3.1.1: bits over the depth are to be ignored.
+        key = struct.unpack(">H", info.transparency)[0] & most
+        table[key], opacity[key] = 255, 0
+    return Pixels(table, opacity)
+
+
+def _palette_tables(info: PngInfo) -> Pixels:
+    """What each entry looks like, also those past the end of PLTE: (2^depth,) uint8."""
+    colors = np.zeros((1, 256, 3), np.uint8)
+    entries = np.frombuffer(info.palette, np.uint8).reshape(-1, 3)
+    colors[0, : len(entries)] = entries
+    alpha = np.full(256, 255, np.uint8)
+    alpha[: len(info.transparency)] = np.frombuffer(info.transparency, np.uint8)
+    gray, chroma = _on_white(_luma(colors), alpha[np.newaxis]), _faded(chroma_of(colors), alpha)
+    count = 1 << info.bit_depth
+    return Pixels(gray[0, :count], alpha[:count], chroma[0, :count])
+
+
+def _packed(tables: Pixels, bit_depth: int, *, with_chroma: bool) -> Pixels:
+    """*tables* for whole bytes; without those that make no difference."""
+    gray, alpha, chroma = tables
+    has_chroma = with_chroma and chroma is not None and chroma.max() > LEAST_CHROMA
+    return Pixels(
+        _packed_table(gray, bit_depth),
+        None if alpha is None or alpha.min() == 255 else _packed_table(alpha, bit_depth),
+        _packed_table(chroma, bit_depth) if chroma is not None and has_chroma else None,
+    )
+
+
+def _packed_table(table: Bytes, bit_depth: int) -> Bytes:
+    """The gray values in each byte, the leftmost pixel in the high bits: (256, pixels)."""
+    shifts = np.arange(8 - bit_depth, -1, -bit_depth)
+    samples = (np.arange(256)[:, np.newaxis] >> shifts) & ((1 << bit_depth) - 1)
+    packed: Bytes = table[samples]
+    return packed
+
+
+def _look_up(tables: Pixels, rows: Bytes, width: int) -> Pixels:
+    gray, *others = tables
+    found = [None if table is None else _unpacked(table, rows, width) for table in others]
+    return Pixels(_unpacked(gray, rows, width), *found)
+
+
+def _unpacked(packed_table: Bytes, rows: Bytes, width: int) -> Bytes:
+    if packed_table.shape[1] == 1:
+        return _as_bytes(cv2.LUT(rows, packed_table[:, 0]))
+    pixels: Bytes = packed_table[rows].reshape(len(rows), -1)[:, :width]
+    return pixels
+
+
+def _mix(info: PngInfo, sample_bits: int, with_chroma: bool, rows: Bytes, width: int) -> Pixels:
+    """Gray, colour and alpha samples of 8 or 16 bits."""
+    samples = rows.reshape(len(rows), width, CHANNELS[info.color_type], info.bit_depth // 8)
+    high = _high_bytes(info, sample_bits, samples)
+    gray = _luma(high) if color_channels(info) == 3 else high[..., 0]
+    chroma = chroma_of(high) if with_chroma else None
+    alpha = _opacity(info, samples, high)
+    if alpha is not None:
+        gray = _on_white(gray, alpha)
+        chroma = None if chroma is None else _faded(chroma, alpha)
+    if chroma is not None and chroma.max() <= LEAST_CHROMA:
+        chroma = None
+    return Pixels(gray, alpha, chroma)
+
+
+def _high_bytes(info: PngInfo, sample_bits: int, samples: Bytes) -> Bytes:
+    """The highest 8 bits in use of each sample: (n, width, channels)."""
+    high = np.ascontiguousarray(samples[..., 0])
+    if sample_bits < info.bit_depth:
+        colors = slice(color_channels(info))
+        high[..., colors] = samples.view(">u2")[..., colors, 0] >> (sample_bits - 8)
+    return high
+
+
+def _opacity(info: PngInfo, samples: Bytes, high: Bytes) -> Bytes | None:
+    """None where all is opaque."""
+    channels = CHANNELS[info.color_type]
+    if channels in (2, 4):
+        alpha = _as_bytes(cv2.extractChannel(high, channels - 1))
+    elif info.transparency:
+        alpha = np.where(_is_transparent(info, samples), np.uint8(0), np.uint8(255))
+    else:
+        return None
+    return None if alpha.min() == 255 else alpha
+
+
+def _luma(colors: Bytes) -> Bytes:
+    code = cv2.COLOR_RGBA2GRAY if colors.shape[2] == 4 else cv2.COLOR_RGB2GRAY
+    return _as_bytes(cv2.cvtColor(colors, code))
+
+
+def _on_white(gray: Bytes, alpha: Bytes) -> Bytes:
+    opacity = alpha.astype(np.uint16)
+    # At most 255 * 255 + 127, which 16 bits hold.
+    return ((gray * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
+
+
+def _faded(chroma: Bytes, alpha: Bytes) -> Bytes:
+    """The chroma of a colour on white."""
+    return ((chroma * alpha.astype(np.uint16) + 127) // 255).astype(np.uint8)
+
+
+def _is_transparent(info: PngInfo, samples: Bytes) -> NDArray[np.bool_]:
+    """Where all samples of a pixel equal the tRNS colour: (n, width)."""
+    sample_bytes = samples.shape[3]
+    key = np.frombuffer(info.transparency, np.uint8).reshape(-1, 2)[:, 2 - sample_bytes :]
+    equal: NDArray[np.bool_] = np.all(samples == key, axis=(2, 3))
+    return equal
+
+
+def _as_bytes(pixels: NDArray[np.generic]) -> Bytes:
+    return pixels.astype(np.uint8, copy=False)
