@@ -9,8 +9,10 @@ transparency, and a time that the number of pixels limits.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -39,6 +41,10 @@ _MAX_WINDOW_BYTES: Final = 32 * 1024
 #: are no longer in its output. We read such streams in the pieces in which libpng reads them, a
 #: row and at most 8 KiB of one IDAT (PNG_IDAT_READ_SIZE), and so refuse what it refuses.
 _LIBPNG_PIECE_BYTES: Final = 8 * 1024
+#: CPU time that inflating may take before it begins again with the steady library: ISA-L needs 2 to
+#: 4 ns a byte of noisy pages, on a slow machine twice as much.
+_PATIENCE_S: Final = 0.1
+_PATIENCE_S_A_BYTE: Final = 10e-9
 
 
 @dataclass(frozen=True)
@@ -144,9 +150,12 @@ class _PixelStream:
         #: Whether distances can reach back further than the window that the stream declares.
         self.has_narrow_window = self._promised_bytes > 1 << window_bits < _MAX_WINDOW_BYTES
         piece_bytes = _LIBPNG_PIECE_BYTES if self.has_narrow_window else _PIECE_BYTES
-        self._pieces = _pieces(view, info.pixel_data, piece_bytes)
+        self._all_pieces = partial(_pieces, view, info.pixel_data, piece_bytes)
+        self._pieces = self._all_pieces()
         self._inflater = self._inflater_for(info, window_bits)
         self._rest: bytes | memoryview = b""
+        self._inflated_bytes, self._spent_s = 0, 0.0
+        self._is_steady = fast_zlib.is_steady(self._inflater)
 
     def _inflater_for(self, info: PngInfo, window_bits: int) -> Any:
         if self.has_narrow_window:
@@ -193,14 +202,37 @@ class _PixelStream:
     def _inflate(self, most: int) -> bytes:
         """Some bytes, at most *most*; none at the end of the stream or of the file."""
         while not self._inflater.eof:
-            try:
-                out: bytes = self._inflater.decompress(self._rest, most)
-            except fast_zlib.ERRORS as exc:
-                raise CorruptPngError("The pixel data is not a sound zlib stream.") from exc
-            self._rest = self._inflater.unconsumed_tail or next(self._pieces, b"")
+            out = self._inflate_piece(most)
             if out or not self._rest:
                 return out
         return b""
+
+    def _inflate_piece(self, most: int) -> bytes:
+        """What the next piece inflates to, at most *most* bytes; it may be none."""
+        began_at = time.thread_time()
+        try:
+            out: bytes = self._inflater.decompress(self._rest, most)
+        except fast_zlib.ERRORS as exc:
+            raise CorruptPngError("The pixel data is not a sound zlib stream.") from exc
+        self._rest = self._inflater.unconsumed_tail or next(self._pieces, b"")
+        self._inflated_bytes += len(out)
+        self._spent_s += time.thread_time() - began_at
+        if not self._is_steady and self._spent_s > self._patience_s():
+            self._begin_again()
+        return out
+
+    def _patience_s(self) -> float:
+        return _PATIENCE_S + self._inflated_bytes * _PATIENCE_S_A_BYTE
+
+    def _begin_again(self) -> None:
+        """Go on with the steady library, from where we are: it has to inflate what went before."""
+        known_bytes, self._inflated_bytes, self._is_steady = self._inflated_bytes, 0, True
+        self._inflater = fast_zlib.steady_decompressor()
+        self._pieces = self._all_pieces()
+        self._rest = next(self._pieces, b"")
+        while (left := known_bytes - self._inflated_bytes) > 0:
+            if not self._inflate(min(_PIECE_BYTES, left)):
+                return
 
 
 def _pieces(view: memoryview, parts: tuple[slice, ...], most: int) -> Iterator[memoryview]:
