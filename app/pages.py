@@ -24,7 +24,7 @@ NAME: Final = "Alvura"
 _COOKIE: Final = "lang"
 _COOKIE_S: Final = 365 * 24 * 3600
 #: The rooms of the catalogue that the scripts of a page speak from.
-_UPLOAD_TEXTS: Final = ("say", "state", "problem", "service", "pdf")
+_UPLOAD_TEXTS: Final = ("say", "state", "problem", "service", "pdf", "straighten")
 #: Problems that no script of ours can meet; each text left out makes a visit lighter.
 _NEVER_IN_SCRIPTS: Final = frozenset(
     f"problem.{code}"

@@ -17,10 +17,13 @@ from typing import Final
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, ViewportSize, expect, sync_playwright
 
+from tests.support.desks import Scene, scenes
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 IMAGES: Final = ROOT / "docs" / "images"
 SAMPLE: Final = ROOT / "image.png"
 SIZE: Final = ViewportSize(width=1100, height=960)
+PHONE: Final = ViewportSize(width=390, height=780)
 WALK_SIZE: Final = ViewportSize(width=1100, height=720)
 READY_MS: Final = 20_000
 #: Enough for flat colours and gray pages, in a third of the bytes.
@@ -38,6 +41,7 @@ def main() -> None:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
         draw_fronts(chromium, url)
         draw_walk(chromium, url)
+        draw_photo_walk(chromium, url)
 
 
 def draw_fronts(browser: Browser, url: str) -> None:
@@ -101,6 +105,53 @@ def walk_by_keyboard(page: Page, show: Show) -> None:
     show("5-download")
     with page.expect_download():
         page.keyboard.press("Enter")
+
+
+def draw_photo_walk(browser: Browser, url: str) -> None:
+    page = browser.new_page(viewport=PHONE, locale="pt-BR", has_touch=True)
+    page.goto(url)
+    walk_with_photos(page, lambda name: save(page.screenshot(), f"photos-{name}.png"))
+    page.close()
+
+
+def walk_with_photos(page: Page, show: Show) -> None:
+    """From twenty photographs of pages to one PDF, the first of them straightened."""
+    photos = [_photo(number, scene) for number, scene in enumerate(scenes(5), 1)]
+    more = [_renamed(photos[n % 5], f"foto-{n + 1:02}.jpg") for n in range(5, 20)]
+    page.get_by_label("Endireitar e cortar cada foto").check()
+    page.locator("#upload [name=image]").set_input_files([*photos, *more])
+    dialog = page.get_by_role("dialog", name="Endireitar e cortar")
+    propose = dialog.get_by_role("button", name="Usar a proposta")
+    expect(propose).to_be_visible(timeout=READY_MS)
+    show("1-straighten")
+    propose.click()
+    show("2-proposal")
+    dialog.get_by_role("button", name="Endireitar e enviar").click()
+    expect(dialog.locator("b")).to_have_text("foto-02.jpg", timeout=READY_MS)
+    dialog.get_by_role("button", name="Esta e as próximas como estão").click()
+    expect(page.locator("#cards > [data-state=processed]").nth(4)).to_be_visible(timeout=READY_MS)
+    show("3-progress")
+    ready = page.locator("#cards > [data-state=processed]")
+    expect(ready).to_have_count(20, timeout=10 * READY_MS)
+    page.get_by_role("button", name="Baixar um PDF").click()
+    pdf = page.get_by_role("dialog", name="Um PDF com todas as páginas")
+    pdf.get_by_role("button", name="Descer foto-01.jpg").click()
+    pdf.get_by_role("button", name="Subir foto-01.jpg").click()
+    show("4-one-pdf")
+    with page.expect_download() as saved:
+        pdf.get_by_role("button", name="Baixar PDF de 20 páginas").click()
+    if saved.value.suggested_filename != "alvura.pdf":
+        raise RuntimeError(saved.value.suggested_filename)
+
+
+def _photo(number: int, scene: Scene) -> FilePayload:
+    made = BytesIO()
+    Image.fromarray(scene.pixels).save(made, "JPEG", quality=88)
+    return FilePayload(name=f"foto-{number:02}.jpg", mimeType="image/jpeg", buffer=made.getvalue())
+
+
+def _renamed(photo: FilePayload, name: str) -> FilePayload:
+    return FilePayload(name=name, mimeType=photo["mimeType"], buffer=photo["buffer"])
 
 
 def _tab_to(page: Page, selector: str, key: str = "Tab") -> None:

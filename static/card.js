@@ -13,7 +13,7 @@ const MARKS = {
 };
 const ACTS = {
   waiting: ["cancel"], converting: ["cancel"], sending: ["cancel"], lost: ["retry", "cancel"], held: ["retry", "cancel"],
-  processed: ["compare", "save", "again", "link", "erase"], failed: ["again", "erase"], queued: ["erase"],
+  processed: ["compare", "save", "again", "straighten", "link", "erase"], failed: ["again", "erase"], queued: ["erase"],
   refused: ["again", "dismiss"], gone: ["dismiss"], deleted: ["dismiss"], looking: [],
 };
 // These say how long it has been, or will be.
@@ -22,10 +22,11 @@ const TICKING = ["queued", "lost", "held"];
 const SPOKEN = new Set(["processed", "failed", "refused", "lost", "held", "deleted"]);
 
 export class Card {
-  constructor(item, { siblings, onAgain }) {
+  constructor(item, { siblings, onAgain, onStraighten }) {
     this.item = item;
     this.siblings = siblings;
     this.onAgain = onAgain;
+    this.onStraighten = onStraighten;
     this.node = template.content.cloneNode(true).firstElementChild;
     this.node.id = `card-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
     this.find("h3").id = `${this.node.id}-name`;
@@ -166,6 +167,8 @@ export class Card {
   save() { /* the link does it */ }
 
   again() { this.onAgain(this.item); }
+
+  straighten() { this.onStraighten(this.item); }
 
   async compare() {
     const isOpen = this.find(".viewer");

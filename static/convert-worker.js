@@ -1,11 +1,16 @@
 // Beside the page: turn photographs and pages of documents into gray PNGs, one at a time.
 
+import { findCorners } from "./corners.js";
 import { open } from "./documents.js";
 import { decode, shrink } from "./photos.js";
 import { fit, graysOf, turnedTo } from "./pixels.js";
 import { grayPng } from "./png-out.js";
+import { sizeOf, straightened } from "./warp.js";
 
 const THUMB_PX = 240;
+// Enough to see where a page ends, and to find it in.
+const SHOWN_PX = 1400;
+const SEARCHED_PX = 400;
 const documents = new Map();
 
 const ACTS = {
@@ -27,6 +32,40 @@ const ACTS = {
     const bitmap = size.scale === 1 ? whole : await shrink(whole, size);
     const sides = turns % 2 ? { width: size.height, height: size.width } : {};
     return finish(bitmap, { ...size, ...sides, dpi: drawn.dpi && drawn.dpi * size.scale }, limits, turns);
+  },
+
+  // A copy to be looked at, and where its page seems to be.
+  async look({ file, limits }) {
+    const { bitmap } = await decode(file, limits);
+    const shown = await copyOf(bitmap, SHOWN_PX);
+    const searched = await copyOf(bitmap, SEARCHED_PX);
+    bitmap.close();
+    const { width, height } = searched;
+    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    context.drawImage(searched, 0, 0);
+    searched.close();
+    const brightness = paperness(context.getImageData(0, 0, width, height).data);
+    return { shown, corners: findCorners(brightness, width, height) };
+  },
+
+  // *corners* are from 0 to 1, as the page is to be read: above left first, then clockwise.
+  async straighten({ file, corners, limits }) {
+    const { bitmap, width, height } = await decode(file, limits);
+    const grays = whole(graysOf(bitmap, { width, height }), width * height);
+    bitmap.close();
+    const exact = corners.map(([x, y]) => [x * width, y * height]);
+    const wanted = sizeOf(exact);
+    for (let scale = fit(wanted.width, wanted.height, limits).scale; ; scale *= 0.85) {
+      const size = { width: Math.max(1, Math.floor(wanted.width * scale)), height: Math.max(1, Math.floor(wanted.height * scale)) };
+      const png = await grayPng(size, straightened(grays, width, exact, size));
+      if (png.size > limits.bytes) continue;
+      const thumb = await createImageBitmap(png);
+      try {
+        return { png, ...size, isScaled: scale < 1, thumb: await thumbOf(thumb, size, 0) };
+      } finally {
+        thumb.close();
+      }
+    }
   },
 
   async close({ key }) {
@@ -57,6 +96,29 @@ async function finish(source, { width, height, dpi, scale }, limits, turns = 0) 
   } finally {
     source.close?.();
   }
+}
+
+function copyOf(bitmap, longest) {
+  const scale = Math.min(1, longest / Math.max(bitmap.width, bitmap.height));
+  const [resizeWidth, resizeHeight] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
+  return createImageBitmap(bitmap, { resizeWidth, resizeHeight, resizeQuality: "high" });
+}
+
+// Paper is bright in every colour, a desk of wood is not.
+function paperness(rgba) {
+  const least = new Uint8Array(rgba.length / 4);
+  for (let i = 0, at = 0; i < least.length; i++, at += 4) least[i] = Math.min(rgba[at], rgba[at + 1], rgba[at + 2]);
+  return least;
+}
+
+function whole(strips, bytes) {
+  const all = new Uint8Array(bytes);
+  let at = 0;
+  for (const strip of strips) {
+    all.set(strip, at);
+    at += strip.length;
+  }
+  return all;
 }
 
 async function thumbOf(source, { width, height }, turns) {

@@ -10,8 +10,11 @@ const LONGEST_MS = 120_000;
 const MOST_PAGES = 200; // as many as the list keeps
 const NAMES = { jpeg: "JPEG", webp: "WebP", gif: "GIF", bmp: "BMP", avif: "AVIF", heic: "HEIC", tiff: "TIFF", pdf: "PDF" };
 
+const isToBeStraightened = document.getElementById("straighten-first");
+let straightener = null; // one promise, so that people are asked in order
 let worker = null;
 let turn = Promise.resolve();
+let looked = Promise.resolve();
 let last = 0;
 
 // One at a time, so that memory is bounded whatever was chosen. Rejects with a Problem.
@@ -59,22 +62,40 @@ export async function prepare(item) {
     await draw(item);
     return true;
   }
-  const kind = await kindOf(item.file);
+  const found = looked.then(() => kindOf(item.file));
+  looked = found.catch(() => {});
+  const kind = await found;
   if (kind === "png" || !kind) return true; // what it is not, the check says
   item.set({ state: "converting" });
   if (kind === "pdf" || kind === "tiff") {
     await split(item, kind);
     return false;
   }
-  const made = await inWorker("image", { file: item.file }, item.signal).catch((problem) => {
+  try {
+    const straight = isToBeStraightened.checked && await askHow(item);
+    if (item.isGone) return true;
+    keep(item, straight || await inWorker("image", { file: item.file }, item.signal), NAMES[kind], Boolean(straight));
+  } catch (problem) {
     throw problem.code === "unreadable-image" && kind === "heic" ? heic(problem.detail) : problem;
-  });
-  keep(item, made, NAMES[kind]);
+  }
   return true;
 }
 
-function keep(item, { png, thumb, width, height, isScaled }, from) {
+// What is straight by now; null for what stays as it is.
+async function askHow(item) {
+  straightener ??= import("./straighten.js");
+  const { straighten } = await straightener.catch(({ message }) => {
+    straightener = null;
+    throw new Problem({ status: 0, code: "part-missing", detail: message });
+  });
+  const answer = await straighten(item.file, item.title, { isSent: true, signal: item.signal, isWanted: () => isToBeStraightened.checked });
+  if (answer === "rest") isToBeStraightened.checked = false;
+  return answer.png ? answer : null;
+}
+
+function keep(item, { png, thumb, width, height, isScaled }, from, isStraight = false) {
   const words = [text("say.from", { kind: from })];
+  if (isStraight) words.push(text("say.straightened"));
   if (isScaled) words.push(text("say.scaled", { width: number(width), height: number(height) }));
   item.set({ file: png, thumb, note: words.join(", ") });
   item.addEventListener("change", () => {

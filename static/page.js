@@ -34,7 +34,7 @@ for (const field of form.querySelectorAll(".parameter input")) [field.name] = fi
 
 function add(item, { before = list.firstChild } = {}) {
   items.add(item);
-  const card = new Card(item, { siblings, onAgain: (source) => again([source]) });
+  const card = new Card(item, { siblings, onAgain: (source) => again([source]), onStraighten: straightenAgain });
   list.insertBefore(card.node, before);
   shown.set(card.node, item);
   item.card = card;
@@ -144,6 +144,19 @@ async function again(sources) {
     if (!first) return;
     show(first.card.node);
     first.card.find("h3").focus();
+  } catch (problem) {
+    notice(reasonOf(problem));
+  }
+}
+
+async function straightenAgain(source) {
+  try {
+    const { straightCopy } = await import("./straighten.js");
+    await straightCopy(source, (item) => {
+      show(add(item, { before: source.card.node }).node);
+      enqueue(item);
+      item.card.find("h3").focus();
+    });
   } catch (problem) {
     notice(reasonOf(problem));
   }

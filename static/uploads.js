@@ -50,10 +50,17 @@ async function deliver(item) {
   }
 }
 
-// PNGs are as they are; the rest needs more code than most visits.
+// PNGs are as they are; the rest needs more code than most visits. Files are looked at one after the
+// other, so that people are asked about them in their order.
+let looked = Promise.resolve();
+let converter = null; // one promise: each import() has one of its own, and they keep no order
 async function isReady(item) {
-  if (item.file && await isPng(item.file)) return true;
-  const { prepare } = await import("./convert.js").catch(({ message }) => {
+  const found = looked.then(() => item.file && isPng(item.file));
+  looked = found.catch(() => {});
+  if (await found) return true;
+  converter ??= import("./convert.js");
+  const { prepare } = await converter.catch(({ message }) => {
+    converter = null;
     throw new Problem({ status: 0, code: "part-missing", detail: message });
   });
   return prepare(item);

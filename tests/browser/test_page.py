@@ -376,6 +376,7 @@ FOR_LATER = (
     "compare.js",
     "convert-worker.js",
     "convert.js",
+    "corners.js",
     "crc32.js",
     "dialogs.css",
     "dialogs.js",
@@ -389,8 +390,10 @@ FOR_LATER = (
     "png-out.js",
     "preview.js",
     "stage.js",
+    "straighten.js",
     "token.js",
     "trials.js",
+    "warp.js",
     "zip.js",
 )
 

@@ -1,0 +1,195 @@
+// Let a person say where the page is in a photograph: four corners, moved by pointer or keys.
+
+import { ask } from "./api.js";
+import { inWorker } from "./convert.js";
+import { ask as show, styled } from "./dialogs.js";
+import { Item } from "./images.js";
+import { speak } from "./speak.js";
+import { number, text } from "./texts.js";
+
+const WHOLE = [[0, 0], [1, 0], [1, 1], [0, 1]];
+const NAMES = ["straighten.above-left", "straighten.above-right", "straighten.below-right", "straighten.below-left"];
+const STEP = 0.01, SMALL_STEP = 0.002;
+const LOUPE_ZOOM = 2;
+// Nearer to each other than that, corners are no page.
+const LEAST_AREA = 0.01;
+const dialog = document.getElementById("straighten");
+const [canvas, loupe] = dialog.querySelectorAll("canvas");
+const handles = [...dialog.querySelectorAll(".corner")];
+const [proposal, chosen] = dialog.querySelectorAll("path");
+const says = dialog.querySelector(".says");
+const go = dialog.querySelector("[value=go]");
+const tool = (value) => dialog.querySelector(`.tools [value=${value}]`);
+
+let photo = null;
+let found = null;
+let corners = WHOLE; // of the photograph as it lies, from 0 to 1
+let turns = 0; // quarter turns to the right, of what is shown
+let queue = Promise.resolve();
+
+// Resolves with what the worker made of *file*; "as-is" to leave it, "rest" to leave the others too.
+// One dialog after the other. With *isSent* the file goes to the service all the same.
+export function straighten(file, name, { isSent = false, signal, isWanted = () => true } = {}) {
+  const answer = queue.then(() => (signal?.aborted || !isWanted() ? "as-is" : askAbout(file, name, isSent, signal)));
+  queue = answer.catch(() => {});
+  return answer;
+}
+
+// *begin* gets the page of *source* straight, to be processed in the same way, if it is not to stay as it is.
+export async function straightCopy({ file, fields, image, title }, begin) {
+  const original = file ?? await (await ask(image.original.href)).blob();
+  const made = await straighten(original, title);
+  if (!made.png) return;
+  const given = Object.entries(image?.parameters ?? {}).filter(([, value]) => value !== null);
+  begin(new Item({
+    file: made.png, thumb: made.thumb, name: title, note: text("say.straightened"), state: "waiting",
+    fields: fields ?? Object.fromEntries([["method", image.method], ...given]),
+  }));
+}
+
+async function askAbout(file, name, isSent, signal) {
+  await styled("dialogs");
+  const looked = await inWorker("look", { file }, signal);
+  [photo, found, corners, turns] = [looked.shown, looked.corners, WHOLE, 0];
+  dialog.querySelector("b").textContent = name;
+  go.textContent = text(isSent ? "straighten.send" : "straighten.go");
+  dialog.querySelector("[value=as-is]").textContent = text(isSent ? "straighten.as-is" : "straighten.close");
+  dialog.querySelector("[value=rest]").hidden = !isSent;
+  tool("propose").disabled = !found;
+  says.textContent = text(found ? "straighten.found" : "straighten.not-found");
+  draw();
+  const answer = await show(dialog);
+  photo.close();
+  if (answer !== "go") return answer || "as-is";
+  return inWorker("straighten", { file, corners: read(corners) }, signal);
+}
+
+// --- what is shown ---
+
+// Where a point of the photograph is after the turns, and back.
+function turned([x, y], times) {
+  for (let n = 0; n < (times + 4) % 4; n++) [x, y] = [1 - y, x];
+  return [x, y];
+}
+
+// The corners as the page is read once it is turned: above left first.
+function read(points) {
+  return points.map((_, i) => points[(i + 4 - turns) % 4]);
+}
+
+function draw() {
+  const [width, height] = turns % 2 ? [photo.height, photo.width] : [photo.width, photo.height];
+  Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d");
+  context.translate(width / 2, height / 2);
+  context.rotate((turns * Math.PI) / 2);
+  context.drawImage(photo, -photo.width / 2, -photo.height / 2);
+  place();
+}
+
+function place() {
+  const path = (points) => `M${points.map((point) => turned(point, turns).join(" ")).join("L")}Z`;
+  chosen.setAttribute("d", path(corners));
+  proposal.setAttribute("d", found && corners !== found ? path(found) : "");
+  for (const [i, handle] of handles.entries()) {
+    const [x, y] = turned(corners[i], turns);
+    handle.style.left = `${100 * x}%`;
+    handle.style.top = `${100 * y}%`;
+    handle.setAttribute("aria-label", named(i));
+  }
+  go.disabled = !isPage(corners);
+}
+
+function named(i) {
+  const [x, y] = turned(corners[i], turns).map((share) => number(100 * share, 1));
+  return text(NAMES[(i + turns) % 4], { x, y });
+}
+
+// Convex, clockwise and not next to nothing.
+function isPage(points) {
+  const bends = points.map(([x, y], i) => {
+    const [x1, y1] = points[(i + 1) % 4], [x2, y2] = points[(i + 2) % 4];
+    return (x1 - x) * (y2 - y1) - (y1 - y) * (x2 - x1);
+  });
+  return bends.every((bend) => bend > LEAST_AREA / 4);
+}
+
+// --- corners ---
+
+function move(i, [x, y]) {
+  const bound = (value) => Math.min(1, Math.max(0, value));
+  corners = corners.map((corner, n) => (n === i ? turned([bound(x), bound(y)], -turns) : corner));
+  place();
+}
+
+for (const [i, handle] of handles.entries()) {
+  handle.addEventListener("keydown", (event) => {
+    const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [];
+    if (dx === undefined) return;
+    event.preventDefault();
+    const step = event.shiftKey ? SMALL_STEP : STEP;
+    const [x, y] = turned(corners[i], turns);
+    move(i, [x + step * dx, y + step * dy]);
+    speak(named(i));
+  });
+  handle.addEventListener("pointerdown", (event) => drag(i, event));
+}
+
+function drag(i, start) {
+  const { target, pointerId } = start;
+  const box = canvas.getBoundingClientRect();
+  const [x, y] = turned(corners[i], turns);
+  // The corner stays as far from the finger as it was when it was taken.
+  const off = [start.clientX - box.left - x * box.width, start.clientY - box.top - y * box.height];
+  target.setPointerCapture(pointerId);
+  const follow = ({ clientX, clientY }) => {
+    move(i, [(clientX - box.left - off[0]) / box.width, (clientY - box.top - off[1]) / box.height]);
+    magnify(i);
+  };
+  const end = () => {
+    target.removeEventListener("pointermove", follow);
+    loupe.hidden = true;
+    speak(named(i));
+  };
+  target.addEventListener("pointermove", follow);
+  target.addEventListener("lostpointercapture", end, { once: true });
+}
+
+// What lies under the finger, at the side that it is not on.
+function magnify(i) {
+  const [x, y] = turned(corners[i], turns);
+  const context = loupe.getContext("2d");
+  const { width } = loupe, source = width / LOUPE_ZOOM;
+  loupe.hidden = false;
+  loupe.classList.toggle("right", x < 0.5);
+  context.fillRect(0, 0, width, width);
+  context.drawImage(canvas, x * canvas.width - source / 2, y * canvas.height - source / 2, source, source, 0, 0, width, width);
+  context.strokeStyle = "#00e0b8";
+  context.strokeRect(width / 2 - 0.5, 0, 1, width);
+  context.strokeRect(0, width / 2 - 0.5, width, 1);
+}
+
+// --- tools ---
+
+tool("propose").addEventListener("click", () => {
+  corners = found;
+  place();
+  say("straighten.proposed");
+});
+tool("all").addEventListener("click", () => {
+  corners = WHOLE;
+  place();
+  say("straighten.whole");
+});
+for (const [value, by] of [["left", 3], ["right", 1]]) {
+  tool(value).addEventListener("click", () => {
+    turns = (turns + by) % 4;
+    draw();
+    speak(text("straighten.turned", { degrees: number(90 * turns) }));
+  });
+}
+
+function say(key) {
+  says.textContent = text(key);
+  speak(text(key));
+}
