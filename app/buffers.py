@@ -1,7 +1,8 @@
 """Bound the bytes that wait in this process for clients: responses to send, bodies that come in.
 
-Each connection says what it holds. When the budget is used up, connections are cut whose clients
-have moved no byte for longest; only when there is none is a new transfer refused.
+Each connection says what it holds. When the budget is used up, slow connections are cut: those
+whose clients would need longest, at their pace of the last seconds, to move what they hold. A
+client with more than its share gives way to another client. Else a new transfer is refused.
 """
 
 from __future__ import annotations
@@ -11,10 +12,20 @@ import time
 from collections import Counter
 from typing import Final, Protocol
 
-#: A connection is not cut before its client has moved nothing for so long.
-_STALLED_S: Final = 1.0
-#: The same for a client that holds more than half of the budget, when another client needs room.
-_STALLED_HOG_S: Final = 0.1
+from .pace import Moved
+
+#: A connection that needs so long to move what it holds is slow: a page of 2 MB at 50 kB/s, with
+#: stops, needs less. To keep the whole budget costs clients a sixtieth of it in each second.
+_SLOW_S: Final = 60.0
+#: Of a client that moves nothing we expect the least that `Pace` lets pass, so that what holds
+#: little is not slow.
+_LEAST_BYTES_PER_S: Final = 1024
+#: A connection is not called slow before its client had so much time: connections start slowly.
+_FIRST_LOOK_S: Final = 1.0
+#: The same for one of a client with more than its share, which need not be slow.
+_FIRST_LOOK_OVER_SHARE_S: Final = 0.1
+#: A client may keep a quarter of the budget, or one transfer, when others want room.
+_SHARES: Final = 4
 
 
 class Holder(Protocol):
@@ -24,8 +35,8 @@ class Holder(Protocol):
     def client(self) -> str:
         """The address whose connections are counted together."""
 
-    def stalled_s(self, now: float) -> float | None:
-        """Seconds since the client moved a byte; None while it is not the client that is late."""
+    def moved_lately(self, now: float) -> Moved | None:
+        """What the client has moved in the last seconds; None while it waits for the server."""
 
     def cut(self) -> None:
         """Close the connection soon and free what it holds."""
@@ -80,19 +91,26 @@ class Budget:
         return True
 
     def _find_victim(self, needing: Holder) -> Holder | None:
-        """The connection to cut, of a client that holds more than half where there is one."""
-        now, hog = time.monotonic(), self._hog()
-        found: list[tuple[bool, float, Holder]] = []
-        for holder in self._held:
-            stalled_s = None if holder is needing else holder.stalled_s(now)
-            is_hogs = holder.client == hog != needing.client
-            if stalled_s is not None and stalled_s >= (_STALLED_HOG_S if is_hogs else _STALLED_S):
-                found.append((is_hogs, stalled_s, holder))
-        return max(found, key=lambda one: one[:2])[2] if found else None
+        """The connection to cut: slow ones first, of them those of clients over their share."""
+        now, over_share = time.monotonic(), self._over_share()
+        found: list[tuple[bool, bool, float, Holder]] = []
+        for holder, size_bytes in self._held.items():
+            moved = None if holder is needing else holder.moved_lately(now)
+            if moved is None:
+                continue
+            needs_s = size_bytes / max(moved.bytes_per_s, _LEAST_BYTES_PER_S)
+            is_slow = needs_s >= _SLOW_S and moved.seconds >= _FIRST_LOOK_S
+            is_over = holder.client in over_share
+            gives_way = is_over and needing.client not in over_share
+            if is_slow or (gives_way and moved.seconds >= _FIRST_LOOK_OVER_SHARE_S):
+                found.append((is_slow, is_over, needs_s, holder))
+        return max(found, key=lambda one: one[:3])[3] if found else None
 
-    def _hog(self) -> str | None:
-        shares: Counter[str] = Counter()
+    def _over_share(self) -> set[str]:
+        """The clients that hold more than a share, and not for one transfer only."""
+        shares, transfers = Counter[str](), Counter[str]()
         for holder, size_bytes in self._held.items():
             shares[holder.client] += size_bytes
-        client, size_bytes = max(shares.items(), key=lambda one: one[1], default=("", 0))
-        return client if size_bytes > self.limit_bytes // 2 else None
+            transfers[holder.client] += 1
+        limit_bytes = self.limit_bytes // _SHARES
+        return {one for one in shares if shares[one] > limit_bytes and transfers[one] > 1}

@@ -16,7 +16,7 @@ from .buffers import Budget
 from .errors import BusyError, TooManyConnectionsError
 from .gate import ENVIRON_KEY, ROOM_KEY, Gate, Head, Pass, client_address
 from .http_reader import Parser
-from .pace import Pace, ReadPace, Wakeups
+from .pace import Moved, Pace, ReadPace, RecentPace, Wakeups
 from .peers import Peers
 from .refusals import ProblemTask
 from .sockets import reset_when_closed, unsent_bytes
@@ -81,8 +81,6 @@ class Channel(HTTPChannel):
     _written_bytes = 0
     _sent_bytes = 0
     _received_bytes = 0
-    #: Of what was sent or received, how much the client is known to have moved, and since when.
-    _moved_bytes = 0
 
     def __init__(self, server: Any, sock: Any, address: Any, *arguments: Any, **more: Any) -> None:
         self.client = client_address(address[0], "", 0)
@@ -90,7 +88,7 @@ class Channel(HTTPChannel):
         self._counted_as: str | None = None if self.shared.counts_requests else self.client
         self._pace = Pace()
         self._read_pace = ReadPace()
-        self._moved_at = time.monotonic()
+        self._recent_pace = RecentPace()
         super().__init__(server, sock, address, *arguments, **more)
 
     def parser_class(self, adj: Any) -> Parser:
@@ -104,6 +102,7 @@ class Channel(HTTPChannel):
             if now > self._lingers_until:
                 self.will_close = True
             return not self.will_close
+        self._follow(now)
         if self._is_condemned or self._is_overdue(now):
             # At once: a socket that is full never becomes writable, which waitress would wait for.
             self._is_condemned = True
@@ -132,8 +131,6 @@ class Channel(HTTPChannel):
         elif data:
             self.last_activity = time.time()
             self._received_bytes += len(data)
-            self._moved_bytes += len(data)
-            self._moved_at = time.monotonic()
             self.received(data)
             self._read_pace.has_read(len(data), is_in_request=self.request is not None)
         else:
@@ -163,6 +160,10 @@ class Channel(HTTPChannel):
         self._sent_bytes += sent
         return sent
 
+    def service(self) -> None:
+        super().service()
+        self._account()  # the body is freed; the connection may stay open for a minute
+
     # --- what a request asks ---------------------------------------------------------------------
 
     def admit(self, head: Head) -> Pass:
@@ -189,6 +190,8 @@ class Channel(HTTPChannel):
         return self._account()
 
     def write_soon(self, data: Any) -> int:
+        if not self.total_outbufs_len:
+            self._recent_pace.restart(self._moved_bytes(), time.monotonic())
         written = int(super().write_soon(data))
         self._written_bytes += written
         self._account()
@@ -203,12 +206,8 @@ class Channel(HTTPChannel):
 
     # --- what the budget asks --------------------------------------------------------------------
 
-    def stalled_s(self, now: float) -> float | None:
-        is_receiving = self.request is not None and not self.requests
-        if not (self.total_outbufs_len or is_receiving) or self._is_condemned:
-            return None
-        self._look_what_moved(now)
-        return now - self._moved_at
+    def moved_lately(self, now: float) -> Moved | None:
+        return self._follow(now)
 
     def cut(self) -> None:
         self._is_condemned = True
@@ -249,16 +248,26 @@ class Channel(HTTPChannel):
             self.shared.budget.release(self)  # the loop frees what it holds
             return True
         self._free_sent()
-        return self.shared.budget.hold(self, self._held_bytes())
+        has_room = self.shared.budget.hold(self, self._held_bytes())
+        if not self.connected:
+            self.shared.budget.release(self)  # it was closed meanwhile, by the other thread
+        return has_room
 
-    def _look_what_moved(self, now: float) -> None:
-        moved_bytes = self._sent_bytes + self._received_bytes - unsent_bytes(self.socket)
-        if moved_bytes != self._moved_bytes:
-            self._moved_bytes, self._moved_at = moved_bytes, now
+    def _follow(self, now: float) -> Moved | None:
+        """What has moved lately; None while it is not the client that is waited for."""
+        is_receiving = self.request is not None and not self.requests
+        if not (self.total_outbufs_len or is_receiving) or self._is_condemned:
+            self._recent_pace.restart(self._moved_bytes(), now)
+            return None
+        return self._recent_pace.look(self._moved_bytes(), now)
+
+    def _moved_bytes(self) -> int:
+        has_response = self.requests or self.total_outbufs_len
+        unsent = unsent_bytes(self.socket) if has_response else 0
+        return self._sent_bytes + self._received_bytes - unsent
 
     def _is_overdue(self, now: float) -> bool:
         if self.total_outbufs_len:
-            self._look_what_moved(now)
             return self._pace.is_too_slow(self._sent_bytes, now)
         self._pace.restart(self._sent_bytes)
         request = None if self.requests else self.request

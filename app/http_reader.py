@@ -211,7 +211,14 @@ class Parser(HTTPRequestParser):
             self._fail(RequestEntityTooLarge(""))
         elif not self._connection.has_room():
             self._fail(NoRoomError(""))
+            self._free_body()
         return consumed
+
+    def _free_body(self) -> None:
+        """Make room at once: until the answer is sent, bodies that go on would find none."""
+        self.close()
+        self.body_rcv, self.body_bytes_received = None, 0
+        self._connection.has_room()
 
     def _read_head(self, data: bytes) -> int:
         """Read with our own code: waitress's patterns need quadratic time for some heads."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 from typing import Final
 
 #: A header must be there by then; of a body or an answer that much must have moved meanwhile.
@@ -15,6 +16,8 @@ _SMALL_READ_BYTES: Final = 1024
 _FREE_SMALL_READS: Final = 4
 _FIRST_PAUSE_S: Final = 0.005
 _LONGEST_PAUSE_S: Final = 0.5
+#: What a client moves lately is what it moves in one or two of these.
+_LATELY_S: Final = 2.0
 
 
 class Pace:
@@ -33,6 +36,37 @@ class Pace:
         is_slow = moved_bytes - self._bytes < _SLOW_BYTES
         self._since, self._bytes = now, moved_bytes
         return is_slow
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What a client moved in the last seconds."""
+
+    size_bytes: int
+    seconds: float
+
+    @property
+    def bytes_per_s(self) -> float:
+        return self.size_bytes / self.seconds if self.seconds > 0 else 0.0
+
+
+class RecentPace:
+    """Tells what has moved in the last two to four seconds, or since the transfer began."""
+
+    def __init__(self) -> None:
+        self.restart(0, time.monotonic())
+
+    def restart(self, moved_bytes: int, now: float) -> None:
+        # One assignment: the budget asks from other threads.
+        self._marks = ((moved_bytes, now), (moved_bytes, now))
+
+    def look(self, moved_bytes: int, now: float) -> Moved:
+        """Note that *moved_bytes* have moved in all; must be called about each second."""
+        older, newer = self._marks
+        if now - newer[1] >= _LATELY_S:
+            older, newer = newer, (moved_bytes, now)
+            self._marks = (older, newer)
+        return Moved(max(0, moved_bytes - older[0]), max(0.0, now - older[1]))
 
 
 class ReadPace:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain import Message
+from app.pace import Moved
 from app.server import HttpServer
 from app.settings import Settings
 from app.tokens import hash_token
@@ -68,11 +69,11 @@ class Full:
 
     client: str = "203.0.113.9"
 
-    def stalled_s(self, now: float) -> float | None:
+    def moved_lately(self, now: float) -> Moved | None:
         return None
 
     def cut(self) -> None:
-        raise AssertionError("it is not stalled")
+        raise AssertionError("it is not slow")
 
 
 def serve(found: Site, *, is_busy: bool) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import select
 import signal
 import socket
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -27,6 +29,12 @@ BUDGET_BYTES = 30_000_000
 #: What the kernel and the interpreter may take besides.
 LEEWAY_BYTES = 40_000_000
 ELSEWHERE = "127.0.0.2"
+BODY_HEAD = (
+    b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    b"Content-Length: 7900000\r\n\r\n"
+)
+#: Four hold less than the budget by a little, each of them less than a share.
+HELD_BYTES = 6_500_000
 
 
 def large_png() -> bytes:
@@ -131,18 +139,101 @@ def test_a_slow_reader_is_not_cut_for_those_who_read_nothing(served: Served, ori
 
 
 def test_a_body_that_stalls_makes_room_for_one_that_comes(served: Served) -> None:
-    head = (
-        b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-        b"Content-Length: 7900000\r\n\r\n"
-    )
     with ExitStack() as stack:
         for _ in range(5):
             client = stack.enter_context(connect(served, ELSEWHERE))
             with suppress(ConnectionError):  # it may be the one that is cut
-                client.sendall(head + bytes(7_000_000))
+                client.sendall(BODY_HEAD + bytes(HELD_BYTES))
 
         wait_until(lambda: upload(served, large_png()).status == 202)
         assert temporary_bytes(served) <= BUDGET_BYTES
+
+
+def test_an_upload_that_is_answered_keeps_no_room_while_its_connection_stays_open(
+    served: Served,
+) -> None:
+    body, content_type = urllib3.encode_multipart_formdata({"image": ("a.png", large_png())})
+    with ExitStack() as stack:
+        for _ in range(2 * BUDGET_BYTES // len(body)):
+            pool = stack.enter_context(urllib3.HTTPConnectionPool("127.0.0.1", served.port))
+            answer = pool.urlopen("POST", "/upload", body, {"Content-Type": content_type})
+            assert answer.status == 202
+
+
+class Senders:
+    """Clients that send a part of a body at once, and then so much ten times a second."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._stack = ExitStack()
+        self._rates: dict[socket.socket, int] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+
+    def __enter__(self) -> Senders:
+        wait_until(lambda: temporary_bytes(self._served) == 0, within_s=10)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._stack.close()
+
+    def add(self, address: str, first_bytes: int, bytes_per_s: int) -> socket.socket:
+        client = self._stack.enter_context(connect(self._served, address))
+        client.sendall(BODY_HEAD + bytes(first_bytes))
+        self._rates[client] = bytes_per_s
+        return client
+
+    def _send(self) -> None:
+        while not self._stopping.wait(0.1):
+            for client, bytes_per_s in list(self._rates.items()):
+                with suppress(OSError):  # it is cut, as it should be
+                    client.sendall(bytes(bytes_per_s // 10))
+
+
+def test_a_trickle_from_many_addresses_shuts_nobody_out(served: Served, original: str) -> None:
+    with Senders(served) as senders, connect(served, receive_bytes=65536) as reader:
+        page = upload(served, page_png()).json()["original"]["href"]
+        ask(reader, page)
+        honest = senders.add("127.0.0.9", 1_900_000, 50_000)
+        attackers = [senders.add(f"127.0.1.{n}", HELD_BYTES, 2200) for n in range(1, 5)]
+        wait_until(lambda: temporary_bytes(served) > 4 * HELD_BYTES + 1_800_000, within_s=5)
+        assert all(is_open(one) for one in [honest, *attackers])
+        assert status(served, original) == 503  # they were fast until now
+
+        wait_until(lambda: status(served, original) == 200, within_s=10)
+
+        assert [is_open(one) for one in attackers].count(False) == 1
+        assert is_open(honest)
+        assert read_to_end(reader).endswith(page_png())
+
+
+def test_a_client_over_its_share_gives_way_to_another_one_and_not_to_itself(
+    served: Served, original: str
+) -> None:
+    with Senders(served) as senders:
+        greedy = [senders.add(ELSEWHERE, HELD_BYTES, 150_000) for _ in range(4)]
+        wait_until(lambda: temporary_bytes(served) > 4 * HELD_BYTES - 100_000, within_s=5)
+        assert status(served, original, ELSEWHERE) == 503
+        assert all(is_open(one) for one in greedy)
+
+        assert status(served, original) == 200
+
+        assert [is_open(one) for one in greedy].count(False) == 1
+
+
+def status(served: Served, path: str, address: str = "127.0.0.1") -> int:
+    """Of a download, which takes its room at once or not at all."""
+    with connect(served, address) as client:
+        ask(client, path)
+        return int(read_to_end(client).split(b" ", 2)[1])
+
+
+def is_open(client: socket.socket) -> bool:
+    """Whether the server has neither answered nor cut it."""
+    return not select.select([client], [], [], 0)[0]
 
 
 # --- connections ----------------------------------------------------------------------------------
