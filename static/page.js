@@ -99,12 +99,15 @@ function count() {
 
 // --- files ---
 
-function take(files) {
+async function take(files) {
   if (!files.length || !areSound(form)) return;
   const fields = fieldsOf(form);
   const taken = [...files].map((file) => new Item({ file, name: file.name, fields, state: "waiting" }));
   // The first that was chosen stands first, and is sent first.
-  for (const item of [...taken].reverse()) add(item);
+  for (const [n, item] of [...taken].reverse().entries()) {
+    if (n % 4 === 3) await new Promise(setTimeout); // a frame between, however many there are
+    add(item);
+  }
   taken.forEach(enqueue);
   show(section);
 }

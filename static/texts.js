@@ -25,13 +25,19 @@ export function reasonOf(problem) {
   return problem.code ? why(problem.code) : text("say.unreachable");
 }
 
+const formats = {};
+
+function formatted(value, style) {
+  return (formats[Object.values(style)] ??= new Intl.NumberFormat(locale, style)).format(value);
+}
+
 export function number(value, digits = 1) {
-  return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
+  return formatted(value, { maximumFractionDigits: digits });
 }
 
 function unit(value, name, digits, display = "short") {
   const style = { style: "unit", unit: name, unitDisplay: display, maximumFractionDigits: digits };
-  return new Intl.NumberFormat(locale, style).format(value).replace(" ", "\u00a0");
+  return formatted(value, style).replace(" ", "\u00a0");
 }
 
 export function size(bytes) {

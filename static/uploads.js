@@ -50,10 +50,9 @@ async function deliver(item) {
   }
 }
 
-// PNGs are as they are; the rest needs more code than most visits. Files are looked at one after the
-// other, so that people are asked about them in their order.
+// Looked at one after the other, so that people are asked in order.
 let looked = Promise.resolve();
-let converter = null; // one promise: each import() has one of its own, and they keep no order
+let converter = null; // one promise: those of import() keep no order
 async function isReady(item) {
   const found = looked.then(() => item.file && isPng(item.file));
   looked = found.catch(() => {});
