@@ -16,6 +16,7 @@ import cv2
 
 from . import local_thresholds
 from .auto import Reading, auto, read
+from .dithering import floyd_steinberg
 from .domain import Method, Parameter, Parameters
 from .histogram import Gray, as_gray
 from .local_thresholds import MAX_WINDOW_PX
@@ -149,6 +150,7 @@ _ENTRIES: Final = (
         _window(75),
         _k(0.2, 0, 1, "Higher means less ink."),
     ),
+    _local(floyd_steinberg, "Dots as dense as the page is dark; for photographs, not for text."),
 )
 _FUNCTIONS: Final = MappingProxyType({e.method.name: e.function for e in _ENTRIES})
 #: What the engine offers, the default first.

@@ -1,0 +1,29 @@
+"""Compile loops over pixels to machine code that runs without the GIL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+Function = Callable[..., Any]
+
+
+def compiled(signature: str, *, may_fuse: bool = False) -> Callable[[Function], Function]:
+    """Make machine code for *signature* at import, and keep it for the next process.
+
+    It is kept beside the module or where NUMBA_CACHE_DIR says. With *may_fuse* a product and a
+    sum may become one instruction: only where each of them is exact, so that the result is the
+    same on processors with and without it.
+    """
+    fast = {"contract", "nsz"} if may_fuse else False
+
+    def compile_(function: Function) -> Function:
+        try:
+            made: Function = numba.njit(signature, nogil=True, cache=True, fastmath=fast)(function)
+        except Exception:  # no place to keep it, a full disk, or what was kept is damaged
+            made = numba.njit(signature, nogil=True, fastmath=fast)(function)
+        return made
+
+    return compile_

@@ -1,0 +1,188 @@
+"""Small maps of a page: how bright is paper, how dark is ink, how loud is noise, near and far.
+
+All are made from the darkest, the mean and the brightest gray of cells of 4 x 4 pixels, in whole
+numbers, so that they are the same on every machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .compiled import compiled
+from .histogram import Gray, as_gray
+
+#: A cell of the finest map.
+CELL_PX: Final = 4
+#: Maps cover whole squares of this side, the coarsest level of the network.
+BLOCK_PX: Final = 64
+#: What counts as contrast at least, in gray values: below it all is paper.
+LEAST_CONTRAST: Final = 5
+#: Features are in steps of this and lie within +-FEATURE_LIMIT.
+FEATURE_STEPS: Final = 64
+FEATURE_LIMIT: Final = 3.0
+FEATURES: Final = 24
+
+Layers = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PageMaps:
+    """Maps at a quarter (`cell_`), at an eighth, and those named after their share of the scale."""
+
+    cell_low: Gray
+    cell_mean: Gray
+    cell_high: Gray
+    #: Brightest within 36 pixels, at 1/8; within 144, at 1/32; within 320 and more, at 1/128.
+    paper: Gray
+    paper_32: Gray
+    paper_128: Gray
+    #: How much darker than paper the darkest spot is, of 255: within 80 pixels and within 220.
+    depth_32: Gray
+    depth_64: Gray
+    #: The least difference between brightest and darkest of 8 x 8 pixels within 48.
+    noise_32: Gray
+    #: Darkest nearby: of the means and of the pixels within 6 at 1/4, and within 20 at 1/8.
+    cell_dark: Gray
+    cell_darkest: Gray
+    dark: Gray
+    darkest: Gray
+    #: The mean gray within 20 pixels, at 1/8.
+    mean: Gray
+    #: How much darker than paper the darkest of 2 x 2 cells is, of 255, at 1/8.
+    depth: Gray
+    #: The mean of 8 x 8 pixels, and the difference between their brightest and darkest.
+    mean_8: Gray
+    range_8: Gray
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The darkest, mean and brightest gray of each cell of 4 x 4 pixels."""
+
+    low: Gray
+    mean: Gray
+    high: Gray
+
+
+def page_maps(cells: Cells) -> PageMaps:
+    """The maps of the page whose cells these are."""
+    low, mean, high = cells.low, cells.mean, cells.high
+    low_8, high_8 = _pairs(low, cv2.min), _pairs(high, cv2.max)
+    dark_8 = _pairs(mean, cv2.min)
+    paper = _blur(_close(_pairs(mean, cv2.max), 9), 5)
+    brightest_32 = _pool(paper, 4, cv2.max)
+    paper_128 = _blur(_close(_pool(brightest_32, 4, cv2.max), 5), 3)
+    depth = _relative_depth(dark_8, paper)
+    depth_32 = _pool(depth, 4, cv2.max)
+    range_8, mean_8 = as_gray(cv2.subtract(high_8, low_8)), _halved(mean)
+    noise_32 = _pool(range_8, 4, cv2.min)
+    return PageMaps(
+        cell_low=low,
+        cell_mean=mean,
+        cell_high=high,
+        paper=paper,
+        paper_32=_blur(_close(brightest_32, 9), 5),
+        paper_128=paper_128,
+        depth_32=_blur(as_gray(cv2.dilate(depth_32, _square(5))), 3),
+        depth_64=_blur(as_gray(cv2.dilate(_pool(depth_32, 2, cv2.max), _square(7))), 3),
+        noise_32=_blur(as_gray(cv2.erode(noise_32, _square(3))), 3),
+        cell_dark=_blur(as_gray(cv2.erode(mean, _square(3))), 3),
+        cell_darkest=_blur(as_gray(cv2.erode(low, _square(3))), 3),
+        dark=_blur(as_gray(cv2.erode(dark_8, _square(5))), 3),
+        darkest=_blur(as_gray(cv2.erode(low_8, _square(5))), 3),
+        mean=_blur(mean_8, 5),
+        depth=depth,
+        mean_8=mean_8,
+        range_8=range_8,
+    )
+
+
+def cells_of(page: Gray) -> Cells:
+    """The cells of *page*, continued at its right and lower border to whole blocks."""
+    rows, columns = (BLOCK_PX // CELL_PX * -(-side // BLOCK_PX) for side in page.shape)
+    low, mean, high = (np.empty((rows, columns), np.uint8) for _ in range(3))
+    _cell_statistics(page, low, mean, high)
+    return Cells(low, mean, high)
+
+
+@compiled("void(uint8[:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1])")
+def _cell_statistics(page: Any, low: Any, mean: Any, high: Any) -> None:
+    height, width = page.shape
+    rows, columns = low.shape
+    darkest, brightest = np.empty(4 * columns, np.uint8), np.empty(4 * columns, np.uint8)
+    total = np.empty(4 * columns, np.uint16)
+    for i in range(rows):
+        row_0, row_1 = page[min(4 * i, height - 1)], page[min(4 * i + 1, height - 1)]
+        row_2, row_3 = page[min(4 * i + 2, height - 1)], page[min(4 * i + 3, height - 1)]
+        for x in range(width):
+            a, b, c, d = row_0[x], row_1[x], row_2[x], row_3[x]
+            darkest[x] = min(min(a, b), min(c, d))
+            brightest[x] = max(max(a, b), max(c, d))
+            total[x] = np.uint16(a) + np.uint16(b) + np.uint16(c) + np.uint16(d)
+        for x in range(width, 4 * columns):
+            darkest[x], brightest[x] = darkest[width - 1], brightest[width - 1]
+            total[x] = total[width - 1]
+        out_low, out_mean, out_high = low[i], mean[i], high[i]
+        for x in range(columns):
+            k = 4 * x
+            out_low[x] = min(min(darkest[k], darkest[k + 1]), min(darkest[k + 2], darkest[k + 3]))
+            out_high[x] = max(
+                max(brightest[k], brightest[k + 1]), max(brightest[k + 2], brightest[k + 3])
+            )
+            four = total[k] + total[k + 1] + total[k + 2] + total[k + 3]
+            out_mean[x] = np.uint8((four + np.uint16(8)) >> 4)
+
+
+@compiled("void(uint8[:,::1], uint8[:,::1], uint8[:,::1])")
+def _depth_of(dark: Any, paper: Any, depth: Any) -> None:
+    rows, columns = dark.shape
+    full = np.float32(255)
+    for i in range(rows):
+        d, p, out = dark[i], paper[i], depth[i]
+        for x in range(columns):
+            bright = np.float32(max(p[x], np.uint8(1)))
+            out[x] = np.uint8(max(bright - np.float32(d[x]), np.float32(0)) * full / bright)
+
+
+def _relative_depth(dark: Gray, paper: Gray) -> Gray:
+    """255 (paper - dark) / paper."""
+    depth = np.empty_like(paper)
+    _depth_of(dark, paper, depth)
+    return depth
+
+
+def _square(side: int) -> NDArray[np.uint8]:
+    return np.ones((side, side), np.uint8)
+
+
+def _close(gray: Gray, side: int) -> Gray:
+    return as_gray(cv2.morphologyEx(gray, cv2.MORPH_CLOSE, _square(side)))
+
+
+def _blur(gray: Gray, side: int) -> Gray:
+    """The rounded mean; odd sides never fall half way between two values."""
+    return as_gray(cv2.blur(gray, (side, side), borderType=cv2.BORDER_REPLICATE))
+
+
+def _pairs(gray: Gray, least_or_most: Any) -> Gray:
+    upper, lower = (least_or_most(gray[y::2, 0::2], gray[y::2, 1::2]) for y in (0, 1))
+    return as_gray(least_or_most(upper, lower))
+
+
+def _halved(gray: Gray) -> Gray:
+    height, width = gray.shape
+    return as_gray(cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
+
+
+def _pool(gray: Gray, side: int, least_or_most: Any) -> Gray:
+    """The least or most of each square of 2 or 4; what is left over at the border is continued."""
+    down, right = (-length % side for length in gray.shape)
+    if down or right:
+        gray = as_gray(cv2.copyMakeBorder(gray, 0, down, 0, right, cv2.BORDER_REPLICATE))
+    halved = _pairs(gray, least_or_most)
+    return halved if side == 2 else _pairs(halved, least_or_most)

@@ -1,0 +1,184 @@
+"""A threshold for every spot of a page, learned from drawn pages.
+
+Cells of 4 x 4 pixels -> maps of paper, contrast and noise (`page_maps`) -> a network of 10,702
+weights at 1/8 to 1/64 of the scale -> a threshold at 1/4 and a sharpness at 1/8 -> one comparison
+of each pixel. The weights are in surface.npz; benchmarks/training draws, trains and writes them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import layers
+from .compare import compare
+from .compiled import compiled
+from .histogram import Gray
+from .page_features import arrays, enlarged_row, feature_row, scratch_rows
+from .page_maps import FEATURES, Layers, PageMaps
+
+WEIGHTS_FILE: Final = Path(__file__).with_name("surface.npz")
+#: Thresholds are whole numbers of 1 / 32 gray value, sharpness of 1 / 256 of a ninth.
+THRESHOLD_STEPS: Final = 32
+
+_STEPS: Final = np.float32(THRESHOLD_STEPS)
+_ROUND: Final = np.float32(12582912)
+_MOST_OUTPUT: Final = np.float32(4096)
+#: Sums of the last layer are in 1 / 16384; outputs in 1 / 512.
+_OUTPUT_PART: Final = np.float32(1 / 32)
+_MOST_SHARP: Final = np.float32(57)
+
+Weights = Mapping[str, Layers]
+
+
+@functools.cache
+def weights(path: Path = WEIGHTS_FILE) -> Weights:
+    """What was learned, as whole numbers in float32."""
+    with np.load(path) as file:
+        return {
+            name: np.ascontiguousarray(file[name], np.float32)
+            for name in file.files
+            if name != "provenance"
+        }
+
+
+def binarize(page: Gray, maps: PageMaps, learned: Weights) -> Gray:
+    """0 where *page* is ink and 255 elsewhere; *maps* are its maps."""
+    threshold, sharpness = surface(maps, learned)
+    white = np.empty_like(page)
+    compare(page, threshold, sharpness, white)
+    return white
+
+
+def surface(maps: PageMaps, learned: Weights) -> tuple[Layers, Layers]:
+    """The threshold at 1/4 and the sharpness at 1/8, in whole numbers."""
+    finest, contrast = _enter(maps, learned)
+    columns = [maps.paper.shape[1] >> i for i in range(4)]
+    levels = [finest]
+    for i in range(3):
+        _blocks(levels[i], columns[i], learned, f"first.{i}")
+        weight, bias = _layer(learned, f"down.{i}")
+        levels.append(layers.narrowed(levels[i], columns[i + 1], weight, bias))
+    _blocks(levels[3], columns[3], learned, "deep")
+    for i in (2, 1, 0):
+        small = levels.pop()
+        layers.add_enlarged(levels[i], small, columns[i + 1], learned[f"up.{i}.weight"])
+        _blocks(levels[i], columns[i], learned, f"last.{i}")
+    return _leave(levels[0], maps, contrast, learned)
+
+
+def _blocks(x: Layers, columns: int, learned: Weights, place: str) -> None:
+    """Carry out the blocks of one place of the network, in their order."""
+    end = ".filter.weight"
+    for name in sorted(n[: -len(end)] for n in learned if n.startswith(place) and n.endswith(end)):
+        weight, bias = _layer(learned, f"{name}.mix")
+        layers.block(x, columns, learned[name + end], weight, bias)
+
+
+def _layer(learned: Weights, name: str) -> tuple[Layers, Layers]:
+    return learned[f"{name}.weight"], learned[f"{name}.bias"]
+
+
+def _enter(maps: PageMaps, learned: Weights) -> tuple[Layers, Layers]:
+    """The finest level, and the contrast in gray values."""
+    rows, columns = maps.paper.shape
+    weight, bias = _layer(learned, "enter")
+    out = np.empty((rows, len(weight), layers.whole(columns)), np.float32)
+    contrast = np.empty((rows, columns), np.float32)
+    _enter_rows(*arrays(maps), weight, bias, out, contrast, scratch_rows(maps))
+    return out, contrast
+
+
+_BYTES = "uint8[:,::1], "
+
+
+@compiled(
+    f"void({12 * _BYTES} float32[:,::1], float32[::1], float32[:,:,::1], float32[:,::1], "
+    "float32[:,::1])"
+)
+def _enter_rows(
+    low: Any, mean: Any, high: Any, paper: Any, paper_32: Any, paper_128: Any, depth_32: Any,
+    depth_64: Any, noise_32: Any, dark: Any, darkest: Any, mean_8: Any,
+    weight: Any, bias: Any, out: Any, contrast: Any, scratch: Any,
+) -> None:  # fmt: skip
+    found = np.zeros((FEATURES, out.shape[2]), np.float32)
+    for y in range(contrast.shape[0]):
+        feature_row(
+            y, low, mean, high, paper, paper_32, paper_128, depth_32, depth_64, noise_32, dark,
+            darkest, mean_8, found, contrast[y], scratch,
+        )  # fmt: skip
+        layers.mix(weight, bias, found, out[y])
+        layers.activate(out[y])
+
+
+def _leave(x: Layers, maps: PageMaps, contrast: Layers, learned: Weights) -> tuple[Layers, Layers]:
+    rows, columns = contrast.shape
+    threshold = np.empty((2 * rows, 2 * columns), np.float32)
+    sharpness = np.empty((rows, columns), np.float32)
+    _leave_rows(
+        x, *_layer(learned, "leave"), contrast, maps.paper, maps.paper_32, maps.paper_128,
+        maps.cell_dark, maps.cell_darkest, maps.dark, threshold, sharpness,
+    )  # fmt: skip
+    return threshold, sharpness
+
+
+@compiled(
+    f"void(float32[:,:,::1], float32[:,::1], float32[::1], float32[:,::1], {6 * _BYTES}"
+    "float32[:,::1], float32[:,::1])"
+)
+def _leave_rows(
+    x: Any, weight: Any, bias: Any, contrast: Any, paper: Any, paper_32: Any, paper_128: Any,
+    cell_dark: Any, cell_darkest: Any, dark: Any, threshold: Any, sharpness: Any,
+) -> None:  # fmt: skip
+    """Threshold = paper - contrast o0..3 - o4 (paper - darkest nearby) ... + o7 (far - paper)."""
+    rows, columns = contrast.shape
+    o = np.empty((weight.shape[0], x.shape[2]), np.float32)
+    far = np.empty(4 * paper_32.shape[1], np.float32)
+    farther = np.empty(16 * paper_128.shape[1], np.float32)
+    base, bright = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    fine, part = np.float32(512), np.float32(THRESHOLD_STEPS / 512)
+    low, high = np.float32(-128 * 512), np.float32(383 * 512)
+    ninth = np.float32(1 / 18)
+    for y in range(rows):
+        layers.mix(weight, bias, x[y], o)
+        for c in range(o.shape[0]):
+            r = o[c]
+            for i in range(columns):
+                v = r[i] * _OUTPUT_PART + _ROUND - _ROUND
+                r[i] = max(min(v, _MOST_OUTPUT), -_MOST_OUTPUT)
+        enlarged_row(paper_32, y, 4, far)
+        enlarged_row(paper_128, y, 16, farther)
+        p, d, k = paper[y], dark[y], contrast[y]
+        r6, r7, r8, r9 = o[6], o[7], o[8], o[9]
+        for i in range(columns):
+            b = np.float32(p[i])
+            bright[i] = b
+            v = r7[i] * (far[i] - b) + r8[i] * (farther[i] - b) - r6[i] * (b - np.float32(d[i]))
+            base[i] = b * fine + v
+        s = sharpness[y]
+        for i in range(columns):
+            v = r9[i] * ninth + _ROUND - _ROUND
+            s[i] = max(min(v, _MOST_SHARP), -_MOST_SHARP)
+        for j in range(4):
+            at, side = 2 * y + j // 2, j % 2
+            t, r, r4, r5 = threshold[at], o[j], o[4], o[5]
+            e, f = cell_dark[at], cell_darkest[at]
+            for i in range(columns):
+                b = bright[i]
+                v = base[i] - k[i] * r[i] - r4[i] * (b - np.float32(e[2 * i + side]))
+                v = max(min(v - r5[i] * (b - np.float32(f[2 * i + side])), high), low)
+                t[2 * i + side] = v * part + _ROUND - _ROUND
+
+
+def provenance(path: Path = WEIGHTS_FILE) -> str:
+    """Where the weights come from, as JSON."""
+    with np.load(path) as file:
+        return str(file["provenance"])
+
+
+Bytes = NDArray[np.uint8]

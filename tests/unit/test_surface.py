@@ -1,0 +1,305 @@
+"""The learned threshold: its arithmetic, where it comes from, what it costs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app import compare, dithering, layers, page_features, page_maps, surface
+from app.reader import read
+from app.surface import WEIGHTS_FILE, weights
+from tests.conftest import ROOT
+from tests.support.waiting import assert_within
+
+from .pages import jpeg, noise, printed, scanned, shadow, text
+
+#: Sums of whole numbers are exact in float32 below this.
+EXACT_BELOW = 2**24
+
+
+def page(height: int = 200, width: int = 330) -> Any:
+    return scanned(
+        printed(text(height, width)) * shadow((height, width)) + noise((height, width), 5)
+    )
+
+
+# --- the arithmetic, written down a second time, in whole numbers of 64 bits ------
+
+
+def whole(name: str) -> Any:
+    return weights()[name].astype(np.int64)
+
+
+def rounded(values: Any, parts: int) -> Any:
+    return np.rint(values / parts).astype(np.int64)
+
+
+def mixed(x: Any, name: str) -> Any:
+    """(channels, rows, columns) through a layer, not yet rounded."""
+    bias = whole(f"{name}.bias") if f"{name}.bias" in weights() else np.zeros(1, np.int64)
+    return np.einsum("ck,krx->crx", whole(f"{name}.weight"), x) + bias[:, None, None]
+
+
+def activated(sums: Any) -> Any:
+    return np.maximum(rounded(sums, 256), 0)
+
+
+def block(x: Any, name: str) -> Any:
+    framed = np.pad(x, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    _, rows, columns = x.shape
+    filters = whole(f"{name}.filter.weight").reshape(-1, 3, 3)
+    sums = sum(
+        filters[:, i, j, None, None] * framed[:, i : i + rows, j : j + columns]
+        for i in range(3)
+        for j in range(3)
+    )
+    return x + activated(mixed(rounded(sums, 256), f"{name}.mix"))
+
+
+def narrowed(x: Any, name: str) -> Any:
+    quarters = x[:, ::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, ::2] + x[:, 1::2, 1::2]
+    return activated(mixed(rounded(quarters, 4), name))
+
+
+def twice(x: Any) -> Any:
+    """16 times x, twice as large: three parts of the nearest and one of the next, both ways."""
+    for axis in (1, 2):
+        before = np.concatenate([x.take([0], axis), x.take(range(x.shape[axis] - 1), axis)], axis)
+        after = np.concatenate([x.take(range(1, x.shape[axis]), axis), x.take([-1], axis)], axis)
+        pairs = np.stack([3 * x + before, 3 * x + after], axis + 1)
+        x = pairs.reshape(*x.shape[:axis], 2 * x.shape[axis], *x.shape[axis + 1 :])
+    return x
+
+
+def outputs(found: Any) -> Any:
+    x = [activated(mixed(found, "enter"))]
+    x[0] = block(x[0], "first.0")
+    x.append(block(narrowed(x[0], "down.0"), "first.1"))
+    x.append(narrowed(x[1], "down.1"))
+    x[2] = block(block(x[2], "first.2.0"), "first.2.1")
+    y = narrowed(x[2], "down.2")
+    for name in ("deep.0", "deep.1", "deep.2"):
+        y = block(y, name)
+    for i, last in ((2, ["last.2"]), (1, ["last.1"]), (0, ["last.0.0", "last.0.1"])):
+        y = rounded(16 * x[i] + twice(rounded(mixed(y, f"up.{i}"), 256)), 16)
+        for name in last:
+            y = block(y, name)
+    return np.clip(rounded(mixed(y, "leave"), 32), -4096, 4096)
+
+
+def enlarged(small: Any, factor: int, like: Any) -> Any:
+    out = np.empty((like.shape[0], factor * small.shape[1]), np.float32)
+    for y, row in enumerate(out):
+        page_features.enlarged_row(small, y, factor, row)
+    return out[:, : like.shape[1]].astype(np.int64)
+
+
+def test_the_network_in_float32_gives_the_very_numbers_of_whole_number_arithmetic() -> None:
+    maps = page_maps.page_maps(page_maps.cells_of(page()))
+    found, contrast = page_features.features(maps)
+
+    threshold, sharpness = surface.surface(maps, weights())
+
+    o = outputs(found.transpose(1, 0, 2).astype(np.int64))
+    paper, contrast = maps.paper.astype(np.int64), contrast.astype(np.int64)
+    far, farther = enlarged(maps.paper_32, 4, paper), enlarged(maps.paper_128, 16, paper)
+    at_8 = (
+        512 * paper + o[7] * (far - paper) + o[8] * (farther - paper) - o[6] * (paper - maps.dark)
+    )
+    cells = np.kron(np.ones((2, 2), np.int64), np.zeros_like(paper))
+    for j in range(4):
+        spot = (slice(j // 2, None, 2), slice(j % 2, None, 2))
+        low = at_8 - contrast * o[j] - o[4] * (paper - maps.cell_dark[spot])
+        cells[spot] = low - o[5] * (paper - maps.cell_darkest[spot])
+    assert (threshold == rounded(np.clip(cells, -128 * 512, 383 * 512), 16)).all()
+    assert (sharpness == np.clip(rounded(o[9], 18), -57, 57)).all()
+
+
+def test_no_sum_of_the_network_can_leave_the_whole_numbers_of_float32() -> None:
+    learned = weights()
+    for name in learned:
+        if not name.endswith(".weight") or "filter" in name:
+            continue
+        bias = learned.get(name.replace("weight", "bias"), np.zeros(len(learned[name])))
+        most = 1.0
+        if name.endswith("mix.weight"):
+            filters = learned[name.replace("mix", "filter")]
+            assert np.abs(filters).sum(1).max() * layers.MOST_ACTIVATION < EXACT_BELOW
+            # What is filtered may be larger than what went in.
+            most = max(1.0, np.abs(filters).sum(1).max() / layers.WEIGHT_STEPS)
+        assert most * layers.largest_sum(learned[name], bias) < EXACT_BELOW, name
+
+
+def test_each_pixel_is_compared_as_whole_numbers_say() -> None:
+    rng = np.random.default_rng(3)
+    gray = rng.integers(0, 256, (61, 70), np.uint8)
+    threshold = rng.integers(-128 * 32, 383 * 32, (32, 32)).astype(np.float32)
+    sharpness = rng.integers(-57, 58, (16, 16)).astype(np.float32)
+    white = np.empty_like(gray)
+
+    compare.compare(gray, threshold, sharpness, white)
+
+    def enlarge(values: Any, factor: int) -> Any:
+        """(2 * factor)^2 times the values."""
+        at = 2 * np.arange(factor * len(values)) + 1 - factor
+        near = np.clip(at, 0, 2 * factor * (len(values) - 1)) // (2 * factor)
+        share = np.clip(at, 0, 2 * factor * (len(values) - 1)) - 2 * factor * near
+        after = np.minimum(near + 1, len(values) - 1)
+        v = values.astype(np.int64)
+        rows = v[near] * (2 * factor - share)[:, None] + v[after] * share[:, None]
+        return rows[:, near] * (2 * factor - share) + rows[:, after] * share
+
+    v = np.pad(gray, 1, mode="edge").astype(np.int64)
+    nine = sum(v[i : i + 61, j : j + 70] for i in range(3) for j in range(3))
+    v = v[1:-1, 1:-1]
+    sharp = rounded(enlarge(sharpness, 8)[:61, :70], 16)
+    over = 4096 * v + sharp * (nine - 9 * v) > 2 * enlarge(threshold, 4)[:61, :70]
+    assert ((white == 255) == over).all()
+
+
+# --- the same everywhere ----------------------------------------------------------
+
+#: What makes numba, OpenCV and numpy leave out all that not every processor has.
+PLAIN = {
+    "NUMBA_CPU_NAME": "generic",
+    "NUMBA_CPU_FEATURES": "",
+    "OPENCV_CPU_DISABLE": "SSE4.1,SSE4.2,AVX,FP16,AVX2,FMA3,AVX512-SKX,AVX512-ICL,NEON_DOTPROD",
+    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX",
+}
+DIGEST = """
+import hashlib
+from tests.unit.test_surface import pages_of_all_sorts
+from app.reader import read
+print(hashlib.sha256(b"".join(read(p).white.tobytes() for p in pages_of_all_sorts())).hexdigest())
+"""
+
+
+def pages_of_all_sorts() -> list[Any]:
+    clean = printed(text())
+    return [
+        scanned(clean),
+        page(333, 517),
+        255 - page(),
+        jpeg(clean * shadow(clean.shape) + noise(clean.shape, 9), 60),
+        scanned(128 + noise((300, 400), 45, grain_px=8)),
+    ]
+
+
+def test_a_processor_without_vectors_gives_the_same_bytes(tmp_path: Path) -> None:
+    ours = hashlib.sha256(b"".join(read(p).white.tobytes() for p in pages_of_all_sorts()))
+    environment = {**os.environ, **PLAIN, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", DIGEST],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert run.stdout.strip() == ours.hexdigest()
+
+
+def test_only_what_is_exact_may_be_fused() -> None:
+    fused = {
+        name
+        for module in (compare, dithering, layers, page_features, page_maps, surface)
+        for name, function in vars(module).items()
+        if getattr(function, "targetoptions", {}).get("fastmath")
+    }
+
+    assert fused == {
+        "activate", "add_activated", "add_enlarged", "block", "compare", "eight_times",
+        "filter_row", "four_times", "mix", "narrowed",
+    }  # fmt: skip
+
+
+# --- where the weights come from --------------------------------------------------
+
+
+def test_the_weights_are_small_and_say_how_they_came_about() -> None:
+    told = json.loads(surface.provenance())
+
+    assert WEIGHTS_FILE.stat().st_size < 300_000
+    assert sum(array.size for array in weights().values()) == 10_702
+    assert {"stages", "steps", "seconds", "torch", "numpy", "opencv"} <= set(told)
+    for stage in told["stages"]:
+        assert stage["command"].startswith("python -m benchmarks.training.train ")
+        assert stage["pages"] > 0
+        assert stage["drawing_code"]
+
+
+# --- what it costs ----------------------------------------------------------------
+
+
+def test_other_threads_run_while_a_page_is_read() -> None:
+    compiled = [
+        function
+        for module in (compare, dithering, layers, page_features, page_maps, surface)
+        for function in vars(module).values()
+        if hasattr(function, "targetoptions")
+    ]
+
+    assert len(compiled) >= 15
+    assert all(function.targetoptions["nogil"] for function in compiled)
+
+
+MEMORY = """
+import re
+from pathlib import Path
+import numpy as np
+from app.reader import read
+from tests.unit.pages import noise, printed, scanned, text
+
+def peak():
+    return 1000 * int(re.search(r"VmHWM:\\s+([0-9]+) kB", Path("/proc/self/status").read_text())[1])
+
+small = scanned({sign} * printed(text()) + {base} + noise((500, 600), 4))
+read(small)
+page = np.tile(small, (12, 10))
+before = peak()
+read(page)
+print((peak() - before) / page.size)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(("sign", "base"), [(1, 0), (-1, 255)])
+def test_a_page_of_36_megapixels_takes_at_most_four_bytes_a_pixel(sign: int, base: int) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", MEMORY.format(sign=sign, base=base)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    bytes_a_pixel = float(run.stdout)
+    assert 1 < bytes_a_pixel <= 4
+
+
+def test_the_first_page_is_ready_soon_after_the_import() -> None:
+    read(page())  # keeps the machine code, if it was not kept
+    program = (
+        "import time, numpy as np\nfrom app.reader import read\nstarted = time.process_time()\n"
+        "read(np.full((200, 200), 255, np.uint8))\nprint(time.process_time() - started)"
+    )
+
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert_within(float(run.stdout), 0.3)
+
+
+def test_it_takes_less_than_a_hundredth_of_a_second_a_megapixel() -> None:
+    large = np.tile(page(), (7, 6))
+    read(large)
+    started = time.thread_time()
+
+    read(large)
+
+    assert_within((time.thread_time() - started) / (large.size / 1e6), 0.01)
