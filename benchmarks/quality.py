@@ -88,6 +88,13 @@ def _library(name: str, why: str) -> Any:
 
 def _samples(data_dir: Path) -> Iterator[Sample]:
     morphology = _library("skimage.morphology", "no pseudo-F-measure without it")
+    for name, _, gray, truth in pairs(data_dir):
+        skeleton = None if morphology is None else morphology.skeletonize(truth == 0)
+        yield Sample(name, gray, truth, skeleton)
+
+
+def pairs(data_dir: Path) -> Iterator[tuple[str, str, Any, Any]]:
+    """(set, name, gray page, truth) of every page under *data_dir*; truth is 0 or 255."""
     for images in sorted(data_dir.glob("**/img")):
         truths = {_key(path): path for path in _files(images.parent / "gt")}
         for path in _files(images):
@@ -95,7 +102,7 @@ def _samples(data_dir: Path) -> Iterator[Sample]:
             if truth_path is None:
                 sys.stderr.write(f"{path} has no ground truth and is left out.\n")
                 continue
-            yield _sample(images.parent.name, path, truth_path, morphology)
+            yield (images.parent.name, path.stem, *_pair(path, truth_path))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -106,14 +113,12 @@ def _key(path: Path) -> str:
     return GROUND_TRUTH_MARK.sub("", path.stem.lower())
 
 
-def _sample(set_name: str, path: Path, truth_path: Path, morphology: Any) -> Sample:
+def _pair(path: Path, truth_path: Path) -> tuple[Any, Any]:
     gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     truth = cv2.imread(str(truth_path), cv2.IMREAD_GRAYSCALE)
     if gray is None or truth is None or gray.shape != truth.shape:
         raise SystemExit(f"{path} and {truth_path} cannot be read or differ in size.")
-    truth = np.where(truth < 128, 0, 255).astype(np.uint8)
-    skeleton = None if morphology is None else morphology.skeletonize(truth == 0)
-    return Sample(set_name, gray, truth, skeleton)
+    return gray, np.where(truth < 128, 0, 255).astype(np.uint8)
 
 
 # --- the methods ----------------------------------------------------------------

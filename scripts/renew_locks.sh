@@ -24,6 +24,8 @@ lock pyproject.toml --output-file requirements.txt "$@"
 lock pyproject.toml --group dev --constraint requirements.txt --output-file requirements/dev.txt "$@"
 # For benchmarks.plots, on top of dev: nothing that the tests or the application have already differs.
 lock --group benchmarks --constraint requirements/dev.txt --output-file requirements/benchmarks.txt "$@"
+# For benchmarks.training alone; the application imports none of torch.
+lock requirements/training.in --constraint requirements/dev.txt --output-file requirements/training.txt "$@"
 # Newer releases of what LocalStack 4.12 depends on break it (cbor2, pyOpenSSL, cryptography).
 lock requirements/localstack.in --exclude-newer 2025-12-15 --output-file requirements/localstack.txt
 # Both ask for a boto3 of their own, so each has an environment of its own.

@@ -1,0 +1,244 @@
+"""The learned method on every kind of page, beside the default one and others, in one process.
+
+    python -m benchmarks.auto [DATA_DIR] [--last COMMIT] [--worst FILE.png] [--parts pages,time]
+
+Everyday pages (benchmarks.everyday, other seeds than any that was trained on), drawn pages of the
+kinds that are trained on and of those held out, and, if DATA_DIR is given, the contest sets
+SET/img and SET/gt in it: marks kept and F-measure in percent. Then the time by page and size, and
+what is still read by machine (needs tesseract, its Portuguese data, and zxing-cpp from PyPI).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from app.methods import METHODS, binarize
+from app.reader import read
+
+from . import everyday, reading
+from .quality import pairs
+from .training import drawing
+from .training.kinds import KINDS
+
+ROOT: Final = Path(__file__).parents[1]
+OTHERS: Final = ("otsu", "sauvola", "bradley", "wolf")
+#: Not among the seeds of the pages that are trained on, which are small numbers.
+SEED: Final = 5_000
+PAGES_A_KIND: Final = 4
+Binarizer = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A gray page and its truth: 0 ink, 255 paper, 128 does not count."""
+
+    group: str
+    kind: str
+    name: str
+    gray: Any
+    truth: Any
+
+
+def main() -> None:
+    arguments = _arguments()
+    cv2.setNumThreads(1)
+    methods = _methods(arguments.last)
+    if arguments.only:
+        methods = {name: each for name, each in methods.items() if name in arguments.only}
+    if "pages" in arguments.parts:
+        report_pages(list(_pages(arguments.data_dir)), methods, arguments.worst)
+    if "time" in arguments.parts:
+        timed = ("learned", "auto", "last auto", "otsu")
+        report_times({name: each for name, each in methods.items() if name in timed})
+    if "reading" in arguments.parts:
+        reading.report({"gray": lambda gray: gray, **methods})
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("data_dir", type=Path, nargs="?", metavar="DATA_DIR")
+    parser.add_argument("--last", metavar="COMMIT", help="measure the `auto` of this commit too")
+    parser.add_argument("--worst", type=Path, help="draw the twenty worst pages into this file")
+    parser.add_argument("--only", type=lambda names: names.split(","), help="methods, by commas")
+    parser.add_argument("--parts", default="pages,time,reading", help="what to measure")
+    return parser.parse_args()
+
+
+def _methods(last: str | None) -> dict[str, Binarizer]:
+    def run(name: str) -> Binarizer:
+        return lambda gray: binarize(gray, name, METHODS[name].parse({}))[0]
+
+    methods = {"learned": lambda gray: read(gray).white, "auto": run("auto")}
+    if last:
+        methods["last auto"] = _last_auto(last)
+    return methods | {name: run(name) for name in OTHERS}
+
+
+def _last_auto(commit: str) -> Binarizer:
+    """The `auto` of that commit, beside the present one."""
+    archive = subprocess.run(
+        ["git", "archive", commit, "app"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
+    folder = Path(tempfile.mkdtemp())
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder, filter="data")
+    (folder / "app").rename(folder / "last_app")
+    sys.path.insert(0, str(folder))
+    function = importlib.import_module("last_app.auto").auto
+    # It may overwrite its page.
+    return lambda gray: function(gray.copy())[0]
+
+
+# --- quality ---------------------------------------------------------------------
+
+
+def _pages(data_dir: Path | None) -> Iterator[Page]:
+    for kind, variant, scan, truth in everyday.pages(SEED):
+        yield Page("everyday", kind, variant, everyday.gray(scan), truth)
+    for kind in KINDS:
+        for number in range(PAGES_A_KIND):
+            rng = np.random.default_rng([SEED, number, len(kind)])
+            gray, truth = drawing.drawn(rng, kind)
+            group = "drawn, held out" if KINDS[kind].is_held_out else "drawn"
+            yield Page(group, kind, str(number), gray, truth)
+    for name, stem, gray, truth in pairs(data_dir) if data_dir else ():
+        yield Page("contest", name, stem, gray, truth)
+
+
+def report_pages(pages: list[Page], methods: dict[str, Binarizer], worst: Path | None) -> None:
+    scores: dict[str, list[dict[str, float]]] = {}
+    for name, method in methods.items():
+        sys.stderr.write(f"{name} ...\n")
+        scores[name] = [
+            everyday.score(p.truth, method(np.ascontiguousarray(p.gray))) for p in pages
+        ]
+    for group in dict.fromkeys(page.group for page in pages):
+        _print_group(group, pages, scores)
+    if worst:
+        draw_worst(pages, scores["learned"], methods["learned"], worst)
+
+
+def _print_group(group: str, pages: list[Page], scores: dict[str, list[dict[str, float]]]) -> None:
+    print(f"\n### {group}: marks kept / F-measure\n")
+    print(f"| kind | {' | '.join(scores)} |\n|---|{'---|' * len(scores)}")
+    means: dict[str, list[tuple[float, float]]] = {name: [] for name in scores}
+    for kind in dict.fromkeys(page.kind for page in pages if page.group == group):
+        cells = []
+        for name, each in scores.items():
+            chosen = [
+                score
+                for page, score in zip(pages, each, strict=True)
+                if (page.group, page.kind) == (group, kind)
+            ]
+            marks, f = (statistics.fmean(s[key] for s in chosen) for key in ("marks", "f"))
+            means[name].append((100 * marks, f))
+            cells.append(f"{100 * marks:.1f} / {f:.1f}")
+        print(f"| {kind} | {' | '.join(cells)} |")
+    averages = (
+        f"{statistics.fmean(m for m, _ in each):.2f} / {statistics.fmean(f for _, f in each):.2f}"
+        for each in means.values()
+    )
+    print(f"| **mean** | {' | '.join(averages)} |", flush=True)
+
+
+def draw_worst(
+    pages: list[Page], scores: list[dict[str, float]], method: Binarizer, path: Path
+) -> None:
+    """The twenty pages with the least F, beside their results: lost ink red, dirt blue."""
+    order = sorted(
+        (i for i, page in enumerate(pages) if (page.truth == 0).any()),
+        key=lambda i: scores[i]["f"],
+    )
+    pictures = []
+    for i in order[:20]:
+        page = pages[i]
+        white = method(np.ascontiguousarray(page.gray))
+        marks, f = 100 * scores[i]["marks"], scores[i]["f"]
+        print(f"{page.group} {page.kind} {page.name}: {marks:.1f} / {f:.1f}")
+        pictures.append(_picture(page, white, f"{page.kind} {page.name} {marks:.0f}/{f:.0f}"))
+    rows = [np.hstack(pictures[i : i + 2]) for i in range(0, len(pictures) - 1, 2)]
+    cv2.imwrite(str(path), np.vstack(rows))
+
+
+def _picture(page: Page, white: Any, title: str) -> Any:
+    height, width = 520, 760
+    gray, truth, white = (
+        cv2.copyMakeBorder(
+            a[:height, :width], 0, max(0, height - len(a)), 0, max(0, width - a.shape[1]),
+            cv2.BORDER_CONSTANT, value=200,
+        )
+        for a in (page.gray, page.truth, white)
+    )  # fmt: skip
+    result = np.dstack([white] * 3)
+    result[(white == 0) & (truth == 255)] = (255, 80, 0)
+    result[(white > 0) & (truth == 0)] = (0, 0, 255)
+    both = np.hstack([np.dstack([gray] * 3), result])
+    cv2.putText(both, title, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 140, 0), 2)
+    return cv2.resize(both, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+
+
+# --- time ------------------------------------------------------------------------
+
+
+def timed_pages() -> dict[str, Any]:
+    """Pages of 2 to 35 megapixels, clean, noisy, from a camera, written by hand."""
+    from tests.unit.pages import noise, printed, scanned, shadow, text
+
+    def page(height: int, size_px: int, spoil: Callable[[Any], Any]) -> Any:
+        return scanned(spoil(tiled(text(1170, 827, size_px=size_px), height)))
+
+    def tiled(piece: Any, height: int) -> Any:
+        width = round(height / 2**0.5)
+        times = (-(-height // piece.shape[0]), -(-width // piece.shape[1]))
+        return np.ascontiguousarray(np.tile(piece, times)[:height, :width])
+
+    hand, _ = drawing.drawn(np.random.default_rng(3), "old-hand")
+    return {
+        "2 MP, clean": page(1682, 22, lambda ink: printed(ink) + noise(ink.shape, 1)),
+        "3.9 MP, A4 at 200 dpi, clean": page(2339, 28, printed),
+        "3.9 MP, noisy": page(2339, 28, lambda ink: printed(ink) + noise(ink.shape, 6)),
+        "3.9 MP, old hand": tiled(hand, 2339),
+        "8.7 MP, A4 at 300 dpi, clean": page(3508, 42, printed),
+        "8.7 MP, camera": page(
+            3508, 42, lambda ink: printed(ink) * shadow(ink.shape) + noise(ink.shape, 6)
+        ),
+        "8.7 MP, old hand": tiled(hand, 3508),
+        "35 MP, noisy": page(7016, 84, lambda ink: printed(ink) + noise(ink.shape, 4)),
+    }
+
+
+def report_times(methods: dict[str, Binarizer]) -> None:
+    """CPU time of a thread, medians of interleaved rounds; the share is learned by auto."""
+    print(f"\n### Time, ms a megapixel\n\n| page | {' | '.join(methods)} | share |")
+    print(f"|---|{'---:|' * (len(methods) + 1)}")
+    for title, gray in timed_pages().items():
+        times: dict[str, list[float]] = {name: [] for name in methods}
+        for _ in range(9 if gray.size < 2e7 else 4):
+            for name, method in methods.items():
+                started = time.thread_time()
+                method(gray)
+                times[name].append((time.thread_time() - started) * 1e9 / gray.size)
+        # The first round warms up.
+        medians = {name: statistics.median(each[1:]) for name, each in times.items()}
+        cells = " | ".join(f"{value:.2f}" for value in medians.values())
+        last = medians.get("last auto", medians["auto"])
+        print(f"| {title} | {cells} | {medians['learned'] / last:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
