@@ -2,59 +2,17 @@
 
 import { Problem } from "./api.js";
 import { Item } from "./images.js";
+import { inWorker } from "./in-worker.js";
 import { kindOf } from "./kinds.js";
-import { facts, number, text } from "./texts.js";
+import { number, text } from "./texts.js";
 
-// Nothing sound takes so long, and what hangs would stop all that wait behind it.
-const LONGEST_MS = 120_000;
 const MOST_PAGES = 200; // as many as the list keeps
 const NAMES = { jpeg: "JPEG", webp: "WebP", gif: "GIF", bmp: "BMP", avif: "AVIF", heic: "HEIC", tiff: "TIFF", pdf: "PDF" };
 
 const isToBeStraightened = document.getElementById("straighten-first");
 let straightener = null; // one promise, so that people are asked in order
-let worker = null;
-let turn = Promise.resolve();
 let looked = Promise.resolve();
 let last = 0;
-
-// One at a time, so that memory is bounded whatever was chosen. Rejects with a Problem.
-export function inWorker(act, asked, signal) {
-  const result = turn.then(() => {
-    signal?.throwIfAborted();
-    return post(act, asked);
-  });
-  turn = result.catch(() => {});
-  return result;
-}
-
-function post(act, asked) {
-  worker ??= new Worker(new URL("convert-worker.js", import.meta.url), { type: "module" });
-  const id = ++last;
-  return new Promise((resolve, reject) => {
-    const mine = worker;
-    const end = (settle, value) => {
-      clearTimeout(timer);
-      mine.removeEventListener("message", hear);
-      mine.removeEventListener("error", fail);
-      settle(value);
-    };
-    const hear = ({ data }) => {
-      if (data.id !== id) return;
-      if (data.fault) end(reject, new Problem({ status: 415, ...data.fault }));
-      else end(resolve, data.answer);
-    };
-    const stop = (code, detail) => {
-      mine.terminate();
-      if (worker === mine) worker = null;
-      end(reject, new Problem({ status: 0, code, detail }));
-    };
-    const fail = ({ message }) => stop("part-missing", message ?? "The worker does not start.");
-    const timer = setTimeout(stop, LONGEST_MS, "unreadable-image", `No end after ${LONGEST_MS / 1000} s.`);
-    mine.addEventListener("message", hear);
-    mine.addEventListener("error", fail);
-    mine.postMessage({ id, act, limits: facts.limits, ...asked });
-  });
-}
 
 // Makes item.file a PNG. False when the item became others: one a page, each to be prepared later.
 export async function prepare(item) {

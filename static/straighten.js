@@ -1,9 +1,9 @@
 // Let a person say where the page is in a photograph: four corners, moved by pointer or keys.
 
 import { ask } from "./api.js";
-import { inWorker } from "./convert.js";
 import { ask as show, styled } from "./dialogs.js";
 import { Item } from "./images.js";
+import { inWorker } from "./in-worker.js";
 import { speak } from "./speak.js";
 import { number, text } from "./texts.js";
 

@@ -382,6 +382,7 @@ FOR_LATER = (
     "dialogs.js",
     "documents.js",
     "folders.js",
+    "in-worker.js",
     "kinds.js",
     "one-pdf.js",
     "pdf.js",
