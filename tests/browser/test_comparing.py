@@ -203,7 +203,7 @@ def test_another_method_makes_another_result_that_can_be_compared(page: Page) ->
     pick(dialog, "otsu")
     expect(dialog.locator(".preview > p")).to_contain_text("Approximate", timeout=20_000)
     size = page.viewport_size
-    page.set_viewport_size({"width": 1280, "height": 1800})  # all methods without scrolling
+    page.set_viewport_size({"width": 1280, "height": 3000})  # all methods without scrolling
     judge(page, "again")
     page.set_viewport_size(size)
     dialog.get_by_role("button", name="Process", exact=True).click()

@@ -114,7 +114,7 @@ def judge(page: Page, name: str, *, is_zoomed: bool = False) -> None:
 
 #: A sign is no text: what makes it out is its shape, and the words beside it. Nor can axe see
 #: what lies behind the texts of a drawing, or under the edge of what scrolls.
-SIGNS = {"nonBmp", "shortTextContent", "imgNode", "elmPartiallyObscured", "elmPartiallyObscuring"}
+SIGNS = {"nonBmp", "shortTextContent", "imgNode", "elmPartiallyObscured"}
 
 
 def undecided(found: dict[str, Any]) -> list[str]:
