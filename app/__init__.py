@@ -43,7 +43,7 @@ def create_app(
     from .gate import Gate
     from .history import History
     from .lookout import Lookout, Watched
-    from .methods import DEFAULT_METHOD, METHODS
+    from .method_catalogue import DEFAULT_METHOD, METHODS
     from .metrics import Metrics
     from .openapi import contract
     from .uploads import Reader

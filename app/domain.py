@@ -31,7 +31,7 @@ from pydantic import (
 )
 
 from . import bodies
-from .errors import InvalidMessageError, InvalidParameterError, PipelineError
+from .errors import InvalidMessageError, PipelineError
 from .exif import Turn
 from .object_keys import MAX_KEY_BYTES, fits_s3
 
@@ -292,87 +292,6 @@ class Announcement(Image):
     processed: StoredProcessed | None = None
     owner: Owner = Field(None, description="The name of the token that sent it.")
     redrive: int = Field(0, ge=0, description="How many times an operator had sent the job again.")
-
-
-# --- methods: what the engine offers, in words that the web side can use --------
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A number that a method takes, with its inclusive range."""
-
-    name: str
-    kind: type[int] | type[float]
-    default: float
-    minimum: float
-    maximum: float
-    description: str
-
-    def parse(self, value: str | float) -> int | float:
-        """Turn *value* into a number within the range.
-
-        Raises:
-            InvalidParameterError: not a number of this kind, or out of range.
-        """
-        # Python also takes 1_0 and the digits of other scripts.
-        is_plain = not isinstance(value, str) or (value.isascii() and "_" not in value)
-        try:
-            # JSON Schema knows 30.0 for an integer, and so do form libraries.
-            number = self.kind(float(value))
-            fits = is_plain and number == float(value) and self.minimum <= number <= self.maximum
-        except (ValueError, OverflowError):
-            fits = False
-        if not fits:
-            raise InvalidParameterError(
-                f"{self.name}={str(value)[:40]!r} is not {self._kind_in_words} from "
-                f"{self.minimum:g} to {self.maximum:g}.",
-                parameter=self.name,
-                minimum=self.minimum,
-                maximum=self.maximum,
-            )
-        return number
-
-    @property
-    def _kind_in_words(self) -> str:
-        return "a whole number" if self.kind is int else "a number"
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to binarize, under its standard name."""
-
-    name: str
-    description: str
-    parameters: tuple[Parameter, ...] = ()
-
-    def parse(self, given: Mapping[str, str | float]) -> Parameters:
-        """Check every parameter and fill in the defaults.
-
-        Raises:
-            InvalidParameterError: a parameter that this method does not take, or a wrong value.
-        """
-        names = [parameter.name for parameter in self.parameters]
-        for name in given:
-            if name not in names:
-                raise InvalidParameterError(
-                    f"Method {self.name} takes no parameter {name[:40]!r}; "
-                    f"it takes {', '.join(names) or 'none'}.",
-                    parameter=name[:40],
-                )
-        return {p.name: p.parse(given.get(p.name, p.default)) for p in self.parameters}
-
-
-def choose_method(methods: Mapping[str, Method], name: str) -> Method:
-    """The method called *name*.
-
-    Raises:
-        InvalidParameterError: there is none.
-    """
-    if name not in methods:
-        raise InvalidParameterError(
-            f"method={name[:40]!r} is not one of {', '.join(methods)}.", parameter="method"
-        )
-    return methods[name]
 
 
 @dataclass(frozen=True)

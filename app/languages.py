@@ -18,7 +18,7 @@ from babel.dates import format_datetime
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
-from .domain import Method, Parameter
+from .method_catalogue import Method, Parameter
 
 #: As in HTML and HTTP (BCP 47), the default first.
 LANGUAGES: Final = ("pt-BR", "en")

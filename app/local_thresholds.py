@@ -22,8 +22,6 @@ from .histogram import Gray
 Map = NDArray[np.float32]
 Threshold = NDArray[np.floating[Any]]
 
-#: OpenCV sums squares of bytes in 32 bits: 255^2 x 181^2 is the most that fits.
-MAX_WINDOW_PX: Final = 181
 #: Rows are taken so many pixels at a time: maps of floats for a whole page would be several
 #: times the page.
 BAND_PX: Final = 1_000_000

@@ -191,7 +191,7 @@ def _run(role: str, settings: Settings) -> int:
     # Here, so that the operators' verbs need not load the engine.
     from .history import History
     from .lookout import Watched
-    from .methods import METHODS
+    from .method_catalogue import METHODS
     from .metrics import Metrics
     from .worker_service import WorkerService
 

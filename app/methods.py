@@ -1,14 +1,12 @@
-"""Split ink from paper: the binarization methods under their standard names.
+"""Split ink from paper: the functions behind the names of `method_catalogue`.
 
 Every method takes (H, W) uint8 gray values, 0 black to 255 white, and returns (H, W) uint8 of
 0 (ink) and 255 (paper) only, with the global threshold it used, or None when it has none.
-`METHODS` is the one list of them: the API, the page and the docs are made from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -17,11 +15,10 @@ import cv2
 from . import local_thresholds
 from .auto import Reading, auto, read
 from .dithering import floyd_steinberg
-from .domain import Method, Parameter, Parameters
 from .histogram import Gray, as_gray
-from .local_thresholds import MAX_WINDOW_PX
+from .method_catalogue import DEFAULT_METHOD
 
-__all__ = ["DEFAULT_METHOD", "METHODS", "Gray", "binarize", "otsu", "simple", "triangle"]
+__all__ = ["FUNCTIONS", "Gray", "binarize", "otsu", "simple", "triangle"]
 
 # The worker runs images in parallel; OpenCV's own threads would only compete with them.
 cv2.setNumThreads(1)
@@ -53,118 +50,47 @@ def triangle(gray: Gray) -> tuple[Gray, int]:
     return as_gray(white), int(threshold)
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """A method and the function that carries it out."""
-
-    method: Method
-    function: Callable[..., tuple[Gray, int | None]]
+#: A method as it runs: the page in ink and paper, and the global threshold if it has one.
+Function = Callable[..., tuple[Gray, int | None]]
 
 
-def _global(
-    function: Callable[..., tuple[Gray, int | None]], description: str, *parameters: Parameter
-) -> _Entry:
-    return _Entry(Method(function.__name__, description, parameters), function)
+def _local(function: Callable[..., Gray]) -> Function:
+    """*function*, which has no global threshold, as one that says so."""
 
-
-def _local(function: Callable[..., Gray], description: str, *parameters: Parameter) -> _Entry:
     def without_threshold(gray: Gray, **given: float) -> tuple[Gray, None]:
         return function(gray, **given), None
 
-    name = function.__name__.replace("_", "-")
-    return _Entry(Method(name, description, parameters), without_threshold)
+    return without_threshold
 
 
-def _window(default: int) -> Parameter:
-    return Parameter(
-        "window", int, default, 3, MAX_WINDOW_PX,
-        "Side of the square around each pixel, in pixels; even counts as the next odd number.",
-    )  # fmt: skip
-
-
-def _k(default: float, minimum: float, maximum: float, description: str) -> Parameter:
-    return Parameter("k", float, default, minimum, maximum, description)
-
-
-_THRESHOLD: Final = Parameter(
-    "threshold", int, 127, 0, 254, "Gray values over this become white, the others black."
-)
-_OFFSET: Final = Parameter(
-    "offset", float, 15, -255, 255, "How much darker than its surroundings ink is, in gray values."
-)
-_PERCENT: Final = Parameter(
-    "percent", float, 15, 0, 100, "How much darker than its surroundings ink is, in percent."
-)
-_CONTRAST: Final = Parameter(
-    "contrast", int, 25, 0, 255, "Windows with less difference than this hold no edge of ink."
+#: The function behind each name of the catalogue.
+FUNCTIONS: Final[Mapping[str, Function]] = MappingProxyType(
+    {
+        "auto": auto,
+        "otsu": otsu,
+        "triangle": triangle,
+        "simple": simple,
+        "adaptive-mean": _local(local_thresholds.adaptive_mean),
+        "adaptive-gaussian": _local(local_thresholds.adaptive_gaussian),
+        "bradley": _local(local_thresholds.bradley),
+        "bernsen": _local(local_thresholds.bernsen),
+        "niblack": _local(local_thresholds.niblack),
+        "sauvola": _local(local_thresholds.sauvola),
+        "wolf": _local(local_thresholds.wolf),
+        "nick": _local(local_thresholds.nick),
+        "singh": _local(local_thresholds.singh),
+        "floyd-steinberg": _local(floyd_steinberg),
+    }
 )
 
-_ENTRIES: Final = (
-    _global(auto, "Measures page, ink and noise and sets itself; white on black is turned round."),
-    _global(otsu, "One threshold for the page, chosen from its histogram."),
-    _global(triangle, "One threshold for the page, at the foot of the histogram's peak."),
-    _global(simple, "One fixed threshold for the page.", _THRESHOLD),
-    _local(local_thresholds.adaptive_mean, "Darker than the mean around it.", _window(75), _OFFSET),
-    _local(
-        local_thresholds.adaptive_gaussian,
-        "Darker than the weighted mean around it, near pixels counting more.",
-        _window(75),
-        _OFFSET,
-    ),
-    _local(
-        local_thresholds.bradley, "Darker than the mean by a percentage.", _window(75), _PERCENT
-    ),
-    _local(
-        local_thresholds.bernsen,
-        "Darker than half way between the extremes around it.",
-        _window(75),
-        _CONTRAST,
-    ),
-    _local(
-        local_thresholds.niblack,
-        "Mean plus k deviations; splits noise where there is no ink.",
-        _window(25),
-        _k(-0.2, -2, 2, "Deviations added to the mean; lower means less ink."),
-    ),
-    _local(
-        local_thresholds.sauvola,
-        "Niblack made for text: low contrast lowers the threshold.",
-        _window(25),
-        _k(0.2, 0, 1, "How far low contrast lowers the threshold; higher means less ink."),
-    ),
-    _local(
-        local_thresholds.wolf,
-        "Sauvola with the page's own contrast and darkest gray.",
-        _window(25),
-        _k(0.5, 0, 1, "How far low contrast lowers the threshold; higher means less ink."),
-    ),
-    _local(
-        local_thresholds.nick,
-        "Niblack for faint ink on light pages.",
-        _window(25),
-        _k(-0.1, -1, 0, "Lower means less ink and less noise."),
-    ),
-    _local(
-        local_thresholds.singh,
-        "Local mean and the pixel's own distance from it; fast.",
-        _window(75),
-        _k(0.2, 0, 1, "Higher means less ink."),
-    ),
-    _local(floyd_steinberg, "Dots as dense as the page is dark; for photographs, not for text."),
-)
-_FUNCTIONS: Final = MappingProxyType({e.method.name: e.function for e in _ENTRIES})
-#: What the engine offers, the default first.
-METHODS: Final[Mapping[str, Method]] = MappingProxyType({e.method.name: e.method for e in _ENTRIES})
-DEFAULT_METHOD: Final = _ENTRIES[0].method.name
 
-
-def binarize(gray: Gray, method: str, parameters: Parameters) -> tuple[Gray, int | None]:
+def binarize(gray: Gray, method: str, parameters: Mapping[str, float]) -> tuple[Gray, int | None]:
     """Run the method of this name with parameters that `Method.parse` has checked."""
-    return _FUNCTIONS[method](gray, **parameters)
+    return FUNCTIONS[method](gray, **parameters)
 
 
 def binarize_and_tell(
-    gray: Gray, method: str, parameters: Parameters
+    gray: Gray, method: str, parameters: Mapping[str, float]
 ) -> tuple[Reading, int | None]:
     """`binarize`, and what the page was taken for: by all methods but `auto`, for writing."""
     if method == DEFAULT_METHOD:

@@ -26,7 +26,7 @@ from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
 from . import access, answers, api_page, logs, pages, tracing, uploads
-from .domain import Admit, Image, ImageStatus, Message, Method, Queue, StoredObject
+from .domain import Admit, Image, ImageStatus, Message, Queue, StoredObject
 from .errors import (
     IdempotencyKeyReusedError,
     ImageDeletedError,
@@ -39,6 +39,7 @@ from .filenames import original_filename, result_filename
 from .gate import ENVIRON_KEY, ROOM_KEY, Gate, Head, Pass, client_address
 from .image_store import ImageStore
 from .lookout import Lookout
+from .method_catalogue import Method
 from .metrics import CONTENT_TYPE, HttpMetrics
 from .object_metadata import filename_of
 from .ownership import owner_of

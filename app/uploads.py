@@ -16,16 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from werkzeug.http import parse_dict_header
 
 from . import png
-from .domain import (
-    Group,
-    Image,
-    ImageStatus,
-    Method,
-    Original,
-    Parameters,
-    choose_method,
-    now,
-)
+from .domain import Group, Image, ImageStatus, Original, Parameters, now
 from .errors import (
     EmptyImageError,
     InvalidParameterError,
@@ -35,6 +26,7 @@ from .errors import (
 )
 from .filenames import clean_filename
 from .forms import Part, read_parts
+from .method_catalogue import Method, choose_method
 from .object_metadata import original_href
 from .png import PngLimits
 from .png_format import SIGNATURE

@@ -27,7 +27,8 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from app.methods import METHODS, binarize
+from app.method_catalogue import METHODS
+from app.methods import binarize
 from app.reader import read
 
 from . import everyday, reading

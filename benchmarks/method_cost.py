@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain import Method
-from app.methods import METHODS, binarize
+from app.method_catalogue import METHODS, Method
+from app.methods import binarize
 
 from .engine import A4_RATIO, drawn_text
 

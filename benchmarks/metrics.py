@@ -22,7 +22,7 @@ from app.batching import BatchedQueue
 from app.domain import Binarized, Job, Message, now, rfc3339
 from app.image_store import ImageStore
 from app.leases import Leases
-from app.methods import METHODS
+from app.method_catalogue import METHODS
 from app.metrics import Metrics
 from app.worker import Worker
 from tests.support.fakes import MemoryBucket, MemoryQueue

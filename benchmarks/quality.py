@@ -28,7 +28,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from app.methods import METHODS, binarize
+from app.method_catalogue import METHODS
+from app.methods import binarize
 
 Binarizer = Callable[[Any], Any]
 

@@ -14,7 +14,7 @@ from typing import Final
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from app.image_processor import binarize_png
-from app.methods import METHODS
+from app.method_catalogue import METHODS
 from app.png import PngLimits
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "static" / "methods"

@@ -42,6 +42,7 @@ FLOORS = (
         "compare",
         "dithering",
         "http_head",
+        "method_catalogue",
         "page_maps",
         "peers",
         "tracing",
@@ -234,6 +235,7 @@ def test_no_module_imports_the_package_by_its_name() -> None:
         ("app.routes", {"boto3", "cv2"}),
         ("app.upload_client", {"flask", "boto3", "cv2"}),
         ("app.methods", {"flask", "boto3"}),
+        ("app.method_catalogue", {"flask", "boto3", "cv2", "numpy", "numba", "pydantic"}),
     ],
 )
 def test_importing_a_module_loads_no_stranger_and_starts_no_thread(

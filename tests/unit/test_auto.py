@@ -11,7 +11,8 @@ import pytest
 
 from app import components
 from app.auto import auto
-from app.methods import METHODS, binarize
+from app.method_catalogue import METHODS
+from app.methods import binarize
 from app.paper import is_white_on_black
 
 from .pages import f_measure, jpeg, noise, printed, scanned, shadow, text

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from app import color
 from app.color import chroma_of, darken_thin_color
 from app.image_processor import binarize_png
-from app.methods import METHODS
+from app.method_catalogue import METHODS
 from app.png import PngLimits, inspect
 from app.png_decoder import decode
 from tests.support.pngs import PALETTE, RGB, RGBA, Picture

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from app.dithering import floyd_steinberg
-from app.methods import METHODS, binarize
+from app.method_catalogue import METHODS
+from app.methods import binarize
 
 
 def slowly(gray: Any) -> Any:

@@ -8,19 +8,9 @@ import uuid
 
 import pytest
 
-from app.domain import (
-    GROUP_PATTERN,
-    Image,
-    ImageStatus,
-    Job,
-    Method,
-    Parameter,
-    choose_method,
-    message_group,
-    now,
-    rfc3339,
-)
+from app.domain import GROUP_PATTERN, Image, ImageStatus, Job, message_group, now, rfc3339
 from app.errors import InvalidMessageError, InvalidParameterError
+from app.method_catalogue import Method, Parameter, choose_method
 
 IMAGE_ID = "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de"
 LEAST = {"image_id": IMAGE_ID, "bucket": "image-input", "key": "a.png"}

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from app.domain import MESSAGE_VERSION, Binarized, Delivery, Job, choose_method
+from app.domain import MESSAGE_VERSION, Binarized, Delivery, Job
 from app.image_store import ImageStore
 from app.leases import Lease
-from app.methods import DEFAULT_METHOD, METHODS
+from app.method_catalogue import DEFAULT_METHOD, METHODS, choose_method
 from app.metrics import WorkerMetrics
 from app.worker import Outcome
 from tests.support.house import House, to_page

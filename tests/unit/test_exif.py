@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from app.exif import orientation_of
 from app.image_processor import binarize_png
-from app.methods import METHODS
+from app.method_catalogue import METHODS
 from app.png import PhysicalSize, PngLimits, inspect
 from tests.support.exifs import CONTENTS, ORIENTATION, PLACES, SIX, exif, oriented, tiff
 from tests.support.pngs import IEND, Picture, chunk

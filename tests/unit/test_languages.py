@@ -10,9 +10,9 @@ import pytest
 from babel.messages.pofile import read_po
 
 from app import errors
-from app.domain import ImageStatus, Method, Parameter
+from app.domain import ImageStatus
 from app.languages import LANGUAGES, choose, language
-from app.methods import METHODS
+from app.method_catalogue import METHODS, Method, Parameter
 from app.settings import Settings
 from tests.conftest import ROOT
 from tests.support.site import Site

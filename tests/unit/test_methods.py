@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from app import local_thresholds
-from app.domain import Method, choose_method
 from app.errors import InvalidParameterError
 from app.gaussian import gaussian_mean
-from app.methods import DEFAULT_METHOD, METHODS, binarize
+from app.method_catalogue import DEFAULT_METHOD, METHODS, Method, choose_method
+from app.methods import FUNCTIONS, binarize
 from tests.support.waiting import assert_within
 
 WINDOW = 9
@@ -179,6 +179,10 @@ def test_the_standard_methods_are_there_under_their_names() -> None:
 
     assert set(standard.split()) <= set(METHODS)
     assert all(name == method.name for name, method in METHODS.items())
+
+
+def test_every_method_of_the_catalogue_has_a_function_and_no_function_is_left_over() -> None:
+    assert FUNCTIONS.keys() == METHODS.keys()
 
 
 LOCAL_METHODS = [name for name, method in METHODS.items() if "window" in str(method.parameters)]

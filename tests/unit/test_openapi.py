@@ -16,8 +16,7 @@ import schemathesis
 from hypothesis import HealthCheck, strategies
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from app.domain import Method, Parameter
-from app.methods import DEFAULT_METHOD, METHODS
+from app.method_catalogue import DEFAULT_METHOD, METHODS, Method, Parameter
 from app.openapi import contract, documented_errors
 from app.settings import Settings
 from app.tokens import hash_token

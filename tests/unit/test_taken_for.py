@@ -11,7 +11,7 @@ import pytest
 
 from app import operations
 from app.image_processor import binarize_png
-from app.methods import METHODS
+from app.method_catalogue import METHODS
 from app.png import PngLimits
 from app.settings import Settings
 from tests.support.exifs import exif, oriented

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from app.methods import METHODS
+from app.method_catalogue import METHODS
 from app.uploads import DECORATIONS
 from tests.support.raw_http import exchange
 from tests.support.scans import page_png
