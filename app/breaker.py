@@ -31,8 +31,8 @@ class State(Enum):
 class Breaker:
     """Counts failures of S3 and SQS in a row. Thread-safe."""
 
-    def __init__(self, metrics: WorkerMetrics | None = None) -> None:
-        self._metrics = metrics or WorkerMetrics()
+    def __init__(self, metrics: WorkerMetrics) -> None:
+        self._metrics = metrics
         self._lock = threading.Lock()
         self._state = State.CLOSED
         self._failures = 0

@@ -48,18 +48,16 @@ class Consumer:
         threads: int,
         visibility_timeout_s: int,
         poll_wait_s: int,
-        metrics: WorkerMetrics | None = None,
+        metrics: WorkerMetrics,
     ) -> None:
         self._jobs = jobs
         self._handle = handle
         self._probe = probe
         self._visibility_timeout_s = visibility_timeout_s
         self._poll_wait_s = poll_wait_s
-        self._metrics = metrics or WorkerMetrics()
-        self._leases = Leases(
-            jobs, visibility_timeout_s=visibility_timeout_s, metrics=self._metrics
-        )
-        self._breaker = Breaker(self._metrics)
+        self._metrics = metrics
+        self._leases = Leases(jobs, visibility_timeout_s=visibility_timeout_s, metrics=metrics)
+        self._breaker = Breaker(metrics)
         self._metrics.watch(
             in_hand=lambda: len(self._leases), is_open=lambda: self._breaker.is_open
         )

@@ -60,11 +60,11 @@ class Leases:
         queue: Queue,
         *,
         visibility_timeout_s: int,
-        metrics: WorkerMetrics | None = None,
+        metrics: WorkerMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queue = queue
-        self._metrics = metrics or WorkerMetrics()
+        self._metrics = metrics
         self._timeout_s = visibility_timeout_s
         self._clock = clock
         self._leases: set[Lease] = set()

@@ -73,14 +73,14 @@ class Lookout:
         *,
         max_waiting: int = 0,
         is_resting: bool = False,
-        metrics: QueueMetrics | None = None,
+        metrics: QueueMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.history = history
         self._watched = watched
         self._max_waiting = max_waiting
         self._is_resting = is_resting
-        self._metrics = metrics or QueueMetrics()
+        self._metrics = metrics
         self._clock = clock
         #: Guards what follows, and is notified when it changes.
         self._changed = threading.Condition()

@@ -161,6 +161,7 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
 
 def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
     from . import operations
+    from .metrics import AwsMetrics
 
     if options.command == "watch":
         return operations.watch(
@@ -170,7 +171,7 @@ def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
             count=options.count,
             timeout_s=options.timeout,
         )
-    store = make_image_store(settings)
+    store = make_image_store(settings, AwsMetrics())
     jobs = make_queue(settings, settings.input_queue)
     store.check()  # its words are better than those of the first object that is not found
     if options.command == "reconcile":
@@ -228,7 +229,7 @@ def _lookout(
     from .lookout import Lookout
 
     if role == "worker":  # the depths are the web side's to count; a fleet would add them up
-        return Lookout(watched, history, is_resting=True)
+        return Lookout(watched, history, metrics=metrics.queues, is_resting=True)
     dead_letters = make_queue(settings, settings.input_dead_letter_queue, metrics.aws)
     return Lookout(
         replace(watched, dead_letters=dead_letters),

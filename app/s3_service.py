@@ -46,7 +46,7 @@ _PLAIN_KEY: Final = re.compile(
 _UNAVAILABLE: Final = "Storage is unavailable; try again later."
 
 
-def make_image_store(settings: Settings, metrics: AwsMetrics | None = None) -> ImageStore:
+def make_image_store(settings: Settings, metrics: AwsMetrics) -> ImageStore:
     """The image store of the two buckets that *settings* name, whose calls *metrics* counts."""
     return ImageStore(
         originals=S3Bucket(settings, settings.input_bucket, metrics),
@@ -57,9 +57,9 @@ def make_image_store(settings: Settings, metrics: AwsMetrics | None = None) -> I
 class S3Bucket:
     """A `domain.Bucket` on S3. Thread-safe; connects with the first call."""
 
-    def __init__(self, settings: Settings, name: str, metrics: AwsMetrics | None = None) -> None:
+    def __init__(self, settings: Settings, name: str, metrics: AwsMetrics) -> None:
         self._settings = settings
-        self._metrics = metrics or AwsMetrics()
+        self._metrics = metrics
         self._client: S3Client = aws.s3_client(settings, metrics)
         self._name = name
 

@@ -117,7 +117,7 @@ class Worker:
         process: Process,
         process_apart: Process,
         max_receives: int,
-        metrics: WorkerMetrics | None = None,
+        metrics: WorkerMetrics,
         on_finished: Callable[[Image], None] | None = None,
     ) -> None:
         self._jobs = jobs
@@ -126,7 +126,7 @@ class Worker:
         self._process = process
         self._process_apart = process_apart
         self._max_receives = max_receives
-        self._metrics = metrics or WorkerMetrics()
+        self._metrics = metrics
         #: Told of each image that is done with, also of one that was before.
         self._on_finished = on_finished
 

@@ -38,10 +38,9 @@ class WorkerService:
         self,
         settings: Settings,
         store: ImageStore,
-        metrics: Metrics | None = None,
+        metrics: Metrics,
         on_finished: Callable[[Image], None] | None = None,
     ) -> None:
-        metrics = metrics or Metrics()
         self._grace_period_s = settings.grace_period_s
         process = partial(binarize_job, limits=settings.png_limits)
         self._sandbox = Sandbox(process, _caps(settings))

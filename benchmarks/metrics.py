@@ -74,7 +74,7 @@ def images(metrics: Any) -> float:
         max_receives=5,
         metrics=metrics,
     )
-    leases = Leases(jobs, visibility_timeout_s=60)
+    leases = Leases(jobs, visibility_timeout_s=60, metrics=metrics)
     spent_s = 0.0
     for _ in range(IMAGES):
         send(originals, jobs)

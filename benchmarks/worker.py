@@ -31,6 +31,7 @@ import psutil
 from app import aws
 from app.domain import MAX_BATCH, Image, ImageStatus, now
 from app.image_processor import binarize_png
+from app.metrics import AwsMetrics
 from app.png import PngLimits
 from app.s3_service import make_image_store
 from app.settings import Settings, usable_cpus
@@ -122,7 +123,10 @@ def _fresh_settings(endpoint: str) -> Settings:
 
 
 def _preload(settings: Settings, data: bytes, pages: int, method: str) -> None:
-    store, jobs = make_image_store(settings), make_queue(settings, settings.input_queue)
+    store, jobs = (
+        make_image_store(settings, AwsMetrics()),
+        make_queue(settings, settings.input_queue),
+    )
     images = [
         Image(image_id=uuid.uuid4(), status=ImageStatus.QUEUED, method=method, uploaded_at=now())
         for _ in range(pages)

@@ -9,6 +9,7 @@ import pytest
 
 from app import aws
 from app.domain import Bucket, Queue
+from app.metrics import AwsMetrics
 from app.s3_service import S3Bucket
 from app.settings import Settings
 from app.sqs_service import SqsQueue
@@ -28,7 +29,7 @@ def bucket(request: pytest.FixtureRequest) -> Bucket:
 @pytest.fixture
 def s3_bucket(aws_settings: Settings) -> S3Bucket:
     aws.s3_client(aws_settings).create_bucket(Bucket=aws_settings.input_bucket)
-    return S3Bucket(aws_settings, aws_settings.input_bucket)
+    return S3Bucket(aws_settings, aws_settings.input_bucket, AwsMetrics())
 
 
 @pytest.fixture(params=["memory", "aws"])

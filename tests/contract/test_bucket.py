@@ -16,6 +16,7 @@ import pytest
 from app import aws
 from app.domain import Bucket, StoredObject
 from app.errors import NotFoundError, StorageUnavailableError
+from app.metrics import AwsMetrics
 from app.s3_service import S3Bucket
 from app.settings import Settings
 from tests.support.fakes import MemoryBucket
@@ -238,7 +239,7 @@ def test_an_object_knows_when_it_expires(aws_settings: Settings, s3_bucket: S3Bu
 def test_what_is_kept_for_ever_never_expires(aws_settings: Settings, s3_bucket: S3Bucket) -> None:
     put(s3_bucket, "a.png", b"1")
     settings = aws_settings.model_copy(update={"retention_days": 0})
-    keeping = S3Bucket(settings, s3_bucket.name)
+    keeping = S3Bucket(settings, s3_bucket.name, AwsMetrics())
 
     assert keeping.get("a.png").expires_at is None
     assert put(keeping, "b.png", b"1").expires_at is None
@@ -279,7 +280,7 @@ def assert_unavailable(bucket: Bucket, match: str | None = None) -> None:
 
 
 def test_a_missing_bucket_is_an_outage_and_no_missing_image(aws_settings: Settings) -> None:
-    missing = S3Bucket(aws_settings, "no-such-bucket-here")
+    missing = S3Bucket(aws_settings, "no-such-bucket-here", AwsMetrics())
 
     with pytest.raises(StorageUnavailableError, match="no such bucket"):
         missing.check()
@@ -295,7 +296,7 @@ def test_a_missing_bucket_is_an_outage_and_no_missing_image(aws_settings: Settin
 
 
 def at(url: str) -> S3Bucket:
-    return S3Bucket(Settings(aws_endpoint_url=url), "any")
+    return S3Bucket(Settings(aws_endpoint_url=url), "any", AwsMetrics())
 
 
 def test_a_dead_endpoint_is_an_outage_within_seconds() -> None:

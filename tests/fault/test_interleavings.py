@@ -39,6 +39,7 @@ from app.errors import (
 )
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
+from app.metrics import WorkerMetrics
 from app.worker import Ending, Outcome, Worker
 from tests.support.house import VISIBILITY_TIMEOUT_S, House, Killed, to_page
 
@@ -209,7 +210,10 @@ class Pipeline(RuleBasedStateMachine):
 
     def new_leases(self) -> Leases:
         return Leases(
-            self.house.jobs, visibility_timeout_s=VISIBILITY_TIMEOUT_S, clock=self.house.clock
+            self.house.jobs,
+            visibility_timeout_s=VISIBILITY_TIMEOUT_S,
+            metrics=WorkerMetrics(),
+            clock=self.house.clock,
         )
 
     def consumer(self, run: Run) -> Consumer:
@@ -220,6 +224,7 @@ class Pipeline(RuleBasedStateMachine):
             threads=1,
             visibility_timeout_s=VISIBILITY_TIMEOUT_S,
             poll_wait_s=1,
+            metrics=WorkerMetrics(),
         )
         consumer._leases = run.leases
         return consumer

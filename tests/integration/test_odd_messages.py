@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app import aws
+from app.metrics import AwsMetrics, Metrics
 from app.s3_service import S3Bucket, make_image_store
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
@@ -53,7 +54,7 @@ def sendable(bucket: str) -> list[tuple[Odd, str]]:
 
 def send_all(settings: Settings) -> dict[str, Odd]:
     """Store the originals and send the messages; returns what was sent, by the id to hear of."""
-    originals = S3Bucket(settings, settings.input_bucket)
+    originals = S3Bucket(settings, settings.input_bucket, AwsMetrics())
     sqs, sent = aws.sqs_client(settings), {}
     url = sqs.get_queue_url(QueueName=settings.input_queue)["QueueUrl"]
     for number, (odd, body) in enumerate(sendable(settings.input_bucket)):
@@ -87,7 +88,7 @@ def test_every_odd_message_ends_as_one_record_and_one_announcement_or_is_process
         receive(settings, heard)
         return len(heard) >= COUNT
 
-    with WorkerService(settings, make_image_store(settings)):
+    with WorkerService(settings, make_image_store(settings, AwsMetrics()), Metrics()):
         wait_until(have_ended, within_s=180)
         depth = make_queue(settings, settings.input_queue).depth
         wait_until(lambda: depth().waiting + depth().held == 0)
@@ -103,7 +104,9 @@ def test_every_odd_message_ends_as_one_record_and_one_announcement_or_is_process
 
 
 def records(settings: Settings) -> Counter[tuple[str, str]]:
-    keys = [found.key for found in S3Bucket(settings, settings.processed_bucket).list()]
+    keys = [
+        found.key for found in S3Bucket(settings, settings.processed_bucket, AwsMetrics()).list()
+    ]
     return Counter(
         (key.removeprefix("failures/")[:36], "failed" if "failures/" in key else "processed")
         for key in keys

@@ -18,6 +18,7 @@ from app.history import History
 from app.http_reader import Parser
 from app.image_store import ImageStore
 from app.lookout import Lookout, Watched
+from app.metrics import QueueMetrics
 from app.settings import Settings
 from tests.support.fakes import MemoryBucket, MemoryQueue
 from tests.support.scans import page_png
@@ -56,7 +57,7 @@ class Site:
         settings = Settings(trusted_proxy_hops=1, cors_origins="https://scan.example")
         jobs = MemoryQueue()
         store = ImageStore(MemoryBucket(), MemoryBucket())
-        self.gate = Gate(settings, Lookout(Watched(store, jobs), History()))
+        self.gate = Gate(settings, Lookout(Watched(store, jobs), History(), metrics=QueueMetrics()))
         self.app: Flask = create_app(settings, store=store, jobs=jobs, gate=self.gate)
         self.image_id = self._upload()
 

@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from app import aws
 from app.domain import MAX_BATCH, Image, ImageStatus, now
+from app.metrics import AwsMetrics
 from app.object_keys import failure_key, processed_key
 from app.s3_service import make_image_store
 from app.settings import Settings
@@ -122,7 +123,10 @@ def preload(
     settings: Settings, count: int, *, png: bytes | None = None, group: str | None = None
 ) -> list[str]:
     """Store *count* originals and send their messages, as the API does; returns their ids."""
-    store, jobs = make_image_store(settings), make_queue(settings, settings.input_queue)
+    store, jobs = (
+        make_image_store(settings, AwsMetrics()),
+        make_queue(settings, settings.input_queue),
+    )
     images = [_image(group) for _ in range(count)]
     for image in images:
         store.put_original(image, png or page_png())

@@ -13,7 +13,7 @@ from app.domain import Admit, Binarized, Delivery, Job, Message, Results, Stored
 from app.errors import CorruptPngError, ProcessingCrashedError, QueueUnavailableError
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
-from app.metrics import Metrics
+from app.metrics import Metrics, WorkerMetrics
 from app.worker import Ending, Worker
 from tests.support.fakes import MemoryBucket, MemoryQueue
 
@@ -154,7 +154,12 @@ class House:
         )
         self.announced = WatchedQueue("announcements.fifo", "announcement", self._step, self.clock)
         self.store = ImageStore(self.originals, self.results)
-        self.leases = Leases(self.jobs, visibility_timeout_s=VISIBILITY_TIMEOUT_S, clock=self.clock)
+        self.leases = Leases(
+            self.jobs,
+            visibility_timeout_s=VISIBILITY_TIMEOUT_S,
+            metrics=WorkerMetrics(),
+            clock=self.clock,
+        )
         self.worker = worker(
             jobs=BatchedQueue(self.jobs, linger_s=0),
             store=self.store,
@@ -162,7 +167,7 @@ class House:
             process=self._process,
             process_apart=self._process_apart,
             max_receives=max_receives,
-            metrics=metrics.worker if metrics else None,
+            metrics=metrics.worker if metrics else WorkerMetrics(),
         )
 
     # --- what a test does ---

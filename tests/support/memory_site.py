@@ -16,6 +16,7 @@ from app.gate import Gate
 from app.history import History
 from app.image_store import ImageStore
 from app.lookout import Lookout, Watched
+from app.metrics import QueueMetrics
 from app.server import HttpServer
 from app.settings import Settings
 from app.waits import Waits
@@ -30,7 +31,8 @@ def main() -> None:
     settings = Settings(port=port, max_upload_bytes=limit_bytes, web_threads=2)
     store = ImageStore(MemoryBucket(), MemoryBucket())
     jobs = MemoryQueue()
-    lookout, waits = Lookout(Watched(store, jobs), History()), Waits(1)
+    lookout = Lookout(Watched(store, jobs), History(), metrics=QueueMetrics())
+    waits = Waits(1)
     gate = Gate(settings, lookout)
     app = create_app(settings, store=store, jobs=jobs, gate=gate, waits=waits, lookout=lookout)
     HttpServer(app, settings, gate, on_stop=waits.stop).run()

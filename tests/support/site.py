@@ -20,7 +20,7 @@ from app.errors import QueueUnavailableError
 from app.image_processor import binarize_job
 from app.image_store import ImageStore
 from app.leases import Leases
-from app.metrics import Metrics
+from app.metrics import Metrics, WorkerMetrics
 from app.png import PngLimits
 from app.settings import Settings
 from app.waits import Waits
@@ -79,8 +79,9 @@ class Site:
             process=process,
             process_apart=process,
             max_receives=5,
+            metrics=WorkerMetrics(),
         )
-        leases = Leases(self.jobs, visibility_timeout_s=60)
+        leases = Leases(self.jobs, visibility_timeout_s=60, metrics=WorkerMetrics())
         while deliveries := self.jobs.receive(
             max_messages=1, wait_time_s=0, visibility_timeout_s=60
         ):

@@ -20,6 +20,7 @@ from app.aws_faults import Cause, Place
 from app.domain import Message
 from app.errors import UnavailableError
 from app.main import main
+from app.metrics import AwsMetrics
 from app.s3_service import S3Bucket, make_image_store
 from app.settings import Settings
 from app.sqs_service import SqsQueue, make_queue
@@ -54,7 +55,7 @@ def served(_once: None) -> Iterator[Aws]:
     with refusing() as (server, url):
         settings = Settings(aws_endpoint_url=url, aws_region="us-east-1")
         queue = SqsQueue(aws.sqs_client(settings), QUEUE)
-        yield Aws(server, url, S3Bucket(settings, BUCKET), queue)
+        yield Aws(server, url, S3Bucket(settings, BUCKET, AwsMetrics()), queue)
 
 
 @pytest.fixture
@@ -174,7 +175,7 @@ def test_a_bucket_in_another_region_is_not_ready_although_boto3_finds_it(
     """obstore, which the objects travel through, follows no redirect."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", fake.url)
     fake.server.s3 = Refusal(200, "", headers={"x-amz-bucket-region": "eu-west-1"})
-    bucket = S3Bucket(Settings(aws_region="us-east-1"), BUCKET)
+    bucket = S3Bucket(Settings(aws_region="us-east-1"), BUCKET, AwsMetrics())
 
     said = str(told(bucket.check))
 
@@ -187,7 +188,10 @@ def test_a_bucket_in_another_region_is_not_ready_although_boto3_finds_it(
 def verbs_of(url: str) -> list[Callable[[], object]]:
     """One of boto3 and one of obstore, and one of SQS."""
     settings = Settings(aws_endpoint_url=url)
-    bucket, queue = S3Bucket(settings, BUCKET), SqsQueue(aws.sqs_client(settings), QUEUE)
+    bucket, queue = (
+        S3Bucket(settings, BUCKET, AwsMetrics()),
+        SqsQueue(aws.sqs_client(settings), QUEUE),
+    )
     return [bucket.check, lambda: bucket.get("a.png"), queue.depth]
 
 
@@ -232,7 +236,10 @@ def test_silence_is_told(fake: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_web_server_is_told(fake: Aws) -> None:
     fake.server.page = b"<html>Welcome to nginx!</html>"
     settings = Settings(aws_endpoint_url=fake.url)
-    bucket, queue = S3Bucket(settings, BUCKET), SqsQueue(aws.sqs_client(settings), QUEUE)
+    bucket, queue = (
+        S3Bucket(settings, BUCKET, AwsMetrics()),
+        SqsQueue(aws.sqs_client(settings), QUEUE),
+    )
 
     for verb in (put_of(bucket), queue.depth):
         assert "does not speak as AWS does" in str(told(verb))
@@ -242,7 +249,9 @@ def test_a_404_of_another_web_server_is_no_missing_bucket() -> None:
     with answering_raw(b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope") as url:
         settings = Settings(aws_endpoint_url=url)
 
-        assert "does not speak as AWS does" in str(told(S3Bucket(settings, BUCKET).check))
+        assert "does not speak as AWS does" in str(
+            told(S3Bucket(settings, BUCKET, AwsMetrics()).check)
+        )
 
 
 def test_what_is_not_even_http_is_told() -> None:
@@ -312,7 +321,10 @@ def test_credentials_that_cannot_be_renewed_are_told(
         raise failure
 
     settings = Settings(aws_endpoint_url=fake.url)
-    bucket, queue = S3Bucket(settings, BUCKET), SqsQueue(aws.sqs_client(settings), QUEUE)
+    bucket, queue = (
+        S3Bucket(settings, BUCKET, AwsMetrics()),
+        SqsQueue(aws.sqs_client(settings), QUEUE),
+    )
     monkeypatch.setattr(Boto3CredentialProvider, "__call__", fail)
     monkeypatch.setattr("botocore.credentials.Credentials.get_frozen_credentials", fail)
 

@@ -9,10 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from app.breaker import FAILURES_TO_OPEN, Breaker, State
+from app.metrics import WorkerMetrics
 
 
 def breaker_in(state: State) -> Breaker:
-    breaker = Breaker()
+    breaker = Breaker(WorkerMetrics())
     if state is not State.CLOSED:
         fail(breaker, FAILURES_TO_OPEN)
     if state is State.HALF_OPEN:
@@ -52,7 +53,7 @@ def test_each_event_leads_from_each_state_to_one_other(
 
 
 def test_it_opens_after_five_failures_in_a_row() -> None:
-    breaker = Breaker()
+    breaker = Breaker(WorkerMetrics())
 
     fail(breaker, FAILURES_TO_OPEN - 1)
     states = [breaker.state]
@@ -63,7 +64,7 @@ def test_it_opens_after_five_failures_in_a_row() -> None:
 
 
 def test_a_success_in_between_begins_the_count_anew() -> None:
-    breaker = Breaker()
+    breaker = Breaker(WorkerMetrics())
     fail(breaker, FAILURES_TO_OPEN - 1)
 
     breaker.succeeded()
@@ -84,7 +85,7 @@ def test_after_an_outage_it_takes_five_failures_again() -> None:
 def test_each_outage_is_logged_once_when_it_begins_and_once_when_it_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    breaker = Breaker()
+    breaker = Breaker(WorkerMetrics())
 
     fail(breaker, FAILURES_TO_OPEN + 3)
     breaker.try_one()
@@ -96,7 +97,7 @@ def test_each_outage_is_logged_once_when_it_begins_and_once_when_it_ends(
 
 
 def test_pauses_differ_within_their_bounds() -> None:
-    pauses_s = [Breaker().pause_s() for _ in range(100)]
+    pauses_s = [Breaker(WorkerMetrics()).pause_s() for _ in range(100)]
 
     assert 1.5 <= min(pauses_s) < max(pauses_s) <= 3
     assert len(set(pauses_s)) > 50
@@ -104,7 +105,7 @@ def test_pauses_differ_within_their_bounds() -> None:
 
 def test_failures_of_many_threads_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.breaker.FAILURES_TO_OPEN", 8 * 500)
-    breaker = Breaker()
+    breaker = Breaker(WorkerMetrics())
     fail(breaker, 1)
 
     threads = [threading.Thread(target=fail, args=(breaker, 500)) for _ in range(7)]

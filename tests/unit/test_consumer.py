@@ -16,6 +16,7 @@ from app.consumer import Consumer
 from app.domain import Delivery, Message, Results
 from app.errors import QueueUnavailableError, StorageUnavailableError
 from app.leases import Lease
+from app.metrics import WorkerMetrics
 from app.worker import Ending, Outcome
 from tests.support.fakes import MemoryQueue
 from tests.support.waiting import assert_within, wait_until
@@ -137,6 +138,7 @@ class House:
             threads=threads,
             visibility_timeout_s=visibility_timeout_s,
             poll_wait_s=POLL_WAIT_S,
+            metrics=WorkerMetrics(),
         )
 
     def start(self, threads: int, *, visibility_timeout_s: int = TIMEOUT_S) -> Consumer:

@@ -13,6 +13,7 @@ from app.gate import MULTIPART_OVERHEAD_BYTES, Backlog, Gate, Head, Pass, client
 from app.history import History
 from app.image_store import ImageStore
 from app.lookout import Lookout, Watched
+from app.metrics import QueueMetrics
 from app.settings import Settings
 from app.tokens import hash_token
 from tests.support.fakes import CountedQueue, MemoryBucket, MemoryQueue
@@ -192,7 +193,7 @@ def test_a_forged_address_does_not_change_who_is_counted() -> None:
 
 def looking_at(queue: MemoryQueue, clock: Callable[[], float] = time.monotonic) -> Lookout:
     watched = Watched(ImageStore(MemoryBucket(), MemoryBucket()), queue)
-    return Lookout(watched, History(), clock=clock)
+    return Lookout(watched, History(), metrics=QueueMetrics(), clock=clock)
 
 
 def full_queue(count: int) -> MemoryQueue:

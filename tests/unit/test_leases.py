@@ -10,6 +10,7 @@ import pytest
 from app.domain import Delivery, Results
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
 from app.leases import MAX_LEASE_S, Lease, Leases
+from app.metrics import WorkerMetrics
 from tests.support.fakes import MemoryQueue
 from tests.support.logged import events
 from tests.support.waiting import wait_until
@@ -64,7 +65,7 @@ def queue() -> Visibility:
 
 @pytest.fixture
 def leases(queue: Visibility, clock: Clock) -> Leases:
-    return Leases(queue, visibility_timeout_s=TIMEOUT_S, clock=clock)
+    return Leases(queue, visibility_timeout_s=TIMEOUT_S, metrics=WorkerMetrics(), clock=clock)
 
 
 def hold(leases: Leases, clock: Clock, *ids: str) -> list[Lease]:
@@ -402,7 +403,7 @@ def test_what_is_held_can_be_asked_while_a_renewal_waits_for_its_answer(
 @pytest.fixture
 def short(queue: Visibility, clock: Clock) -> Iterator[Leases]:
     """Leases of 0.08 s, so that the heart beats every 10 ms."""
-    leases = Leases(queue, visibility_timeout_s=0.08, clock=clock)
+    leases = Leases(queue, visibility_timeout_s=0.08, metrics=WorkerMetrics(), clock=clock)
     yield leases
     leases.stop()
 
