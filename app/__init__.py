@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from .domain import Queue
     from .gate import Gate
     from .image_store import ImageStore
     from .lookout import Lookout
     from .metrics import Metrics
+    from .ports import Queue
     from .settings import Settings
     from .waits import Waits
 

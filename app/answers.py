@@ -11,7 +11,6 @@ from flask import Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 
 from . import logs, pages
-from .domain import Image, ImageStatus, StoredObject
 from .errors import (
     BadRequestError,
     ContentCodingError,
@@ -24,7 +23,9 @@ from .errors import (
     RangeNotSatisfiableError,
     unknown_image,
 )
+from .ports import StoredObject
 from .rate import Quota
+from .representation import Image, ImageStatus
 
 logger = logs.get_logger(__name__)
 

@@ -16,10 +16,10 @@ from typing import Final
 
 from . import logs, tracing
 from .breaker import Breaker, State
-from .domain import MAX_BATCH, Queue
 from .errors import PipelineError, QueueUnavailableError
 from .leases import Lease, Leases
 from .metrics import WorkerMetrics
+from .ports import MAX_BATCH, Queue
 from .worker import Ending, Outcome
 
 logger = logs.get_logger(__name__)

@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
-from .domain import Image, ImageStatus, Timestamp, now
+from .representation import Image, ImageStatus, Timestamp, now
 
 INTERVAL_S: Final = 10
 MAX_SAMPLES: Final = 180

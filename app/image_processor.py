@@ -10,15 +10,17 @@ import numpy as np
 
 from . import tracing
 from .color import darken_thin_color
-from .domain import Binarized, Job, TakenFor
 from .exif import TURNS
 from .fast_zlib import compress
 from .light_ink import show_light_ink
+from .messages import Job
 from .method_catalogue import DEFAULT_METHOD, METHODS, choose_method
 from .methods import Gray, binarize_and_tell
 from .png import PhysicalSize, PngInfo, PngLimits, inspect
 from .png_decoder import decode
 from .png_format import GRAY, write
+from .ports import Binarized
+from .representation import TakenFor
 from .turning import is_lying, upright
 
 

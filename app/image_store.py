@@ -14,20 +14,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from .domain import (
-    Admit,
-    Announcement,
-    Bucket,
-    Image,
-    ImageStatus,
-    Job,
-    Listed,
-    Message,
-    StoredObject,
-    deduplication_id,
-    failure_digest,
-    message_group,
-)
 from .errors import (
     ForeignOriginalError,
     ImageDeletedError,
@@ -38,6 +24,7 @@ from .errors import (
     unknown_image,
 )
 from .holders import DELETED, Holders, is_mark, live, or_none, read_record
+from .messages import Announcement, Job, deduplication_id, failure_digest, message_group
 from .object_keys import (
     FAILURES,
     aside_key,
@@ -49,6 +36,8 @@ from .object_keys import (
 )
 from .object_metadata import from_metadata, to_metadata
 from .ownership import Claim, as_metadata, key_in, may_claim, owner_of
+from .ports import Admit, Bucket, Listed, Message, StoredObject
+from .representation import Image, ImageStatus
 
 PNG: Final = "image/png"
 JSON: Final = "application/json"

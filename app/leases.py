@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from . import logs
-from .domain import MAX_BATCH, Delivery, Queue, Results
 from .errors import LeaseLostError, PipelineError
 from .metrics import WorkerMetrics
+from .ports import MAX_BATCH, Delivery, Queue, Results
 
 logger = logs.get_logger(__name__)
 

@@ -17,11 +17,11 @@ from typing import Final
 
 from . import logs
 from .complaints import Complaints
-from .domain import Depth, Queue
 from .errors import PipelineError, QueueUnavailableError, StorageUnavailableError
 from .history import INTERVAL_S, Backlog, History, Service
 from .image_store import ImageStore
 from .metrics import QueueMetrics
+from .ports import Depth, Queue
 
 logger = logs.get_logger(__name__)
 

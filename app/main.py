@@ -32,9 +32,9 @@ from botocore.exceptions import BotoCoreError
 from . import logs, tracing
 from .arguments import ROLES, parser
 from .aws_errors import fault_of
-from .domain import Queue
 from .errors import PipelineError, QueueUnavailableError, SettingsError
 from .image_store import ImageStore
+from .ports import Queue
 from .s3_service import make_image_store
 from .settings import ClientSettings, Settings, is_loopback
 from .sqs_service import make_queue

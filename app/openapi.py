@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
 from . import errors
-from .domain import GROUP_PATTERN, Image
 from .errors import PipelineError
 from .history import Service
 from .method_catalogue import Method, Parameter
+from .representation import GROUP_PATTERN, Image
 from .settings import MULTIPART_OVERHEAD_BYTES, Settings
 from .uploads import MAX_WAIT_S
 

@@ -16,21 +16,12 @@ from typing import Final, TypeVar
 from tqdm import tqdm
 
 from . import logs
-from .domain import (
-    MAX_BATCH,
-    Announcement,
-    Delivery,
-    Job,
-    Message,
-    Queue,
-    Results,
-    TakenFor,
-    deduplication_id,
-    now,
-)
 from .errors import ImageDeletedError, InvalidMessageError, NotFoundError
 from .image_store import ImageStore
+from .messages import Announcement, Job, deduplication_id
 from .page_remarks import remarks
+from .ports import MAX_BATCH, Delivery, Message, Queue, Results
+from .representation import TakenFor, now
 
 logger = logs.get_logger(__name__)
 T = TypeVar("T")

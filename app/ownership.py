@@ -12,8 +12,10 @@ from urllib.parse import quote, unquote
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from . import bodies
-from .domain import GROUP_PATTERN, MAX_REDRIVE, OWNER_PATTERN, Delivery, Job, StoredObject
+from .messages import MAX_REDRIVE, Job
 from .object_keys import fits_s3, spellings
+from .ports import Delivery, StoredObject
+from .representation import GROUP_PATTERN, OWNER_PATTERN
 
 _KEY: Final = "original-key"
 _KEY_BASE64: Final = "original-key-base64"

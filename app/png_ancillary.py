@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Final, NamedTuple
 
-from .domain import MAX_IGNORED
 from .png_format import GRAY, PALETTE, RGB, PngInfo
+from .representation import MAX_IGNORED
 
 #: The decoder may add two lines on the pixel data, and one is a summary.
 MAX_LINES: Final = MAX_IGNORED - 3

@@ -26,7 +26,6 @@ from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
 from . import access, answers, api_page, logs, pages, tracing, uploads
-from .domain import Admit, Image, ImageStatus, Message, Queue, StoredObject
 from .errors import (
     IdempotencyKeyReusedError,
     ImageDeletedError,
@@ -43,6 +42,8 @@ from .method_catalogue import Method
 from .metrics import CONTENT_TYPE, HttpMetrics
 from .object_metadata import filename_of
 from .ownership import owner_of
+from .ports import Admit, Message, Queue, StoredObject
+from .representation import Image, ImageStatus
 from .settings import Settings
 from .uploads import Reader, Upload
 from .waits import Waits

@@ -27,10 +27,11 @@ from urllib3.exceptions import HTTPError
 from . import aws, tracing
 from .aws_errors import fault_of, is_of_aws, quoted_code
 from .aws_faults import Cause, Fault
-from .domain import Admit, Listed, StoredObject, now
 from .errors import NotFoundError, PipelineError, StorageUnavailableError
 from .image_store import ImageStore
 from .metrics import AwsMetrics
+from .ports import Admit, Listed, StoredObject
+from .representation import now
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def make_image_store(settings: Settings, metrics: AwsMetrics) -> ImageStore:
 
 
 class S3Bucket:
-    """A `domain.Bucket` on S3. Thread-safe; connects with the first call."""
+    """A `ports.Bucket` on S3. Thread-safe; connects with the first call."""
 
     def __init__(self, settings: Settings, name: str, metrics: AwsMetrics) -> None:
         self._settings = settings

@@ -15,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from . import aws
 from .aws_errors import fault_of
-from .domain import MAX_BATCH, Delivery, Depth, Message, Results
 from .errors import LeaseLostError, PipelineError, QueueUnavailableError
 from .metrics import AwsMetrics
+from .ports import MAX_BATCH, Delivery, Depth, Message, Results
 from .settings import Settings
 from .tracing import TRAVELS
 
@@ -39,7 +39,7 @@ def make_queue(settings: Settings, name: str, metrics: AwsMetrics | None = None)
 
 
 class SqsQueue:
-    """A `domain.Queue` on SQS FIFO. Thread-safe; connects with the first call."""
+    """A `ports.Queue` on SQS FIFO. Thread-safe; connects with the first call."""
 
     def __init__(self, client: SQSClient, name: str) -> None:
         self._client = client

@@ -16,7 +16,6 @@ from pydantic import TypeAdapter, ValidationError
 from werkzeug.http import parse_dict_header
 
 from . import png
-from .domain import Group, Image, ImageStatus, Original, Parameters, now
 from .errors import (
     EmptyImageError,
     InvalidParameterError,
@@ -30,6 +29,7 @@ from .method_catalogue import Method, choose_method
 from .object_metadata import original_href
 from .png import PngLimits
 from .png_format import SIGNATURE
+from .representation import Group, Image, ImageStatus, Original, Parameters, now
 
 _GROUP: Final = TypeAdapter[str](Group)
 _KEY: Final = re.compile(r"[ -~]{16,255}")

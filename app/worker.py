@@ -17,22 +17,6 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from . import logs, tracing
-from .domain import (
-    Announcement,
-    Binarized,
-    Delivery,
-    Failure,
-    Image,
-    ImageStatus,
-    Job,
-    Message,
-    Original,
-    Process,
-    Processed,
-    announcement_id,
-    message_group,
-    now,
-)
 from .errors import (
     CorruptPngError,
     ForeignOriginalError,
@@ -49,10 +33,13 @@ from .errors import (
 )
 from .image_store import ImageStore
 from .leases import Lease
+from .messages import Announcement, Job, announcement_id, message_group
 from .metrics import WorkerMetrics
 from .object_keys import names_another
 from .object_metadata import original_href, processed_href
 from .ownership import Claim
+from .ports import Binarized, Delivery, Message, Process
+from .representation import Failure, Image, ImageStatus, Original, Processed, now
 
 logger = logs.get_logger(__name__)
 

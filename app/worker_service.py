@@ -13,11 +13,13 @@ from . import tracing
 from .admission import Admission
 from .batching import BatchedQueue
 from .consumer import Consumer
-from .domain import Binarized, Image, Job, Process
 from .image_processor import binarize_job
 from .image_store import ImageStore
+from .messages import Job
 from .metrics import Metrics, WorkerMetrics
 from .png import claimed_pixels
+from .ports import Binarized, Process
+from .representation import Image
 from .sandbox import Caps, Sandbox
 from .settings import Settings, usable_cpus
 from .sqs_service import make_queue

@@ -19,11 +19,13 @@ from typing import Any
 from app import worker_service
 from app.admission import Admission
 from app.batching import BatchedQueue
-from app.domain import Binarized, Job, Message, now, rfc3339
 from app.image_store import ImageStore
 from app.leases import Leases
+from app.messages import Job
 from app.method_catalogue import METHODS
 from app.metrics import Metrics
+from app.ports import Binarized, Message
+from app.representation import now, rfc3339
 from app.worker import Worker
 from tests.support.fakes import MemoryBucket, MemoryQueue
 from tests.support.scans import page_png

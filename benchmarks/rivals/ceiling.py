@@ -6,9 +6,10 @@ import os
 import sys
 
 from app import worker_service
-from app.domain import Binarized, Job
 from app.main import main
+from app.messages import Job
 from app.png import PngLimits
+from app.ports import Binarized
 
 _PAGE = os.urandom(40_000)
 

@@ -32,14 +32,16 @@ from hypothesis.stateful import (
 
 from app import operations
 from app.consumer import Consumer
-from app.domain import Announcement, Binarized, Image, ImageStatus, Job, Message
 from app.errors import (
     QueueUnavailableError,
     StorageUnavailableError,
 )
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
+from app.messages import Announcement, Job
 from app.metrics import WorkerMetrics
+from app.ports import Binarized, Message
+from app.representation import Image, ImageStatus
 from app.worker import Ending, Outcome, Worker
 from tests.support.house import VISIBILITY_TIMEOUT_S, House, Killed, to_page
 

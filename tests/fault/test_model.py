@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from app import create_app
-from app.domain import Message
 from app.image_store import ImageStore
 from app.leases import Lease
+from app.ports import Message
 from app.settings import Settings
 from tests.support.fakes import MemoryQueue
 from tests.support.house import House, WatchedBucket

@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 import urllib3
 
-from app.domain import Image, ImageStatus, Message, now
 from app.image_store import ImageStore
+from app.ports import Message
+from app.representation import Image, ImageStatus, now
 from app.s3_service import make_image_store
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources

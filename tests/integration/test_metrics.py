@@ -12,7 +12,6 @@ import pytest
 import urllib3
 
 from app import aws
-from app.domain import Delivery
 from app.errors import (
     LeaseLostError,
     NotFoundError,
@@ -20,6 +19,7 @@ from app.errors import (
     StorageUnavailableError,
 )
 from app.metrics import Metrics
+from app.ports import Delivery
 from app.s3_service import S3Bucket
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources

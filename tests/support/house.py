@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from app.batching import BatchedQueue
-from app.domain import Admit, Binarized, Delivery, Job, Message, Results, StoredObject
 from app.errors import CorruptPngError, ProcessingCrashedError, QueueUnavailableError
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
+from app.messages import Job
 from app.metrics import Metrics, WorkerMetrics
+from app.ports import Admit, Binarized, Delivery, Message, Results, StoredObject
 from app.worker import Ending, Worker
 from tests.support.fakes import MemoryBucket, MemoryQueue
 

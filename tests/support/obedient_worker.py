@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 from app import worker_service
-from app.domain import Binarized, Job
 from app.image_processor import binarize_job
 from app.main import main
+from app.messages import Job
 from app.png import PngLimits
+from app.ports import Binarized
 
 SLOW_WIDTH, DEADLY_WIDTH = 61, 62
 

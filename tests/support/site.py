@@ -15,13 +15,13 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.batching import BatchedQueue
-from app.domain import Message
 from app.errors import QueueUnavailableError
 from app.image_processor import binarize_job
 from app.image_store import ImageStore
 from app.leases import Leases
 from app.metrics import Metrics, WorkerMetrics
 from app.png import PngLimits
+from app.ports import Message
 from app.settings import Settings
 from app.waits import Waits
 from app.worker import Worker

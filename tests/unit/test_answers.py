@@ -12,7 +12,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app import logs
-from app.domain import Message
+from app.ports import Message
 from app.settings import Settings
 from app.tokens import hash_token
 from tests.support.logged import events

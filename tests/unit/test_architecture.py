@@ -48,7 +48,7 @@ FLOORS = (
         "tracing",
     },
     {
-        "domain",
+        "representation",
         "png_format",
         "paper",
         "components",
@@ -59,6 +59,8 @@ FLOORS = (
         "page_kind",
         "turning",
     },
+    {"messages"},
+    {"ports"},
     {"ownership", "png_ancillary", "png_chunks"},
     {"holders", "object_metadata"},
     {
@@ -158,7 +160,7 @@ STRANGERS = {
     "probes": AWS | ENGINE | {"worker", "consumer", "routes"},
     "pages": AWS | ENGINE | {"worker", "consumer"},
     "openapi": AWS | ENGINE | {"worker", "consumer"},
-    "upload_client": AWS | ENGINE | {"worker", "consumer", "routes", "settings", "domain"},
+    "upload_client": AWS | ENGINE | {"worker", "consumer", "routes", "messages", "ports"},
     "image_processor": AWS | {"image_store", "settings", "worker", "routes"},
 }
 

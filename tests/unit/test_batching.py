@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from app.batching import BatchedQueue, Batcher
-from app.domain import MAX_BATCH, Message, Results
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
+from app.ports import MAX_BATCH, Message, Results
 from tests.support.fakes import MemoryQueue
 from tests.support.waiting import assert_within, wait_until
 

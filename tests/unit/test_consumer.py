@@ -13,10 +13,10 @@ import pytest
 
 from app.breaker import FAILURES_TO_OPEN
 from app.consumer import Consumer
-from app.domain import Delivery, Message, Results
 from app.errors import QueueUnavailableError, StorageUnavailableError
 from app.leases import Lease
 from app.metrics import WorkerMetrics
+from app.ports import Delivery, Message, Results
 from app.worker import Ending, Outcome
 from tests.support.fakes import MemoryQueue
 from tests.support.waiting import assert_within, wait_until

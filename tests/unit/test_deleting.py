@@ -7,9 +7,10 @@ import uuid
 
 import pytest
 
-from app.domain import Failure, ImageStatus, Job, now
 from app.errors import ImageDeletedError
+from app.messages import Job
 from app.object_keys import failure_key, processed_key
+from app.representation import Failure, ImageStatus, now
 from app.settings import Settings
 from tests.support.scans import header, page_png, pixels, png
 from tests.support.site import Site, problem

@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from app.domain import MESSAGE_VERSION, Binarized, Delivery, Job
 from app.image_store import ImageStore
 from app.leases import Lease
+from app.messages import MESSAGE_VERSION, Job
 from app.method_catalogue import DEFAULT_METHOD, METHODS, choose_method
 from app.metrics import WorkerMetrics
+from app.ports import Binarized, Delivery
 from app.worker import Outcome
 from tests.support.house import House, to_page
 from tests.support.odd_messages import BUCKET, SENDABLE, Odd, odd_messages

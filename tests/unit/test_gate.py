@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from app.domain import Message
 from app.errors import PipelineError
 from app.gate import MULTIPART_OVERHEAD_BYTES, Backlog, Gate, Head, Pass, client_address
 from app.history import History
 from app.image_store import ImageStore
 from app.lookout import Lookout, Watched
 from app.metrics import QueueMetrics
+from app.ports import Message
 from app.settings import Settings
 from app.tokens import hash_token
 from tests.support.fakes import CountedQueue, MemoryBucket, MemoryQueue

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain import Image, ImageStatus
 from app.history import INTERVAL_S, MAX_SAMPLES, History, Sample
+from app.representation import Image, ImageStatus
 
 START = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 

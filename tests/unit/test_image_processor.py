@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.domain import Binarized
 from app.errors import InvalidParameterError, PipelineError
 from app.image_processor import binarize_png
 from app.png import PhysicalSize, PngLimits, inspect
+from app.ports import Binarized
 from tests.support.exifs import exif, oriented
 from tests.support.pngs import RGB, Picture, chunk, gray_png
 

@@ -8,21 +8,21 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain import (
+from app.errors import NotFoundError, NotReadyError, ProcessingFailedError
+from app.image_store import ImageStore
+from app.messages import Job
+from app.object_metadata import MAX_METADATA_BYTES, filename_of
+from app.representation import (
     MAX_IGNORED,
     MAX_IGNORED_CHARS,
     Failure,
     Image,
     ImageStatus,
-    Job,
     Original,
     Processed,
     TakenFor,
     now,
 )
-from app.errors import NotFoundError, NotReadyError, ProcessingFailedError
-from app.image_store import ImageStore
-from app.object_metadata import MAX_METADATA_BYTES, filename_of
 from tests.support.fakes import MemoryBucket
 
 EXPIRES = datetime(2026, 12, 2, tzinfo=UTC)

@@ -10,9 +10,9 @@ import pytest
 from babel.messages.pofile import read_po
 
 from app import errors
-from app.domain import ImageStatus
 from app.languages import LANGUAGES, choose, language
 from app.method_catalogue import METHODS, Method, Parameter
+from app.representation import ImageStatus
 from app.settings import Settings
 from tests.conftest import ROOT
 from tests.support.site import Site

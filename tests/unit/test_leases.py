@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from app.domain import Delivery, Results
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
 from app.leases import MAX_LEASE_S, Lease, Leases
 from app.metrics import WorkerMetrics
+from app.ports import Delivery, Results
 from tests.support.fakes import MemoryQueue
 from tests.support.logged import events
 from tests.support.waiting import wait_until

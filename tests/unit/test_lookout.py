@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from app.domain import Message
 from app.errors import PipelineError, QueueUnavailableError
 from app.history import History, Service
 from app.image_store import ImageStore
 from app.lookout import Lookout, Watched, _seconds_to_the_middle
 from app.metrics import Metrics
+from app.ports import Message
 from app.settings import Settings
 from app.tokens import hash_token
 from tests.support.counts import Counts

@@ -16,10 +16,12 @@ from prometheus_client import Counter
 from app import errors
 from app.admission import Admission
 from app.breaker import FAILURES_TO_OPEN, Breaker
-from app.domain import Binarized, Delivery, Job, now, rfc3339
 from app.errors import CorruptPngError, LeaseLostError, QueueUnavailableError
 from app.leases import Leases
+from app.messages import Job
 from app.metrics import Metrics
+from app.ports import Binarized, Delivery
+from app.representation import now, rfc3339
 from app.settings import Settings
 from app.worker_service import _admitted
 from tests.conftest import ROOT

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from app import operations
-from app.domain import Announcement, Image, ImageStatus, Job, Message, now
 from app.errors import QueueUnavailableError
+from app.messages import Announcement, Job
 from app.operations import DONE, FAILED, REFUSED
+from app.ports import Message
+from app.representation import Image, ImageStatus, now
 from tests.support.house import House
 
 AN_HOUR = timedelta(hours=1)

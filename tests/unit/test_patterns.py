@@ -66,7 +66,7 @@ def test_no_two_adjacent_repetitions_take_the_same_characters(name: str) -> None
 def test_the_patterns_are_found() -> None:
     modules = {name.partition(":")[0] for name in PATTERNS}
 
-    assert {"answers", "domain", "http_reader", "tracing", "uploads"} <= modules
+    assert {"answers", "http_reader", "messages", "tracing", "uploads"} <= modules
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from app import png
-from app.domain import MAX_IGNORED_CHARS
 from app.errors import (
     CorruptPngError,
     FileTooLargeError,
@@ -22,6 +21,7 @@ from app.errors import (
     UnsupportedPngError,
 )
 from app.png_ancillary import MAX_LINES, RULES, fault_of
+from app.representation import MAX_IGNORED_CHARS
 from tests.support import hostile_pngs, odd_pngs
 from tests.support.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
 from tests.support.waiting import assert_within

@@ -1,4 +1,4 @@
-"""Messages, methods and their parameters."""
+"""What travels on the queues, and what an image is to its clients."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import uuid
 
 import pytest
 
-from app.domain import GROUP_PATTERN, Image, ImageStatus, Job, message_group, now, rfc3339
-from app.errors import InvalidMessageError, InvalidParameterError
-from app.method_catalogue import Method, Parameter, choose_method
+from app.errors import InvalidMessageError
+from app.messages import Job, message_group
+from app.representation import GROUP_PATTERN, Image, ImageStatus, now, rfc3339
 
 IMAGE_ID = "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de"
 LEAST = {"image_id": IMAGE_ID, "bucket": "image-input", "key": "a.png"}
-SIMPLE = Method("simple", "", (Parameter("threshold", int, 127, 0, 254, ""),))
-NICK = Method("nick", "", (Parameter("k", float, -0.1, -0.3, 0.0, ""),))
 
 
 def test_groups_of_two_owners_are_two() -> None:
@@ -112,33 +110,3 @@ def test_the_representation_is_json_with_every_field_and_the_published_names() -
 def test_times_are_rfc_3339_in_utc() -> None:
     assert rfc3339(now()).endswith("Z")
     assert len(rfc3339(now())) == len("2026-11-24T03:05:38.913Z")
-
-
-def test_what_is_not_given_takes_the_default() -> None:
-    assert SIMPLE.parse({}) == {"threshold": 127}
-    assert SIMPLE.parse({"threshold": "90"}) == {"threshold": 90}
-    assert NICK.parse({"k": "-0.2"}) == {"k": -0.2}
-
-
-@pytest.mark.parametrize(
-    "value", ["255", "-1", "1.5", "", "high", "nan", "inf", "1e400", "9" * 5000, "١٢٧", "1_0"]
-)
-def test_a_wrong_value_is_refused_with_name_value_and_range(value: str) -> None:
-    with pytest.raises(InvalidParameterError, match=r"threshold=.*0 to 254"):
-        SIMPLE.parse({"threshold": value})
-
-
-@pytest.mark.parametrize("value", ["nan", "inf", "0.1"])
-def test_a_fraction_must_be_a_number_in_its_range_too(value: str) -> None:
-    with pytest.raises(InvalidParameterError, match="k="):
-        NICK.parse({"k": value})
-
-
-def test_a_parameter_of_another_method_is_refused() -> None:
-    with pytest.raises(InvalidParameterError, match="takes no parameter 'k'; it takes threshold"):
-        SIMPLE.parse({"k": "1"})
-
-
-def test_an_unknown_method_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(InvalidParameterError, match="'magic' is not one of simple"):
-        choose_method({"simple": SIMPLE}, "magic")

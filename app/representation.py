@@ -1,0 +1,165 @@
+"""Say what an image is to its clients: one shape for the upload's answer, status and announcement.
+
+The models are a contract of docs/architecture.md. A version of it only ever adds fields.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    PlainSerializer,
+)
+
+#: MessageGroupId: up to 128 printable ASCII characters, no space.
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+MAX_GROUP_CHARS: Final = 128
+GROUP_PATTERN: Final = r"^[!-~]{1,128}$"
+#: What is ignored in one file is said in so many lines of so many ASCII characters. They travel
+#: in S3 metadata, of which there are 2 KB for everything.
+MAX_IGNORED: Final = 9
+MAX_IGNORED_CHARS: Final = 48
+
+
+def now() -> datetime:
+    """The time in UTC, in whole milliseconds, as it is written everywhere."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("outside the years 1 to 9999 in UTC") from None
+
+
+Timestamp = Annotated[
+    AwareDatetime,
+    AfterValidator(_in_utc),
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+]
+Group = Annotated[str, Field(pattern=GROUP_PATTERN)]
+#: How operators call who holds a token.
+OWNER_PATTERN: Final = r"^[A-Za-z0-9._-]{1,64}$"
+Owner = Annotated[str | None, Field(pattern=OWNER_PATTERN)]
+#: Beyond it not every reader of JSON has whole numbers (RFC 8259, section 6).
+_MAX_INTEGER: Final = 2**53
+#: Not a number and infinity are no JSON; names, counts and numbers are bounded, as an
+#: announcement is.
+Parameters = Annotated[
+    dict[
+        Annotated[str, Field(max_length=64)],
+        Annotated[int, Field(ge=-_MAX_INTEGER, le=_MAX_INTEGER)] | FiniteFloat,
+    ],
+    Field(max_length=32),
+]
+#: What somebody else's object says of itself is shown, so it has to be a number that can be.
+Count = Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
+Ignored = Annotated[
+    list[Annotated[str, Field(max_length=MAX_IGNORED_CHARS, pattern=r"^[ -~]*$")]],
+    Field(max_length=MAX_IGNORED),
+]
+
+
+class ImageStatus(StrEnum):
+    QUEUED = "queued"
+    PROCESSED = "processed"
+    FAILED = "failed"
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True)
+
+    def to_json(self) -> str:
+        """Compact JSON under the published names."""
+        text = self.model_dump_json(by_alias=True)
+        # SQS takes every character but these; within a JSON string they can be said otherwise.
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+        return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
+
+
+class Original(Model):
+    """The PNG as it was sent. What its sender did not say is null."""
+
+    href: str
+    filename: str | None = None
+    size_bytes: Count | None = Field(None, alias="bytes")
+    width: Count | None = None
+    height: Count | None = None
+    dpi: Count | None = None
+    sha256: str | None = None
+
+
+class Processed(Model):
+    """The black-and-white page. *black_ratio* is the share of black pixels, 0 to 1.
+
+    What a result that we have not made does not say is null.
+    """
+
+    href: str
+    size_bytes: Count = Field(alias="bytes")
+    width: Count | None = None
+    height: Count | None = None
+    dpi: Count | None = None
+    sha256: str | None = None
+    threshold: Count | None = None
+    black_ratio: float | None = None
+    processing_ms: Count | None = None
+
+
+class TakenFor(Model):
+    """What a page was taken for, and what was done so that it stands as dark on light."""
+
+    kind: Literal["writing", "blank", "photograph"] = Field(
+        description="All methods but `auto` take every page for writing."
+    )
+    inverted: bool = Field(description="Its light writing was turned round.")
+    turned: Literal[0, 90, 180, 270] = Field(
+        description="By how many degrees, clockwise, it was turned to stand upright."
+    )
+
+
+class Failure(Model):
+    """Why an image could not be processed: a stable code and a sentence."""
+
+    code: str
+    detail: str
+
+
+class Image(Model):
+    """The representation: one shape for the upload's answer, the status and the announcement."""
+
+    image_id: UUID
+    status: ImageStatus
+    method: str | None = None
+    parameters: Parameters = Field(default_factory=dict)
+    group: Group | None = None
+    uploaded_at: Timestamp | None = None
+    processed_at: Timestamp | None = None
+    expires_at: Timestamp | None = None
+    original: Original | None = None
+    processed: Processed | None = None
+    error: Failure | None = None
+    ignored: Ignored = Field(
+        default_factory=list,
+        description=(
+            "What is wrong with the original and cannot change a pixel, such as `iCCP: wrong CRC`."
+        ),
+    )
+    page: TakenFor | None = None
+    #: The name of the token that sent it. Its owner knows, and nobody else sees it.
+    owner: Owner = Field(None, exclude=True)
