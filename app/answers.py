@@ -24,7 +24,7 @@ from .errors import (
     unknown_image,
 )
 from .ports import StoredObject
-from .rate import Quota
+from .rate_limit import Quota
 from .representation import Image, ImageStatus
 
 logger = logs.get_logger(__name__)

@@ -7,7 +7,6 @@ messages in hand by the threads, pixels by `admission`, an outage by `breaker`.
 from __future__ import annotations
 
 import queue
-import random
 import threading
 import time
 import uuid
@@ -15,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from . import logs, tracing
+from .backoff import Backoff
 from .breaker import Breaker, State
 from .errors import PipelineError, QueueUnavailableError
 from .leases import Lease, Leases
@@ -24,10 +24,7 @@ from .worker import Ending, Outcome
 
 logger = logs.get_logger(__name__)
 
-#: Full jitter: a random wait up to a bound that doubles, so that a fleet does not return at once.
-#: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
-_FIRST_BACKOFF_S: Final = 0.4
-_MAX_BACKOFF_S: Final = 5.0
+_BACKOFF: Final = Backoff(first_s=0.4, longest_s=5.0)
 #: SQS repeats an answer for five minutes, as long as none of its messages was touched.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 _ATTEMPT_ID_LIFE_S: Final = 240.0
@@ -136,7 +133,7 @@ class Consumer:
                 # complaint about workers of this kind.
                 failures += 1
                 self._metrics.poll_failures.inc()
-                delay_s = _full_jitter(failures)
+                delay_s = _BACKOFF.full_jitter_s(failures)
                 logger.warning("polling failed", delay_s=round(delay_s, 1), reason=str(exc))
                 self._stopping.wait(delay_s)
         self._has_polled.set()
@@ -253,8 +250,3 @@ def _thread(target: Callable[[], None], name: str) -> threading.Thread:
 def _join(threads: Sequence[threading.Thread], deadline: float) -> None:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-
-
-def _full_jitter(attempt: int) -> float:
-    bound_s = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(attempt - 1, 16))
-    return random.uniform(0, bound_s)  # noqa: S311 (spreading load, not hiding anything)

@@ -19,7 +19,7 @@ from .errors import (
     RateLimitedError,
     UnauthorizedError,
 )
-from .rate import Limiter, Quota
+from .rate_limit import Limiter, Quota
 from .settings import MULTIPART_OVERHEAD_BYTES, Settings
 from .tokens import Tokens
 

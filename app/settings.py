@@ -24,9 +24,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from . import rate
 from .errors import SettingsError
 from .png import PngLimits
+from .rates import RATE_PATTERN, Rate
 from .tokens import parse_tokens
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -39,7 +39,7 @@ _ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 MULTIPART_OVERHEAD_BYTES: Final = 64 * 1024
 #: A quarter of the smallest container in deploy/; the threads' copies of uploads take the half.
 _MIN_BUFFERED_BYTES: Final = 256 * 1024 * 1024
-_RATE_BEYOND_LOOPBACK: Final = rate.Rate(600, 60)
+_RATE_BEYOND_LOOPBACK: Final = Rate(600, 60)
 
 BucketName = Annotated[str, Field(pattern=_BUCKET_NAME)]
 QueueName = Annotated[str, Field(pattern=_FIFO_QUEUE_NAME)]
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     )
     rate_limit: str | None = Field(
         None,
-        pattern=rf"{rate.PATTERN}|^none$",
+        pattern=rf"{RATE_PATTERN}|^none$",
         description=(
             "Uploads that one token, or without tokens one address, may send to one process, such "
             "as `60/minute`, or `none`; unset means none on loopback, elsewhere `600/minute`."
@@ -306,10 +306,10 @@ class Settings(BaseSettings):
         return bool(self.api_tokens or self.api_tokens_file)
 
     @property
-    def rate(self) -> rate.Rate | None:
+    def rate(self) -> Rate | None:
         if self.rate_limit is None:
             return None if is_loopback(self.host) else _RATE_BEYOND_LOOPBACK
-        return None if self.rate_limit == "none" else rate.Rate.parse(self.rate_limit)
+        return None if self.rate_limit == "none" else Rate.parse(self.rate_limit)
 
     @property
     def has_metrics_on_api(self) -> bool:

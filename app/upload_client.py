@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ import urllib3
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError, LocationParseError
 
+from .backoff import Backoff
 from .page_remarks import remarks
 from .png_format import SIGNATURE
 from .upload_sources import Source, save
@@ -35,8 +35,7 @@ USAGE: Final = 2
 _CHUNK_BYTES: Final = 64 * 1024
 _TIMEOUT: Final = urllib3.Timeout(connect=5, read=60)
 _ATTEMPTS: Final = 8
-_FIRST_BACKOFF_S: Final = 0.5
-_MAX_BACKOFF_S: Final = 30.0
+_BACKOFF: Final = Backoff(first_s=1.0, longest_s=30.0)
 #: The longest that a server's Retry-After is believed.
 _MAX_RETRY_AFTER_S: Final = 120.0
 _TRY_AGAIN: Final = frozenset((429, 500, 502, 503, 504))
@@ -287,13 +286,13 @@ class _Client:
             except HTTPError:
                 if attempt == _ATTEMPTS:
                     raise
-                self._pause(_backoff_s(attempt))
+                self._pause(_BACKOFF.equal_jitter_s(attempt))
                 continue
             if 200 <= answer.status < 300:
                 return answer
             if answer.status not in _TRY_AGAIN or attempt == _ATTEMPTS:
                 raise _RefusedError(_moved(answer, self._base, path) or _reason(answer))
-            self._pause(max(_retry_after_s(answer), _backoff_s(attempt)))
+            self._pause(max(_retry_after_s(answer), _BACKOFF.equal_jitter_s(attempt)))
         raise AssertionError  # the last attempt has returned or raised
 
     def _request(
@@ -363,11 +362,6 @@ def _remarks(page: dict[str, Any]) -> Iterator[str]:
     return remarks(
         str(page["kind"]), is_inverted=bool(page["inverted"]), turned=int(page["turned"])
     )
-
-
-def _backoff_s(attempt: int) -> float:
-    bound_s = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2**attempt)
-    return random.uniform(bound_s / 2, bound_s)  # noqa: S311 (spreading load, hiding nothing)
 
 
 def _retry_after_s(answer: urllib3.BaseHTTPResponse) -> float:

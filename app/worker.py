@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from . import logs, tracing
+from .backoff import Backoff
 from .errors import (
     CorruptPngError,
     ForeignOriginalError,
@@ -43,12 +43,9 @@ from .representation import Failure, Image, ImageStatus, Original, Processed, no
 
 logger = logs.get_logger(__name__)
 
-#: Full jitter: a random wait up to a bound that doubles, so that a fleet does not return at once.
-#: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
-_FIRST_BACKOFF_S: Final = 2.0
 #: An image whose announcement went out must come back within the five minutes in which SQS drops
 #: a second one.
-_MAX_BACKOFF_S: Final = 60.0
+_BACKOFF: Final = Backoff(first_s=2.0, longest_s=60.0)
 
 
 class Outcome(StrEnum):
@@ -307,7 +304,7 @@ class Worker:
             self._give_up(lease, exc)
             return Ending(Outcome.GIVEN_UP, is_outage=is_outage)
         tracing.fail(exc.code if isinstance(exc, PipelineError) else type(exc).__name__)
-        delay_s = math.ceil(_full_jitter(lease.delivery.receive_count))
+        delay_s = math.ceil(_BACKOFF.full_jitter_s(lease.delivery.receive_count))
         logger.warning("message tried again later", delay_s=delay_s, reason=str(exc))
         return Ending(Outcome.RETRIED, delay_s, is_outage=is_outage)
 
@@ -414,8 +411,3 @@ def _reason(exc: Exception) -> PipelineError:
     if isinstance(exc, PipelineError):
         return exc
     return InternalError("The image could not be processed because of a fault of ours.")
-
-
-def _full_jitter(attempt: int) -> float:
-    bound_s = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(attempt - 1, 16))
-    return random.uniform(0, bound_s)  # noqa: S311 (spreading load, not hiding anything)

@@ -17,6 +17,7 @@ APP = ROOT / "app"
 FLOORS = (
     {
         "aws_faults",
+        "backoff",
         "bodies",
         "compiled",
         "errors",
@@ -30,6 +31,7 @@ FLOORS = (
         "object_keys",
         "pace",
         "page_remarks",
+        "rates",
         "sockets",
         "telemetry",
     },
@@ -77,7 +79,7 @@ FLOORS = (
         "upload_sources",
         "languages",
     },
-    {"tokens", "waits", "upload_client", "arguments", "rate", "history", "probes", "reader"},
+    {"tokens", "waits", "upload_client", "arguments", "rate_limit", "history", "probes", "reader"},
     {"color"},
     {"png_pixels"},
     {"settings", "png_decoder", "methods", "aws_errors"},

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from app.backoff import Backoff
 from app.breaker import FAILURES_TO_OPEN
 from app.consumer import Consumer
 from app.errors import QueueUnavailableError, StorageUnavailableError
@@ -156,8 +157,7 @@ class House:
 
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    monkeypatch.setattr("app.consumer._FIRST_BACKOFF_S", 0.01)
-    monkeypatch.setattr("app.consumer._MAX_BACKOFF_S", 0.02)
+    monkeypatch.setattr("app.consumer._BACKOFF", Backoff(0.01, 0.02))
     monkeypatch.setattr("app.breaker._MAX_PAUSE_S", 0.02)
     house = House()
     yield house
@@ -689,8 +689,7 @@ def test_what_runs_is_renewed_while_a_stop_waits_for_it(house: House) -> None:
 def test_a_stop_in_an_outage_of_the_queue_is_quick(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.consumer._FIRST_BACKOFF_S", 1000.0)
-    monkeypatch.setattr("app.consumer._MAX_BACKOFF_S", 1000.0)
+    monkeypatch.setattr("app.consumer._BACKOFF", Backoff(1000.0, 1000.0))
     house.jobs.is_down = True
     consumer = house.start(threads=1)
     soon(lambda: house.jobs.polls)

@@ -9,36 +9,17 @@ https://blog.cloudflare.com/counting-things-a-lot-of-different-things/
 from __future__ import annotations
 
 import math
-import re
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
-PATTERN: Final = r"^[1-9]\d{0,5}/(second|minute|hour|day)$"
-_WINDOW_S: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+from .rates import Rate
+
 #: Beyond it those are forgotten who have not come for longest; 100 bytes each.
 _MAX_KEYS: Final = 100_000
-
-
-@dataclass(frozen=True)
-class Rate:
-    """At most *limit* calls in *window_s* seconds."""
-
-    limit: int
-    window_s: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read what PATTERN describes, such as `60/minute`."""
-        limit, unit = re.split("/", text)
-        return cls(int(limit), _WINDOW_S[unit])
-
-    def __str__(self) -> str:
-        unit = next(name for name, seconds in _WINDOW_S.items() if seconds == self.window_s)
-        return f"{self.limit} per {unit}"
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from app import rate
-from app.rate import Limiter, Rate
+from app import rate_limit
+from app.rate_limit import Limiter
+from app.rates import Rate
 
 
 class Clock:
@@ -25,14 +26,6 @@ def clock() -> Clock:
 
 def taken(limiter: Limiter, calls: int, key: str = "ana") -> int:
     return sum(limiter.take(key)[0] for _ in range(calls))
-
-
-@pytest.mark.parametrize(
-    ("text", "limit", "window_s"),
-    [("1/second", 1, 1), ("60/minute", 60, 60), ("9/hour", 9, 3600), ("7/day", 7, 86_400)],
-)
-def test_a_rate_is_read_from_words(text: str, limit: int, window_s: int) -> None:
-    assert Rate.parse(text) == Rate(limit, window_s)
 
 
 def test_just_as_many_are_let_through_as_the_rate_allows(clock: Clock) -> None:
@@ -89,7 +82,7 @@ def test_what_is_left_goes_down_to_nothing_and_comes_back(clock: Clock) -> None:
 def test_memory_is_bounded_and_the_longest_absent_are_forgotten(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate, "_MAX_KEYS", 100)
+    monkeypatch.setattr(rate_limit, "_MAX_KEYS", 100)
     limiter = Limiter(Rate(1, 60), clock)
 
     for number in range(150):
