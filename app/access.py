@@ -20,8 +20,8 @@ _MAX_SHOWN: Final = 200
 
 def begin(*, is_https: bool) -> None:
     """Name the request, after what its client calls it where that is safe, and begin its span."""
-    given = tracing.sound({tracing.REQUEST_ID: request.headers.get("X-Request-ID", "")})
-    g.request_id = given.get(tracing.REQUEST_ID) or uuid4().hex
+    given = {tracing.REQUEST_ID: request.headers.get("X-Request-ID", "")}
+    g.request_id = tracing.request_id(given) or uuid4().hex
     g.began_at = time.monotonic()
     logs.begin(request_id=g.request_id)
     if request.endpoint not in _PROBES:
@@ -34,7 +34,7 @@ def concerns(image_id: UUID) -> None:
     """Have the log and the trace say which image the request is about."""
     logs.bind(image_id=str(image_id))
     if "span" in g:
-        g.span.note({tracing.IMAGE_ID: str(image_id)})
+        g.span.set_attribute(tracing.IMAGE_ID, str(image_id))
 
 
 def answered(response: Response, *, client: str | None = None) -> None:
@@ -67,7 +67,7 @@ def _begin_span(scheme: str) -> None:
     serving = tracing.serving(request.method, _shown_path(), headers, scheme=scheme)
     g.room = ExitStack()
     g.span = g.room.enter_context(serving)
-    g.span.note({"image_pipeline.request_id": g.request_id})
+    g.span.set_attribute("image_pipeline.request_id", g.request_id)
 
 
 def _shown_path() -> str:

@@ -150,7 +150,8 @@ def _count_calls(client: Any, metrics: AwsMetrics | None) -> None:
     service = client.meta.service_model.service_name
 
     def prepare(params: Any, context: dict[str, Any], **_: Any) -> None:
-        context[_PLACE] = _place(params)
+        if tracing.is_recording():
+            context[_PLACE] = _place(params)
 
     def begin(event_name: str, context: dict[str, Any], **_: Any) -> None:
         operation = event_name.rpartition(".")[2]
@@ -162,14 +163,13 @@ def _count_calls(client: Any, metrics: AwsMetrics | None) -> None:
         metrics.answered(service, operation, time.perf_counter() - context[_BEGAN_AT])
         span = context[_SPAN]
         if request_id := (parsed or {}).get("ResponseMetadata", {}).get("RequestId"):
-            span.note({"aws.request_id": request_id})
+            span.set_attribute("aws.request_id", request_id)
         for code in _errors_in(operation, parsed):
             metrics.failed(service, operation, code)
-            span.fail(code or "no-answer")
+            tracing.fail(code or "no-answer", span)
         span.end()
 
-    if tracing.is_recording():
-        client.meta.events.register(f"before-parameter-build.{service}", prepare)
+    client.meta.events.register(f"before-parameter-build.{service}", prepare)
     client.meta.events.register(f"before-call.{service}", begin)
     client.meta.events.register(f"after-call.{service}", end)
     client.meta.events.register(f"after-call-error.{service}", end)

@@ -48,7 +48,7 @@ class _Batch(Generic[T]):
     def __init__(self) -> None:
         self.entries: list[T] = []
         #: The spans of those who wait.
-        self.spans: list[object | None] = []
+        self.spans: list[tracing.SpanContext] = []
         self.is_full = threading.Event()
         self.is_done = threading.Event()
         self.results: Results = []

@@ -120,6 +120,8 @@ def configure(level: str, style: str | None = None) -> None:
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # It quotes what it cannot read of OTEL_EXPORTER_OTLP_HEADERS, which is a key.
     logging.getLogger("opentelemetry.util.re").setLevel(logging.ERROR)
+    # It warns of what is wrong with the headers of clients.
+    logging.getLogger("opentelemetry.trace").setLevel(logging.ERROR)
     logging.captureWarnings(True)
     _catch_the_uncaught()
 

@@ -215,7 +215,7 @@ class S3Bucket:
             except (BaseError, FileNotFoundError) as exc:  # the latter for a missing bucket, too
                 if (code := quoted_code(exc)) not in _MISSING:
                     self._metrics.failed("s3", operation, code)
-                    span.fail(code or "no-answer")
+                    tracing.fail(code or "no-answer", span)
                 raise
             finally:
                 span.end()

@@ -128,7 +128,7 @@ class Worker:
                 self._known(lease.delivery) as span,
             ):
                 ending = self._end(lease)
-                span.note({"image_pipeline.outcome": ending.outcome.value})
+                span.set_attribute("image_pipeline.outcome", ending.outcome.value)
             self._metrics.ended(ending.outcome)
         # Unwatched, where a fault of ours kept it from being done at all.
         return ending or self._end(lease)
@@ -137,15 +137,14 @@ class Worker:
     def _known(self, delivery: Delivery) -> Iterator[tracing.Span]:
         """Have the log and the trace say which image it is, and who asked for it."""
         ids = {"message_id": delivery.message_id, "image_id": delivery.image_id}
-        asked = tracing.sound(delivery.attributes)
-        if request_id := asked.get(tracing.REQUEST_ID):
+        if request_id := tracing.request_id(delivery.attributes):
             ids[tracing.REQUEST_ID] = request_id
         count = delivery.receive_count
         with (
             logs.bound(**ids),
             tracing.processing(
                 self._jobs.name,
-                asked,
+                delivery.attributes,
                 message_id=delivery.message_id,
                 image_id=delivery.image_id,
                 receive_count=count,

@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
@@ -25,7 +24,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from app import logs, tracing
 from app.settings import Settings
-from app.telemetry import Telemetry
+from app.telemetry import provided
 from tests.support.scans import page_png
 from tests.support.site import Site
 
@@ -41,7 +40,7 @@ class Discarding(SpanExporter):
 
 @contextmanager
 def traced() -> Iterator[None]:
-    with tracing.recorded_by(Telemetry("benchmark", Discarding())):
+    with provided("benchmark", Discarding()) as provider, tracing.recorded_by(provider):
         yield
 
 
@@ -90,7 +89,8 @@ def main() -> None:
             least[name] = (min(known[0], found[0]), min(known[1], found[1]))
     for name, (upload_us, work_us) in least.items():
         print(f"{name:<16} {upload_us:7.0f} us an upload {work_us:7.0f} us an image in the worker")
-    print(f"{'no trace':<16} {cost_of_nothing_us():7.2f} us a step that is not recorded")
+    for name, work in (("step", step), ("image", image)):
+        print(f"{'no trace':<16} {cost_us(work):7.2f} us the spans of one {name}, not recorded")
 
 
 def run_round(page: bytes, images: int) -> tuple[float, float]:
@@ -106,13 +106,28 @@ def timed(act: Callable[[], object]) -> float:
     return 1e6 * (time.process_time() - began_at)
 
 
-def cost_of_nothing_us(times: int = 100_000) -> float:
-    def steps() -> None:
+def cost_us(work: Callable[[], None], times: int = 20_000) -> float:
+    def repeat() -> None:
         for _ in range(times):
-            with tracing.step("fetch"):
-                pass
+            work()
 
-    return timed(partial(steps)) / times
+    return timed(repeat) / times
+
+
+def step() -> None:
+    with tracing.step("fetch"):
+        pass
+
+
+def image() -> None:
+    """What the worker begins for one image: 13 spans below one, with the calls to AWS."""
+    with tracing.processing("jobs", {}, message_id="m", image_id="i", receive_count=1):
+        for _ in range(8):
+            step()
+        for _ in range(3):
+            tracing.call("s3", "GetObject", {}).end()
+        with tracing.sending("done"), tracing.settling("jobs"):
+            pass
 
 
 if __name__ == "__main__":

@@ -32,9 +32,10 @@ class Span:
     @property
     def call(self) -> tuple[str, str] | None:
         """Service and operation, of a call of AWS."""
-        if self.attributes.get("rpc.system") != "aws-api":
+        if self.attributes.get("rpc.system.name") != "aws-api":
             return None
-        return self.attributes["rpc.service"], self.attributes["rpc.method"]
+        service, _, operation = self.attributes["rpc.method"].partition("/")
+        return service, operation
 
 
 @dataclass

@@ -490,7 +490,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("app.consumer.time", SimpleNamespace(monotonic=clock))
+    monkeypatch.setattr("app.consumer.time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
     return clock
 
 

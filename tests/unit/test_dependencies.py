@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 import cv2
 
+from app.version import VERSION
 from scripts.bring_libraries import CHECKSUMS, checksums
 from tests.conftest import ROOT
 
@@ -16,6 +18,12 @@ def test_the_png_library_inside_opencv_has_the_fixes_of_2026() -> None:
 
     assert found is not None
     assert tuple(map(int, found.groups())) >= (1, 6, 58)
+
+
+def test_the_application_has_the_version_of_its_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert project["version"] == VERSION
 
 
 def test_every_locked_package_has_hashes() -> None:

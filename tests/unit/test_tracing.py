@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -9,9 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 
+import opentelemetry.semconv
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -20,7 +24,8 @@ from app.batching import BatchedQueue
 from app.errors import QueueUnavailableError
 from app.ports import Delivery, Message
 from app.settings import Settings
-from app.telemetry import Telemetry
+from app.telemetry import provided
+from app.version import VERSION
 from tests.conftest import ROOT
 from tests.support.fakes import MemoryQueue
 from tests.support.house import House
@@ -35,12 +40,12 @@ SAID = {"traceparent": TRACEPARENT, "tracestate": "vendor=1"}
 class Record:
     """The spans that were ended in a test."""
 
-    def __init__(self, telemetry: Telemetry, exporter: InMemorySpanExporter) -> None:
-        self._telemetry, self._exporter = telemetry, exporter
+    def __init__(self, provider: TracerProvider, exporter: InMemorySpanExporter) -> None:
+        self._provider, self._exporter = provider, exporter
 
     @property
     def spans(self) -> list[ReadableSpan]:
-        self._telemetry._provider.force_flush()
+        self._provider.force_flush()
         return list(self._exporter.get_finished_spans())
 
     def of(self, name: str) -> list[ReadableSpan]:
@@ -50,9 +55,8 @@ class Record:
 @pytest.fixture
 def record() -> Iterator[Record]:
     exporter = InMemorySpanExporter()
-    telemetry = Telemetry("test", exporter)
-    with tracing.recorded_by(telemetry):
-        yield Record(telemetry, exporter)
+    with provided("test", exporter) as provider, tracing.recorded_by(provider):
+        yield Record(provider, exporter)
 
 
 @pytest.fixture
@@ -104,6 +108,14 @@ def test_one_image_does_not_carry_the_trace_of_the_one_before(site: Site) -> Non
     assert ["traceparent" in m.attributes for m in site.jobs.messages] == [True, False]
 
 
+def test_the_trace_of_a_later_version_of_the_standard_goes_on(site: Site) -> None:
+    """Whoever does not know the version reads the four fields of the first one."""
+    site.upload(headers={"traceparent": f"01-{TRACE_ID}-00f067aa0ba902b7-01-what-will-be"})
+
+    (job,) = site.jobs.messages
+    assert job.attributes["traceparent"] == TRACEPARENT
+
+
 def test_attributes_of_another_producer_that_are_unsound_are_left_out() -> None:
     given = {
         "request_id": "a\nb",
@@ -115,7 +127,7 @@ def test_attributes_of_another_producer_that_are_unsound_are_left_out() -> None:
     assert tracing.sound(given) == {"traceparent": TRACEPARENT}
 
 
-def test_without_an_exporter_nothing_of_opentelemetry_is_loaded() -> None:
+def test_without_an_exporter_opentelemetrys_sdk_is_not_loaded() -> None:
     program = (
         "import sys, app.main, app.server\n"
         "from tests.support.site import Site\n"
@@ -124,7 +136,8 @@ def test_without_an_exporter_nothing_of_opentelemetry_is_loaded() -> None:
         "with tracing.recording('web', Settings().trace_exporter):\n"
         "    site = Site(Settings()); assert site.upload().status_code == 202; site.work()\n"
         "assert site.announced.messages\n"
-        "print([name for name in sys.modules if name.startswith(('opentelemetry', 'requests'))])"
+        "sdk = ('opentelemetry.sdk', 'opentelemetry.exporter', 'opentelemetry.proto', 'requests')\n"
+        "print([name for name in sys.modules if name.startswith(sdk)])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120
@@ -175,6 +188,33 @@ def test_upload_and_work_are_one_trace_of_the_client(site: Site, record: Record)
     assert announced.attributes["traceparent"].split("-")[2] == f"{sent.context.span_id:016x}"
 
 
+def test_every_name_is_one_that_the_conventions_have_now(site: Site, record: Record) -> None:
+    site.upload(headers=SAID)
+    site.work()
+    with tracing.serving("GET", "/", {}):
+        tracing.call("s3", "PutObject", {}).end()
+    tracing.received("jobs.fifo", time.time_ns(), [SAID])
+
+    used = {name for span in record.spans for name in span.attributes or {}}
+    known = conventions()
+    assert {"rpc.system.name", "messaging.system", "http.route"} <= used
+    assert {n for n in used if not n.startswith("image_pipeline.")} - known.keys() == set()
+    assert {name for name in used if known.get(name, "").startswith("Deprecated")} == set()
+
+
+def conventions() -> dict[str, str]:
+    """Every attribute of the conventions as installed, with what is said of it."""
+    found = {}
+    (folder,) = map(Path, opentelemetry.semconv.__path__)
+    # The stable ones last: among the others they are called deprecated.
+    for path in (*folder.glob("_incubating/attributes/*.py"), *folder.glob("attributes/*.py")):
+        for name, said in pairwise(ast.parse(path.read_text()).body):
+            match name, said:
+                case ast.AnnAssign(value=ast.Constant(key)), ast.Expr(ast.Constant(text)):
+                    found[str(key)] = str(text).strip()
+    return found
+
+
 def test_a_fault_of_ours_is_an_error_without_its_words(site: Site, record: Record) -> None:
     site.inputs.is_down = True
 
@@ -219,13 +259,13 @@ def test_every_try_of_an_image_is_in_its_trace(record: Record) -> None:
 
 def test_calls_outside_of_any_trace_are_not_recorded(record: Record) -> None:
     tracing.call("sqs", "GetQueueAttributes", {}).end()
-    tracing.received("jobs.fifo", tracing.clock_ns(), [])
+    tracing.received("jobs.fifo", time.time_ns(), [])
 
     assert record.spans == []
 
 
 def test_a_receive_is_linked_to_each_message_that_says_where_it_comes_from(record: Record) -> None:
-    tracing.received("jobs.fifo", tracing.clock_ns(), [SAID, {}])
+    tracing.received("jobs.fifo", time.time_ns(), [SAID, {}])
 
     (receive,) = record.spans
     assert receive.parent is None
@@ -318,7 +358,7 @@ def test_what_cannot_be_sent_holds_up_neither_work_nor_the_end(
     exporter = StuckExporter()
     began_at = time.monotonic()
 
-    with tracing.recorded_by(Telemetry("test", exporter)):
+    with provided("test", exporter) as provider, tracing.recorded_by(provider):
         for _ in range(100):
             with tracing.serving("GET", "/", {}):
                 pass
@@ -328,36 +368,35 @@ def test_what_cannot_be_sent_holds_up_neither_work_nor_the_end(
 
 
 @pytest.mark.parametrize(
-    ("variables", "service"),
+    ("variables", "service", "version"),
     [
-        ({}, "image-pipeline-web"),
-        ({"OTEL_SERVICE_NAME": "scans"}, "scans"),
-        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=pages"}, "pages"),
+        ({}, "image-pipeline-web", VERSION),
+        ({"OTEL_SERVICE_NAME": "scans"}, "scans", VERSION),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=pages"}, "pages", VERSION),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.version=7"}, "image-pipeline-web", "7"),
     ],
 )
-def test_spans_name_the_role_unless_they_are_told_otherwise(
-    variables: dict[str, str], service: str, monkeypatch: pytest.MonkeyPatch
+def test_spans_name_the_role_and_the_version_unless_they_are_told_otherwise(
+    variables: dict[str, str], service: str, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    telemetry = Telemetry("image-pipeline-web", InMemorySpanExporter())
 
-    assert telemetry._provider.resource.attributes["service.name"] == service
-    telemetry.close(within_s=5)
+    with provided("image-pipeline-web", InMemorySpanExporter()) as provider:
+        about = provider.resource.attributes
+
+    assert (about["service.name"], about["service.version"]) == (service, version)
 
 
 def test_sampling_is_by_the_standard_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
     exporter = InMemorySpanExporter()
-    telemetry = Telemetry("test", exporter)
-    record = Record(telemetry, exporter)
-
-    with tracing.recorded_by(telemetry):
+    with provided("test", exporter) as provider, tracing.recorded_by(provider):
         with tracing.serving("GET", "/a", {}), tracing.sending("jobs.fifo") as unsampled:
             pass
         with tracing.serving("GET", "/b", {"traceparent": TRACEPARENT}):
             pass
-        names = [span.name for span in record.spans]
+        names = [span.name for span in Record(provider, exporter).spans]
 
     assert int(unsampled["traceparent"][-2:], 16) & 1 == 0
     assert names == ["GET"]
