@@ -7,27 +7,20 @@ in place of its result: a worker that has the image in hand finds the key taken 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from .errors import (
     ForeignOriginalError,
-    ImageDeletedError,
-    ImageIdTakenError,
     NotFoundError,
     NotReadyError,
     ProcessingFailedError,
     unknown_image,
 )
-from .holders import DELETED, Holders, is_mark, live, or_none, read_record
-from .messages import Announcement, Job, deduplication_id, failure_digest, message_group
+from .holders import DELETED, Holders, is_mark, live, or_none
+from .messages import Job, deduplication_id, message_group
 from .object_keys import (
-    FAILURES,
-    aside_key,
     failure_key,
     names_another,
     original_key,
@@ -35,15 +28,11 @@ from .object_keys import (
     spellings,
 )
 from .object_metadata import from_metadata, to_metadata
-from .ownership import Claim, as_metadata, key_in, may_claim, owner_of
-from .ports import Admit, Bucket, Listed, Message, StoredObject
+from .ownership import Claim, as_metadata, may_claim, owner_of
+from .ports import Admit, Bucket, Message, StoredObject
+from .records import PNG, Records
 from .representation import Image, ImageStatus
 
-PNG: Final = "image/png"
-JSON: Final = "application/json"
-#: A UUID as our keys have it.
-_IMAGE_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_AFTER_ALL_IDS: Final = "~"
 #: What an upload asks for, and who.
 _ASKED: Final = frozenset(("method", "parameters", "group", "owner"))
 
@@ -66,6 +55,11 @@ class ImageStore:
 
     originals: Bucket
     results: Bucket
+
+    @property
+    def records(self) -> Records:
+        """How images ended."""
+        return Records(self.originals, self.results)
 
     @property
     def _holders(self) -> Holders:
@@ -133,95 +127,10 @@ class ImageStore:
             return live(stored, job.image_id)
         raise unknown_image(job.image_id)
 
-    def put_processed(self, image: Image, data: bytes, job: Job) -> Announcement:
-        """Store a result once; returns the announcement of the result that is stored.
-
-        A result that is there already stays: it can be our own, stored by a request whose
-        answer was lost.
-        """
-        stored = self.results.put_once(
-            processed_key(image.image_id),
-            data,
-            content_type=PNG,
-            metadata=to_metadata(image, job.key),
-        )
-        if stored is None:
-            return self.find_finished_job(job)
-        image = image.model_copy(update={"expires_at": stored.expires_at})
-        return self._announcement(image, job.key, redrive=job.redrive)
-
-    def put_failure(self, image: Image, job: Job | Claim) -> Announcement:
-        """Store the record of a failure, unless there is a result; returns what to announce.
-
-        What has no right to the image is recorded beside it, with nothing of it.
-        """
-        claim = Claim.of(job) if isinstance(job, Job) else job
-        try:
-            result = self._holders.check(claim)
-            if result:
-                return _of_round(self._read_result(image.image_id, result), claim.redrive)
-            return self._put_record(image, claim)
-        except ImageIdTakenError:
-            return self._put_aside(image, claim)
-
-    def _put_record(self, image: Image, claim: Claim) -> Announcement:
-        record = self._announcement(image, claim.key, redrive=claim.redrive)
-        key, data = failure_key(image.image_id), record.to_json().encode()
-        metadata = as_metadata(key=claim.key, owner=record.owner, digest=claim.digest)
-        stored = self.results.put_once(key, data, content_type=JSON, metadata=metadata)
-        if stored is None:
-            # Its own, of an earlier try or round, or somebody's who came since we looked.
-            self._holders.check(claim)
-            stored = self.results.put(key, data, content_type=JSON, metadata=metadata)
-        self._take_back_if_deleted(image.image_id)
-        return record.model_copy(update={"expires_at": stored.expires_at})
-
-    def _put_aside(self, image: Image, claim: Claim) -> Announcement:
-        bare = image.model_copy(update={"original": None, "owner": claim.owner})
-        record = self._announcement(bare, None, redrive=claim.redrive)
-        key = aside_key(image.image_id, failure_digest(record))
-        metadata = as_metadata(key=claim.key, owner=claim.owner, digest=claim.digest)
-        self.results.put(key, record.to_json().encode(), content_type=JSON, metadata=metadata)
-        return record
-
-    def _take_back_if_deleted(self, image_id: UUID) -> None:
-        # It may have been deleted since we looked, and its record would be left behind.
-        try:
-            self._find_processed(image_id)
-        except NotFoundError:
-            return
-        except ImageDeletedError:
-            self.results.delete(failure_key(image_id))
-            raise
-
-    def find_finished(self, image_id: UUID) -> Announcement:
-        """What to announce of an image that is processed or failed. Raises NotFoundError."""
-        try:
-            return self._find_processed(image_id)
-        except NotFoundError:
-            return read_record(self.results.get(failure_key(image_id)))
-
-    def find_finished_job(self, job: Job) -> Announcement:
-        """What to announce of *job*, when it is finished.
-
-        A failure of an earlier round does not count: an operator has sent the job again.
-
-        Raises:
-            NotFoundError: it is not.
-            ImageIdTakenError: what is finished under its id is another's.
-        """
-        result = self._holders.check_result(Claim.of(job))
-        if result:
-            return _of_round(self._read_result(job.image_id, result), job.redrive)
-        failed = read_record(self._holders.check_record(Claim.of(job)))
-        if failed.redrive != job.redrive:
-            raise unknown_image(job.image_id)
-        return failed
-
     def find(self, image_id: UUID) -> Image:
         """The representation of an image in whatever state. Raises NotFoundError."""
         try:
-            finished = self.find_finished(image_id)
+            finished = self.records.find(image_id)
         except NotFoundError:
             return self.find_upload(image_id)
         return Image.model_validate(finished.model_dump(by_alias=True))
@@ -269,18 +178,6 @@ class ImageStore:
             return key == original_key(image_id)
         return owner_of(stored) in (None, owner)
 
-    def orphans(self, *, before: datetime) -> Iterator[UUID]:
-        """The images that were stored *before* and of which nothing else is known.
-
-        Three listings are walked side by side, as each is ordered by key; nothing is collected.
-        """
-        results = _Walk(_ids(self.results.list(), suffix=".png"))
-        failures = _Walk(_ids(self.results.list(FAILURES), prefix=FAILURES, suffix=".json"))
-        for image_id, stored_at in _ids(self.originals.list(), suffix=".png"):
-            is_finished = results.has(image_id) or failures.has(image_id)
-            if stored_at < before and not is_finished:
-                yield UUID(image_id)
-
     def open_original(
         self, image_id: UUID, *, head: bool = False, admit: Admit | None = None
     ) -> StoredObject:
@@ -320,52 +217,8 @@ class ImageStore:
         self.originals.check()
         self.results.check()
 
-    def _find_processed(self, image_id: UUID) -> Announcement:
-        return self._read_result(image_id, self.results.head(processed_key(image_id)))
-
-    def _read_result(self, image_id: UUID, stored: StoredObject) -> Announcement:
-        image = from_metadata(image_id, live(stored, image_id), ImageStatus.PROCESSED)
-        return self._announcement(image, key_in(stored.metadata) or original_key(image_id))
-
-    def _announcement(self, image: Image, key: str | None, *, redrive: int = 0) -> Announcement:
-        """*image* with the buckets and keys of its objects, for readers of S3."""
-        content: dict[str, Any] = image.model_dump(by_alias=True)
-        if image.original and key:
-            content["original"] |= {"bucket": self.originals.name, "key": key}
-        if image.processed:
-            place = {"bucket": self.results.name, "key": processed_key(image.image_id)}
-            content["processed"] |= place
-        return Announcement.model_validate(content | {"owner": image.owner, "redrive": redrive})
-
-
-def _of_round(announcement: Announcement, redrive: int) -> Announcement:
-    return announcement.model_copy(update={"redrive": redrive})
-
 
 def _open(
     bucket: Bucket, key: str, image_id: UUID, *, head: bool, admit: Admit | None
 ) -> StoredObject:
     return live(bucket.head(key) if head else bucket.get(key, admit=admit), image_id)
-
-
-class _Walk:
-    """Answers whether an id is in an ordered listing, for ids that only ever go up."""
-
-    def __init__(self, ids: Iterator[tuple[str, datetime]]) -> None:
-        self._ids = ids
-        self._current = ""
-
-    def has(self, image_id: str) -> bool:
-        while self._current < image_id:
-            self._current = next(self._ids, (_AFTER_ALL_IDS, None))[0]
-        return self._current == image_id
-
-
-def _ids(
-    listed: Iterator[Listed], *, prefix: str = "", suffix: str
-) -> Iterator[tuple[str, datetime]]:
-    """The image ids among the keys, in their order, and when each was stored."""
-    for found in listed:
-        name = found.key.removeprefix(prefix).removesuffix(suffix)
-        if _IMAGE_ID.fullmatch(name) and found.key == f"{prefix}{name}{suffix}":
-            yield name, found.modified_at

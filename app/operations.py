@@ -19,6 +19,7 @@ from . import logs
 from .errors import ImageDeletedError, InvalidMessageError, NotFoundError
 from .image_store import ImageStore
 from .messages import Announcement, Job, deduplication_id
+from .orphans import find_orphans
 from .page_remarks import remarks
 from .ports import MAX_BATCH, Delivery, Message, Queue, Results
 from .representation import TakenFor, now
@@ -61,7 +62,7 @@ def reconcile(
             "image that waits. Nothing was sent; run it again when the queue is empty, or --force."
         )
         return REFUSED
-    orphans = store.orphans(before=now() - older_than)
+    orphans = find_orphans(store.originals, store.results, before=now() - older_than)
     sent = failed = 0
     for ids in _batches(tqdm(orphans, desc="reconcile", unit=" orphans", disable=None)):
         results = _send_again(store, jobs, ids, dry_run=dry_run)
@@ -160,7 +161,7 @@ def _next_round(delivery: Delivery) -> Message:
 def _describe(store: ImageStore, delivery: Delivery) -> str:
     try:
         job = Job.parse(delivery.body)
-        finished = store.find_finished(job.image_id)
+        finished = store.records.find(job.image_id)
     except InvalidMessageError as exc:
         return f"message {delivery.message_id}: {exc.detail}"
     except NotFoundError:

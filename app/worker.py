@@ -205,7 +205,9 @@ class Worker:
         # own, whose answer was lost, so the way goes on to the announcement all the same.
         lease.check()
         with self._step("store"):
-            announcement = self._store.put_processed(_processed(image, data, page), page.png, job)
+            announcement = self._store.records.put_processed(
+                _processed(image, data, page), page.png, job
+            )
         logger.info("image processed", image_method=page.method, duration_ms=page.processing_ms)
 
         # 4. Announce, 5. delete.
@@ -277,7 +279,7 @@ class Worker:
 
     def _find_finished(self, job: Job) -> Announcement | None:
         try:
-            return self._store.find_finished_job(job)
+            return self._store.records.find_of_job(job)
         except NotFoundError:
             return None
 
@@ -322,7 +324,7 @@ class Worker:
         logger.error("image failed", code=error.code, detail=str(error))
         tracing.fail(error.code)
         with self._step("store"):
-            return self._store.put_failure(image, claim)
+            return self._store.records.put_failure(image, claim)
 
     def _failed_image(self, delivery: Delivery, error: PipelineError) -> tuple[Image, Claim]:
         """The image that *delivery* is about, failed, and the claim that it makes to it."""

@@ -41,6 +41,7 @@ from app.leases import Lease, Leases
 from app.messages import Announcement, Job
 from app.metrics import WorkerMetrics
 from app.ports import Binarized, Message
+from app.records import Records
 from app.representation import Image, ImageStatus
 from app.worker import Ending, Outcome, Worker
 from tests.support.house import VISIBILITY_TIMEOUT_S, House, Killed, to_page
@@ -354,18 +355,20 @@ class DeleteBeforeAnnounce(Worker):
         return outcome
 
 
-class _AnnouncesFirst(ImageStore):
+class _AnnouncesFirst(Records):
     announce: Callable[[Announcement], None]
 
     def put_processed(self, image: Image, data: bytes, job: Job) -> Announcement:
-        type(self).announce(self._announcement(image, job.key))
+        type(self).announce(self.announcement(image, job.key))
         return super().put_processed(image, data, job)
 
 
 class AnnounceBeforeStore(Worker):
     def __init__(self, *, store: ImageStore, **rest: Any) -> None:
         eager = type("Eager", (_AnnouncesFirst,), {"announce": staticmethod(self._announce)})
-        super().__init__(store=eager(store.originals, store.results), **rest)
+        records = property(lambda store: eager(store.originals, store.results))
+        of_eager = type("Store", (ImageStore,), {"records": records})
+        super().__init__(store=of_eager(store.originals, store.results), **rest)
 
 
 class FreshDeduplicationIds(Worker):

@@ -10,6 +10,7 @@ import pytest
 from app.errors import ImageDeletedError
 from app.messages import Job
 from app.object_keys import failure_key, processed_key
+from app.orphans import find_orphans
 from app.representation import Failure, ImageStatus, now
 from app.settings import Settings
 from tests.support.scans import header, page_png, pixels, png
@@ -111,7 +112,7 @@ def test_a_failure_recorded_while_the_image_is_deleted_is_taken_back(
     monkeypatch.setattr(site.outputs, "put", put_and_delete)
 
     with pytest.raises(ImageDeletedError):
-        site.store.put_failure(image, Job.parse(site.jobs.bodies[0]))
+        site.store.records.put_failure(image, Job.parse(site.jobs.bodies[0]))
 
     assert failure_key(image_id) not in site.outputs.objects
 
@@ -180,4 +181,4 @@ def test_a_mark_of_deletion_shows_in_no_listing_of_orphans(site: Site) -> None:
     place = site.upload().headers["Location"]
     site.client.delete(place)
 
-    assert list(site.store.orphans(before=now())) == []
+    assert list(find_orphans(site.inputs, site.outputs, before=now())) == []

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from app.image_store import ImageStore
 from app.leases import Lease
 from app.messages import MESSAGE_VERSION, Job
 from app.method_catalogue import DEFAULT_METHOD, METHODS, choose_method
 from app.metrics import WorkerMetrics
 from app.ports import Binarized, Delivery
+from app.records import Records
 from app.worker import Outcome
 from tests.support.house import House, to_page
 from tests.support.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
@@ -259,6 +259,6 @@ def test_a_fault_of_ours_on_the_last_receive_does_not_escape(
     for _ in range(MAX_RECEIVES - 1):
         house.receive()
         house.clock.advance(61)
-    monkeypatch.setattr(ImageStore, "put_failure", fail)
+    monkeypatch.setattr(Records, "put_failure", fail)
 
     assert house.handle_next().outcome is Outcome.GIVEN_UP

@@ -95,7 +95,7 @@ def test_an_upload_is_found_as_it_was_described(store: ImageStore) -> None:
 def test_a_result_is_found_with_all_that_is_known_of_its_original(store: ImageStore) -> None:
     image = queued()
     store.put_original(image, b"png")
-    store.put_processed(processed(image), b"result...", job_of(image))
+    store.records.put_processed(processed(image), b"result...", job_of(image))
 
     found = store.find(image.image_id)
 
@@ -109,9 +109,9 @@ def test_a_result_beats_a_failure_and_a_failure_beats_the_original(store: ImageS
     store.put_original(image, b"png")
     states = [store.find(image.image_id).status]
 
-    store.put_failure(failed(image), job_of(image))
+    store.records.put_failure(failed(image), job_of(image))
     states.append(store.find(image.image_id).status)
-    store.put_processed(processed(image), b"result...", job_of(image))
+    store.records.put_processed(processed(image), b"result...", job_of(image))
     states.append(store.find(image.image_id).status)
 
     assert states == [ImageStatus.QUEUED, ImageStatus.FAILED, ImageStatus.PROCESSED]
@@ -119,9 +119,9 @@ def test_a_result_beats_a_failure_and_a_failure_beats_the_original(store: ImageS
 
 def test_no_failure_is_recorded_over_a_result(store: ImageStore) -> None:
     image = queued()
-    store.put_processed(processed(image), b"result...", job_of(image))
+    store.records.put_processed(processed(image), b"result...", job_of(image))
 
-    announcement = store.put_failure(failed(image), job_of(image))
+    announcement = store.records.put_failure(failed(image), job_of(image))
 
     assert announcement.status is ImageStatus.PROCESSED
     assert list(store.results.objects) == [f"{image.image_id}.png"]  # type: ignore[attr-defined]
@@ -129,10 +129,10 @@ def test_no_failure_is_recorded_over_a_result(store: ImageStore) -> None:
 
 def test_a_second_result_changes_nothing_and_the_first_is_announced(store: ImageStore) -> None:
     image = queued()
-    first = store.put_processed(processed(image), b"result...", job_of(image))
+    first = store.records.put_processed(processed(image), b"result...", job_of(image))
 
     later = processed(image).model_copy(update={"method": "otsu"})
-    again = store.put_processed(later, b"another", job_of(image))
+    again = store.records.put_processed(later, b"another", job_of(image))
 
     assert again == first
     assert store.open_processed(image.image_id).data == b"result..."
@@ -141,13 +141,13 @@ def test_a_second_result_changes_nothing_and_the_first_is_announced(store: Image
 def test_an_announcement_says_where_both_objects_are(store: ImageStore) -> None:
     image = queued()
 
-    announcement = store.put_processed(processed(image), b"r", job_of(image, "in/a b.png"))
+    announcement = store.records.put_processed(processed(image), b"r", job_of(image, "in/a b.png"))
 
     assert announcement.original is not None
     assert announcement.processed is not None
     assert (announcement.original.bucket, announcement.original.key) == ("input", "in/a b.png")
     assert announcement.processed.key == f"{image.image_id}.png"
-    assert store.find_finished(image.image_id) == announcement
+    assert store.records.find(image.image_id) == announcement
 
 
 def test_unknown_waiting_and_failed_images_have_no_result_each_in_its_way(
@@ -155,7 +155,7 @@ def test_unknown_waiting_and_failed_images_have_no_result_each_in_its_way(
 ) -> None:
     waiting, bad = queued(), queued()
     store.put_original(waiting, b"png")
-    store.put_failure(failed(bad), job_of(bad))
+    store.records.put_failure(failed(bad), job_of(bad))
 
     with pytest.raises(NotReadyError):
         store.open_processed(waiting.image_id)
@@ -190,7 +190,7 @@ def test_any_file_name_survives_the_metadata(store: ImageStore, name: str) -> No
 def test_metadata_fits_into_what_s3_takes_even_with_the_longest_name(store: ImageStore) -> None:
     image = queued("📄" * 300 + ".png")
     image = image.model_copy(update={"group": "g" * 128})
-    store.put_processed(processed(image), b"r", job_of(image))
+    store.records.put_processed(processed(image), b"r", job_of(image))
 
     metadata = store.open_processed(image.image_id).metadata
 
@@ -206,7 +206,7 @@ def test_what_is_ignored_survives_the_metadata_of_original_and_result(store: Ima
 
     assert store.put_original(image, b"png") is not None
     assert store.find(image.image_id).ignored == IGNORED
-    store.put_processed(processed(image), b"r", job_of(image))
+    store.records.put_processed(processed(image), b"r", job_of(image))
     assert store.find(image.image_id).ignored == IGNORED
 
 
@@ -217,7 +217,7 @@ def test_metadata_of_an_upload_fits_with_the_longest_of_everything(store: ImageS
     longest_of_all = longest | {"parameters": numbers, "page": page}
     image = queued("📄" * 300 + ".png").model_copy(update=longest_of_all)
     store.put_original(image, b"png")
-    store.put_processed(processed(image), b"r", job_of(image))
+    store.records.put_processed(processed(image), b"r", job_of(image))
 
     for stored in (store.open_original(image.image_id), store.open_processed(image.image_id)):
         assert sum(len(k) + len(v) for k, v in stored.metadata.items()) <= MAX_METADATA_BYTES
@@ -230,7 +230,7 @@ def test_where_another_key_takes_the_room_fewer_lines_are_kept(store: ImageStore
         key = "k" * key_bytes
         job = job_of(image).model_copy(update={"key": key})
         store.results.delete(f"{image.image_id}.png")
-        store.put_processed(processed(image), b"r", job)
+        store.records.put_processed(processed(image), b"r", job)
 
         metadata = store.open_processed(image.image_id).metadata
 
@@ -308,7 +308,7 @@ def test_what_is_no_record_of_a_failure_stands_in_nobodys_way(
     store.results.put(key, data, content_type="", metadata={})
 
     assert store.find(image.image_id).status is ImageStatus.QUEUED
-    store.put_failure(failed(image), job_of(image))
+    store.records.put_failure(failed(image), job_of(image))
 
     assert store.find(image.image_id).status is ImageStatus.FAILED
     store.delete(image.image_id)

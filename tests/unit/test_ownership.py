@@ -15,6 +15,7 @@ import pytest
 from app.errors import NotFoundError
 from app.object_keys import image_of_key, names_another, spellings
 from app.object_metadata import MAX_METADATA_BYTES
+from app.orphans import find_orphans
 from app.ownership import as_metadata, key_in
 from app.representation import Image, ImageStatus, Original, now
 from app.worker import Outcome
@@ -319,7 +320,8 @@ def test_an_image_is_an_orphan_though_another_message_has_named_it(house: House)
     house.send(house.job(ID, key="scans/unowned.png"))
     house.handle_next()
 
-    assert list(house.store.orphans(before=now() + timedelta(hours=1))) == [ID]
+    found = find_orphans(house.originals, house.results, before=now() + timedelta(hours=1))
+    assert list(found) == [ID]
 
 
 # --- deleting ------------------------------------------------------------------------------------
@@ -419,6 +421,6 @@ def test_what_is_known_of_an_image_fits_beside_the_longest_key(house: House, key
     assert house.handle_next().outcome is Outcome.PROCESSED
     metadata = house.results.objects[f"{ID}.png"].metadata
     assert sum(len(name) + len(value) for name, value in metadata.items()) <= MAX_METADATA_BYTES
-    found = house.store.find_finished(ID)
+    found = house.store.records.find(ID)
     assert found.original is not None
     assert (found.original.key, found.owner, found.group) == (key, "o" * 64, "g" * 128)
