@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.loaders import Loader, create_loader
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
@@ -51,7 +54,7 @@ _PLACES: Final = {
 def s3_client(settings: Settings, metrics: AwsMetrics | None = None) -> S3Client:
     """A client for S3, whose calls *metrics* counts. Makes no request."""
     style = {"addressing_style": "path" if settings.aws_endpoint_url else "auto"}
-    client: S3Client = boto3.session.Session().client("s3", **_options(settings, s3=style))
+    client: S3Client = _session().client("s3", **_options(settings, s3=style))
     _count_calls(client, metrics)
     return client
 
@@ -93,7 +96,7 @@ def object_store(settings: Settings, bucket: str) -> S3Store:
 
 def sqs_client(settings: Settings, metrics: AwsMetrics | None = None) -> SQSClient:
     """A client for SQS, whose calls *metrics* counts. Makes no request."""
-    client: SQSClient = boto3.session.Session().client("sqs", **_options(settings))
+    client: SQSClient = _session().client("sqs", **_options(settings))
     _count_calls(client, metrics)
     return client
 
@@ -121,6 +124,19 @@ def head_bucket(client: S3Client, name: str) -> str | None:
         if exc.response["Error"]["Code"] != "404":
             client.list_objects_v2(Bucket=name, MaxKeys=1)
         raise
+
+
+def _session() -> boto3.session.Session:
+    """A session of its own, so that changed credentials are seen; only the models are shared."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _service_models())
+    return boto3.session.Session(botocore_session=core)
+
+
+@cache
+def _service_models() -> Loader:
+    # Each session parses the models of S3 and SQS again and keeps them: 9 MB and 0.1 s a client.
+    return create_loader()
 
 
 def _options(settings: Settings, **extra: Any) -> dict[str, Any]:

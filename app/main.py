@@ -24,33 +24,28 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from botocore.exceptions import BotoCoreError
 
 from . import logs, tracing
 from .arguments import ROLES, parser
-from .aws_errors import fault_of
 from .errors import PipelineError, QueueUnavailableError, SettingsError
-from .image_store import ImageStore
-from .ports import Queue
-from .s3_service import make_image_store
-from .settings import ClientSettings, Settings, is_loopback
-from .sqs_service import make_queue
+from .settings import Settings, is_loopback
 from .tokens import hash_token, make_token
 
+# Each role and verb imports what it needs when it starts: with the engine, `web` would hold 150 MB
+# more; with boto3, `upload` would start half a second later.
 if TYPE_CHECKING:
     from .history import History
+    from .image_store import ImageStore
     from .lookout import Lookout, Watched
     from .metrics import Metrics
+    from .ports import Queue
     from .worker_service import WorkerService
 
 logger = logs.get_logger("app.main")  # __name__ is __main__ here
 
 _EXIT_USAGE: Final = 2
 _EXIT_UNAVAILABLE: Final = 1
-_EXIT_INTERRUPTED: Final = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,54 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _upload(options: argparse.Namespace) -> int:
-    from . import upload_client, upload_sources
+    from . import upload_command
 
-    defaults = ClientSettings()
-    asked = {"method": options.method, "group": options.group, **dict(options.set)}
-    pages: dict[Path, bytes] = {}
-    try:
-        if options.pdf:
-            upload_sources.check_target(options.pdf)
-        sources = upload_sources.find_sources(options.files, options.out)
-        order = upload_client.Order(
-            url=options.url or defaults.image_pipeline_url,
-            token=options.token or defaults.token,
-            fields={name: value for name, value in asked.items() if value is not None},
-            is_waiting=options.wait or bool(options.out or options.pdf),
-            timeout_s=options.timeout,
-            parallel=options.parallel,
-            on_result=pages.__setitem__ if options.pdf else None,
-        )
-    except (OSError, ValueError) as exc:
-        _complain(str(exc))
-        return _EXIT_USAGE
-    except KeyboardInterrupt:  # a large tree takes its time
-        return _EXIT_INTERRUPTED
-    try:
-        code = upload_client.upload(sources, order, as_json=options.json)
-        found = [pages.get(source.path) for source in sources]
-        return _save_pdf(found, options.pdf) if options.pdf else code
-    except KeyboardInterrupt:
-        _complain("stopped; run it again to send the rest")
-        return _EXIT_INTERRUPTED
-
-
-def _save_pdf(pages: Sequence[bytes | None], path: Path) -> int:
-    """All of *pages* or nothing: nobody would look for a page that is missing among fifty."""
-    from .pdf_pages import write_pdf
-    from .upload_sources import save
-
-    there = [page for page in pages if page is not None]
-    if len(there) < len(pages):
-        missing = len(pages) - len(there)
-        _complain(f"{path} is not written: {missing} of {len(pages)} pages are missing")
-        return _EXIT_UNAVAILABLE
-    try:
-        save(write_pdf(there), path)
-    except (OSError, ValueError) as exc:
-        _complain(f"{path} is not written: {exc}")
-        return _EXIT_UNAVAILABLE
-    return 0
+    return upload_command.run(options, _complain)
 
 
 def _token(options: argparse.Namespace) -> int:
@@ -147,6 +97,10 @@ _CLIENTS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
 
 
 def _operate(options: argparse.Namespace, settings: Settings) -> int:
+    from botocore.exceptions import BotoCoreError
+
+    from .aws_errors import fault_of
+
     try:
         return _operate_on(options, settings)
     except PipelineError as exc:
@@ -162,6 +116,8 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
 def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
     from . import operations
     from .metrics import AwsMetrics
+    from .s3_service import make_image_store
+    from .sqs_service import make_queue
 
     if options.command == "watch":
         return operations.watch(
@@ -189,12 +145,15 @@ def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _run(role: str, settings: Settings) -> int:
-    # Here, so that the operators' verbs need not load the engine.
+    from botocore.exceptions import BotoCoreError
+
+    from .aws_errors import fault_of
     from .history import History
     from .lookout import Watched
     from .method_catalogue import METHODS
     from .metrics import Metrics
-    from .worker_service import WorkerService
+    from .s3_service import make_image_store
+    from .sqs_service import make_queue
 
     metrics, history = Metrics(METHODS), History()
     on_finished = history.finished if role == "all" else None
@@ -203,6 +162,8 @@ def _run(role: str, settings: Settings) -> int:
         jobs = make_queue(settings, settings.input_queue, metrics.aws)
         worker = None
         if role != "web":
+            from .worker_service import WorkerService
+
             worker = WorkerService(settings, store, metrics, on_finished)
     except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
         _complain(f"cannot start: {fault_of(exc).advice}")
@@ -227,6 +188,7 @@ def _lookout(
     role: str, settings: Settings, watched: Watched, metrics: Metrics, history: History
 ) -> Lookout:
     from .lookout import Lookout
+    from .sqs_service import make_queue
 
     if role == "worker":  # the depths are the web side's to count; a fleet would add them up
         return Lookout(watched, history, metrics=metrics.queues, is_resting=True)

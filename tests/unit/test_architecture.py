@@ -89,7 +89,7 @@ FLOORS = (
     {"image_processor", "aws", "gate", "lookout"},
     {"s3_service", "sqs_service", "setup_aws_resources"},
     {"pages", "api_page"},
-    {"worker", "uploads", "answers", "access", "operations"},
+    {"worker", "uploads", "answers", "access", "operations", "upload_command"},
     {"openapi"},
     {"routes"},
     {"consumer"},

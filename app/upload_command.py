@@ -1,0 +1,67 @@
+"""Run the command `upload`: from the arguments of the command line to an exit code."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from . import upload_client, upload_sources
+from .pdf_pages import write_pdf
+from .settings import ClientSettings
+
+_EXIT_FAILED: Final = 1
+_EXIT_USAGE: Final = 2
+_EXIT_INTERRUPTED: Final = 130
+
+
+def run(options: argparse.Namespace, complain: Callable[[str], None]) -> int:
+    """Send the files of *options* and save what comes back; returns the exit code."""
+    pages: dict[Path, bytes] = {}
+    try:
+        if options.pdf:
+            upload_sources.check_target(options.pdf)
+        sources = upload_sources.find_sources(options.files, options.out)
+        order = _order(options, pages)
+    except (OSError, ValueError) as exc:
+        complain(str(exc))
+        return _EXIT_USAGE
+    except KeyboardInterrupt:  # listing a large folder takes a while
+        return _EXIT_INTERRUPTED
+    try:
+        code = upload_client.upload(sources, order, as_json=options.json)
+        if not options.pdf:
+            return code
+        return _save_pdf([pages.get(source.path) for source in sources], options.pdf, complain)
+    except KeyboardInterrupt:
+        complain("stopped; run it again to send the rest")
+        return _EXIT_INTERRUPTED
+
+
+def _order(options: argparse.Namespace, pages: dict[Path, bytes]) -> upload_client.Order:
+    defaults = ClientSettings()
+    asked = {"method": options.method, "group": options.group, **dict(options.set)}
+    return upload_client.Order(
+        url=options.url or defaults.image_pipeline_url,
+        token=options.token or defaults.token,
+        fields={name: value for name, value in asked.items() if value is not None},
+        is_waiting=options.wait or bool(options.out or options.pdf),
+        timeout_s=options.timeout,
+        parallel=options.parallel,
+        on_result=pages.__setitem__ if options.pdf else None,
+    )
+
+
+def _save_pdf(pages: Sequence[bytes | None], path: Path, complain: Callable[[str], None]) -> int:
+    """Save all *pages* or nothing: nobody notices one missing page among fifty."""
+    present = [page for page in pages if page is not None]
+    if missing := len(pages) - len(present):
+        complain(f"{path} is not written: {missing} of {len(pages)} pages are missing")
+        return _EXIT_FAILED
+    try:
+        upload_sources.save(write_pdf(present), path)
+    except (OSError, ValueError) as exc:
+        complain(f"{path} is not written: {exc}")
+        return _EXIT_FAILED
+    return 0

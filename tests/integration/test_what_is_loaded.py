@@ -1,0 +1,131 @@
+"""Each role and each verb, as a process of its own, loads only the libraries that it needs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from app.settings import Settings
+from app.tokens import hash_token, make_token
+from tests.conftest import ROOT
+from tests.support.fleet import environment, role
+from tests.support.ports import free_port
+from tests.support.scans import page_png
+from tests.support.waiting import is_alive, wait_until
+
+ENGINE = {"cv2", "numpy", "numba", "llvmlite", "app.image_processor", "app.methods"}
+WORKER = {"app.consumer", "app.sandbox", "app.worker", "app.worker_service"}
+AWS = {"boto3", "botocore", "obstore", "app.aws"}
+WEB = {"flask", "waitress", "babel", "jinja2", "app.routes", "app.server"}
+VERBS = {"app.operations", "app.upload_client", "app.upload_command", "tqdm"}
+#: Beside what belongs to nobody here: loaded only where an exporter is set, or by one module.
+OPTIONAL = {"opentelemetry", "app.setup_aws_resources"}
+
+NOT_LOADED_BY_ROLE = {
+    "web": ENGINE | WORKER | VERBS | OPTIONAL,
+    "worker": WEB | VERBS | OPTIONAL,
+    "all": VERBS | OPTIONAL,
+}
+NOT_LOADED_BY_OPERATOR = ENGINE | WORKER | WEB | OPTIONAL | {"app.upload_client"}
+NOT_LOADED_BY_CLIENT = ENGINE | WORKER | WEB | AWS | OPTIONAL | {"app.operations"}
+#: So that a test of what is missing cannot pass because nothing ran.
+LOADED_BY_ROLE = {
+    "web": WEB | AWS,
+    "worker": ENGINE | WORKER | AWS,
+    "all": ENGINE | WORKER | WEB | AWS,
+}
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """An endpoint that refuses every connection."""
+    return Settings(
+        aws_endpoint_url="http://127.0.0.1:9", port=free_port(), metrics_port=free_port()
+    )
+
+
+def start(target: Path, settings: Settings, *command: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.support.loading", str(target), *command],
+        cwd=ROOT,
+        env=os.environ | environment(settings),
+    )
+
+
+def loaded_in(target: Path) -> set[str]:
+    return set(target.read_text().splitlines())
+
+
+def try_everything(settings: Settings) -> None:
+    """Ask for each kind of answer: what is imported late is imported by then."""
+    url = f"http://127.0.0.1:{settings.port}"
+    wait_until(partial(is_alive, url))
+    for path in ("/", "/status", "/docs", "/openapi.json", "/service", "/readyz"):
+        urllib3.request("GET", f"{url}{path}", retries=False)
+    fields = {"image": ("page.png", page_png()), "method": "sauvola", "window": "31"}
+    answer = urllib3.request("POST", f"{url}/upload", fields=fields, retries=False)
+    assert answer.json()["code"] == "storage-unavailable"  # so the PNG was checked and is good
+
+
+@pytest.mark.parametrize("name", NOT_LOADED_BY_ROLE)
+def test_a_role_loads_only_what_it_needs(name: str, settings: Settings, tmp_path: Path) -> None:
+    target = tmp_path / "loaded"
+    with start(target, settings, name) as process:
+        try:
+            wait_until(partial(is_alive, f"http://127.0.0.1:{settings.metrics_port}"))
+            urllib3.request("GET", f"http://127.0.0.1:{settings.metrics_port}/metrics")
+            if name != "worker":
+                try_everything(settings)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+
+    assert loaded_in(target) & NOT_LOADED_BY_ROLE[name] == set()
+    assert LOADED_BY_ROLE[name] - loaded_in(target) == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "strangers"),
+    [
+        (("reconcile",), NOT_LOADED_BY_OPERATOR),
+        (("redrive",), NOT_LOADED_BY_OPERATOR),
+        (("watch", "--count", "1"), NOT_LOADED_BY_OPERATOR),
+        (("token", "accounting"), NOT_LOADED_BY_CLIENT | VERBS),
+    ],
+)
+def test_a_verb_loads_only_what_it_needs(
+    command: Sequence[str], strangers: set[str], settings: Settings, tmp_path: Path
+) -> None:
+    target = tmp_path / "loaded"
+
+    with start(target, settings, *command) as process:
+        code = process.wait(60)
+
+    assert code == (0 if command[0] == "token" else 1)
+    assert loaded_in(target) & strangers == set()
+
+
+def test_the_command_upload_loads_neither_a_server_nor_aws_nor_opencv(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """It sends a page to a server that refuses it for want of a token."""
+    target, url = tmp_path / "loaded", f"http://127.0.0.1:{settings.port}"
+    guarded = settings.model_copy(update={"api_tokens": f"somebody:{hash_token(make_token())}"})
+    command = ("upload", "image.png", "--url", url, "--pdf", str(tmp_path / "out.pdf"))
+
+    with role("web", guarded):
+        wait_until(partial(is_alive, url))
+        with start(target, settings, *command) as process:
+            code = process.wait(60)
+
+    assert code == 1
+    assert loaded_in(target) & NOT_LOADED_BY_CLIENT == set()
