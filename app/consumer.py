@@ -19,8 +19,8 @@ from .breaker import Breaker, State
 from .errors import PipelineError, QueueUnavailableError
 from .leases import Lease, Leases
 from .metrics import WorkerMetrics
+from .outcome import Ending, Outcome
 from .ports import MAX_BATCH, Queue
-from .worker import Ending, Outcome
 
 logger = logs.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from .errors import (
     unknown_image,
 )
 from .holders import DELETED, Holders, is_mark, live, or_none
-from .messages import Job, deduplication_id, message_group
+from .messages import Job
 from .object_keys import (
     failure_key,
     names_another,
@@ -29,7 +29,7 @@ from .object_keys import (
 )
 from .object_metadata import from_metadata, to_metadata
 from .ownership import Claim, as_metadata, may_claim, owner_of
-from .ports import Admit, Bucket, Message, StoredObject
+from .ports import Admit, Bucket, Message, StoredObject, asking
 from .records import PNG, Records
 from .representation import Image, ImageStatus
 
@@ -87,11 +87,7 @@ class ImageStore:
             uploaded_at=image.uploaded_at,
             owner=image.owner,
         )
-        return Message(
-            job.to_json(),
-            group=message_group(image.image_id, image.group, image.owner),
-            deduplication_id=deduplication_id(image.image_id, job.redrive),
-        )
+        return asking(job)
 
     def get_original(self, job: Job) -> Fetched:
         """The original of *job* and what is known of it.

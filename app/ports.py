@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from . import bodies
 from .errors import PipelineError
-from .messages import Job
+from .messages import Announcement, Job, announcement_id, deduplication_id, message_group
 from .representation import Ignored, Parameters, TakenFor
 
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
@@ -90,6 +90,24 @@ class Message:
     group: str
     deduplication_id: str
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def asking(job: Job) -> Message:
+    """The message that asks for the processing of *job*."""
+    return Message(
+        job.to_json(),
+        group=message_group(job.image_id, job.group, job.owner),
+        deduplication_id=deduplication_id(job.image_id, job.redrive),
+    )
+
+
+def announcing(announcement: Announcement) -> Message:
+    """The message that tells of *announcement*."""
+    return Message(
+        announcement.to_json(),
+        group=message_group(announcement.image_id, announcement.group, announcement.owner),
+        deduplication_id=announcement_id(announcement),
+    )
 
 
 @dataclass(frozen=True)

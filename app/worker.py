@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from . import logs, tracing
@@ -33,45 +30,20 @@ from .errors import (
 )
 from .image_store import ImageStore
 from .leases import Lease
-from .messages import Announcement, Job, announcement_id, message_group
+from .messages import Announcement, Job
 from .metrics import WorkerMetrics
 from .object_keys import names_another
-from .object_metadata import original_href, processed_href
+from .observer import Observer, harmless
+from .outcome import Ending, Outcome, as_failed, as_processed
 from .ownership import Claim
-from .ports import Binarized, Delivery, Message, Process
-from .representation import Failure, Image, ImageStatus, Original, Processed, now
+from .ports import Delivery, Message, Process, announcing
+from .representation import Image, ImageStatus
 
 logger = logs.get_logger(__name__)
 
 #: An image whose announcement went out must come back within the five minutes in which SQS drops
 #: a second one.
 _BACKOFF: Final = Backoff(first_s=2.0, longest_s=60.0)
-
-
-class Outcome(StrEnum):
-    """How one delivery ended."""
-
-    PROCESSED = "processed"
-    FAILED = "failed"
-    ANNOUNCED_AGAIN = "announced-again"
-    #: To be seen again after a while.
-    RETRIED = "retried"
-    #: Recorded as failed and left to the dead-letter queue.
-    GIVEN_UP = "given-up"
-    #: Its sender has erased the image; there is nothing to say.
-    DELETED = "deleted"
-    #: Somebody else has it by now.
-    LEASE_LOST = "lease-lost"
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How one delivery ended, and for RETRIED in how many seconds it is to be seen again."""
-
-    outcome: Outcome
-    delay_s: int = 0
-    #: It was S3 or SQS that failed, not the image and not we.
-    is_outage: bool = False
 
 
 class Jobs(Protocol):
@@ -110,9 +82,7 @@ class Worker:
         self._process = process
         self._process_apart = process_apart
         self._max_receives = max_receives
-        self._metrics = metrics
-        #: Told of each image that is done with, also of one that was before.
-        self._on_finished = on_finished
+        self._observer = Observer(jobs.name, metrics, on_finished)
 
     def handle(self, lease: Lease) -> Ending:
         """Bring one delivery to its end; raises nothing.
@@ -120,70 +90,35 @@ class Worker:
         RETRIED and GIVEN_UP leave the message to be given back, by whoever called.
         """
         ending = None
-        with _observing():
-            if lease.delivery.receive_count > 1:
-                self._metrics.redeliveries.inc()
-            with (
-                self._metrics.images_in_flight.track_inprogress(),
-                self._known(lease.delivery) as span,
-            ):
-                ending = self._end(lease)
-                span.set_attribute("image_pipeline.outcome", ending.outcome.value)
-            self._metrics.ended(ending.outcome)
+        with harmless(), self._observer.delivery(lease.delivery) as ended:
+            ending = self._end(lease)
+            ended(ending.outcome)
         # Unwatched, where a fault of ours kept it from being done at all.
         return ending or self._end(lease)
 
-    @contextmanager
-    def _known(self, delivery: Delivery) -> Iterator[tracing.Span]:
-        """Have the log and the trace say which image it is, and who asked for it."""
-        ids = {"message_id": delivery.message_id, "image_id": delivery.image_id}
-        if request_id := tracing.request_id(delivery.attributes):
-            ids[tracing.REQUEST_ID] = request_id
-        count = delivery.receive_count
-        with (
-            logs.bound(**ids),
-            tracing.processing(
-                self._jobs.name,
-                delivery.attributes,
-                message_id=delivery.message_id,
-                image_id=delivery.image_id,
-                receive_count=count,
-            ) as span,
-        ):
-            yield span
-
     def _end(self, lease: Lease) -> Ending:
+        """Complete the job, or do what the exception calls for. No other method decides that."""
         try:
-            return Ending(self._complete_or_drop(lease))
+            try:
+                return Ending(self._complete(lease))
+            except ImageDeletedError:
+                raise
+            except PermanentError as error:
+                return Ending(self._fail(lease, error))
+        except ImageDeletedError as exc:
+            return self._drop(lease, exc)
         except LeaseLostError as exc:
             logger.warning("message left to another worker", reason=str(exc))
             return Ending(Outcome.LEASE_LOST)
         except Exception as exc:
             return self._try_later(lease, exc)
 
-    def _complete_or_drop(self, lease: Lease) -> Outcome:
-        try:
-            return self._complete_or_fail(lease)
-        except ImageDeletedError as exc:
-            logger.info("message dropped", reason=str(exc))
-            self._delete(lease)
-            return Outcome.DELETED
-
-    def _complete_or_fail(self, lease: Lease) -> Outcome:
-        try:
-            return self._complete(lease)
-        except ImageDeletedError:
-            raise
-        except PermanentError as error:
-            return self._fail(lease, error)
-
     def _complete(self, lease: Lease) -> Outcome:
         """The protocol, step by step. A crash between two steps repeats them, harmlessly."""
         job = self._parse(lease.delivery)
         is_repeat = lease.delivery.receive_count > 1 or job.redrive > 0
         if not is_repeat:
-            with _observing():
-                self._metrics.started(_age_s(job.uploaded_at, now()))
+            self._observer.started(job)
 
         # 0. Somebody may have died after storing: then only the rest is left.
         if is_repeat and (finished := self._find_finished(job)):
@@ -205,9 +140,8 @@ class Worker:
         # own, whose answer was lost, so the way goes on to the announcement all the same.
         lease.check()
         with self._step("store"):
-            announcement = self._store.records.put_processed(
-                _processed(image, data, page), page.png, job
-            )
+            result = as_processed(image, data, page)
+            announcement = self._store.records.put_processed(result, page.png, job)
         logger.info("image processed", image_method=page.method, duration_ms=page.processing_ms)
 
         # 4. Announce, 5. delete.
@@ -216,7 +150,7 @@ class Worker:
     def _conclude(self, lease: Lease, announcement: Announcement, outcome: Outcome) -> Outcome:
         lease.check()
         self._announce(announcement)
-        self._count(announcement, is_new=outcome is not Outcome.ANNOUNCED_AGAIN)
+        self._observer.finished(announcement, is_new=outcome is not Outcome.ANNOUNCED_AGAIN)
         # Last, so that a crash anywhere above means "again", never "lost".
         self._delete(lease)
         return outcome
@@ -230,39 +164,12 @@ class Worker:
             logger.warning("message was done with", reason=str(exc))
 
     def _announce(self, announcement: Announcement) -> None:
-        message = Message(
-            announcement.to_json(),
-            group=message_group(announcement.image_id, announcement.group, announcement.owner),
-            deduplication_id=announcement_id(announcement),
-        )
         with self._step("announce"):
-            self._announcements.send(message)
-        # Also one that is announced again: whether anybody heard it before, nobody knows.
-        is_timed = announcement.redrive == 0
-        with _observing():
-            self._metrics.announced(_age_s(announcement.uploaded_at, now()) if is_timed else None)
+            self._announcements.send(announcing(announcement))
+        self._observer.announced(announcement)
 
-    def _count(self, finished: Announcement, *, is_new: bool) -> None:
-        with _observing():
-            self._note_end(finished, is_new=is_new)
-
-    def _note_end(self, finished: Announcement, *, is_new: bool) -> None:
-        if is_new:
-            # What an operator has sent again says nothing of how long an image takes.
-            is_timed = finished.redrive == 0
-            self._metrics.finished(
-                finished.status,
-                finished.method,
-                finished.error.code if finished.error else None,
-                _age_s(finished.uploaded_at, finished.processed_at) if is_timed else None,
-            )
-        if self._on_finished:
-            self._on_finished(finished)
-
-    @contextmanager
-    def _step(self, name: str) -> Iterator[None]:
-        with tracing.step(name), self._metrics.step(name):
-            yield
+    def _step(self, name: str) -> AbstractContextManager[None]:
+        return self._observer.step(name)
 
     def _parse(self, delivery: Delivery) -> Job:
         job = Job.parse(delivery.body)
@@ -296,6 +203,14 @@ class Worker:
         announcement = self._record(lease.delivery, error)
         return self._conclude(lease, announcement, Outcome.FAILED)
 
+    def _drop(self, lease: Lease, reason: ImageDeletedError) -> Ending:
+        logger.info("message dropped", reason=str(reason))
+        try:
+            self._delete(lease)
+        except Exception as exc:
+            return self._try_later(lease, exc)
+        return Ending(Outcome.DELETED)
+
     def _try_later(self, lease: Lease, exc: Exception) -> Ending:
         """Have the message seen again; on the last receive say why it will not be."""
         is_outage = isinstance(exc, StorageUnavailableError | QueueUnavailableError)
@@ -314,29 +229,20 @@ class Worker:
             lease.check()
             announcement = self._record(lease.delivery, _reason(exc))
             self._announce(announcement)
-            self._count(announcement, is_new=announcement.status is ImageStatus.FAILED)
+            self._observer.finished(announcement, is_new=announcement.status is ImageStatus.FAILED)
         except Exception as error:
             # The dead-letter queue has it all the same; `reconcile` finds it without a record.
             logger.error("message given up without a word", reason=str(error))
 
     def _record(self, delivery: Delivery, error: PipelineError) -> Announcement:
-        image, claim = self._failed_image(delivery, error)
+        image, claim = self._known_image(delivery)
         logger.error("image failed", code=error.code, detail=str(error))
         tracing.fail(error.code)
         with self._step("store"):
-            return self._store.records.put_failure(image, claim)
-
-    def _failed_image(self, delivery: Delivery, error: PipelineError) -> tuple[Image, Claim]:
-        """The image that *delivery* is about, failed, and the claim that it makes to it."""
-        image, claim = self._known_image(delivery)
-        outcome = {
-            "status": ImageStatus.FAILED,
-            "processed_at": now(),
-            "error": Failure(code=error.code, detail=error.detail),
-        }
-        return image.model_copy(update=outcome), claim
+            return self._store.records.put_failure(as_failed(image, error), claim)
 
     def _known_image(self, delivery: Delivery) -> tuple[Image, Claim]:
+        """The image that *delivery* is about, as far as that can be told, and what it claims."""
         claim = Claim.read(delivery, self._store.originals.name)
         try:
             job = Job.parse(delivery.body)
@@ -352,60 +258,10 @@ class Worker:
         return fetched.image, Claim.of(fetched.job)
 
 
-@contextmanager
-def _observing() -> Iterator[None]:
-    """A block that only watches: what goes wrong in it stops no image."""
-    try:
-        yield
-    except Exception:
-        logger.exception("a fault of ours")
-
-
 def _intact(data: bytes, job: Job) -> bytes:
     if job.sha256 and job.sha256 != hashlib.sha256(data).hexdigest():
         raise CorruptPngError("The stored file is not the one that was uploaded (SHA-256 differs).")
     return data
-
-
-def _processed(image: Image, data: bytes, page: Binarized) -> Image:
-    """*image* with all that is known once it has become *page*."""
-    image_id = image.image_id
-    original = Original(
-        href=original_href(image_id),
-        filename=image.original.filename if image.original else None,
-        size_bytes=len(data),
-        width=page.width,
-        height=page.height,
-        dpi=page.dpi,
-        sha256=hashlib.sha256(data).hexdigest(),
-    )
-    processed = Processed(
-        href=processed_href(image_id),
-        size_bytes=len(page.png),
-        width=page.width,
-        height=page.height,
-        dpi=page.dpi,
-        sha256=hashlib.sha256(page.png).hexdigest(),
-        threshold=page.threshold,
-        black_ratio=page.black_ratio,
-        processing_ms=page.processing_ms,
-    )
-    return image.model_copy(
-        update={
-            "status": ImageStatus.PROCESSED,
-            "method": page.method,
-            "parameters": page.parameters,
-            "processed_at": now(),
-            "original": original,
-            "processed": processed,
-            "ignored": page.ignored,
-            "page": page.page,
-        }
-    )
-
-
-def _age_s(begin: datetime | None, end: datetime | None) -> float | None:
-    return None if begin is None or end is None else (end - begin).total_seconds()
 
 
 def _reason(exc: Exception) -> PipelineError:

@@ -14,8 +14,9 @@ from app.image_store import ImageStore
 from app.leases import Lease, Leases
 from app.messages import Job
 from app.metrics import Metrics, WorkerMetrics
+from app.outcome import Ending
 from app.ports import Admit, Binarized, Delivery, Message, Results, StoredObject
-from app.worker import Ending, Worker
+from app.worker import Worker
 from tests.support.fakes import MemoryBucket, MemoryQueue
 
 VISIBILITY_TIMEOUT_S = 60

@@ -11,7 +11,7 @@ import yaml
 
 from app import errors
 from app.metrics import _LONG_SECONDS, _SECONDS, STEPS
-from app.worker import Outcome
+from app.outcome import Outcome
 from scripts import write_dashboard
 from tests.conftest import ROOT
 from tests.support import promql

@@ -17,8 +17,8 @@ from app.consumer import Consumer
 from app.errors import QueueUnavailableError, StorageUnavailableError
 from app.leases import Lease
 from app.metrics import WorkerMetrics
+from app.outcome import Ending, Outcome
 from app.ports import Delivery, Message, Results
-from app.worker import Ending, Outcome
 from tests.support.fakes import MemoryQueue
 from tests.support.waiting import assert_within, wait_until
 

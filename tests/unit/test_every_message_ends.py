@@ -18,9 +18,10 @@ from app.leases import Lease
 from app.messages import MESSAGE_VERSION, Job
 from app.method_catalogue import DEFAULT_METHOD, METHODS, choose_method
 from app.metrics import WorkerMetrics
+from app.observer import Observer
+from app.outcome import Outcome
 from app.ports import Binarized, Delivery
 from app.records import Records
-from app.worker import Outcome
 from tests.support.house import House, to_page
 from tests.support.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
 
@@ -227,7 +228,7 @@ class Miscounting(WorkerMetrics):
 def test_counting_that_fails_stops_no_image(house: House) -> None:
     house.upload()
     house.upload(b"bad")
-    house.worker._metrics = Miscounting()
+    house.worker._observer = Observer("jobs.fifo", Miscounting())
 
     outcomes = [house.handle_next().outcome for _ in range(2)]
 
@@ -237,7 +238,7 @@ def test_counting_that_fails_stops_no_image(house: House) -> None:
 
 def test_a_listener_that_fails_stops_no_image(house: House) -> None:
     house.upload()
-    house.worker._on_finished = fail
+    house.worker._observer = Observer("jobs.fifo", WorkerMetrics(), fail)
 
     assert house.handle_next().outcome is Outcome.PROCESSED
     assert house.jobs.messages == []

@@ -16,9 +16,9 @@ from app.errors import NotFoundError
 from app.object_keys import image_of_key, names_another, spellings
 from app.object_metadata import MAX_METADATA_BYTES
 from app.orphans import find_orphans
+from app.outcome import Outcome
 from app.ownership import as_metadata, key_in
 from app.representation import Image, ImageStatus, Original, now
-from app.worker import Outcome
 from tests.support.house import House
 
 SECRET = "payroll.png"

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from app.worker import Ending, Outcome
+from app.outcome import Ending, Outcome
 from tests.support.house import House
 
 MAX_RECEIVES = 3
@@ -270,6 +270,22 @@ def test_whoever_is_frozen_beyond_the_lease_writes_no_more(
 
     assert house.worker.handle(lease) == Ending(Outcome.LEASE_LOST)
     assert [step for step in house.journal if step.startswith(("put", "send", "del"))] == left
+
+
+def test_a_deleted_image_whose_message_cannot_be_deleted_is_tried_again(house: House) -> None:
+    house.store.delete(house.upload())
+
+    def fail_before_delete(step: str, is_done: bool) -> None:
+        if step == "delete job" and not is_done:
+            house.fail("the queue")
+
+    house.hand = fail_before_delete
+    tried = house.handle_next()
+    house.hand = lambda *_: None
+    ended = house.handle_after(61)
+
+    assert (tried.outcome, tried.is_outage) == (Outcome.RETRIED, True)
+    assert (ended.outcome, house.jobs.messages, house.announcements) == (Outcome.DELETED, [], [])
 
 
 def test_a_delete_that_comes_too_late_is_no_failure(house: House) -> None:
