@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .compiled import compiled
 from .histogram import Gray, as_gray
-from .png_filters import HAS_NUMBA, compiled
 
 Bytes = NDArray[np.uint8]
 #: Paper, toner and the fringes of scanners are less colourful than this.
@@ -33,7 +33,7 @@ _REACH_CELLS: Final = 2
 
 def chroma_of(colors: Bytes) -> Gray:
     """The largest minus the smallest of red, green and blue: (H, W, 3 or 4) -> (H, W)."""
-    if not HAS_NUMBA or colors.shape[2] != 3 or not colors.flags.c_contiguous:
+    if colors.shape[2] != 3 or not colors.flags.c_contiguous:
         return _chroma_by_planes(colors)
     chroma = np.empty(colors.shape[:2], np.uint8)
     _subtract_extremes(colors.reshape(-1), chroma.reshape(-1))
@@ -53,13 +53,7 @@ def darken_thin_color(gray: Gray, chroma: Gray) -> None:
     wide = np.minimum(_wide_color(chroma, cell_px), 255 - LEAST_CHROMA)
     limits = np.repeat(wide + np.uint8(LEAST_CHROMA), cell_px, axis=1)[:, : gray.shape[1]]
     limits = np.ascontiguousarray(limits)
-    if HAS_NUMBA:
-        _darken(gray, chroma, limits, cell_px)
-        return
-    for row, top in enumerate(range(0, len(gray), cell_px)):
-        rows = slice(top, top + cell_px)
-        thin = np.maximum(chroma[rows], limits[row]) - limits[row]
-        cv2.subtract(gray[rows], thin - (thin >> 2), dst=gray[rows])
+    _darken(gray, chroma, limits, cell_px)
 
 
 def _wide_color(chroma: Gray, cell_px: int) -> Gray:
@@ -79,14 +73,16 @@ def _square(side: int) -> Bytes:
     return np.ones((side, side), np.uint8)
 
 
-def _subtract_extremes_loop(colors: Any, chroma: Any) -> None:
+@compiled("void(u1[::1], u1[::1])")
+def _subtract_extremes(colors: Any, chroma: Any) -> None:
     # Flat, so that the compiler can load 32 pixels at once: eight times as fast as by rows.
     for i in range(len(chroma)):
         red, green, blue = colors[3 * i], colors[3 * i + 1], colors[3 * i + 2]
         chroma[i] = max(red, max(green, blue)) - min(red, min(green, blue))
 
 
-def _darken_loop(gray: Any, chroma: Any, limits: Any, cell_px: int) -> None:
+@compiled("void(u1[:,::1], u1[:,::1], u1[:,::1], i8)")
+def _darken(gray: Any, chroma: Any, limits: Any, cell_px: int) -> None:
     # In bytes throughout, so that the compiler can take 32 pixels at once.
     for y in range(len(gray)):
         grays, chromas, limit = gray[y], chroma[y], limits[y // cell_px]
@@ -94,7 +90,3 @@ def _darken_loop(gray: Any, chroma: Any, limits: Any, cell_px: int) -> None:
             thin = np.uint8(max(chromas[x], limit[x]) - limit[x])
             darker = np.uint8(thin - np.uint8(thin >> 2))
             grays[x] = np.uint8(max(grays[x], darker) - darker)
-
-
-_subtract_extremes: Final = compiled(_subtract_extremes_loop, "void(u1[::1], u1[::1])")
-_darken: Final = compiled(_darken_loop, "void(u1[:,::1], u1[:,::1], u1[:,::1], i8)")

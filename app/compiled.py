@@ -10,16 +10,23 @@ import numba
 Function = Callable[..., Any]
 
 
-def compiled(signature: str, *, may_fuse: bool = False) -> Callable[[Function], Function]:
+def compiled(
+    signature: str | None = None, *, may_fuse: bool = False
+) -> Callable[[Function], Function]:
     """Make machine code for *signature* at import, and keep it for the next process.
 
-    It is kept beside the module or where NUMBA_CACHE_DIR says. With *may_fuse* a product and a
-    sum may become one instruction: only where each of them is exact, so that the result is the
-    same on processors with and without it.
+    It is kept beside the module or where NUMBA_CACHE_DIR says:
+    https://numba.readthedocs.io/en/stable/developer/caching.html. A function without a signature
+    becomes part of those that call it. With *may_fuse* a product and a sum may become one
+    instruction: only where each of them is exact, so that the result is the same on processors
+    with and without it.
     """
     fast = {"contract", "nsz"} if may_fuse else False
 
     def compile_(function: Function) -> Function:
+        if signature is None:
+            part: Function = numba.njit(nogil=True, fastmath=fast)(function)
+            return part
         try:
             made: Function = numba.njit(signature, nogil=True, cache=True, fastmath=fast)(function)
         except Exception:  # no place to keep it, a full disk, or what was kept is damaged

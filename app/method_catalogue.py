@@ -121,7 +121,7 @@ _CONTRAST: Final = Parameter(
 _CONTRAST_LOWERS: Final = "How far low contrast lowers the threshold; higher means less ink."
 
 _ALL: Final = (
-    Method("auto", "Measures page, ink and noise and sets itself; white on black is turned round."),
+    Method("auto", "Sees what the page is and sets itself; light on dark is turned round."),
     Method("otsu", "One threshold for the page, chosen from its histogram."),
     Method("triangle", "One threshold for the page, at the foot of the histogram's peak."),
     Method("simple", "One fixed threshold for the page.", (_THRESHOLD,)),

@@ -13,15 +13,21 @@ from typing import Final
 import cv2
 
 from . import local_thresholds
-from .auto import Reading, auto, read
 from .dithering import floyd_steinberg
 from .histogram import Gray, as_gray
 from .method_catalogue import DEFAULT_METHOD
+from .page_kind import WRITING
+from .reader import Reading, read
 
 __all__ = ["FUNCTIONS", "Gray", "binarize", "otsu", "simple", "triangle"]
 
 # The worker runs images in parallel; OpenCV's own threads would only compete with them.
 cv2.setNumThreads(1)
+
+
+def auto(gray: Gray) -> Gray:
+    """Split ink from paper as `read` does."""
+    return read(gray).white
 
 
 def simple(gray: Gray, *, threshold: int) -> tuple[Gray, int]:
@@ -66,7 +72,7 @@ def _local(function: Callable[..., Gray]) -> Function:
 #: The function behind each name of the catalogue.
 FUNCTIONS: Final[Mapping[str, Function]] = MappingProxyType(
     {
-        "auto": auto,
+        "auto": _local(auto),
         "otsu": otsu,
         "triangle": triangle,
         "simple": simple,
@@ -96,4 +102,4 @@ def binarize_and_tell(
     if method == DEFAULT_METHOD:
         return read(gray), None
     white, threshold = binarize(gray, method, parameters)
-    return Reading(white, "writing"), threshold
+    return Reading(white, WRITING), threshold

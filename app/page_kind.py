@@ -29,6 +29,8 @@ MIN_INK_DEVIATIONS: Final = 5.0
 MIN_INK_DEPTH: Final = 12
 #: Noise that came out black comes to less than this share of a page.
 MORE_THAN_SPECKS: Final = 0.005
+#: Ink under noise is so many deviations of the paper deeper than it; the dark part of noise less.
+LEAST_SPLIT: Final = 2.0
 #: Something as deep as this is no empty page, whatever it is.
 STRONG_DEPTH: Final = 64
 #: ... nor is one of which 8 x 8 pixels differ by this much, and so many times what quiet ones do.
@@ -91,7 +93,7 @@ def kind_of(page: Gray, white: Gray, maps: PageMaps) -> Kind:
     if is_photograph(maps):
         return PHOTOGRAPH
     black = white.size - cv2.countNonZero(white)
-    if black < MORE_THAN_SPECKS * white.size and not _stands_out(page, maps):
+    if not _stands_out(page, maps) and not _is_split(page, white, maps):
         return PHOTOGRAPH if _varies(maps) else BLANK
     if black:
         return WRITING
@@ -116,6 +118,16 @@ def _has_ink(page: Gray, maps: PageMaps) -> bool:
     sample = page[::CELL_PX, ::CELL_PX]
     cells = maps.cell_mean[: -(-page.shape[0] // CELL_PX), : -(-page.shape[1] // CELL_PX)]
     return _is_over_noise(sample, maps.paper) or _is_over_noise(cells, maps.paper)
+
+
+def _is_split(page: Gray, white: Gray, maps: PageMaps) -> bool:
+    """Whether more came out black than specks, and it is more than the dark part of noise."""
+    tone, is_ink = _tone(page[::CELL_PX, ::CELL_PX], maps.paper), white[::CELL_PX, ::CELL_PX] == 0
+    if np.count_nonzero(is_ink) < max(1, MORE_THAN_SPECKS * tone.size):
+        return False
+    paper, deviation = moments(histogram(tone, as_gray(~is_ink)))
+    ink, _ = moments(histogram(tone, as_gray(is_ink)))
+    return paper - ink >= LEAST_SPLIT * deviation
 
 
 def _varies(maps: PageMaps) -> bool:
@@ -151,16 +163,20 @@ def _grays(counts: Histogram) -> float:
 
 def _is_over_noise(quarter: Gray, paper: Gray) -> bool:
     """Whether what lies beyond the noise of the paper, at 1/4, is deep enough to be ink."""
-    height, width = quarter.shape
-    bright = paper.repeat(2, axis=0)[:height].repeat(2, axis=1)[:, :width]
-    tone = as_gray(cv2.divide(quarter, np.maximum(bright, 1), scale=255))
-    counts = histogram(tone)[::-1]
+    counts = histogram(_tone(quarter, paper))[::-1]
     noise = clipped_noise(counts, min(otsu_split(counts).threshold, 2 * quantile(counts, 0.5) + 4))
     beyond = counts.copy()
     beyond[: noise.limit + 1] = 0
     mean = moments(beyond)[0]
     deviations = (mean - noise.mean) / max(noise.deviation, 0.5)
     return mean >= MIN_INK_DEPTH and deviations >= MIN_INK_DEVIATIONS
+
+
+def _tone(quarter: Gray, paper: Gray) -> Gray:
+    """Grays at 1/4 as parts of the paper around them: 255 is paper."""
+    height, width = quarter.shape
+    bright = paper.repeat(2, axis=0)[:height].repeat(2, axis=1)[:, :width]
+    return as_gray(cv2.divide(quarter, np.maximum(bright, 1), scale=255))
 
 
 def is_all_ink(gray: Gray) -> bool:

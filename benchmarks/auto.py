@@ -1,11 +1,12 @@
-"""The learned method on every kind of page, beside the default one and others, in one process.
+"""The default method on every kind of page, beside others and its predecessor, in one process.
 
-    python -m benchmarks.auto [DATA_DIR] [--last COMMIT] [--worst FILE.png] [--parts pages,time]
+    python -m benchmarks.auto [DATA_DIR] [--last [COMMIT]] [--worst FILE.png] [--parts pages,time]
 
 Everyday pages (benchmarks.everyday, other seeds than any that was trained on), drawn pages of the
 kinds that are trained on and of those held out, and, if DATA_DIR is given, the contest sets
 SET/img and SET/gt in it: marks kept and F-measure in percent. Then the time by page and size, and
 what is still read by machine (needs tesseract, its Portuguese data, and zxing-cpp from PyPI).
+The predecessor is the `auto` that measured each page; --last takes it from the history.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ import numpy as np
 
 from app.method_catalogue import METHODS
 from app.methods import binarize
-from app.reader import read
 
 from . import everyday, reading
 from .quality import pairs
@@ -37,6 +37,8 @@ from .training import drawing
 from .training.kinds import KINDS
 
 ROOT: Final = Path(__file__).parents[1]
+#: The last commit with the classical `auto`.
+LAST: Final = "the last"
 OTHERS: Final = ("otsu", "sauvola", "bradley", "wolf")
 #: Not among the seeds of the pages that are trained on, which are small numbers.
 SEED: Final = 5_000
@@ -64,7 +66,7 @@ def main() -> None:
     if "pages" in arguments.parts:
         report_pages(list(_pages(arguments.data_dir)), methods, arguments.worst)
     if "time" in arguments.parts:
-        timed = ("learned", "auto", "last auto", "otsu")
+        timed = ("auto", "last auto", "otsu")
         report_times({name: each for name, each in methods.items() if name in timed})
     if "reading" in arguments.parts:
         reading.report({"gray": lambda gray: gray, **methods})
@@ -73,7 +75,13 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data_dir", type=Path, nargs="?", metavar="DATA_DIR")
-    parser.add_argument("--last", metavar="COMMIT", help="measure the `auto` of this commit too")
+    parser.add_argument(
+        "--last",
+        nargs="?",
+        const=LAST,
+        metavar="COMMIT",
+        help="measure the classical `auto` of this commit too; if none is named, of the last one",
+    )
     parser.add_argument("--worst", type=Path, help="draw the twenty worst pages into this file")
     parser.add_argument("--only", type=lambda names: names.split(","), help="methods, by commas")
     parser.add_argument("--parts", default="pages,time,reading", help="what to measure")
@@ -84,7 +92,7 @@ def _methods(last: str | None) -> dict[str, Binarizer]:
     def run(name: str) -> Binarizer:
         return lambda gray: binarize(gray, name, METHODS[name].parse({}))[0]
 
-    methods = {"learned": lambda gray: read(gray).white, "auto": run("auto")}
+    methods = {"auto": run("auto")}
     if last:
         methods["last auto"] = _last_auto(last)
     return methods | {name: run(name) for name in OTHERS}
@@ -92,9 +100,9 @@ def _methods(last: str | None) -> dict[str, Binarizer]:
 
 def _last_auto(commit: str) -> Binarizer:
     """The `auto` of that commit, beside the present one."""
-    archive = subprocess.run(
-        ["git", "archive", commit, "app"], cwd=ROOT, capture_output=True, check=True
-    ).stdout
+    if commit == LAST:
+        commit = _git("log", "-1", "--diff-filter=D", "--format=%H^", "--", "app/auto.py").decode()
+    archive = _git("archive", commit.strip(), "app")
     folder = Path(tempfile.mkdtemp())
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
@@ -103,6 +111,10 @@ def _last_auto(commit: str) -> Binarizer:
     function = importlib.import_module("last_app.auto").auto
     # It may overwrite its page.
     return lambda gray: function(gray.copy())[0]
+
+
+def _git(*arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
 
 
 # --- quality ---------------------------------------------------------------------
@@ -131,7 +143,7 @@ def report_pages(pages: list[Page], methods: dict[str, Binarizer], worst: Path |
     for group in dict.fromkeys(page.group for page in pages):
         _print_group(group, pages, scores)
     if worst:
-        draw_worst(pages, scores["learned"], methods["learned"], worst)
+        draw_worst(pages, scores["auto"], methods["auto"], worst)
 
 
 def _print_group(group: str, pages: list[Page], scores: dict[str, list[dict[str, float]]]) -> None:
@@ -224,7 +236,7 @@ def timed_pages() -> dict[str, Any]:
 
 
 def report_times(methods: dict[str, Binarizer]) -> None:
-    """CPU time of a thread, medians of interleaved rounds; the share is learned by auto."""
+    """CPU time of a thread, medians of interleaved rounds; the share is of the last `auto`."""
     print(f"\n### Time, ms a megapixel\n\n| page | {' | '.join(methods)} | share |")
     print(f"|---|{'---:|' * (len(methods) + 1)}")
     for title, gray in timed_pages().items():
@@ -237,8 +249,8 @@ def report_times(methods: dict[str, Binarizer]) -> None:
         # The first round warms up.
         medians = {name: statistics.median(each[1:]) for name, each in times.items()}
         cells = " | ".join(f"{value:.2f}" for value in medians.values())
-        last = medians.get("last auto", medians["auto"])
-        print(f"| {title} | {cells} | {medians['learned'] / last:.2f} |", flush=True)
+        share = medians["auto"] / medians.get("last auto", medians["auto"])
+        print(f"| {title} | {cells} | {share:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

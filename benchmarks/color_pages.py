@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from app.auto import auto
 from app.color import chroma_of, darken_thin_color
+from app.reader import read
 
 WIDTH, HEIGHT = 1240, 800
 WORDS: Final = (
@@ -241,7 +241,7 @@ def main() -> None:
     print("| kind | pages | luma: marks / F | with colour: marks / F |\n|---|---:|---:|---:|")
     means = []
     for name, kind in KINDS.items():
-        found = [[score(truth, auto(g)[0]) for g in grays(rgb)] for rgb, truth in kind()]
+        found = [[score(truth, read(g).white) for g in grays(rgb)] for rgb, truth in kind()]
         means.append(np.mean(found, axis=0))
         print(row(name, str(len(found)), means[-1]), flush=True)
     print(row("**mean**", "", np.mean(means, axis=0)))

@@ -39,7 +39,7 @@ sys.path.insert(0, str(ROOT))
 import cv2
 import numpy as np
 
-from app import fast_zlib, png_filters
+from app import fast_zlib
 from app.image_processor import binarize_png
 from app.png import PngLimits
 
@@ -99,7 +99,7 @@ def ours(data: bytes) -> bytes:
 
 
 def ours_alone(data: bytes) -> bytes:
-    """As if isal, zlib-ng and numba were not installed."""
+    """As if isal and zlib-ng were not installed."""
     with without_libraries():
         return ours(data)
 
@@ -171,22 +171,21 @@ class Sharp:
 
 @contextmanager
 def without_libraries() -> Iterator[None]:
-    """The engine with the standard library's zlib and OpenCV's libpng only."""
+    """The engine with the standard library's zlib only."""
     import zlib
 
-    saved = fast_zlib._isal, fast_zlib._zlib_ng, png_filters.HAS_NUMBA
+    saved = fast_zlib._isal, fast_zlib._zlib_ng
     fast_zlib._isal = fast_zlib._zlib_ng = zlib  # type: ignore[misc]
-    png_filters.HAS_NUMBA = False  # type: ignore[misc]
     try:
         yield
     finally:
-        fast_zlib._isal, fast_zlib._zlib_ng, png_filters.HAS_NUMBA = saved  # type: ignore[misc]
+        fast_zlib._isal, fast_zlib._zlib_ng = saved  # type: ignore[misc]
 
 
 def contenders() -> dict[str, Job]:
     jobs: dict[str, Job] = {
         "this engine, otsu": ours,
-        "  without isal, zlib-ng, numba": ours_alone,
+        "  without isal and zlib-ng": ours_alone,
         "plain OpenCV": plain_opencv,
         "Pillow": pillow,
         "Pillow, 1 bit": pillow_1_bit,

@@ -6,7 +6,7 @@
 Options are libFuzzer's. A third of the inputs run as they are; in another lengths and CRCs are put
 right first, and in the last the contents of IDAT are compressed too, so that the fuzzer gets past
 them. What counts as found: an exception that is not ours, a crash, a picture that differs without
-isal, zlib-ng and numba, or one that OpenCV cannot read.
+isal and zlib-ng, or one that OpenCV cannot read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 # numba cannot compile instrumented functions.
-from app import fast_zlib, png_filters
+from app import color, fast_zlib, png_filters  # noqa: F401
 
 with atheris.instrument_imports(include=["app"]):
     from app.errors import PipelineError
@@ -33,13 +33,13 @@ import cv2
 import numpy as np
 
 LIMITS = PngLimits(max_pixels=200_000, max_side=5_000, max_bytes=1_000_000)
-AS_INSTALLED = fast_zlib._isal, fast_zlib._zlib_ng, png_filters.HAS_NUMBA
-ALONE = zlib, zlib, False
+AS_INSTALLED = fast_zlib._isal, fast_zlib._zlib_ng
+ALONE = zlib, zlib
 
 
-def run(data: bytes, libraries: tuple[object, object, bool]) -> bytes | str:
+def run(data: bytes, libraries: tuple[object, object]) -> bytes | str:
     """The picture, or the code of the refusal."""
-    fast_zlib._isal, fast_zlib._zlib_ng, png_filters.HAS_NUMBA = libraries  # type: ignore[misc]
+    fast_zlib._isal, fast_zlib._zlib_ng = libraries  # type: ignore[misc]
     try:
         return decode(data, inspect(data, LIMITS)).gray.tobytes()
     except PipelineError as error:

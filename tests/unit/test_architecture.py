@@ -52,8 +52,6 @@ FLOORS = (
     {
         "representation",
         "png_format",
-        "paper",
-        "components",
         "gaussian",
         "layers",
         "light_ink",
@@ -69,7 +67,6 @@ FLOORS = (
     {
         "png",
         "png_filters",
-        "auto",
         "records",
         "orphans",
         "local_thresholds",
@@ -105,11 +102,9 @@ FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in 
 
 #: The rooms of the image engine, which do arithmetic and nothing else.
 ENGINE = {
-    "auto",
     "compare",
     "compiled",
     "color",
-    "components",
     "dithering",
     "fast_zlib",
     "gaussian",
@@ -122,7 +117,6 @@ ENGINE = {
     "page_features",
     "page_kind",
     "page_maps",
-    "paper",
     "png_decoder",
     "png_filters",
     "png_pixels",
@@ -137,7 +131,7 @@ ONLY_IN = {
     "boto3": {"aws"},
     "botocore": {"aws", "aws_errors", "main", "s3_service", "sqs_service", "setup_aws_resources"},
     "cv2": ENGINE,
-    "numba": {"compiled", "png_filters"},
+    "numba": {"compiled"},
     "flask": {"__init__", "access", "answers", "pages", "routes", "server", "uploads"},
     "flask_cors": {"routes"},
     "multiprocessing": {"sandbox"},
