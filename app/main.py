@@ -16,7 +16,6 @@ import argparse
 import atexit
 import gc
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -26,7 +25,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from . import logs, tracing
+from . import interrupts, logs, tracing
 from .arguments import ROLES, parser
 from .errors import PipelineError, QueueUnavailableError, SettingsError
 from .settings import Settings, is_loopback
@@ -54,9 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # was a second of each stop.
     atexit.register(gc.freeze)
     options = parser().parse_args(argv)
-    # SIGINT too: a shell has those that it starts in the background ignore it.
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, signal.default_int_handler)
+    interrupts.install()
     if options.command in _CLIENTS:
         return _CLIENTS[options.command](options)
     try:
@@ -178,7 +175,7 @@ def _run(role: str, settings: Settings) -> int:
     with probes:
         if worker is None or role == "all":
             return _serve(settings, store, jobs, worker, lookout, metrics)
-        with worker, lookout:
+        with interrupts.held(), worker, lookout, interrupts.allowed():
             logger.info("worker polls", queue=settings.input_queue)
             threading.Event().wait()
     return 0
@@ -254,7 +251,7 @@ def _serve(
         return _EXIT_USAGE
     logger.info("listening", host=settings.host, port=settings.port)
     # The server stops first: what it has accepted by then is in the queue, not in our hands.
-    with worker or nullcontext(), lookout:
+    with interrupts.held(), worker or nullcontext(), lookout, interrupts.allowed():
         server.run()
     return 0
 

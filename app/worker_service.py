@@ -9,7 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import Final
 
-from . import tracing
+from . import interrupts, tracing
 from .admission import Admission
 from .batching import BatchedQueue
 from .consumer import Consumer
@@ -92,7 +92,8 @@ class WorkerService:
         trace: TracebackType | None,
     ) -> None:
         try:
-            self._consumer.stop(grace_s=self._grace_period_s)
+            with interrupts.allowed():
+                self._consumer.stop(grace_s=self._grace_period_s)
         except KeyboardInterrupt:  # a second signal: at once, then
             self._give_back_at_once()
         finally:

@@ -70,6 +70,24 @@ def test_a_busy_worker_finishes_its_image_first(
         assert (jobs.depth().waiting, jobs.depth().held) == (0, 0)
 
 
+def test_a_worker_that_is_still_starting_finishes_its_first_image(
+    settings: Settings, jobs: SqsQueue, tmp_path: Path
+) -> None:
+    notes, started = tmp_path / "notes", tmp_path / "started"
+    with (
+        Announcements(settings) as announcements,
+        slow_worker(settings, notes, slow_s=0.5, START_UNTIL=str(started)) as worker,
+    ):
+        (image_id,) = preload(settings, 1, png=page_png(width=SLOW_WIDTH))
+        wait_until(lambda: notes.exists() and notes.read_text())
+        worker.process.send_signal(signal.SIGTERM)
+        started.touch()
+
+        assert worker.process.wait(60) == 0
+        wait_until(lambda: announcements.seen[image_id, "processed"] == 1, within_s=20)
+    assert (jobs.depth().waiting, jobs.depth().held) == (0, 0)
+
+
 def test_after_a_stop_in_the_middle_no_message_is_hidden(
     settings: Settings, jobs: SqsQueue
 ) -> None:
@@ -125,7 +143,7 @@ def test_a_second_signal_stops_at_once_and_gives_back_what_was_in_hand(
 
 
 def slow_worker(
-    settings: Settings, notes: Path, *, slow_s: float = SLOW_S
+    settings: Settings, notes: Path, *, slow_s: float = SLOW_S, **variables: str
 ) -> AbstractContextManager[Role]:
     return role(
         "worker",
@@ -133,4 +151,5 @@ def slow_worker(
         module="tests.support.obedient_worker",
         NOTES=str(notes),
         SLOW_S=str(slow_s),
+        **variables,
     )

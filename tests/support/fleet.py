@@ -71,6 +71,9 @@ def role(
         running = Role(process, output)
         try:
             yield running
+        except BaseException:
+            print(running.output[-20_000:])  # what the process said explains most of what failed
+            raise
         finally:
             running.kill()
 

@@ -1,6 +1,7 @@
 """app.main with an engine that obeys the width of an image: dawdle, or kill your process.
 
-Each time it begins an image it notes the image's id in the file that NOTES names.
+Each time it begins an image it notes the image's id in the file that NOTES names. With SLOW_START
+it goes on starting, on a machine that is busy, until there is such a note.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 from app import worker_service
+from app.consumer import Consumer
 from app.image_processor import binarize_job
 from app.main import main
 from app.messages import Job
@@ -32,10 +34,21 @@ def obey(data: bytes, job: Job, *, limits: PngLimits) -> Binarized:
     return binarize_job(data, job, limits=limits)
 
 
+class SlowStarter(Consumer):
+    """As on a machine that is busy: the others work already while the main thread waits."""
+
+    def start(self) -> None:
+        super().start()
+        while not Path(os.environ["START_UNTIL"]).exists():
+            time.sleep(0.01)
+
+
 # The sandbox's child imports the main module under the second name, and obeys as well. A test that
 # imports a name from here keeps the engine as it is.
 if __name__ in ("__main__", "__mp_main__"):
     worker_service.binarize_job = obey
+    if "START_UNTIL" in os.environ:
+        worker_service.Consumer = SlowStarter
 
 if __name__ == "__main__":
     sys.exit(main())

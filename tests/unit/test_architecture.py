@@ -26,6 +26,7 @@ FLOORS = (
         "fast_zlib",
         "filenames",
         "histogram",
+        "interrupts",
         "logs",
         "metrics",
         "object_keys",
