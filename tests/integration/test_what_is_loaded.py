@@ -26,8 +26,8 @@ WORKER = {"app.consumer", "app.sandbox", "app.worker", "app.worker_service"}
 AWS = {"boto3", "botocore", "obstore", "app.aws"}
 WEB = {"flask", "waitress", "babel", "jinja2", "app.routes", "app.server"}
 VERBS = {"app.operations", "app.upload_client", "app.upload_command", "tqdm"}
-#: Beside what belongs to nobody here: loaded only where an exporter is set, or by one module.
-OPTIONAL = {"opentelemetry", "app.setup_aws_resources"}
+#: The SDK is for those who set an exporter; the resources are made by a command of their own.
+OPTIONAL = {"opentelemetry.sdk", "app.setup_aws_resources"}
 
 NOT_LOADED_BY_ROLE = {
     "web": ENGINE | WORKER | VERBS | OPTIONAL,
