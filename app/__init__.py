@@ -41,7 +41,6 @@ def create_app(
 
     from . import routes, s3_service, sqs_service
     from .gate import Gate
-    from .history import History
     from .lookout import Lookout, Watched
     from .method_catalogue import DEFAULT_METHOD, METHODS
     from .metrics import Metrics
@@ -55,7 +54,6 @@ def create_app(
     jobs = jobs or sqs_service.make_queue(settings, settings.input_queue, metrics.aws)
     lookout = lookout or Lookout(
         Watched(store, jobs, check_worker),
-        History(),
         max_waiting=settings.max_queue_depth,
         metrics=metrics.queues,
     )

@@ -13,18 +13,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final
+from typing import Final, Literal
+
+from pydantic import BaseModel, Field
 
 from . import logs
 from .complaints import Complaints
 from .errors import PipelineError, QueueUnavailableError, StorageUnavailableError
-from .history import INTERVAL_S, Backlog, History, Service
 from .image_store import ImageStore
 from .metrics import QueueMetrics
 from .ports import Depth, Queue
 
 logger = logs.get_logger(__name__)
 
+#: Seconds between two looks while nobody asks.
+_INTERVAL_S: Final = 10
 #: Readiness is at most this old when it is asked for; it counts from the begin of a look.
 _FRESH_S: Final = 2.0
 #: While somebody asks, looks begin this far apart: a little less, so that nobody waits for one.
@@ -32,7 +35,7 @@ _PACE_S: Final = 1.8
 #: Who asks for readiness waits this long at most, counted from the begin of the look.
 _PATIENCE_S: Final = 1.0
 #: Without a thread, who asks for the status looks after this.
-_DUE_S: Final = 2.0 * INTERVAL_S
+_DUE_S: Final = 2.0 * _INTERVAL_S
 #: What was seen longer ago says nothing.
 _STALE_S: Final = 30.0
 #: An answer is given again for this long, so that a flood costs next to nothing.
@@ -47,6 +50,19 @@ _NO_QUEUE: Final = "The queue does not answer."
 _NO_STORAGE: Final = "Storage does not answer."
 _NO_WORKER: Final = "The worker in this process does not work."
 _NOT_KNOWN: Final = "Storage and queue have not answered in time."
+
+
+class Service(BaseModel):
+    """How the service is.
+
+    `degraded` means that S3, SQS or the worker in the process did not answer when it was last
+    asked, or that so many images wait that uploads are refused.
+    """
+
+    status: Literal["up", "degraded"]
+    queue: Depth | None = Field(
+        description="Images that wait, and that workers hold, by SQS's count; null when unknown."
+    )
 
 
 @dataclass(frozen=True)
@@ -69,14 +85,12 @@ class Lookout:
     def __init__(
         self,
         watched: Watched,
-        history: History,
         *,
         max_waiting: int = 0,
         is_resting: bool = False,
         metrics: QueueMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.history = history
         self._watched = watched
         self._max_waiting = max_waiting
         self._is_resting = is_resting
@@ -175,8 +189,8 @@ class Lookout:
                 # Without it the page would say for ever what was true once.
                 logger.exception("the lookout stumbled")
             self._slow_start.cancel()
-            round_at = self._clock() + _seconds_to_the_middle(time.time())
-            is_whole = self._wait_until_due(math.inf if self._is_resting else round_at)
+            round_at = math.inf if self._is_resting else self._began_at + _INTERVAL_S
+            is_whole = self._wait_until_due(round_at)
 
     def _wait_until_due(self, round_at: float) -> bool:
         """Wait for the next round, or for somebody who asks; returns whether the look is whole."""
@@ -227,7 +241,7 @@ class Lookout:
     def _ask_all(self) -> Fault | None:
         watched = self._watched
         without_queue = self._count_jobs()
-        if watched.dead_letters and self._clock() - self._dead_letters_at > INTERVAL_S / 2:
+        if watched.dead_letters and self._clock() - self._dead_letters_at > _INTERVAL_S / 2:
             self._count("dead-letter", watched.dead_letters)
             self._dead_letters_at = self._clock()
         without_storage = self._try(watched.store.check, (StorageUnavailableError, _NO_STORAGE))
@@ -241,7 +255,6 @@ class Lookout:
         self._depth, self._depth_at = depth, self._clock()
         if depth is None:
             return QueueUnavailableError, _NO_QUEUE
-        self.history.queue_seen(depth.waiting)
         return None
 
     def _count(self, name: str, queue: Queue) -> Depth | None:
@@ -284,14 +297,6 @@ class Lookout:
         is_full = depth is not None and 0 < self._max_waiting < depth.waiting
         answer = Service(
             status="up" if is_known and not self._fault and not is_full else "degraded",
-            queue=Backlog(waiting=depth.waiting, held=depth.held) if depth else None,
-            wait_s=self.history.wait_s(),
-            interval_s=INTERVAL_S,
-            samples=self.history.samples(),
+            queue=depth,
         )
         return answer.model_dump_json().encode()
-
-
-def _seconds_to_the_middle(at: float) -> float:
-    """From *at* to the middle of an interval, so that each of them is looked at once."""
-    return INTERVAL_S - (at - INTERVAL_S / 2) % INTERVAL_S

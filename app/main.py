@@ -34,7 +34,6 @@ from .tokens import hash_token, make_token
 # Each role and verb imports what it needs when it starts: with the engine, `web` would hold 150 MB
 # more; with boto3, `upload` would start half a second later.
 if TYPE_CHECKING:
-    from .history import History
     from .image_store import ImageStore
     from .lookout import Lookout, Watched
     from .metrics import Metrics
@@ -145,15 +144,13 @@ def _run(role: str, settings: Settings) -> int:
     from botocore.exceptions import BotoCoreError
 
     from .aws_errors import fault_of
-    from .history import History
     from .lookout import Watched
     from .method_catalogue import METHODS
     from .metrics import Metrics
     from .s3_service import make_image_store
     from .sqs_service import make_queue
 
-    metrics, history = Metrics(METHODS), History()
-    on_finished = history.finished if role == "all" else None
+    metrics = Metrics(METHODS)
     try:
         store = make_image_store(settings, metrics.aws)
         jobs = make_queue(settings, settings.input_queue, metrics.aws)
@@ -161,13 +158,13 @@ def _run(role: str, settings: Settings) -> int:
         if role != "web":
             from .worker_service import WorkerService
 
-            worker = WorkerService(settings, store, metrics, on_finished)
+            worker = WorkerService(settings, store, metrics)
     except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
         _complain(f"cannot start: {fault_of(exc).advice}")
         return _EXIT_UNAVAILABLE
 
     watched = Watched(store, jobs, worker.check if worker else None)
-    lookout = _lookout(role, settings, watched, metrics, history)
+    lookout = _lookout(role, settings, watched, metrics)
     try:
         probes = _probes(settings, metrics, partial(_check_ready, lookout))
     except OSError as exc:
@@ -181,18 +178,15 @@ def _run(role: str, settings: Settings) -> int:
     return 0
 
 
-def _lookout(
-    role: str, settings: Settings, watched: Watched, metrics: Metrics, history: History
-) -> Lookout:
+def _lookout(role: str, settings: Settings, watched: Watched, metrics: Metrics) -> Lookout:
     from .lookout import Lookout
     from .sqs_service import make_queue
 
     if role == "worker":  # the depths are the web side's to count; a fleet would add them up
-        return Lookout(watched, history, metrics=metrics.queues, is_resting=True)
+        return Lookout(watched, metrics=metrics.queues, is_resting=True)
     dead_letters = make_queue(settings, settings.input_dead_letter_queue, metrics.aws)
     return Lookout(
         replace(watched, dead_letters=dead_letters),
-        history,
         max_waiting=settings.max_queue_depth,
         metrics=metrics.queues,
     )

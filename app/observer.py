@@ -11,7 +11,7 @@ from .messages import Announcement, Job
 from .metrics import WorkerMetrics
 from .outcome import Outcome
 from .ports import Delivery
-from .representation import Image, now
+from .representation import now
 
 logger = logs.get_logger(__name__)
 
@@ -26,20 +26,11 @@ def harmless() -> Iterator[None]:
 
 
 class Observer:
-    """Watches the deliveries of one queue. Thread-safe.
+    """Watches the deliveries of one queue. Thread-safe."""
 
-    *on_finished* is told of each image that is done with, also of one that was before.
-    """
-
-    def __init__(
-        self,
-        queue: str,
-        metrics: WorkerMetrics,
-        on_finished: Callable[[Image], None] | None = None,
-    ) -> None:
+    def __init__(self, queue: str, metrics: WorkerMetrics) -> None:
         self._queue = queue
         self._metrics = metrics
-        self._on_finished = on_finished
 
     @contextmanager
     def delivery(self, delivery: Delivery) -> Iterator[Callable[[Outcome], None]]:
@@ -97,8 +88,6 @@ class Observer:
                 finished.error.code if finished.error else None,
                 _age_s(finished.uploaded_at, finished.processed_at) if is_timed else None,
             )
-        if self._on_finished:
-            self._on_finished(finished)
 
 
 def _ids(delivery: Delivery) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from . import errors
 from .errors import PipelineError
-from .history import Service
+from .lookout import Service
 from .method_catalogue import Method, Parameter
 from .representation import GROUP_PATTERN, Image
 from .settings import MULTIPART_OVERHEAD_BYTES, Settings

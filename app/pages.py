@@ -44,7 +44,7 @@ _NEVER_IN_SCRIPTS: Final = frozenset(
         "unsupported-transfer-coding",
     )
 )
-_STATUS_TEXTS: Final = ("plot", "service")
+_STATUS_TEXTS: Final = ("service",)
 _INDENTATION: Final = re.compile(r"\n\s+")
 
 

@@ -117,7 +117,7 @@ def upload() -> ResponseReturnValue:
     sent = services().reader.read(request, _granted().owner)
     access.concerns(sent.image.image_id)
     image, is_replay = _accept(sent)
-    _count_upload(len(sent.data), is_replay=is_replay)
+    services().counted.uploaded(len(sent.data), is_replay=is_replay)
     headers = {"Location": f"/images/{image.image_id}"}
     if answers.wants_page():
         return redirect(headers["Location"], 303)
@@ -289,12 +289,6 @@ def _send(message: Message) -> None:
         jobs.send(replace(message, attributes=attributes))
 
 
-def _count_upload(size_bytes: int, *, is_replay: bool) -> None:
-    services().counted.uploaded(size_bytes, is_replay=is_replay)
-    if not is_replay:
-        services().lookout.history.uploaded()
-
-
 def _known(image: Image) -> Image:
     """The image that *image* repeats, in its present state."""
     try:
@@ -325,7 +319,6 @@ def _find(image_id: UUID) -> Image:
     if not _is_mine(image.owner):
         store.find_in_vain(image_id, image.status)
         raise unknown_image(image_id)
-    services().lookout.history.finished(image)
     return image
 
 
@@ -364,7 +357,6 @@ def _wait_for(image: Image, headers: dict[str, str]) -> Image:
     g.waited_s = time.monotonic() - began_at
     if waited is None:
         return image
-    services().lookout.history.finished(waited)
     headers["Preference-Applied"] = f"wait={wait_s}"
     return waited
 

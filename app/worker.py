@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
@@ -74,7 +73,6 @@ class Worker:
         process_apart: Process,
         max_receives: int,
         metrics: WorkerMetrics,
-        on_finished: Callable[[Image], None] | None = None,
     ) -> None:
         self._jobs = jobs
         self._store = store
@@ -82,7 +80,7 @@ class Worker:
         self._process = process
         self._process_apart = process_apart
         self._max_receives = max_receives
-        self._observer = Observer(jobs.name, metrics, on_finished)
+        self._observer = Observer(jobs.name, metrics)
 
     def handle(self, lease: Lease) -> Ending:
         """Bring one delivery to its end; raises nothing.

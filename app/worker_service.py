@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
@@ -19,7 +18,6 @@ from .messages import Job
 from .metrics import Metrics, WorkerMetrics
 from .png import claimed_pixels
 from .ports import Binarized, Process
-from .representation import Image
 from .sandbox import Caps, Sandbox
 from .settings import Settings, usable_cpus
 from .sqs_service import make_queue
@@ -41,7 +39,6 @@ class WorkerService:
         settings: Settings,
         store: ImageStore,
         metrics: Metrics,
-        on_finished: Callable[[Image], None] | None = None,
     ) -> None:
         self._grace_period_s = settings.grace_period_s
         process = partial(binarize_job, limits=settings.png_limits)
@@ -61,7 +58,6 @@ class WorkerService:
             ),
             max_receives=settings.max_receives,
             metrics=metrics.worker,
-            on_finished=on_finished,
         )
 
         def probe() -> None:

@@ -1,6 +1,6 @@
 // Say in a line how the service is doing; say nothing where that is not known.
 
-import { counted, seconds, text } from "./texts.js";
+import { counted, text } from "./texts.js";
 
 const INTERVAL_MS = 5_000;
 const strip = document.getElementById("service");
@@ -10,18 +10,17 @@ async function look() {
   return answer.ok ? answer.json() : null;
 }
 
-export function sentence({ status, queue, wait_s: waitS }) {
+export function sentence({ status, queue }) {
   const words = [text(`service.${status}`)];
   const waiting = queue ? queue.waiting + queue.held : 0;
   if (waiting) words.push(counted("service.waiting", waiting));
-  if (waitS !== null) words.push(text("service.wait", { time: seconds(waitS) }));
   return words.join(" · ");
 }
 
 // Looks now and every five seconds while the page is seen; *onSeen* gets what was seen, or null.
 export async function follow(onSeen = () => {}) {
   if (!document.hidden) {
-    const seen = await look().catch(() => ({ status: "unreachable", queue: null, wait_s: null }));
+    const seen = await look().catch(() => ({ status: "unreachable", queue: null }));
     strip.hidden = !seen;
     if (seen) {
       strip.dataset.status = seen.status;

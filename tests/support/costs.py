@@ -14,7 +14,6 @@ from waitress.task import WSGITask
 
 from app import create_app
 from app.gate import Gate, Head, Pass
-from app.history import History
 from app.http_reader import Parser
 from app.image_store import ImageStore
 from app.lookout import Lookout, Watched
@@ -57,7 +56,7 @@ class Site:
         settings = Settings(trusted_proxy_hops=1, cors_origins="https://scan.example")
         jobs = MemoryQueue()
         store = ImageStore(MemoryBucket(), MemoryBucket())
-        self.gate = Gate(settings, Lookout(Watched(store, jobs), History(), metrics=QueueMetrics()))
+        self.gate = Gate(settings, Lookout(Watched(store, jobs), metrics=QueueMetrics()))
         self.app: Flask = create_app(settings, store=store, jobs=jobs, gate=self.gate)
         self.image_id = self._upload()
 

@@ -13,7 +13,6 @@ import sys
 
 from app import create_app
 from app.gate import Gate
-from app.history import History
 from app.image_store import ImageStore
 from app.lookout import Lookout, Watched
 from app.metrics import QueueMetrics
@@ -31,7 +30,7 @@ def main() -> None:
     settings = Settings(port=port, max_upload_bytes=limit_bytes, web_threads=2)
     store = ImageStore(MemoryBucket(), MemoryBucket())
     jobs = MemoryQueue()
-    lookout = Lookout(Watched(store, jobs), History(), metrics=QueueMetrics())
+    lookout = Lookout(Watched(store, jobs), metrics=QueueMetrics())
     waits = Waits(1)
     gate = Gate(settings, lookout)
     app = create_app(settings, store=store, jobs=jobs, gate=gate, waits=waits, lookout=lookout)

@@ -80,7 +80,7 @@ FLOORS = (
         "languages",
     },
     {"image_store"},
-    {"tokens", "waits", "upload_client", "arguments", "rate_limit", "history", "probes", "reader"},
+    {"tokens", "waits", "upload_client", "arguments", "rate_limit", "probes", "reader"},
     {"color"},
     {"png_pixels"},
     {"settings", "png_decoder", "methods", "aws_errors"},

@@ -236,14 +236,6 @@ def test_counting_that_fails_stops_no_image(house: House) -> None:
     assert house.jobs.messages == []
 
 
-def test_a_listener_that_fails_stops_no_image(house: House) -> None:
-    house.upload()
-    house.worker._observer = Observer("jobs.fifo", WorkerMetrics(), fail)
-
-    assert house.handle_next().outcome is Outcome.PROCESSED
-    assert house.jobs.messages == []
-
-
 def test_a_delivery_that_cannot_be_looked_at_is_handled_all_the_same(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

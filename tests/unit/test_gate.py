@@ -9,7 +9,6 @@ import pytest
 
 from app.errors import PipelineError
 from app.gate import MULTIPART_OVERHEAD_BYTES, Backlog, Gate, Head, Pass, client_address
-from app.history import History
 from app.image_store import ImageStore
 from app.lookout import Lookout, Watched
 from app.metrics import QueueMetrics
@@ -193,7 +192,7 @@ def test_a_forged_address_does_not_change_who_is_counted() -> None:
 
 def looking_at(queue: MemoryQueue, clock: Callable[[], float] = time.monotonic) -> Lookout:
     watched = Watched(ImageStore(MemoryBucket(), MemoryBucket()), queue)
-    return Lookout(watched, History(), metrics=QueueMetrics(), clock=clock)
+    return Lookout(watched, metrics=QueueMetrics(), clock=clock)
 
 
 def full_queue(count: int) -> MemoryQueue:

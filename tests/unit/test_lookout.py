@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
 
 from app.errors import PipelineError, QueueUnavailableError
-from app.history import History, Service
 from app.image_store import ImageStore
-from app.lookout import Lookout, Watched, _seconds_to_the_middle
+from app.lookout import Lookout, Service, Watched
 from app.metrics import Metrics
 from app.ports import Message
 from app.settings import Settings
@@ -39,7 +39,6 @@ class House:
         store = ImageStore(self.originals, self.results)
         self.lookout = Lookout(
             Watched(store, self.jobs, self._check_worker, self.dead_letters),
-            History(),
             metrics=self.metrics.queues,
             **{"clock": self.clock} | given,
         )
@@ -84,7 +83,6 @@ def test_all_is_well_and_so_many_wait(house: House) -> None:
 
     assert answer["status"] == "up"
     assert answer["queue"] == {"waiting": 2, "held": 1}
-    assert (answer["wait_s"], answer["interval_s"], answer["samples"]) == (None, 10, [])
 
 
 def break_queue(house: House) -> None:
@@ -322,9 +320,19 @@ def test_the_end_of_the_block_does_not_wait_for_a_queue_that_is_silent(house: Ho
     house.lookout._thread.join(10)
 
 
-@pytest.mark.parametrize(("at", "expected"), [(100.0, 5.0), (104.0, 1.0), (105.0, 10.0), (109, 6)])
-def test_the_thread_looks_in_the_middle_of_each_interval(at: float, expected: float) -> None:
-    assert _seconds_to_the_middle(at) == expected
+def has_counted(house: House, times: int) -> bool:
+    return house.jobs.asked == times
+
+
+def test_uploads_that_keep_it_counting_do_not_keep_it_from_looking_at_all(house: House) -> None:
+    with house.lookout:
+        wait_until(lambda: house.results.asked == 1)
+        for looks in range(2, 7):
+            house.clock.advance(2)
+            house.lookout.keep_counting()
+            wait_until(partial(has_counted, house, looks))
+
+        wait_until(lambda: house.results.asked == 2)  # ten seconds after the first
 
 
 def test_depths_are_metrics_and_absent_while_sqs_is_silent(house: House) -> None:
@@ -352,31 +360,3 @@ def test_the_answer_is_as_the_model_says_and_needs_no_token() -> None:
 
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
     assert Service.model_validate_json(answer.data).status == "up"
-
-
-def test_uploads_and_finished_images_reach_the_history_each_once() -> None:
-    site = Site(Settings())
-    history = site.app.extensions["image_pipeline"].lookout.history
-    key = {"Idempotency-Key": "a key of sixteen"}
-    first = site.upload(headers=key).headers["Location"]
-    site.upload(headers=key)  # a replay is no upload
-    site.work()
-    for _ in range(3):
-        site.client.get(first)
-
-    interval = max(history._intervals)
-    seen = [history._sample(number) for number in (interval - 1, interval)]
-    assert sum(sample.uploads for sample in seen) == 1
-    assert sum(sample.processed for sample in seen) == 1
-    assert history.wait_s() is not None
-
-
-def test_somebody_elses_image_tells_nothing() -> None:
-    site = Site(Settings(api_tokens=f"ana:{hash_token('one')},bia:{hash_token('two')}"))
-    ana, bia = ({"Authorization": f"Bearer {token}"} for token in ("one", "two"))
-    place = site.upload(headers=ana).headers["Location"]
-    site.work()
-
-    site.client.get(place, headers=bia)
-
-    assert site.app.extensions["image_pipeline"].lookout.history.wait_s() is None
