@@ -48,6 +48,10 @@ LEAST_GRAYS: Final = 10
 #: ... and this share of its changes at most is as strong as this share of the contrast around.
 STRONG_SHARE: Final = 0.45
 MOST_STRONG: Final = 0.5
+#: Where so much came out black, more than ink comes to, it is one by these.
+MUCH_BLACK: Final = 0.3
+LEAST_GRAYS_IF_BLACK: Final = 8
+MOST_STRONG_IF_BLACK: Final = 0.6
 #: A page without ink is white, unless it is darker than this throughout: then it is all ink.
 MAX_ALL_INK_GRAY: Final = 63
 
@@ -90,9 +94,9 @@ def kind_of(page: Gray, white: Gray, maps: PageMaps) -> Kind:
 
     *page* and *maps* are of dark writing.
     """
-    if is_photograph(maps):
-        return PHOTOGRAPH
     black = white.size - cv2.countNonZero(white)
+    if is_photograph(maps, black / white.size):
+        return PHOTOGRAPH
     if not _stands_out(page, maps) and not _is_split(page, white, maps):
         return PHOTOGRAPH if _varies(maps) else BLANK
     if black:
@@ -135,23 +139,27 @@ def _varies(maps: PageMaps) -> bool:
     return bool(cv2.subtract(maps.paper, maps.mean_8).std() > MOST_PAPER_VARIATION)
 
 
-def is_photograph(maps: PageMaps) -> bool:
+def is_photograph(maps: PageMaps, black: float) -> bool:
     """Whether the page has tones instead of paper: it is little, or no, paper; its even spots
-    are of many grays; and most of its changes are slight, where ink is dark at once.
+    are of many grays; and most of its changes are slight, where ink is dark at once. *black* is
+    the share of it that came out black.
     """
+    much = black > MUCH_BLACK
+    least_grays = LEAST_GRAYS_IF_BLACK if much else LEAST_GRAYS
+    most_strong = MOST_STRONG_IF_BLACK if much else MOST_STRONG
     far = cv2.resize(maps.paper_32, maps.paper.shape[::-1], interpolation=cv2.INTER_NEAREST)
     tone = as_gray(cv2.divide(maps.mean_8, np.maximum(far, 1), scale=255))
     if np.count_nonzero(tone > PAPER_TONE) > MOST_PAPER * tone.size:
         return False
     noise = quantile(histogram(maps.noise_32), 0.5)
     even = as_gray(maps.range_8 <= 1.3 * noise + 10)
-    if _grays(histogram(tone, even)) < LEAST_GRAYS:
+    if _grays(histogram(tone, even)) < least_grays:
         return False
     near = cv2.resize(maps.depth_32, maps.paper.shape[::-1], interpolation=cv2.INTER_NEAREST)
     contrast = cv2.multiply(maps.paper, near, scale=STRONG_SHARE / 255)
     changes = int(np.count_nonzero(even == 0))
     strong = int(np.count_nonzero((maps.range_8 > contrast) & (even == 0)))
-    return strong < MOST_STRONG * max(1, changes)
+    return strong < most_strong * max(1, changes)
 
 
 def _grays(counts: Histogram) -> float:

@@ -68,6 +68,19 @@ def test_a_photograph_is_not_turned_round_even_if_it_is_dark() -> None:
     assert abs(reading.white.mean() - photo.mean()) < 3
 
 
+def test_a_photograph_of_dark_trunks_against_the_sky_is_one_for_all_its_edges() -> None:
+    rng, tones = np.random.default_rng(1), landscape().astype(float)
+    for _ in range(65):
+        x, foot, wide, high = (
+            int(rng.integers(*r)) for r in ((600,), (250, 500), (4, 16), (60, 300))
+        )
+        tones[max(0, foot - high) : foot, x : x + wide] = rng.uniform(10, 40)
+
+    photo = scanned(cv2.GaussianBlur(tones, (0, 0), 0.8) + noise(SHAPE, 4, grain_px=1))
+
+    assert read(photo).kind == "photograph"
+
+
 def test_a_picture_amid_text_leaves_the_page_writing() -> None:
     page = scanned(printed(text(1000, 800)) + noise((1000, 800), 3))
     page[600:850, 100:400] = landscape()[100:350, 100:400]
