@@ -43,6 +43,8 @@ OTHERS: Final = ("otsu", "sauvola", "bradley", "wolf")
 #: Not among the seeds of the pages that are trained on, which are small numbers.
 SEED: Final = 5_000
 PAGES_A_KIND: Final = 4
+#: What decides by the chroma of a page too.
+BY_COLOR: Final = ("auto", "last auto")
 Binarizer = Callable[[Any], Any]
 
 
@@ -55,6 +57,13 @@ class Page:
     name: str
     gray: Any
     truth: Any
+    #: As those of BY_COLOR see it, if it is in colour.
+    by_color: Any = None
+
+    def seen_by(self, method: str) -> Any:
+        """The page as the worker gives it to *method*, to keep or to overwrite."""
+        is_colored = method in BY_COLOR and self.by_color is not None
+        return np.ascontiguousarray(self.by_color if is_colored else self.gray).copy()
 
 
 def main() -> None:
@@ -122,7 +131,8 @@ def _git(*arguments: str) -> bytes:
 
 def _pages(data_dir: Path | None) -> Iterator[Page]:
     for kind, variant, scan, truth in everyday.pages(SEED):
-        yield Page("everyday", kind, variant, everyday.gray(scan), truth)
+        by_color = everyday.gray(scan, with_color=True)
+        yield Page("everyday", kind, variant, everyday.gray(scan), truth, by_color)
     for kind in KINDS:
         for number in range(PAGES_A_KIND):
             rng = np.random.default_rng([SEED, number, len(kind)])
@@ -137,9 +147,7 @@ def report_pages(pages: list[Page], methods: dict[str, Binarizer], worst: Path |
     scores: dict[str, list[dict[str, float]]] = {}
     for name, method in methods.items():
         sys.stderr.write(f"{name} ...\n")
-        scores[name] = [
-            everyday.score(p.truth, method(np.ascontiguousarray(p.gray))) for p in pages
-        ]
+        scores[name] = [everyday.score(p.truth, method(p.seen_by(name))) for p in pages]
     for group in dict.fromkeys(page.group for page in pages):
         _print_group(group, pages, scores)
     if worst:
@@ -180,7 +188,7 @@ def draw_worst(
     pictures = []
     for i in order[:20]:
         page = pages[i]
-        white = method(np.ascontiguousarray(page.gray))
+        white = method(page.seen_by("auto"))
         marks, f = 100 * scores[i]["marks"], scores[i]["f"]
         print(f"{page.group} {page.kind} {page.name}: {marks:.1f} / {f:.1f}")
         pictures.append(_picture(page, white, f"{page.kind} {page.name} {marks:.0f}/{f:.0f}"))
@@ -195,7 +203,7 @@ def _picture(page: Page, white: Any, title: str) -> Any:
             a[:height, :width], 0, max(0, height - len(a)), 0, max(0, width - a.shape[1]),
             cv2.BORDER_CONSTANT, value=200,
         )
-        for a in (page.gray, page.truth, white)
+        for a in (page.seen_by("auto"), page.truth, white)
     )  # fmt: skip
     result = np.dstack([white] * 3)
     result[(white == 0) & (truth == 255)] = (255, 80, 0)

@@ -20,6 +20,11 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from app.color import darken_thin_color
+from app.light_ink import show_light_ink
+from app.png import PngLimits, inspect
+from app.png_decoder import decode
+
 WORDS = (  # noqa: SIM905 - easier to read
     "invoice paid amount total delivery receipt number street garden river window paper "
     "letter morning number of the and for with from under which after before balance "
@@ -477,12 +482,15 @@ def score(truth: np.ndarray, result: np.ndarray) -> dict[str, float]:
     }
 
 
-def gray(scan: np.ndarray) -> np.ndarray:
-    """*scan*, RGB or RGBA, as the engine sees it: on white, by its luma."""
-    if scan.shape[2] == 4:
-        alpha = scan[..., 3:].astype(np.float32) / 255
-        scan = np.rint(scan[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
-    return cv2.cvtColor(np.ascontiguousarray(scan), cv2.COLOR_RGB2GRAY)
+def gray(scan: np.ndarray, *, with_color: bool = False) -> np.ndarray:
+    """*scan*, RGB or RGBA, as the engine sees it; *with_color* as `auto` does, by chroma too."""
+    data = png(scan)
+    page = decode(data, inspect(data, PngLimits()), with_chroma=with_color)
+    if page.alpha is not None:
+        show_light_ink(page.gray, page.alpha)
+    if page.chroma is not None:
+        darken_thin_color(page.gray, page.chroma)
+    return page.gray
 
 
 def pages(seed: int = 1) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:
