@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import cv2
 import numpy as np
 
-from . import tracing
 from .color import darken_thin_color
 from .exif import TURNS
 from .fast_zlib import compress
 from .light_ink import show_light_ink
-from .messages import Job
 from .method_catalogue import DEFAULT_METHOD, METHODS, choose_method
 from .methods import Gray, binarize_and_tell
 from .png import PhysicalSize, PngInfo, PngLimits, inspect
@@ -23,11 +22,21 @@ from .ports import Binarized
 from .representation import TakenFor
 from .turning import is_lying, upright
 
+#: Makes a block that runs one step, by its name.
+Step = Callable[[str], AbstractContextManager[object]]
+
 
 def binarize_png(
-    data: bytes, *, method: str | None, parameters: Mapping[str, str | float], limits: PngLimits
+    data: bytes,
+    *,
+    method: str | None,
+    parameters: Mapping[str, str | float],
+    limits: PngLimits,
+    step: Step = nullcontext,
 ) -> Binarized:
     """Check, decode, turn upright, binarize and encode one page; deterministic.
+
+    Each of these runs in a block of *step*, so that the caller can time it.
 
     Raises:
         PermanentError: *data* is not a PNG within *limits*, or a parameter is wrong; see
@@ -36,16 +45,16 @@ def binarize_png(
     started = time.perf_counter()
     chosen = choose_method(METHODS, method or DEFAULT_METHOD)
     checked = chosen.parse(parameters)
-    with tracing.step("inspect"):
+    with step("inspect"):
         info = inspect(data, limits)
     ignored: list[str] = []
-    with tracing.step("decode"):
+    with step("decode"):
         gray, has_light_ink = _read(data, info, ignored, with_color=chosen.name == DEFAULT_METHOD)
-    with tracing.step("binarize"):
+    with step("binarize"):
         reading, threshold = binarize_and_tell(gray, chosen.name, checked)
     white = reading.white
     size = _physical_size(info)
-    with tracing.step("encode"):
+    with step("encode"):
         encoded = _encode(white, size)
     return Binarized(
         png=encoded,
@@ -64,11 +73,6 @@ def binarize_png(
             turned=TURNS[info.orientation],
         ),
     )
-
-
-def binarize_job(data: bytes, job: Job, *, limits: PngLimits) -> Binarized:
-    """`binarize_png` as *job* asks; raises what it raises."""
-    return binarize_png(data, method=job.method, parameters=job.parameters, limits=limits)
 
 
 def _read(data: bytes, info: PngInfo, ignored: list[str], *, with_color: bool) -> tuple[Gray, bool]:

@@ -204,5 +204,13 @@ class Binarized:
     page: TakenFor | None = None
 
 
+class Binarize(Protocol):
+    """The engine: turn the bytes of an original into a page."""
+
+    def __call__(
+        self, data: bytes, *, method: str | None, parameters: Mapping[str, str | float]
+    ) -> Binarized: ...
+
+
 #: Turn the bytes of an original into a page as its job asks.
 Process = Callable[[bytes, Job], Binarized]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
 from typing import Final
@@ -12,12 +11,10 @@ from . import interrupts, tracing
 from .admission import Admission
 from .batching import BatchedQueue
 from .consumer import Consumer
-from .image_processor import binarize_job
+from .image_processor import binarize_png
 from .image_store import ImageStore
-from .messages import Job
-from .metrics import Metrics, WorkerMetrics
-from .png import claimed_pixels
-from .ports import Binarized, Process
+from .metrics import Metrics
+from .processing import admitted, as_job_asks
 from .sandbox import Caps, Sandbox
 from .settings import Settings, usable_cpus
 from .sqs_service import make_queue
@@ -41,9 +38,16 @@ class WorkerService:
         metrics: Metrics,
     ) -> None:
         self._grace_period_s = settings.grace_period_s
-        process = partial(binarize_job, limits=settings.png_limits)
+        engine = partial(binarize_png, limits=settings.png_limits, step=tracing.step)
+        process = partial(as_job_asks, engine)
         self._sandbox = Sandbox(process, _caps(settings))
         admission = Admission(slots=usable_cpus(), max_pixels=settings.max_pixels_in_flight)
+        guarded = partial(
+            admitted,
+            admission=admission,
+            max_pixels=settings.max_pixels,
+            metrics=metrics.worker,
+        )
         metrics.worker.pixels_in_flight_limit.set(settings.max_pixels_in_flight)
         jobs = make_queue(settings, settings.input_queue, metrics.aws)
         announcements = make_queue(settings, settings.processed_queue, metrics.aws)
@@ -52,10 +56,8 @@ class WorkerService:
             jobs=BatchedQueue(jobs, linger_s=linger_s),
             store=store,
             announcements=BatchedQueue(announcements, linger_s=linger_s),
-            process=_admitted(process, admission, settings.max_pixels, metrics.worker),
-            process_apart=_admitted(
-                self._sandbox.run, admission, settings.max_pixels, metrics.worker
-            ),
+            process=guarded(process),
+            process_apart=guarded(self._sandbox.run),
             max_receives=settings.max_receives,
             metrics=metrics.worker,
         )
@@ -105,21 +107,3 @@ class WorkerService:
 def _caps(settings: Settings) -> Caps:
     pixels = settings.max_pixels * _BYTES_PER_PIXEL
     return Caps(pixels + settings.max_upload_bytes * _COPIES_OF_A_FILE + _LIBRARIES_BYTES)
-
-
-def _admitted(
-    process: Process, admission: Admission, max_pixels: int, metrics: WorkerMetrics
-) -> Process:
-    """*process*, once there is room for the pixels that the image claims to have."""
-
-    def wait_and_process(data: bytes, job: Job) -> Binarized:
-        # What claims more than is allowed is refused at once, and needs no room.
-        claimed = claimed_pixels(data)
-        pixels = claimed if claimed <= max_pixels else 0
-        with ExitStack() as room:
-            with tracing.step("admit"), metrics.step("admit"):
-                room.enter_context(admission.of(pixels))
-            with tracing.step("compute"), metrics.computing(pixels):
-                return process(data, job)
-
-    return wait_and_process

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-from app import worker_service
 from app.admission import Admission
 from app.batching import BatchedQueue
 from app.image_store import ImageStore
@@ -25,6 +24,7 @@ from app.messages import Job
 from app.method_catalogue import METHODS
 from app.metrics import Metrics
 from app.ports import Binarized, Message
+from app.processing import admitted
 from app.representation import now, rfc3339
 from app.worker import Worker
 from tests.support.fakes import MemoryBucket, MemoryQueue
@@ -64,15 +64,13 @@ def images(metrics: Any) -> float:
     """Microseconds of CPU an image."""
     originals = MemoryBucket("image-input")
     store, jobs = ImageStore(originals, MemoryBucket()), MemoryQueue()
-    admitted = worker_service._admitted(
-        process, Admission(slots=2, max_pixels=10**8), 10**8, metrics
-    )
+    guarded = admitted(process, Admission(slots=2, max_pixels=10**8), 10**8, metrics)
     worker = Worker(
         jobs=BatchedQueue(jobs, linger_s=0),
         store=store,
         announcements=BatchedQueue(MemoryQueue(), linger_s=0),
-        process=admitted,
-        process_apart=admitted,
+        process=guarded,
+        process_apart=guarded,
         max_receives=5,
         metrics=metrics,
     )

@@ -8,17 +8,16 @@ import sys
 from app import worker_service
 from app.main import main
 from app.messages import Job
-from app.png import PngLimits
-from app.ports import Binarized
+from app.ports import Binarize, Binarized
 
 _PAGE = os.urandom(40_000)
 
 
-def no_work(data: bytes, job: Job, *, limits: PngLimits) -> Binarized:
+def no_work(binarize: Binarize, data: bytes, job: Job) -> Binarized:
     return Binarized(_PAGE, 1654, 2339, 200, "none", {}, None, 0.1, 0)
 
 
-worker_service.binarize_job = no_work
+worker_service.as_job_asks = no_work
 
 if __name__ == "__main__":
     sys.exit(main(["worker"]))

@@ -14,16 +14,15 @@ from pathlib import Path
 
 from app import worker_service
 from app.consumer import Consumer
-from app.image_processor import binarize_job
 from app.main import main
 from app.messages import Job
-from app.png import PngLimits
-from app.ports import Binarized
+from app.ports import Binarize, Binarized
+from app.processing import as_job_asks
 
 SLOW_WIDTH, DEADLY_WIDTH = 61, 62
 
 
-def obey(data: bytes, job: Job, *, limits: PngLimits) -> Binarized:
+def obey(binarize: Binarize, data: bytes, job: Job) -> Binarized:
     width = int.from_bytes(data[16:20])
     with Path(os.environ["NOTES"]).open("a") as notes:
         notes.write(f"{job.image_id}\n")
@@ -31,7 +30,7 @@ def obey(data: bytes, job: Job, *, limits: PngLimits) -> Binarized:
         time.sleep(float(os.environ["SLOW_S"]))
     if width == DEADLY_WIDTH:
         os.kill(os.getpid(), signal.SIGKILL)
-    return binarize_job(data, job, limits=limits)
+    return as_job_asks(binarize, data, job)
 
 
 class SlowStarter(Consumer):
@@ -46,7 +45,7 @@ class SlowStarter(Consumer):
 # The sandbox's child imports the main module under the second name, and obeys as well. A test that
 # imports a name from here keeps the engine as it is.
 if __name__ in ("__main__", "__mp_main__"):
-    worker_service.binarize_job = obey
+    worker_service.as_job_asks = obey
     if "START_UNTIL" in os.environ:
         worker_service.Consumer = SlowStarter
 

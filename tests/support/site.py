@@ -16,12 +16,13 @@ from werkzeug.test import TestResponse
 from app import create_app
 from app.batching import BatchedQueue
 from app.errors import QueueUnavailableError
-from app.image_processor import binarize_job
+from app.image_processor import binarize_png
 from app.image_store import ImageStore
 from app.leases import Leases
 from app.metrics import Metrics, WorkerMetrics
 from app.png import PngLimits
 from app.ports import Message
+from app.processing import as_job_asks
 from app.settings import Settings
 from app.waits import Waits
 from app.worker import Worker
@@ -71,7 +72,7 @@ class Site:
         self.jobs.send(Message(body, group=unique, deduplication_id=unique))
 
     def work(self) -> None:
-        process = partial(binarize_job, limits=PngLimits())
+        process = partial(as_job_asks, partial(binarize_png, limits=PngLimits()))
         worker = Worker(
             jobs=BatchedQueue(self.jobs, linger_s=0),
             store=self.store,

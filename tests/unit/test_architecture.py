@@ -84,7 +84,7 @@ FLOORS = (
     {"color"},
     {"png_pixels"},
     {"settings", "png_decoder", "methods", "aws_errors"},
-    {"image_processor", "aws", "gate", "lookout"},
+    {"image_processor", "aws", "gate", "lookout", "processing"},
     {"s3_service", "sqs_service", "setup_aws_resources"},
     {"pages", "api_page"},
     {"outcome"},
@@ -163,7 +163,8 @@ STRANGERS = {
     "pages": AWS | ENGINE | {"worker", "consumer"},
     "openapi": AWS | ENGINE | {"worker", "consumer"},
     "upload_client": AWS | ENGINE | {"worker", "consumer", "routes", "messages", "ports"},
-    "image_processor": AWS | {"image_store", "settings", "worker", "routes"},
+    "image_processor": AWS
+    | {"image_store", "logs", "messages", "metrics", "settings", "tracing", "worker", "routes"},
 }
 
 MODULES = sorted(path.stem for path in APP.glob("*.py"))

@@ -7,6 +7,8 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -111,8 +113,27 @@ def test_an_unknown_method_is_refused_before_the_image_is_looked_at() -> None:
         binarize_png(b"", method="magic", parameters={}, limits=LIMITS)
 
 
+def test_each_step_runs_in_a_block_of_its_name() -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def step(name: str) -> Iterator[None]:
+        seen.append(f"{name} begins")
+        yield
+        seen.append(f"{name} ends")
+
+    page = gray_png([[0, 200]])
+    watched = binarize_png(page, method="otsu", parameters={}, limits=LIMITS, step=step)
+
+    names = ("inspect", "decode", "binarize", "encode")
+    assert seen == [f"{name} {verb}" for name in names for verb in ("begins", "ends")]
+    assert watched.png == binarize_png(page, method="otsu", parameters={}, limits=LIMITS).png
+
+
 PEAK = """
 import re, sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from app.image_processor import binarize_png
 from app.png import PngLimits

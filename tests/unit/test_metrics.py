@@ -21,9 +21,9 @@ from app.leases import Leases
 from app.messages import Job
 from app.metrics import Metrics
 from app.ports import Binarized, Delivery
+from app.processing import admitted
 from app.representation import now, rfc3339
 from app.settings import Settings
-from app.worker_service import _admitted
 from tests.conftest import ROOT
 from tests.support.counts import Counts
 from tests.support.fakes import MemoryQueue
@@ -389,9 +389,9 @@ def test_pixels_count_while_they_are_computed_and_the_wait_before_is_a_step(
         seen.append(Counts.of(metrics).get("worker_pixels_in_flight"))
         raise CorruptPngError("It breaks off.")
 
-    admitted = _admitted(process, Admission(slots=1, max_pixels=10_000), 10_000, metrics.worker)
+    guarded = admitted(process, Admission(slots=1, max_pixels=10_000), 10_000, metrics.worker)
     with pytest.raises(CorruptPngError):
-        admitted(page_png(), Job(image_id=uuid.uuid4(), bucket="b", key="k"))
+        guarded(page_png(), Job(image_id=uuid.uuid4(), bucket="b", key="k"))
 
     counts = Counts.of(metrics)
     assert seen == [40 * 30]
