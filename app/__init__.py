@@ -57,7 +57,7 @@ def create_app(
         max_waiting=settings.max_queue_depth,
         metrics=metrics.queues,
     )
-    gate = gate or Gate(settings, lookout)
+    gate = gate or Gate(settings, lookout.check_room)
     app.config["MAX_CONTENT_LENGTH"] = gate.max_body_bytes
     secret = settings.idempotency_secret
     services = routes.Services(

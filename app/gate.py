@@ -6,16 +6,15 @@ What is not known to be public needs a token.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Final, Protocol
+from typing import Final
 
 from .errors import (
     ContentCodingError,
     FileTooLargeError,
     PipelineError,
-    QueueFullError,
     RateLimitedError,
     UnauthorizedError,
 )
@@ -43,7 +42,6 @@ _PUBLIC: Final = frozenset(
     )
 )
 _PUBLIC_FOLDER: Final = "/static/"
-_RETRY_AFTER_FULL_S: Final = 30
 
 
 @dataclass(frozen=True)
@@ -72,11 +70,11 @@ class Pass:
 
 
 class Gate:
-    """Thread-safe."""
+    """Thread-safe. *check_room* raises QueueFullError while uploads are refused; never blocks."""
 
-    def __init__(self, settings: Settings, jobs: Waiting) -> None:
+    def __init__(self, settings: Settings, check_room: Callable[[], None]) -> None:
         self.tokens = Tokens(settings.api_tokens, settings.api_tokens_file)
-        self.backlog = Backlog(jobs, settings.max_queue_depth)
+        self._check_room = check_room
         self._max_upload_bytes = settings.max_upload_bytes
         self._hops = settings.trusted_proxy_hops
         self._limiter = Limiter(settings.rate) if settings.rate else None
@@ -93,7 +91,7 @@ class Gate:
             self._check_size(head)
             _check_coding(head)
             if head.is_upload:
-                self.backlog.check()
+                self._check_room()
         except PipelineError as error:
             refusal = error
         return Pass(head.path, self.body_limit_bytes(head), owner, quota, refusal)
@@ -143,40 +141,6 @@ class Gate:
         length = head.headers.get("CONTENT_LENGTH", "")
         if length.isdecimal() and int(length[:20]) > self.body_limit_bytes(head):
             raise self.too_large(int(length[:20]))
-
-
-class Waiting(Protocol):
-    """Who knows how many jobs wait."""
-
-    def waiting(self) -> int | None:
-        """How many jobs wait; None when that is not known. Never blocks."""
-
-    def keep_counting(self) -> None:
-        """Have the jobs counted again soon."""
-
-
-class Backlog:
-    """Refuses uploads while more than *max_depth* jobs wait; 0 means any number."""
-
-    def __init__(self, jobs: Waiting, max_depth: int) -> None:
-        self._jobs = jobs
-        self._max_depth = max_depth
-
-    def check(self) -> None:
-        """Raise QueueFullError if too many wait, as far as is known; never blocks."""
-        waiting = self._jobs.waiting() if self._max_depth else None
-        if waiting is not None and waiting > self._max_depth:
-            raise QueueFullError(
-                f"{waiting} images wait; at most {self._max_depth} may.",
-                limit=self._max_depth,
-                actual=waiting,
-                retry_after_s=_RETRY_AFTER_FULL_S,
-            )
-
-    def keep_counting(self) -> None:
-        """Uploads come: have what they are judged by counted again."""
-        if self._max_depth:
-            self._jobs.keep_counting()
 
 
 def client_address(peer: str, forwarded_for: str, hops: int) -> str:

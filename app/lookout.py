@@ -19,7 +19,12 @@ from pydantic import BaseModel, Field
 
 from . import logs
 from .complaints import Complaints
-from .errors import PipelineError, QueueUnavailableError, StorageUnavailableError
+from .errors import (
+    PipelineError,
+    QueueFullError,
+    QueueUnavailableError,
+    StorageUnavailableError,
+)
 from .image_store import ImageStore
 from .metrics import QueueMetrics
 from .ports import Depth, Queue
@@ -40,6 +45,7 @@ _DUE_S: Final = 2.0 * _INTERVAL_S
 _STALE_S: Final = 30.0
 #: An answer is given again for this long, so that a flood costs next to nothing.
 _ANSWER_LIFE_S: Final = 1.0
+_RETRY_AFTER_FULL_S: Final = 30
 #: A start that is not answered by then is worth a line, before the time-outs tell the cause.
 _SLOW_START_S: Final = 3.0
 _STOP_S: Final = 0.5
@@ -146,13 +152,21 @@ class Lookout:
             self._answer, self._answered_at = self._describe(), self._clock()
         return self._answer
 
-    def waiting(self) -> int | None:
-        """How many jobs wait, as it was a moment ago; None when that is not known. Never blocks."""
+    def check_room(self) -> None:
+        """Raise QueueFullError if too many images wait, as far as is known. Never blocks."""
         depth = self._depth if self._clock() - self._depth_at < _STALE_S else None
-        return depth.waiting if depth else None
+        if depth and self._is_full(depth):
+            raise QueueFullError(
+                f"{depth.waiting} images wait; at most {self._max_waiting} may.",
+                limit=self._max_waiting,
+                actual=depth.waiting,
+                retry_after_s=_RETRY_AFTER_FULL_S,
+            )
 
     def keep_counting(self) -> None:
-        """Somebody goes by `waiting`: have the jobs counted again within two seconds."""
+        """Count the jobs again within two seconds, since uploads come for `check_room` to judge."""
+        if not self._max_waiting:
+            return
         self._want(is_whole=False)
         if not self.is_running and self._clock() - self._depth_at > _FRESH_S:
             self._look(is_whole=False)
@@ -291,10 +305,13 @@ class Lookout:
             return self._fault
         return self._fault or (QueueUnavailableError, _NOT_KNOWN)
 
+    def _is_full(self, depth: Depth) -> bool:
+        return 0 < self._max_waiting < depth.waiting
+
     def _describe(self) -> bytes:
         is_known = self._clock() - self._seen_at < _STALE_S
         depth = self._depth if is_known else None
-        is_full = depth is not None and 0 < self._max_waiting < depth.waiting
+        is_full = depth is not None and self._is_full(depth)
         answer = Service(
             status="up" if is_known and not self._fault and not is_full else "degraded",
             queue=depth,

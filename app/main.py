@@ -227,7 +227,7 @@ def _serve(
     if not _may_listen(settings, [settings.host]):
         return _EXIT_USAGE
     try:
-        gate = Gate(settings, lookout)
+        gate = Gate(settings, lookout.check_room)
         waits = Waits(max(1, settings.web_threads // 2))
         app = create_app(
             settings,

@@ -380,11 +380,11 @@ def _pass_gate() -> None:
         granted = gate.admit(_head())
     g.granted = granted
     if request.endpoint == "api.upload":
-        gate.backlog.keep_counting()
+        services().lookout.keep_counting()
     if granted.refusal:
         raise granted.refusal
     if request.endpoint == "api.upload":
-        gate.backlog.check()
+        services().lookout.check_room()
 
 
 def _head() -> Head:

@@ -32,7 +32,7 @@ def main() -> None:
     jobs = MemoryQueue()
     lookout = Lookout(Watched(store, jobs), metrics=QueueMetrics())
     waits = Waits(1)
-    gate = Gate(settings, lookout)
+    gate = Gate(settings, lookout.check_room)
     app = create_app(settings, store=store, jobs=jobs, gate=gate, waits=waits, lookout=lookout)
     HttpServer(app, settings, gate, on_stop=waits.stop).run()
 

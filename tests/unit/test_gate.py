@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import pytest
 
-from app.errors import PipelineError
-from app.gate import MULTIPART_OVERHEAD_BYTES, Backlog, Gate, Head, Pass, client_address
-from app.image_store import ImageStore
-from app.lookout import Lookout, Watched
-from app.metrics import QueueMetrics
-from app.ports import Message
+from app.errors import QueueFullError
+from app.gate import MULTIPART_OVERHEAD_BYTES, Gate, Head, Pass, client_address
 from app.settings import Settings
 from app.tokens import hash_token
-from tests.support.fakes import CountedQueue, MemoryBucket, MemoryQueue
-from tests.support.house import Clock
 
 TOKENS = f"ana:{hash_token('one')},bia:{hash_token('two')}"
 
@@ -28,7 +19,7 @@ def head(
 
 
 def make_gate(**settings: object) -> Gate:
-    return Gate(Settings(**settings), looking_at(MemoryQueue()))
+    return Gate(Settings(**settings), check_room=lambda: None)
 
 
 def code(granted: Pass) -> str | None:
@@ -187,76 +178,11 @@ def test_a_forged_address_does_not_change_who_is_counted() -> None:
     assert codes == [None, "rate-limited"]
 
 
-# --- when too many wait ---------------------------------------------------------------------------
+def test_an_upload_is_refused_while_there_is_no_room_and_nothing_else_is() -> None:
+    def refuse() -> None:
+        raise QueueFullError("4 images wait; at most 3 may.")
 
+    gate = Gate(Settings(), check_room=refuse)
 
-def looking_at(queue: MemoryQueue, clock: Callable[[], float] = time.monotonic) -> Lookout:
-    watched = Watched(ImageStore(MemoryBucket(), MemoryBucket()), queue)
-    return Lookout(watched, metrics=QueueMetrics(), clock=clock)
-
-
-def full_queue(count: int) -> MemoryQueue:
-    queue = MemoryQueue()
-    for n in range(count):
-        queue.send(Message("{}", group=str(n), deduplication_id=str(n)))
-    return queue
-
-
-def refusal_of(backlog: Backlog) -> str | None:
-    try:
-        backlog.check()
-    except PipelineError as exc:
-        return exc.code
-    return None
-
-
-@pytest.mark.parametrize(("waiting", "expected"), [(3, None), (4, "queue-full")])
-def test_uploads_are_refused_while_more_than_so_many_wait(
-    waiting: int, expected: str | None
-) -> None:
-    backlog = Backlog(looking_at(full_queue(waiting)), max_depth=3)
-
-    assert refusal_of(backlog) is None  # nothing is known yet
-    backlog.keep_counting()
-
-    assert refusal_of(backlog) == expected
-
-
-def test_what_was_seen_long_ago_refuses_nobody() -> None:
-    clock = Clock()
-    backlog = Backlog(looking_at(full_queue(4), clock), max_depth=3)
-    backlog.keep_counting()
-
-    clock.advance(31)
-
-    assert refusal_of(backlog) is None
-
-
-def test_zero_means_any_number_and_counts_nothing() -> None:
-    queue = CountedQueue()
-    backlog = Backlog(looking_at(queue), max_depth=0)
-    backlog.keep_counting()
-
-    assert refusal_of(backlog) is None
-    assert queue.asked == 0
-
-
-def test_a_queue_that_cannot_be_counted_refuses_nobody() -> None:
-    queue = full_queue(4)
-    queue.is_down = True
-    backlog = Backlog(looking_at(queue), max_depth=3)
-
-    backlog.keep_counting()
-
-    assert refusal_of(backlog) is None
-
-
-def test_the_queue_is_asked_once_in_two_seconds_at_most() -> None:
-    queue, clock = CountedQueue(), Clock()
-    backlog = Backlog(looking_at(queue, clock), max_depth=3)
-
-    for _ in range(10):
-        backlog.keep_counting()
-        clock.advance(0.25)
-
-    assert queue.asked == 2
+    assert code(gate.admit(head())) == "queue-full"
+    assert code(gate.admit(head("GET", "/"))) is None

@@ -274,12 +274,13 @@ def test_one_that_rests_looks_once_and_then_only_for_those_who_ask() -> None:
         assert house.results.asked == 2
 
 
-def test_counting_for_uploads_asks_the_queue_and_nothing_else(house: House) -> None:
+def test_counting_for_uploads_asks_the_queue_and_nothing_else() -> None:
+    house = House(max_waiting=2)
     house.put(3)
     for _ in range(100):
         house.lookout.keep_counting()
 
-    assert house.lookout.waiting() == 3
+    assert refusal_of(house) == "queue-full"
     assert (house.jobs.asked, house.calls) == (1, 1)
 
 
@@ -297,6 +298,69 @@ def test_a_reason_is_logged_once_and_its_end_too(
     assert house.is_ready()
     said = [e["event"] for e in events(caplog)]
     assert said == ["not well", "well again"]
+
+
+# --- whether uploads are refused -----------------------------------------------------------------
+
+
+def refusal_of(house: House) -> str | None:
+    try:
+        house.lookout.check_room()
+    except PipelineError as exc:
+        return exc.code
+    return None
+
+
+@pytest.mark.parametrize(("waiting", "expected"), [(3, None), (4, "queue-full")])
+def test_uploads_are_refused_while_more_than_so_many_wait(
+    waiting: int, expected: str | None
+) -> None:
+    house = House(max_waiting=3)
+    house.put(waiting)
+
+    assert refusal_of(house) is None  # nothing is known yet
+    house.lookout.keep_counting()
+
+    assert refusal_of(house) == expected
+
+
+def test_what_was_seen_long_ago_refuses_nobody() -> None:
+    house = House(max_waiting=3)
+    house.put(4)
+    house.lookout.keep_counting()
+
+    house.clock.advance(31)
+
+    assert refusal_of(house) is None
+
+
+def test_zero_means_any_number_and_counts_nothing() -> None:
+    house = House(max_waiting=0)
+    house.put(4)
+    house.lookout.keep_counting()
+
+    assert refusal_of(house) is None
+    assert house.jobs.asked == 0
+
+
+def test_a_queue_that_cannot_be_counted_refuses_nobody() -> None:
+    house = House(max_waiting=3)
+    house.put(4)
+    house.jobs.is_down = True
+
+    house.lookout.keep_counting()
+
+    assert refusal_of(house) is None
+
+
+def test_the_queue_is_asked_once_in_two_seconds_at_most_for_uploads() -> None:
+    house = House(max_waiting=3)
+
+    for _ in range(10):
+        house.lookout.keep_counting()
+        house.clock.advance(0.25)
+
+    assert house.jobs.asked == 2
 
 
 # --- the thread ----------------------------------------------------------------------------------
@@ -324,7 +388,8 @@ def has_counted(house: House, times: int) -> bool:
     return house.jobs.asked == times
 
 
-def test_uploads_that_keep_it_counting_do_not_keep_it_from_looking_at_all(house: House) -> None:
+def test_uploads_that_keep_it_counting_do_not_keep_it_from_looking_at_all() -> None:
+    house = House(max_waiting=3)
     with house.lookout:
         wait_until(lambda: house.results.asked == 1)
         for looks in range(2, 7):
