@@ -13,7 +13,7 @@ from scripts.draw_icons import draw_icon
 from tests.conftest import ROOT
 
 MODULES = sorted((ROOT / "static").glob("*.js"))
-IMPORT = re.compile(r'(?:from|import\()\s*"\./([\w-]+\.js)"')
+IMPORT = re.compile(r"""(?:from|import\(?)\s*["']\./([\w-]+\.js)["']""")
 
 
 def imports(text: str) -> set[str]:
@@ -28,8 +28,18 @@ def test_no_module_imports_itself_by_a_detour() -> None:
     assert order.index("names.js") < order.index("card.js")
 
 
-def test_the_check_for_circles_finds_one() -> None:
-    two = {"a.js": imports('from "./b.js"'), "b.js": imports('await import("./a.js")')}
+@pytest.mark.parametrize(
+    "back",
+    [
+        'import { a } from "./a.js";',
+        'await import("./a.js")',
+        'import "./a.js";',
+        "export * from './a.js';",
+        'import {\n  a,\n} from\n  "./a.js";',
+    ],
+)
+def test_the_check_for_circles_finds_one_in_every_way_to_import(back: str) -> None:
+    two = {"a.js": imports('import { b } from "./b.js";'), "b.js": imports(back)}
 
     with pytest.raises(CycleError):
         list(TopologicalSorter(two).static_order())
