@@ -38,24 +38,15 @@ _MAX_ATTEMPTS: Final = 3
 _CREDENTIALS_TTL: Final = timedelta(minutes=10)
 #: An upload of MAX_UPLOAD_BYTES over a slow line; silence ends a request long before.
 _WHOLE_REQUEST_TIMEOUT: Final = timedelta(minutes=2)
-#: An answer, not an error: there is no such key. That there is no such bucket is one.
-_ANSWERS: Final = frozenset(("404", "NoSuchKey"))
 _BEGAN_AT: Final = "image_pipeline_began_at"
 _SPAN: Final = "image_pipeline_span"
 _PLACE: Final = "image_pipeline_place"
-#: https://opentelemetry.io/docs/specs/semconv/object-stores/s3/
-_PLACES: Final = {
-    "Bucket": "aws.s3.bucket",
-    "Key": "aws.s3.key",
-    "QueueUrl": "aws.sqs.queue.url",
-}
 
 
-def s3_client(settings: Settings, metrics: AwsMetrics | None = None) -> S3Client:
-    """A client for S3, whose calls *metrics* counts. Makes no request."""
+def s3_client(settings: Settings) -> S3Client:
+    """A client for S3; `s3_service` counts its calls. Makes no request."""
     style = {"addressing_style": "path" if settings.aws_endpoint_url else "auto"}
     client: S3Client = _session().client("s3", **_options(settings, s3=style))
-    _count_calls(client, metrics)
     return client
 
 
@@ -163,44 +154,37 @@ def _count_calls(client: Any, metrics: AwsMetrics | None) -> None:
     """
     if metrics is None:
         return
-    service = client.meta.service_model.service_name
 
     def prepare(params: Any, context: dict[str, Any], **_: Any) -> None:
-        if tracing.is_recording():
-            context[_PLACE] = _place(params)
+        if tracing.is_recording() and "QueueUrl" in params:
+            context[_PLACE] = {"aws.sqs.queue.url": params["QueueUrl"]}
 
     def begin(event_name: str, context: dict[str, Any], **_: Any) -> None:
         operation = event_name.rpartition(".")[2]
-        context[_SPAN] = tracing.call(service, operation, context.get(_PLACE, {}))
+        context[_SPAN] = tracing.call("sqs", operation, context.get(_PLACE, {}))
         context[_BEGAN_AT] = time.perf_counter()
 
     def end(event_name: str, context: dict[str, Any], parsed: Any = None, **_: Any) -> None:
         operation = event_name.rpartition(".")[2]
-        metrics.answered(service, operation, time.perf_counter() - context[_BEGAN_AT])
+        metrics.answered("sqs", operation, time.perf_counter() - context[_BEGAN_AT])
         span = context[_SPAN]
         if request_id := (parsed or {}).get("ResponseMetadata", {}).get("RequestId"):
             span.set_attribute("aws.request_id", request_id)
-        for code in _errors_in(operation, parsed):
-            metrics.failed(service, operation, code)
+        for code in _errors_in(parsed):
+            metrics.failed("sqs", operation, code)
             tracing.fail(code or "no-answer", span)
         span.end()
 
-    client.meta.events.register(f"before-parameter-build.{service}", prepare)
-    client.meta.events.register(f"before-call.{service}", begin)
-    client.meta.events.register(f"after-call.{service}", end)
-    client.meta.events.register(f"after-call-error.{service}", end)
+    client.meta.events.register("before-parameter-build.sqs", prepare)
+    client.meta.events.register("before-call.sqs", begin)
+    client.meta.events.register("after-call.sqs", end)
+    client.meta.events.register("after-call-error.sqs", end)
 
 
-def _place(params: Any) -> dict[str, str]:
-    """Where a call goes to, in the words of OpenTelemetry's conventions."""
-    return {name: params[member] for member, name in _PLACES.items() if member in params}
-
-
-def _errors_in(operation: str, answer: Any) -> list[str | None]:
+def _errors_in(answer: Any) -> list[str | None]:
     """The codes of the errors in what botocore has read; None stands for no answer."""
     if answer is None:
         return [None]
     entries = [entry["Code"] for entry in answer.get("Failed", [])]
     code = answer.get("Error", {}).get("Code")
-    is_answer = code in _ANSWERS and operation != "HeadBucket"
-    return entries if code is None or is_answer else [*entries, code]
+    return entries if code is None else [*entries, code]

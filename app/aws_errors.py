@@ -67,6 +67,8 @@ _SIGNS: Final[tuple[tuple[Cause, re.Pattern[str]], ...]] = (
 _IN_XML: Final = {
     name: re.compile(f"<{name}>([^<]*)</{name}>") for name in ("Code", "Message", "Region")
 }
+#: How obstore quotes the error of one key in the answer to DeleteObjects.
+_IN_ENTRY: Final = re.compile(r"request failed for key .*\(code: (\w+)\)")
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _MAX_SAID: Final = 300
 
@@ -80,9 +82,7 @@ def fault_of(exc: BaseException) -> Fault:
     if isinstance(exc, BotoCoreError | RuntimeError | ValueError):
         return _of_boto(exc)
     text = str(exc)
-    found = {name: match[1] for name, pattern in _IN_XML.items() if (match := pattern.search(text))}
-    if "Code" not in found and (status := _STATUS.search(text)):
-        found["Code"] = status[1]
+    found = _quoted(text)
     return _of_answer(found, None) if "Code" in found else _of_text(text)
 
 
@@ -94,11 +94,18 @@ def is_of_aws(exc: BaseException) -> bool:
     return any(name.startswith("x-amz") for name in headers)
 
 
-def quoted_code(exc: BaseException) -> str | None:
-    """The code that AWS answered with, in what obstore says; a status where HEAD has no more."""
-    text = str(exc)
-    found = _IN_XML["Code"].search(text) or _STATUS.search(text)
-    return found[1] if found else None
+def code_of(exc: BaseException) -> str | None:
+    """The code that AWS answered with; a status where HEAD has no more, None without an answer."""
+    if isinstance(exc, ClientError):
+        return exc.response["Error"]["Code"]
+    return _quoted(str(exc)).get("Code")
+
+
+def _quoted(text: str) -> dict[str, str]:
+    """The members of AWS's error that obstore quotes in *text*."""
+    found = {name: match[1] for name, pattern in _IN_XML.items() if (match := pattern.search(text))}
+    code = _IN_ENTRY.search(text) or _STATUS.search(text)
+    return {"Code": code[1], **found} if code else found
 
 
 def _members(exc: ClientError) -> dict[str, str]:

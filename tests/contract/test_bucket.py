@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,10 +16,11 @@ import pytest
 
 from app import aws
 from app.errors import NotFoundError, StorageUnavailableError
-from app.metrics import AwsMetrics
+from app.metrics import AwsMetrics, Metrics
 from app.ports import Bucket, StoredObject
 from app.s3_service import S3Bucket
 from app.settings import Settings
+from tests.support.counts import Counts
 from tests.support.fakes import MemoryBucket
 from tests.support.waiting import assert_within
 
@@ -417,6 +419,89 @@ def test_an_error_of_the_server_that_stays_is_an_outage_after_three_attempts() -
             at(server.url).get("a.png")
 
         assert len(server.requests) == 3
+
+
+DENIED = b"<Error><Code>AccessDenied</Code></Error>"
+DENIED_KEY = b"<Error><Key>a.png</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
+
+
+@pytest.mark.parametrize(
+    ("key", "answer"),
+    [
+        ("a.png", response("200 OK", b"<DeleteResult>%s</DeleteResult>" % DENIED_KEY)),
+        ("a.png", response("403 Forbidden", DENIED)),
+        ("a//b.png", response("403 Forbidden", DENIED)),
+    ],
+)
+def test_a_deletion_that_is_refused_is_an_outage_with_its_code(key: str, answer: bytes) -> None:
+    """DeleteObjects says it in an answer that is otherwise good."""
+    with answering(answer) as server:
+        with pytest.raises(StorageUnavailableError, match="AccessDenied"):
+            at(server.url).delete(key)
+
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_an_odd_key_is_deleted_and_nothing_near(s3_bucket: S3Bucket, key: str) -> None:
+    near = ("a/b.png", "x.png", "a/b", "b", "a", "é ü#?A*.png")
+    for each in (*near, key):
+        put(s3_bucket, each, b"1")
+
+    s3_bucket.delete(key)
+
+    assert sorted(found.key for found in s3_bucket.list()) == sorted(near)
+
+
+def test_a_listing_has_every_key_of_several_pages(
+    aws_settings: Settings, s3_bucket: S3Bucket
+) -> None:
+    keys = sorted([f"{number:04}.png" for number in range(1001)] + ["a//b.png", "tab\there"])
+    client = aws.s3_client(aws_settings)
+    with ThreadPoolExecutor(8) as pool:
+        deque(pool.map(lambda k: client.put_object(Bucket=s3_bucket.name, Key=k), keys), 0)
+
+    assert sorted(found.key for found in s3_bucket.list()) == keys
+
+
+def counted(verb: Callable[[S3Bucket], object], *answers: bytes) -> Counts:
+    """What is counted of a *verb* that S3 answers so."""
+    metrics = Metrics()
+    with answering(*answers) as server, suppress(NotFoundError, StorageUnavailableError):
+        verb(S3Bucket(Settings(aws_endpoint_url=server.url), "any", metrics.aws))
+    return Counts(metrics.expose().decode())
+
+
+@pytest.mark.parametrize("key", ["a.png", "a//b.png"])
+def test_calls_are_counted_in_one_way_whichever_client_makes_them(key: str) -> None:
+    missing = response("404 Not Found", b"<Error><Code>NoSuchKey</Code></Error>")
+    denied = response("403 Forbidden", DENIED)
+    taken = response("412 Precondition Failed", b"<Error><Code>PreconditionFailed</Code></Error>")
+
+    def put_once(bucket: S3Bucket) -> object:
+        return bucket.put_once(key, b"1", content_type="image/png", metadata={})
+
+    verbs: list[tuple[Callable[[S3Bucket], object], bytes, str, str | None]] = [
+        (lambda b: b.get(key), WHOLE, "GetObject", None),
+        (lambda b: b.get(key), missing, "GetObject", None),
+        (lambda b: b.get(key), denied, "GetObject", "AccessDenied"),
+        (lambda b: b.head(key), missing, "HeadObject", None),
+        (lambda b: b.head(key), denied, "HeadObject", "403"),
+        (put_once, taken, "PutObject", None),
+        (put_once, denied, "PutObject", "AccessDenied"),
+    ]
+    for verb, answer, operation, code in verbs:
+        counts = counted(verb, answer)
+        about = {"service": "s3", "operation": operation}
+        assert counts.get("aws_request_duration_seconds_count", **about) == 1
+        errors = counts.all("aws_request_errors_total")
+        assert errors == ({} if code is None else {(code, operation, "s3"): 1.0})
+
+
+def test_a_missing_bucket_is_counted_as_an_error_of_its_check() -> None:
+    errors = counted(lambda b: b.check(), response("404 Not Found")).all("aws_request_errors_total")
+
+    assert errors == {("404", "HeadBucket", "s3"): 1.0}
 
 
 def test_an_error_that_needs_no_second_attempt_names_its_code() -> None:

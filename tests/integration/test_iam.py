@@ -193,7 +193,7 @@ def let_jobs_fail(fleet: Fleet) -> None:
         "PutObject", f"failures/{gone.image_id}", lambda: fleet.store.delete(gone.image_id)
     )
     fleet.queue(fleet.settings.input_queue).send(fleet.store.job_message(gone))
-    wait_until(lambda: fleet.recorder.seen["DeleteObject"] >= 2, within_s=PATIENCE_S)
+    wait_until(lambda: fleet.recorder.seen["DeleteObjects"] >= 2, within_s=PATIENCE_S)
 
 
 def asks_how_the_queue_is(fleet: Fleet) -> bool:

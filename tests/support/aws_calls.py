@@ -16,6 +16,7 @@ from tests.support.templates import template
 _POLICIES: Final = ("WebPolicy", "WorkerPolicy", "OperatorPolicy")
 #: Where the permission has another name than the operation.
 _PERMISSIONS: Final = {
+    "s3:DeleteObjects": "s3:DeleteObject",
     "s3:HeadObject": "s3:GetObject",
     "s3:HeadBucket": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",

@@ -29,6 +29,7 @@ _S3_OPERATIONS: Final = {
     ("PUT", True): "PutObject",
     ("HEAD", True): "HeadObject",
     ("DELETE", True): "DeleteObject",
+    ("POST", False): "DeleteObjects",
     ("GET", False): "ListObjectsV2",
     ("HEAD", False): "HeadBucket",
     ("PUT", False): "CreateBucket",

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsq
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterable
@@ -131,6 +132,9 @@ def _s3_permissions(request: _Message, status: int) -> list[Permission]:
     parts = urlsplit(request.path)
     bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
     arn = f"arn:aws:s3:::{bucket}"
+    if request.method == "POST":  # DeleteObjects, the only one that is sent so
+        keys = re.findall("<Key>(.*?)</Key>", request.body.decode(), re.DOTALL)
+        return [Permission("s3:DeleteObject", f"{arn}/{html.unescape(each)}") for each in keys]
     if not key:
         asked = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
         subresource = next(iter(asked & _SUBRESOURCES), "")

@@ -85,7 +85,8 @@ FLOORS = (
     {"png_pixels"},
     {"settings", "png_decoder", "methods", "aws_errors"},
     {"image_processor", "aws", "gate", "lookout", "processing"},
-    {"s3_service", "sqs_service", "setup_aws_resources"},
+    {"s3_objects", "sqs_service", "setup_aws_resources"},
+    {"s3_service"},
     {"pages", "api_page"},
     {"outcome"},
     {"observer"},
@@ -130,14 +131,22 @@ ENGINE = {
 ONLY_IN = {
     "babel": {"languages"},
     "boto3": {"aws"},
-    "botocore": {"aws", "aws_errors", "main", "s3_service", "sqs_service", "setup_aws_resources"},
+    "botocore": {
+        "aws",
+        "aws_errors",
+        "main",
+        "s3_objects",
+        "s3_service",
+        "sqs_service",
+        "setup_aws_resources",
+    },
     "cv2": ENGINE,
     "numba": {"compiled"},
     "flask": {"__init__", "access", "answers", "pages", "routes", "server", "uploads"},
     "flask_cors": {"routes"},
     "multiprocessing": {"sandbox"},
     "opentelemetry": {"telemetry", "tracing"},
-    "obstore": {"aws", "s3_service"},
+    "obstore": {"aws", "s3_objects"},
     "prometheus_client": {"metrics"},
     "requests": set(),
     "resource": {"sandbox", "server"},
@@ -146,7 +155,15 @@ ONLY_IN = {
     "wsgiref": {"probes"},
 }
 #: Worker and routes must be testable without AWS and OpenCV, the engine without either.
-AWS = {"aws", "aws_errors", "aws_faults", "s3_service", "sqs_service", "setup_aws_resources"}
+AWS = {
+    "aws",
+    "aws_errors",
+    "aws_faults",
+    "s3_objects",
+    "s3_service",
+    "sqs_service",
+    "setup_aws_resources",
+}
 STRANGERS = {
     "worker": AWS | ENGINE | {"routes", "consumer"},
     "access": AWS | ENGINE | {"worker", "consumer"},

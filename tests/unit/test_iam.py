@@ -77,6 +77,15 @@ def test_a_request_to_s3_needs(line: str, status: int, needed: list[tuple[str, s
     assert _permissions(request, status) == [Permission(*each) for each in needed]
 
 
+def test_deleting_several_objects_needs_the_right_of_each() -> None:
+    body = b"<Delete><Object><Key>a&amp;b.png</Key></Object><Object><Key>c</Key></Object></Delete>"
+    request = _Message(b"POST /b?delete HTTP/1.1\r\n\r\n", body)
+
+    assert _permissions(request, 200) == [
+        Permission("s3:DeleteObject", f"{BUCKET}/{key}") for key in ("a&b.png", "c")
+    ]
+
+
 @pytest.mark.parametrize("operation", ["SendMessage", "SendMessageBatch"])
 def test_a_batch_for_sqs_needs_the_right_of_the_single_one(operation: str) -> None:
     head = f"POST / HTTP/1.1\r\nX-Amz-Target: AmazonSQS.{operation}\r\n\r\n".encode()
