@@ -19,6 +19,7 @@ import pytest
 import urllib3
 
 from app.image_store import ImageStore
+from app.metrics import AwsMetrics
 from app.ports import Message
 from app.representation import Image, ImageStatus, now
 from app.s3_service import make_image_store
@@ -43,7 +44,8 @@ POLICIES = {"web": "WebPolicyArn", "worker": "WorkerPolicyArn", "operator": "Ope
 
 
 # Half a second each.
-_store, _queue = cache(make_image_store), cache(make_queue)
+_store = cache(lambda settings: make_image_store(settings, AwsMetrics()))
+_queue = cache(make_queue)
 
 
 @dataclass(frozen=True)

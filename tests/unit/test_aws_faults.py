@@ -370,8 +370,8 @@ _S3, _SQS = cache(aws.s3_client), cache(aws.sqs_client)
 def environment(fake: Aws, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     monkeypatch.setenv("AWS_ENDPOINT_URL", fake.url)
     monkeypatch.setattr(setup_aws_resources, "_PATIENCE_S", 0)
-    monkeypatch.setattr("app.main.make_image_store", _STORE)
-    monkeypatch.setattr("app.main.make_queue", _QUEUE)
+    monkeypatch.setattr("app.s3_service.make_image_store", _STORE)
+    monkeypatch.setattr("app.sqs_service.make_queue", _QUEUE)
     monkeypatch.setattr(aws, "s3_client", _S3)
     monkeypatch.setattr(aws, "sqs_client", _SQS)
     return monkeypatch
