@@ -2,6 +2,7 @@
 
     probe.py free  HOST PORT        exit 0 when the port can be listened on
     probe.py ready HOST PORT PID    wait until /readyz says 200, or process PID is gone
+    probe.py answers URL            exit 0 when somebody speaks HTTP there, 2 when nobody does
 
 Standard library only.
 """
@@ -13,10 +14,12 @@ import socket
 import sys
 import time
 from http.client import HTTPException
-from urllib.request import ProxyHandler, build_opener
+from urllib.error import HTTPError
+from urllib.request import OpenerDirector, ProxyHandler, build_opener
 
 READY_DEADLINE_S = 60.0
 PAUSE_S = 0.1
+EXIT_UNREACHABLE = 2
 
 
 def main() -> int:
@@ -25,6 +28,8 @@ def main() -> int:
             check_free(host, int(port))
         case ["ready", host, port, pid]:
             wait_until_ready(host, int(port), int(pid))
+        case ["answers", url]:
+            return check_answers(url)
         case _:
             sys.exit(__doc__)
     return 0
@@ -54,10 +59,26 @@ def wait_until_ready(host: str, port: int, pid: int) -> None:
         time.sleep(PAUSE_S)
 
 
-def answers(url: str) -> bool:
-    opener = build_opener(ProxyHandler({}))  # loopback needs no proxy
+def check_answers(url: str) -> int:
+    """Before the upload command, which would try again for a minute."""
     try:
-        with opener.open(url, timeout=5) as answer:
+        _opener().open(url, timeout=5).close()
+    except HTTPError:
+        pass  # an answer, too
+    except (OSError, HTTPException, ValueError):
+        message = f"test_upload.sh: nobody answers at {url}; is ./start_app.sh running?"
+        print(message, file=sys.stderr)
+        return EXIT_UNREACHABLE
+    return 0
+
+
+def _opener() -> OpenerDirector:
+    return build_opener(ProxyHandler({}))  # loopback needs no proxy
+
+
+def answers(url: str) -> bool:
+    try:
+        with _opener().open(url, timeout=5) as answer:
             return bool(answer.status == 200)
     except (OSError, HTTPException, ValueError):
         return False

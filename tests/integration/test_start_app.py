@@ -178,8 +178,8 @@ def test_the_sample_script_saves_the_page_next_to_the_image(app: RunningApp, tre
     )
 
     assert answer.returncode == 0, answer.stderr
-    assert str(tree / "image-processed.png") in answer.stdout
-    assert (tree / "image-processed.png").read_bytes().startswith(b"\x89PNG")
+    assert str(tree / "image-bw.png") in answer.stdout
+    assert (tree / "image-bw.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_sample_script_says_why_a_file_is_refused(app: RunningApp, tree: Path) -> None:
@@ -192,7 +192,7 @@ def test_the_sample_script_says_why_a_file_is_refused(app: RunningApp, tree: Pat
     )
 
     assert answer.returncode == 1
-    assert "not-a-png" in answer.stderr
+    assert "not-a-png" in answer.stdout
 
 
 def test_the_curl_line_that_it_prints_works(app: RunningApp, tree: Path) -> None:
@@ -221,7 +221,7 @@ def test_every_command_of_the_readme_works_as_it_stands(app: RunningApp, tree: P
     shown = re.search(r"^```json\n(.*?)^```", (tree / "README.md").read_text(), re.M | re.S)
     assert shown is not None
     assert shape(json.loads(shown[1])) <= shape(json.loads(answers[0]))
-    assert (tree / "image-processed.png").read_bytes().startswith(b"\x89PNG")
+    assert (tree / "image-bw.png").read_bytes().startswith(b"\x89PNG")
     assert (tree / "pages" / "image-bw.png").read_bytes().startswith(b"\x89PNG")
     assert "processed" in answers[-1]
 

@@ -211,13 +211,33 @@ def test_an_installation_that_is_cut_short_leaves_no_pip_behind(tmp_path: Path) 
     wait_until(lambda: not any(str(tmp_path) in line for line in command_lines()), within_s=3)
 
 
-def test_sending_to_nobody_says_so(tmp_path: Path) -> None:
-    command: list[str | Path] = [sys.executable, ROOT / "scripts" / "send_image.py"]
-
-    answer = run([*command, "http://127.0.0.1:9", ROOT / "image.png"])
+def test_sending_to_nobody_says_so() -> None:
+    answer = run([ROOT / "test_upload.sh"], APP_URL="http://127.0.0.1:9")
 
     assert answer.returncode == 2
-    assert "nobody answers at http://127.0.0.1:9" in answer.stderr
+    assert only_line_of(answer) == (
+        "test_upload.sh: nobody answers at http://127.0.0.1:9; is ./start_app.sh running?"
+    )
+
+
+def test_sending_runs_the_upload_command_and_saves_next_to_the_file(tmp_path: Path) -> None:
+    tree = copy_of_scripts(tmp_path)
+    shutil.copy(ROOT / "test_upload.sh", tree)
+    (tree / ".venv" / "bin").mkdir(parents=True)
+    script(tree / ".venv" / "bin" / "python", 'for given; do echo "$given"; done; pwd')
+    fields = ["method=nick", "group=a b", "k=-0.2"]
+
+    answer = run(
+        [tree / "test_upload.sh", "my scan.png", *fields], cwd=tmp_path, APP_URL="http://x"
+    )
+
+    probe, command = answer.stdout.splitlines()[:4], answer.stdout.splitlines()[4:]
+    assert probe == ["scripts/probe.py", "answers", "http://x", str(tree)]
+    assert command == [
+        *("-m", "app.main", "upload", "--url", "http://x", "--wait", "--timeout", "60"),
+        *("--out", str(tmp_path), "--method=nick", "--group=a b", "--set", "k=-0.2"),
+        *("--", str(tmp_path / "my scan.png"), str(tree)),
+    ]
 
 
 def copy_of_scripts(target: Path) -> Path:
