@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 from tqdm import tqdm
 
-from . import logs
+from . import logs, tracing
 from .errors import ImageDeletedError, InvalidMessageError, NotFoundError
 from .image_store import ImageStore
 from .messages import Announcement, Job, deduplication_id
@@ -148,14 +148,16 @@ def _move(dead_letters: Queue, jobs: Queue, deliveries: Sequence[Delivery]) -> i
 
 def _next_round(delivery: Delivery) -> Message:
     """The same job, one round later, of the same trace; what is no job goes as it is."""
+    # Not as they came: another producer may have written anything.
+    attributes = tracing.sound(delivery.attributes)
     try:
         job = Job.parse(delivery.body)
     except InvalidMessageError:
         unique = f"redrive:{delivery.message_id}"
-        return Message(delivery.body, delivery.group, unique, delivery.attributes)
+        return Message(delivery.body, delivery.group, unique, attributes)
     job = job.model_copy(update={"redrive": job.redrive + 1})
     unique = deduplication_id(job.image_id, job.redrive)
-    return Message(job.to_json(), delivery.group, unique, delivery.attributes)
+    return Message(job.to_json(), delivery.group, unique, attributes)
 
 
 def _describe(store: ImageStore, delivery: Delivery) -> str:

@@ -150,6 +150,22 @@ def test_a_redriven_image_can_become_processed_and_is_announced_anew(house: Hous
     assert house.store.find(image_id).status is ImageStatus.PROCESSED
 
 
+@pytest.mark.parametrize("is_job", [True, False])
+def test_what_another_producer_wrote_beside_a_message_is_checked_before_it_goes_on(
+    house: House, is_job: bool
+) -> None:
+    traceparent = f"00-{'4bf92f35' * 4}-00f067aa0ba902b7-01"
+    unsound = {"tracestate": "x" * 513, "request_id": "a\nb", "other": "1"}
+    image = Image(image_id=uuid.uuid4(), status=ImageStatus.QUEUED)
+    body = house.store.job_message(image).body if is_job else "{}"
+    house.dead_letters.send(Message(body, "g", "d", {"traceparent": traceparent, **unsound}))
+
+    assert redrive(house) == DONE
+
+    (sent,) = house.jobs.messages
+    assert sent.attributes == {"traceparent": traceparent}
+
+
 def test_an_interrupted_redrive_repeats_harmlessly(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
