@@ -69,8 +69,10 @@ _CONTROLS: Final = {
     code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (9, 10)
 } | {code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *range(0x202A, 0x202F))}
 _LINE_ENDS: Final = {9: "\\t", 10: "\\n"}
-#: Of several lines by nature; in text they stay so.
+#: Of several lines by nature; in text they stay so, each behind a mark, since an exception can
+#: quote what a client sent, and a line of its own would look like one of the log.
 _BLOCKS: Final = ("exception", "stack")
+_MARK: Final = "  | "
 
 
 @dataclass(frozen=True)
@@ -199,10 +201,12 @@ class _Text:
 
 def _harmless(name: str, value: Any) -> Any:
     """*value* without what a terminal would obey, or a reader take for a line of ours."""
-    if not isinstance(value, str) or value.isprintable():
+    if not isinstance(value, str):
         return value
     value = value.translate(_CONTROLS)
-    return value if name in _BLOCKS else value.translate(_LINE_ENDS)
+    if name in _BLOCKS:
+        return _MARK + value.replace("\n", f"\n{_MARK}")
+    return value.translate(_LINE_ENDS)
 
 
 def without_secrets(text: str) -> str:

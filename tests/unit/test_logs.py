@@ -96,6 +96,28 @@ def test_text_keeps_what_a_client_sent_within_its_line_and_harmless_to_a_termina
     assert "\x1b" not in text
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\x85", "\u2028"])
+def test_no_line_of_text_can_be_forged_by_what_an_exception_quotes(
+    end: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    forged = "2026-11-28T12:00:00.000000Z [info     ] image processed [app.worker]"
+    try:
+        try:
+            raise KeyError(1)
+        except KeyError:
+            raise ValueError(f"no method {end}{forged}") from None
+    except ValueError:
+        logger.exception("a fault of ours", stack_info=True)
+        logging.getLogger("library").exception("a fault of theirs")
+
+    for record in caplog.records:
+        first, *rest = logs.formatter(logs.TEXT).format(record).splitlines()
+        assert "a fault of" in first
+        assert forged in "".join(rest)
+        # structlog puts a line of "=" between a stack and an exception.
+        assert {line[:4] for line in rest if line.strip("=")} == {"  | "}
+
+
 @pytest.mark.parametrize("evil", ["\x1b[2J", "\x9b2J", "a\u2028b", "a\rb", "\u202egnp"])
 def test_nothing_in_a_line_of_text_is_obeyed_by_a_terminal(
     evil: str, caplog: pytest.LogCaptureFixture
