@@ -228,7 +228,8 @@ def _form(methods: Mapping[str, Method], default: str, settings: Settings) -> _J
     }
     group = {
         "type": "string",
-        "pattern": GROUP_PATTERN,
+        # Empty for none, as every field of the form.
+        "pattern": f"^$|{GROUP_PATTERN}",
         "description": "Images of one group are processed and announced in the order they came.",
         "examples": _LEFT_EMPTY,
     }

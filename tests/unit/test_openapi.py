@@ -136,3 +136,17 @@ def test_a_parameter_out_of_its_range_is_no_variant_of_the_form() -> None:
     (threshold,) = METHODS["simple"].parameters
     assert simple["properties"]["threshold"]["maximum"] == threshold.maximum
     assert simple["properties"]["threshold"]["default"] == replace(threshold).default
+
+
+@pytest.mark.parametrize(
+    ("group", "is_taken"),
+    [("", True), ("a", True), ("~" * 128, True), ("~" * 129, False), ("a b", False), ("ü", False)],
+)
+def test_the_form_allows_the_groups_that_the_api_takes(group: str, is_taken: bool) -> None:
+    content = document()["paths"]["/upload"]["post"]["requestBody"]["content"]
+    pattern = content["multipart/form-data"]["schema"]["properties"]["group"]["pattern"]
+
+    answer = Site(Settings()).upload(group=group)
+
+    assert (answer.status_code == 202) is is_taken
+    assert bool(re.search(pattern, group)) is is_taken
