@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from flask import Response, g, request
 
 from . import logs, tracing
+from .redaction import without_secrets
 
 logger = logs.get_logger(__name__)
 
@@ -71,7 +72,7 @@ def _begin_span(scheme: str) -> None:
 
 
 def _shown_path() -> str:
-    return logs.without_secrets(request.path)[:_MAX_SHOWN]
+    return without_secrets(request.path)[:_MAX_SHOWN]
 
 
 def _sent_bytes(response: Response) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 import threading
 import time
@@ -23,6 +22,8 @@ import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars, clear_contextvars
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.types import EventDict, Processor
+
+from .redaction import harmless, without_secrets
 
 JSON: Final = "json"
 TEXT: Final = "text"
@@ -42,37 +43,10 @@ _NOISY: Final = (
 #: They say the same at every attempt, for as long as their other side is away.
 _REPEATING: Final = "opentelemetry"
 _REPEATED_AFTER_S: Final = 60.0
+#: Fields that have several lines by nature.
+_BLOCKS: Final = ("exception", "stack")
 #: In this order; the first four are in every line.
 _FIRST: Final = ("time", "level", "event", "logger", "image_id", "request_id")
-#: Before it is looked for at length, since hardly any line has one.
-_HINTS: Final = ("ipt_", "authorization", "bearer", "amz-", "signature", "secret", "session")
-#: No \b before a word: the n of an escaped line end precedes it, in JSON and in what Python quotes.
-_SECRET: Final = re.compile(
-    r"""(?ix)
-    ( (?: (?<! [a-z0-9] ) | (?<= \\[nrt] ) | (?<= %[0-9a-f]{2} ) ) ipt_   # our own tokens
-    | bearer (?: [ ] | %20 )++
-    | (?: authorization | x-amz-security-token | aws_session_token | aws_secret_access_key
-        | idempotency_secret | secretaccesskey | secret_key | sessiontoken )
-      [\\"'\]]* \s* (?: [:=>] | %3[ad] | (?<= ["'] ) , (?= \s ) ) \s* (?: b (?= [\\"'] ) )? [\\"']*
-      (?: (?: bearer | basic | token ) [ ]+ | aws4-hmac-sha256 [ ]+ credential= )?
-    | x-amz-(?: signature | credential ) (?: = | %3d )
-    | signature (?: = | %3d )
-    | <(?: signatureprovided | stringtosign | canonicalrequest )>
-    )
-    (?! [}\])] )                              # the end of a line of JSON, after its quote
-    [^\s"'\\,;&<>]+
-    """
-)
-_HIDDEN: Final = r"\1[hidden]"
-#: C0 but line ends and tabs, DEL, C1, and what ends a line in Unicode: a terminal obeys them.
-_CONTROLS: Final = {
-    code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (9, 10)
-} | {code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *range(0x202A, 0x202F))}
-_LINE_ENDS: Final = {9: "\\t", 10: "\\n"}
-#: Of several lines by nature; in text they stay so, each behind a mark, since an exception can
-#: quote what a client sent, and a line of its own would look like one of the log.
-_BLOCKS: Final = ("exception", "stack")
-_MARK: Final = "  | "
 
 
 @dataclass(frozen=True)
@@ -200,19 +174,7 @@ class _Text:
 
 
 def _harmless(name: str, value: Any) -> Any:
-    """*value* without what a terminal would obey, or a reader take for a line of ours."""
-    if not isinstance(value, str):
-        return value
-    value = value.translate(_CONTROLS)
-    if name in _BLOCKS:
-        return _MARK + value.replace("\n", f"\n{_MARK}")
-    return value.translate(_LINE_ENDS)
-
-
-def without_secrets(text: str) -> str:
-    """*text* with what looks like a token, a key or a signature hidden."""
-    lower = text.lower()
-    return _SECRET.sub(_HIDDEN, text) if any(hint in lower for hint in _HINTS) else text
+    return harmless(value, is_block=name in _BLOCKS) if isinstance(value, str) else value
 
 
 def _hiding_secrets(writer: Callable[[Any, str, EventDict], str]) -> Processor:

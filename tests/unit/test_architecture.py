@@ -15,6 +15,7 @@ APP = ROOT / "app"
 
 #: From the cellar up; a module imports only from floors below its own.
 FLOORS = (
+    {"redaction"},
     {
         "aws_faults",
         "backoff",
