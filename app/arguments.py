@@ -113,6 +113,15 @@ def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="a parameter of the method, such as threshold=100; can be repeated",
     )
     parser.add_argument("--group", help="keep the order of the files; they are sent one by one")
+    _add_waiting(parser)
+    parser.add_argument("--parallel", type=_positive, default=4, metavar="N", help="default: 4")
+    parser.add_argument("--json", action="store_true", help="one line of JSON a file, as it ends")
+    parser.add_argument("--url", help="of the API (default: http://127.0.0.1:5000)")
+    parser.add_argument("--token", help="others on this machine can see it; better the variable")
+
+
+def _add_waiting(parser: argparse.ArgumentParser) -> None:
+    """Whether `upload` waits for the results, and what it does with them."""
     parser.add_argument("--wait", action="store_true", help="until all are processed")
     parser.add_argument(
         "--timeout",
@@ -128,10 +137,6 @@ def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="FILE",
         help="save all results as one PDF, in the order of the files; waits",
     )
-    parser.add_argument("--parallel", type=_positive, default=4, metavar="N", help="default: 4")
-    parser.add_argument("--json", action="store_true", help="one line of JSON a file, as it ends")
-    parser.add_argument("--url", help="of the API (default: http://127.0.0.1:5000)")
-    parser.add_argument("--token", help="others on this machine can see it; better the variable")
 
 
 def _add_token(commands: _Commands[argparse.ArgumentParser]) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from . import upload_client, upload_sources
 from .pdf_pages import write_pdf
 from .settings import ClientSettings
+from .upload_report import Order
 
 _EXIT_FAILED: Final = 1
 _EXIT_USAGE: Final = 2
@@ -39,10 +40,10 @@ def run(options: argparse.Namespace, complain: Callable[[str], None]) -> int:
         return _EXIT_INTERRUPTED
 
 
-def _order(options: argparse.Namespace, pages: dict[Path, bytes]) -> upload_client.Order:
+def _order(options: argparse.Namespace, pages: dict[Path, bytes]) -> Order:
     defaults = ClientSettings()
     asked = {"method": options.method, "group": options.group, **dict(options.set)}
-    return upload_client.Order(
+    return Order(
         url=options.url or defaults.image_pipeline_url,
         token=options.token or defaults.token,
         fields={name: value for name, value in asked.items() if value is not None},

@@ -19,7 +19,8 @@ import pytest
 
 from app.main import main
 from app.pdf_pages import write_pdf
-from app.upload_client import DONE, FAILED, Order, Report, _say, _table, upload
+from app.upload_client import DONE, FAILED, upload
+from app.upload_report import Order, Report, say, table
 from app.upload_sources import Source, find_sources
 from tests.conftest import ROOT
 from tests.support.http_servers import serving
@@ -92,7 +93,7 @@ def test_the_summary_has_a_row_a_file_and_the_sums(folder: Path) -> None:
         Report(folder / "a.PNG", "refused", detail="not-a-png: The file is a GIF."),
     ]
 
-    lines = _table(reports).splitlines()
+    lines = table(reports).splitlines()
 
     assert lines[0].startswith("scans/a.PNG  refused")
     assert lines[1].startswith("scans/b.png  processed  id-b")
@@ -102,7 +103,7 @@ def test_the_summary_has_a_row_a_file_and_the_sums(folder: Path) -> None:
 def test_a_name_that_cannot_be_printed_breaks_neither_line_nor_program(folder: Path) -> None:
     reports = [Report(folder / "a\n\udcff.png", "queued")]
 
-    assert _table(reports).splitlines()[0].startswith("scans/a??.png")
+    assert table(reports).splitlines()[0].startswith("scans/a??.png")
 
 
 def test_what_the_terminal_cannot_show_does_not_end_the_program(
@@ -111,7 +112,7 @@ def test_what_the_terminal_cannot_show_does_not_end_the_program(
     shown = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
 
-    _say("é.png  queued")
+    say("é.png  queued")
 
     assert shown.getvalue() == b"?.png  queued\n"
 
