@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -35,6 +36,8 @@ BODY_HEAD = (
 )
 #: Four hold less than the budget by a little, each of them less than a share.
 HELD_BYTES = 6_500_000
+#: Four leave less room than a download needs, and enough to go on for eleven seconds.
+GREEDY_BYTES = 6_100_000
 
 
 def large_png() -> bytes:
@@ -161,12 +164,14 @@ def test_an_upload_that_is_answered_keeps_no_room_while_its_connection_stays_ope
 
 
 class Senders:
-    """Clients that send a part of a body at once, and then so much ten times a second."""
+    """Clients that send a part of a body at once, then so much a second, whoever has the CPU."""
 
     def __init__(self, served: Served) -> None:
         self._served = served
         self._stack = ExitStack()
-        self._rates: dict[socket.socket, int] = {}
+        #: Bytes a second, since when, and how many are sent.
+        self._rates: dict[socket.socket, tuple[int, float]] = {}
+        self._sent: Counter[socket.socket] = Counter()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._send)
 
@@ -183,14 +188,16 @@ class Senders:
     def add(self, address: str, first_bytes: int, bytes_per_s: int) -> socket.socket:
         client = self._stack.enter_context(connect(self._served, address))
         client.sendall(BODY_HEAD + bytes(first_bytes))
-        self._rates[client] = bytes_per_s
+        self._rates[client] = bytes_per_s, time.monotonic()
         return client
 
     def _send(self) -> None:
         while not self._stopping.wait(0.1):
-            for client, bytes_per_s in list(self._rates.items()):
+            for client, (bytes_per_s, since) in list(self._rates.items()):
+                due = int(bytes_per_s * (time.monotonic() - since)) - self._sent[client]
+                self._sent[client] += due
                 with suppress(OSError):  # it is cut, as it should be
-                    client.sendall(bytes(bytes_per_s // 10))
+                    client.sendall(bytes(due))
 
 
 def test_a_trickle_from_many_addresses_shuts_nobody_out(served: Served, original: str) -> None:
@@ -214,12 +221,13 @@ def test_a_client_over_its_share_gives_way_to_another_one_and_not_to_itself(
     served: Served, original: str
 ) -> None:
     with Senders(served) as senders:
-        greedy = [senders.add(ELSEWHERE, HELD_BYTES, 150_000) for _ in range(4)]
-        wait_until(lambda: temporary_bytes(served) > 4 * HELD_BYTES - 100_000, within_s=5)
+        greedy = [senders.add(ELSEWHERE, GREEDY_BYTES, 120_000) for _ in range(4)]
+        wait_until(lambda: temporary_bytes(served) > 4 * GREEDY_BYTES - 100_000, within_s=5)
         assert status(served, original, ELSEWHERE) == 503
         assert all(is_open(one) for one in greedy)
 
-        assert status(served, original) == 200
+        # Not in the first 0.1 s of their transfers, which is less than a fast machine needs so far.
+        wait_until(lambda: status(served, original) == 200, within_s=10)
 
         assert [is_open(one) for one in greedy].count(False) == 1
 
