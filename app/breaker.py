@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Final
 
 from . import logs
-from .metrics import WorkerMetrics
+from .worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 

@@ -18,9 +18,9 @@ from .backoff import Backoff
 from .breaker import Breaker, State
 from .errors import PipelineError, QueueUnavailableError
 from .leases import Lease, Leases
-from .metrics import WorkerMetrics
 from .outcome import Ending, Outcome
 from .ports import MAX_BATCH, Queue
+from .worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 

@@ -17,8 +17,8 @@ from typing import Final
 
 from . import logs
 from .errors import LeaseLostError, PipelineError
-from .metrics import WorkerMetrics
 from .ports import MAX_BATCH, Delivery, Queue, Results
+from .worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 

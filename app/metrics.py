@@ -1,4 +1,6 @@
-"""Count what happens, for Prometheus: every metric is made here and is a row of docs/metrics.md.
+"""Count what happens, for Prometheus: the metrics of a process, of its requests and of AWS.
+
+Every metric is a row of docs/metrics.md; those of the worker are in `worker_metrics`.
 
 Names end in their unit; labels have few values, known beforehand: routes, never paths, and no ids.
 https://prometheus.io/docs/practices/naming/
@@ -7,8 +9,8 @@ https://prometheus.io/docs/practices/naming/
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Final
 
@@ -18,22 +20,17 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
-    disable_created_metrics,
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from .buckets import BYTES, OTHER, SECONDS
+from .worker_metrics import WorkerMetrics
+
 #: Of what `Metrics.expose` returns.
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
-#: Every millisecond of an image is in one of these; the last is the longest wait for a CPU.
-_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-#: From upload to the end: a retry takes a minute, an outage longer.
-_LONG_SECONDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
-_BYTES: Final = tuple(4**n * 1024 for n in range(9))  # 1 KiB to 64 MiB
 _METHODS_OF_HTTP: Final = frozenset(("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"))
-#: Stands for all that is not known beforehand, so that no client makes series.
-OTHER: Final = "other"
-#: Begun at 0, since Prometheus takes the first value of a series for no increase: the first failure
-#: would go unseen. What a client alone can cause may begin later.
+#: These series start at 0: `increase()` ignores a series' first sample, so the first failure would
+#: be invisible. A series that only clients cause may start later.
 _UPLOAD_RESULTS: Final = (
     "accepted",
     "replayed",
@@ -44,22 +41,6 @@ _UPLOAD_RESULTS: Final = (
     "storage-unavailable",
     "unauthorized",
 )
-#: Begun at 0 for the same reason: how an image can fail although its upload was accepted.
-_FAILURES: Final = (
-    "corrupt-png",
-    "foreign-original",
-    "image-id-taken",
-    "internal-error",
-    "invalid-message",
-    "original-missing",
-    "processing-crashed",
-    "too-expensive",
-)
-STEPS: Final = ("fetch", "admit", "compute", "store", "announce", "delete")
-RENEWALS: Final = ("renewed", "lost", "failed")
-
-# Series with the time at which another series began; nobody here asks for them.
-disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class Metrics:
@@ -109,7 +90,7 @@ class HttpMetrics:
             "image_pipeline_http_request_duration_seconds",
             "From the last byte of a request to its answer, without the wait a client prefers.",
             ("method", "route"),
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=registry,
         )
         self._uploads = Counter(
@@ -123,7 +104,7 @@ class HttpMetrics:
         self._sizes = Histogram(
             "image_pipeline_upload_size_bytes",
             "Sizes of the images that were accepted.",
-            buckets=_BYTES,
+            buckets=BYTES,
             registry=registry,
         )
 
@@ -144,175 +125,6 @@ class HttpMetrics:
         self._uploads.labels(code).inc()
 
 
-class WorkerMetrics:
-    """What one worker process does. Thread-safe."""
-
-    def __init__(
-        self, registry: CollectorRegistry | None = None, methods: Iterable[str] = ()
-    ) -> None:
-        self._methods = frozenset(methods)
-        self._make_of_images(registry)
-        self._make_of_messages(registry)
-        self._make_of_outages(registry)
-
-    def _make_of_images(self, registry: CollectorRegistry | None) -> None:
-        durations = Histogram(
-            "image_pipeline_worker_step_duration_seconds",
-            "Time that each step of an image took, also when it failed.",
-            ("step",),
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self._steps = {step: durations.labels(step) for step in STEPS}
-        self._images = Counter(
-            "image_pipeline_worker_images",
-            "Images that came to their end.",
-            ("status", "method"),
-            registry=registry,
-        )
-        self._failures = Counter(
-            "image_pipeline_worker_failures",
-            "Images that ended as failed, by the code of the error.",
-            ("code",),
-            registry=registry,
-        )
-        for code in _FAILURES:
-            self._failures.labels(code)
-        self.images_in_flight = Gauge(
-            "image_pipeline_worker_images_in_flight",
-            "Images that a thread works on.",
-            registry=registry,
-        )
-        self._pixels_in_flight = Gauge(
-            "image_pipeline_worker_pixels_in_flight",
-            "Pixels of the images that are being computed.",
-            registry=registry,
-        )
-        self.pixels_in_flight_limit = Gauge(
-            "image_pipeline_worker_pixels_in_flight_limit",
-            "Pixels that may be computed at the same time.",
-            registry=registry,
-        )
-        self._make_of_times(registry)
-
-    def _make_of_times(self, registry: CollectorRegistry | None) -> None:
-        self._queue_waits = Histogram(
-            "image_pipeline_worker_queue_wait_seconds",
-            "From upload to the start of work, where it is the first try.",
-            buckets=_LONG_SECONDS,
-            registry=registry,
-        )
-        self._end_to_ends = Histogram(
-            "image_pipeline_worker_end_to_end_seconds",
-            "From upload to result or failure record.",
-            buckets=_LONG_SECONDS,
-            registry=registry,
-        )
-        self._times_to_announcement = Histogram(
-            "image_pipeline_worker_time_to_announcement_seconds",
-            "From upload to the moment at which SQS took the announcement.",
-            buckets=_LONG_SECONDS,
-            registry=registry,
-        )
-
-    def _make_of_messages(self, registry: CollectorRegistry | None) -> None:
-        self._deliveries = Counter(
-            "image_pipeline_worker_deliveries",
-            "Messages that were handled, by how that ended.",
-            ("outcome",),
-            registry=registry,
-        )
-        self.redeliveries = Counter(
-            "image_pipeline_worker_redeliveries",
-            "Messages that had been received before.",
-            registry=registry,
-        )
-        self._messages_in_hand = Gauge(
-            "image_pipeline_worker_messages_in_hand",
-            "Messages that were received and are not dealt with yet.",
-            registry=registry,
-        )
-        self.polls = Counter(
-            "image_pipeline_worker_polls", "Polls that got an answer.", registry=registry
-        )
-        self.poll_failures = Counter(
-            "image_pipeline_worker_poll_failures", "Polls that got none.", registry=registry
-        )
-        self.heartbeats = Counter(
-            "image_pipeline_worker_heartbeats",
-            "Looks of the heartbeat at the leases; about one a second.",
-            registry=registry,
-        )
-        renewals = Counter(
-            "image_pipeline_worker_lease_renewals",
-            "Leases that were to be renewed, by how that ended.",
-            ("result",),
-            registry=registry,
-        )
-        self.renewals = {result: renewals.labels(result) for result in RENEWALS}
-        self.leases_lost = Counter(
-            "image_pipeline_worker_leases_lost",
-            "Leases that ended before their message was dealt with.",
-            registry=registry,
-        )
-
-    def _make_of_outages(self, registry: CollectorRegistry | None) -> None:
-        self._breaker_open = Gauge(
-            "image_pipeline_worker_breaker_open",
-            "1 while nothing is received because S3 or SQS is down, else 0.",
-            registry=registry,
-        )
-        self.breaker_openings = Counter(
-            "image_pipeline_worker_breaker_openings",
-            "Outages of S3 or SQS that stopped the worker.",
-            registry=registry,
-        )
-
-    def step(self, name: str) -> AbstractContextManager[object]:
-        """Time a block as the step *name*, one of STEPS."""
-        return self._steps[name].time()
-
-    @contextmanager
-    def computing(self, pixels: int) -> Iterator[None]:
-        """Time a block as the step "compute", of an image of so many *pixels*."""
-        self._pixels_in_flight.inc(pixels)
-        try:
-            with self.step("compute"):
-                yield
-        finally:
-            self._pixels_in_flight.dec(pixels)
-
-    def started(self, waited_s: float | None) -> None:
-        """Count the start of an image that nobody has tried before."""
-        if waited_s is not None:
-            self._queue_waits.observe(max(0.0, waited_s))
-
-    def ended(self, outcome: str) -> None:
-        """Count a delivery."""
-        self._deliveries.labels(outcome).inc()
-
-    def finished(
-        self, status: str, method: str | None, code: str | None, seconds: float | None
-    ) -> None:
-        """Count an image that is done with, *seconds* after its upload, if that is known."""
-        method = method if method in self._methods else OTHER
-        self._images.labels(status, method).inc()
-        if code is not None:
-            self._failures.labels(code).inc()
-        if seconds is not None:
-            self._end_to_ends.observe(max(0.0, seconds))
-
-    def announced(self, seconds: float | None) -> None:
-        """Count an announcement, *seconds* after the upload, if that is known."""
-        if seconds is not None:
-            self._times_to_announcement.observe(max(0.0, seconds))
-
-    def watch(self, *, in_hand: Callable[[], int], is_open: Callable[[], bool]) -> None:
-        """Ask these two at each scrape."""
-        self._messages_in_hand.set_function(in_hand)
-        self._breaker_open.set_function(is_open)
-
-
 class AwsMetrics:
     """Every call to S3 and SQS, with its repetitions as one."""
 
@@ -321,7 +133,7 @@ class AwsMetrics:
             "image_pipeline_aws_request_duration_seconds",
             "Time that a call to AWS took, with its repetitions.",
             ("service", "operation"),
-            buckets=_SECONDS,
+            buckets=SECONDS,
             registry=registry,
         )
         self._errors = Counter(

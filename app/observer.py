@@ -8,10 +8,10 @@ from datetime import datetime
 
 from . import logs, tracing
 from .messages import Announcement, Job
-from .metrics import WorkerMetrics
 from .outcome import Outcome
 from .ports import Delivery
 from .representation import now
+from .worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from . import tracing
 from .admission import Admission
 from .messages import Job
-from .metrics import WorkerMetrics
 from .png import claimed_pixels
 from .ports import Binarize, Binarized, Process
+from .worker_metrics import WorkerMetrics
 
 
 def as_job_asks(binarize: Binarize, data: bytes, job: Job) -> Binarized:

@@ -30,13 +30,13 @@ from .errors import (
 from .image_store import ImageStore
 from .leases import Lease
 from .messages import Announcement, Job
-from .metrics import WorkerMetrics
 from .object_keys import names_another
 from .observer import Observer, harmless
 from .outcome import Ending, Outcome, as_failed, as_processed
 from .ownership import Claim
 from .ports import Delivery, Message, Process, announcing
 from .representation import Image, ImageStatus
+from .worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 

@@ -39,12 +39,12 @@ from app.errors import (
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
 from app.messages import Announcement, Job
-from app.metrics import WorkerMetrics
 from app.outcome import Ending, Outcome
 from app.ports import Binarized, Message
 from app.records import Records
 from app.representation import Image, ImageStatus
 from app.worker import Worker
+from app.worker_metrics import WorkerMetrics
 from tests.support.house import VISIBILITY_TIMEOUT_S, House, Killed, to_page
 
 EXAMPLES = 10_000 if "SOAK" in os.environ else 500

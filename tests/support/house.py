@@ -13,10 +13,11 @@ from app.errors import CorruptPngError, ProcessingCrashedError, QueueUnavailable
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
 from app.messages import Job
-from app.metrics import Metrics, WorkerMetrics
+from app.metrics import Metrics
 from app.outcome import Ending
 from app.ports import Admit, Binarized, Delivery, Message, Results, StoredObject
 from app.worker import Worker
+from app.worker_metrics import WorkerMetrics
 from tests.support.fakes import MemoryBucket, MemoryQueue
 
 VISIBILITY_TIMEOUT_S = 60

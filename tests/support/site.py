@@ -19,13 +19,14 @@ from app.errors import QueueUnavailableError
 from app.image_processor import binarize_png
 from app.image_store import ImageStore
 from app.leases import Leases
-from app.metrics import Metrics, WorkerMetrics
+from app.metrics import Metrics
 from app.png import PngLimits
 from app.ports import Message
 from app.processing import as_job_asks
 from app.settings import Settings
 from app.waits import Waits
 from app.worker import Worker
+from app.worker_metrics import WorkerMetrics
 from tests.support.fakes import MemoryBucket, MemoryQueue
 from tests.support.scans import page_png
 

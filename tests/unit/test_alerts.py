@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from app import errors
-from app.metrics import _LONG_SECONDS, _SECONDS, STEPS
+from app.buckets import LONG_SECONDS, SECONDS
 from app.outcome import Outcome
+from app.worker_metrics import STEPS
 from scripts import write_dashboard
 from tests.conftest import ROOT
 from tests.support import promql
@@ -57,7 +58,7 @@ def test_every_query_names_values_that_its_labels_can_have() -> None:
         "result": codes | {"accepted", "replayed", "renewed", "lost", "failed"},
         "code": codes,
         "outcome": {outcome.value for outcome in Outcome},
-        "le": {str(float(bound)) for bound in (*_SECONDS, *_LONG_SECONDS)} | {"+Inf"},
+        "le": {str(float(bound)) for bound in (*SECONDS, *LONG_SECONDS)} | {"+Inf"},
         "step": set(STEPS),
         "queue": {"input", "dead-letter"},
         "state": {"waiting", "held"},

@@ -15,7 +15,8 @@ APP = ROOT / "app"
 
 #: From the cellar up; a module imports only from floors below its own.
 FLOORS = (
-    {"redaction"},
+    {"buckets", "redaction"},
+    {"worker_metrics"},
     {
         "aws_faults",
         "backoff",
@@ -148,7 +149,7 @@ ONLY_IN = {
     "multiprocessing": {"sandbox"},
     "opentelemetry": {"telemetry", "tracing"},
     "obstore": {"aws", "s3_objects"},
-    "prometheus_client": {"metrics"},
+    "prometheus_client": {"buckets", "metrics", "worker_metrics"},
     "requests": set(),
     "resource": {"sandbox", "server"},
     "structlog": {"logs"},

@@ -16,9 +16,9 @@ from app.breaker import FAILURES_TO_OPEN
 from app.consumer import Consumer
 from app.errors import QueueUnavailableError, StorageUnavailableError
 from app.leases import Lease
-from app.metrics import WorkerMetrics
 from app.outcome import Ending, Outcome
 from app.ports import Delivery, Message, Results
+from app.worker_metrics import WorkerMetrics
 from tests.support.fakes import MemoryQueue
 from tests.support.waiting import assert_within, wait_until
 

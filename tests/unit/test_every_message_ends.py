@@ -17,11 +17,11 @@ import pytest
 from app.leases import Lease
 from app.messages import MESSAGE_VERSION, Job
 from app.method_catalogue import DEFAULT_METHOD, METHODS, choose_method
-from app.metrics import WorkerMetrics
 from app.observer import Observer
 from app.outcome import Outcome
 from app.ports import Binarized, Delivery
 from app.records import Records
+from app.worker_metrics import WorkerMetrics
 from tests.support.house import House, to_page
 from tests.support.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
 

@@ -9,8 +9,8 @@ import pytest
 
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
 from app.leases import MAX_LEASE_S, Lease, Leases
-from app.metrics import WorkerMetrics
 from app.ports import Delivery, Results
+from app.worker_metrics import WorkerMetrics
 from tests.support.fakes import MemoryQueue
 from tests.support.logged import events
 from tests.support.waiting import wait_until

@@ -1,0 +1,195 @@
+"""Count what one worker process does; every metric is a row of docs/metrics.md."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from .buckets import LONG_SECONDS, OTHER, SECONDS
+
+#: How an image can fail although its upload was accepted. These series start at 0: `increase()`
+#: ignores a series' first sample, so the first failure would be invisible.
+_FAILURES: Final = (
+    "corrupt-png",
+    "foreign-original",
+    "image-id-taken",
+    "internal-error",
+    "invalid-message",
+    "original-missing",
+    "processing-crashed",
+    "too-expensive",
+)
+STEPS: Final = ("fetch", "admit", "compute", "store", "announce", "delete")
+RENEWALS: Final = ("renewed", "lost", "failed")
+
+
+class WorkerMetrics:
+    """What one worker process does. Thread-safe."""
+
+    def __init__(
+        self, registry: CollectorRegistry | None = None, methods: Iterable[str] = ()
+    ) -> None:
+        self._methods = frozenset(methods)
+        self._make_of_images(registry)
+        self._make_of_messages(registry)
+        self._make_of_outages(registry)
+
+    def _make_of_images(self, registry: CollectorRegistry | None) -> None:
+        durations = Histogram(
+            "image_pipeline_worker_step_duration_seconds",
+            "Time that each step of an image took, also when it failed.",
+            ("step",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._steps = {step: durations.labels(step) for step in STEPS}
+        self._images = Counter(
+            "image_pipeline_worker_images",
+            "Images that came to their end.",
+            ("status", "method"),
+            registry=registry,
+        )
+        self._failures = Counter(
+            "image_pipeline_worker_failures",
+            "Images that ended as failed, by the code of the error.",
+            ("code",),
+            registry=registry,
+        )
+        for code in _FAILURES:
+            self._failures.labels(code)
+        self.images_in_flight = Gauge(
+            "image_pipeline_worker_images_in_flight",
+            "Images that a thread works on.",
+            registry=registry,
+        )
+        self._pixels_in_flight = Gauge(
+            "image_pipeline_worker_pixels_in_flight",
+            "Pixels of the images that are being computed.",
+            registry=registry,
+        )
+        self.pixels_in_flight_limit = Gauge(
+            "image_pipeline_worker_pixels_in_flight_limit",
+            "Pixels that may be computed at the same time.",
+            registry=registry,
+        )
+        self._make_of_times(registry)
+
+    def _make_of_times(self, registry: CollectorRegistry | None) -> None:
+        self._queue_waits = Histogram(
+            "image_pipeline_worker_queue_wait_seconds",
+            "From upload to the start of work, where it is the first try.",
+            buckets=LONG_SECONDS,
+            registry=registry,
+        )
+        self._end_to_ends = Histogram(
+            "image_pipeline_worker_end_to_end_seconds",
+            "From upload to result or failure record.",
+            buckets=LONG_SECONDS,
+            registry=registry,
+        )
+        self._times_to_announcement = Histogram(
+            "image_pipeline_worker_time_to_announcement_seconds",
+            "From upload to the moment at which SQS took the announcement.",
+            buckets=LONG_SECONDS,
+            registry=registry,
+        )
+
+    def _make_of_messages(self, registry: CollectorRegistry | None) -> None:
+        self._deliveries = Counter(
+            "image_pipeline_worker_deliveries",
+            "Messages that were handled, by how that ended.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.redeliveries = Counter(
+            "image_pipeline_worker_redeliveries",
+            "Messages that had been received before.",
+            registry=registry,
+        )
+        self._messages_in_hand = Gauge(
+            "image_pipeline_worker_messages_in_hand",
+            "Messages that were received and are not dealt with yet.",
+            registry=registry,
+        )
+        self.polls = Counter(
+            "image_pipeline_worker_polls", "Polls that got an answer.", registry=registry
+        )
+        self.poll_failures = Counter(
+            "image_pipeline_worker_poll_failures", "Polls that got none.", registry=registry
+        )
+        self.heartbeats = Counter(
+            "image_pipeline_worker_heartbeats",
+            "Looks of the heartbeat at the leases; about one a second.",
+            registry=registry,
+        )
+        renewals = Counter(
+            "image_pipeline_worker_lease_renewals",
+            "Leases that were to be renewed, by how that ended.",
+            ("result",),
+            registry=registry,
+        )
+        self.renewals = {result: renewals.labels(result) for result in RENEWALS}
+        self.leases_lost = Counter(
+            "image_pipeline_worker_leases_lost",
+            "Leases that ended before their message was dealt with.",
+            registry=registry,
+        )
+
+    def _make_of_outages(self, registry: CollectorRegistry | None) -> None:
+        self._breaker_open = Gauge(
+            "image_pipeline_worker_breaker_open",
+            "1 while nothing is received because S3 or SQS is down, else 0.",
+            registry=registry,
+        )
+        self.breaker_openings = Counter(
+            "image_pipeline_worker_breaker_openings",
+            "Outages of S3 or SQS that stopped the worker.",
+            registry=registry,
+        )
+
+    def step(self, name: str) -> AbstractContextManager[object]:
+        """Time a block as the step *name*, one of STEPS."""
+        return self._steps[name].time()
+
+    @contextmanager
+    def computing(self, pixels: int) -> Iterator[None]:
+        """Time a block as the step "compute", of an image of so many *pixels*."""
+        self._pixels_in_flight.inc(pixels)
+        try:
+            with self.step("compute"):
+                yield
+        finally:
+            self._pixels_in_flight.dec(pixels)
+
+    def started(self, waited_s: float | None) -> None:
+        """Count the start of an image that nobody has tried before."""
+        if waited_s is not None:
+            self._queue_waits.observe(max(0.0, waited_s))
+
+    def ended(self, outcome: str) -> None:
+        """Count a delivery."""
+        self._deliveries.labels(outcome).inc()
+
+    def finished(
+        self, status: str, method: str | None, code: str | None, seconds: float | None
+    ) -> None:
+        """Count an image that is done with, *seconds* after its upload, if that is known."""
+        method = method if method in self._methods else OTHER
+        self._images.labels(status, method).inc()
+        if code is not None:
+            self._failures.labels(code).inc()
+        if seconds is not None:
+            self._end_to_ends.observe(max(0.0, seconds))
+
+    def announced(self, seconds: float | None) -> None:
+        """Count an announcement, *seconds* after the upload, if that is known."""
+        if seconds is not None:
+            self._times_to_announcement.observe(max(0.0, seconds))
+
+    def watch(self, *, in_hand: Callable[[], int], is_open: Callable[[], bool]) -> None:
+        """Ask these two at each scrape."""
+        self._messages_in_hand.set_function(in_hand)
+        self._breaker_open.set_function(is_open)
