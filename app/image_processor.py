@@ -15,9 +15,10 @@ from .fast_zlib import compress
 from .light_ink import show_light_ink
 from .method_catalogue import DEFAULT_METHOD, METHODS, choose_method
 from .methods import Gray, binarize_and_tell
-from .png import PhysicalSize, PngInfo, PngLimits, inspect
+from .png import PhysicalSize, PngInfo, inspect
 from .png_decoder import decode
 from .png_format import GRAY, write
+from .png_limits import PngLimits
 from .ports import Binarized
 from .representation import TakenFor
 from .turning import is_lying, upright

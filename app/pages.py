@@ -17,7 +17,7 @@ from . import languages
 from .errors import CrossSiteError
 from .languages import LANGUAGES, Language
 from .method_catalogue import Method
-from .png import PngLimits
+from .png_limits import PngLimits
 
 #: What the product is called, in every language: whiteness, in Portuguese.
 NAME: Final = "Alvura"

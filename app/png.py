@@ -11,15 +11,13 @@ wrong (`png_ancillary`), as libpng 1.6 does, and the file counts.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from dataclasses import replace
 from typing import Final
 
 from .errors import (
     CorruptPngError,
     FileTooLargeError,
     NotAPngError,
-    TooManyPixelsError,
     UnsupportedPngError,
 )
 from .exif import UPRIGHT, orientation_of
@@ -28,30 +26,12 @@ from .png_chunks import Chunk, chunks_of
 from .png_format import GRAY, GRAY_ALPHA, MAX_UINT31, PALETTE, SIGNATURE, parse_header
 from .png_format import PhysicalSize as PhysicalSize
 from .png_format import PngInfo as PngInfo
+from .png_limits import PngLimits, check_pixel_data, check_size
 
 #: Signature, length, type, width and height.
 _HEADER_END: Final = 24
 _ANIMATION: Final = frozenset((b"acTL", b"fcTL", b"fdAT"))
 _MAX_PALETTE_BYTES: Final = 3 * 256
-#: The most that deflate makes of one byte: 258 bytes from a two-bit match (RFC 1951, 3.2.5).
-_MAX_DEFLATE_RATIO: Final = 1032
-#: Stored, or flushed after each row, pixel data still stays under twice its size and some slack.
-#: But deflate allows blocks of nothing: 32 MiB of them cost ISA-L 11 s for a single pixel.
-_MAX_INFLATED_RATIO: Final = 2
-_MAX_DEFLATE_SLACK_BYTES: Final = 64 * 1024
-
-
-@dataclass(frozen=True)
-class PngLimits:
-    """What a file may ask of us before we look at a single pixel."""
-
-    max_bytes: int = 32 * 1024 * 1024
-    #: A4 at 600 dpi is 34.8 million.
-    max_pixels: int = 40_000_000
-    max_side: int = 20_000
-    #: A file of 32 MiB in chunks of 2 KiB. A chunk takes about 2 us to check, so these take 30 ms;
-    #: 700,000 empty ones would take 1.3 s.
-    max_chunks: int = 16 * 1024
 
 
 def claimed_pixels(data: bytes) -> int:
@@ -131,7 +111,7 @@ class _Inspection:
             pixel_data=tuple(self._pixel_data),
             ignored=self._notes.lines(),
         )
-        _check_pixel_data(data, info)
+        check_pixel_data(data, info)
         return info
 
     def _require_header(self) -> PngInfo:
@@ -147,7 +127,7 @@ class _Inspection:
         self._length_is(chunk, 13)
         self._header = parse_header(chunk.data)
         self._seen.add(chunk.type)
-        _check_size(self._header, self._limits)
+        check_size(self._header, self._limits)
 
     def _take_palette(self, chunk: Chunk) -> None:
         header = self._require_header()
@@ -266,42 +246,3 @@ class _Inspection:
             return "repeated"
         size = len(chunk.data)
         return f"{size} bytes" if size > _MAX_PALETTE_BYTES or size % 3 else None
-
-
-def _check_size(header: PngInfo, limits: PngLimits) -> None:
-    width, height = header.width, header.height
-    if max(width, height) > limits.max_side:
-        fault, limit = f"has a side over {limits.max_side} pixels", limits.max_side
-    elif header.pixels > limits.max_pixels:
-        fault, limit = f"is over {limits.max_pixels} pixels", limits.max_pixels
-    else:
-        return
-    raise TooManyPixelsError(
-        f"{width} x {height} {fault}.", width=width, height=height, limit=limit
-    )
-
-
-def _check_pixel_data(data: bytes, info: PngInfo) -> None:
-    """Section 10.1, as far as it goes without inflating: a zlib header, and enough to go with it.
-
-    RFC 1950, section 2.2: method 8, a window of at most 32 KiB, a check of both bytes, and no
-    preset dictionary, which PNG does not allow.
-    """
-    size = sum(part.stop - part.start for part in info.pixel_data)
-    view = memoryview(data)
-    head = bytes(islice(chain.from_iterable(view[part] for part in info.pixel_data), 2))
-    if len(head) < 2 or head[0] & 15 != 8 or head[0] >> 4 > 7:
-        raise CorruptPngError("The pixel data does not start with a zlib header.")
-    if (head[0] << 8 | head[1]) % 31 or head[1] & 0x20:
-        raise CorruptPngError("The pixel data does not start with a zlib header.")
-    if info.inflated_bytes > size * _MAX_DEFLATE_RATIO:
-        raise CorruptPngError(
-            f"{size} bytes of pixel data cannot inflate to the {info.inflated_bytes} bytes that "
-            f"{info.width} x {info.height} pixels take."
-        )
-    most = info.inflated_bytes * _MAX_INFLATED_RATIO + _MAX_DEFLATE_SLACK_BYTES
-    if size > most:
-        raise UnsupportedPngError(
-            f"{size} bytes of pixel data for {info.width} x {info.height} pixels are over {most}.",
-            limit=most,
-        )

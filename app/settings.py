@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import SettingsError
-from .png import PngLimits
+from .png_limits import PngLimits
 from .rates import RATE_PATTERN, Rate
 from .tokens import parse_tokens
 

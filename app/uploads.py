@@ -27,8 +27,8 @@ from .filenames import clean_filename
 from .forms import Part, read_parts
 from .method_catalogue import Method, choose_method
 from .object_metadata import original_href
-from .png import PngLimits
 from .png_format import SIGNATURE
+from .png_limits import PngLimits
 from .representation import Group, Image, ImageStatus, Original, Parameters, now
 
 _GROUP: Final = TypeAdapter[str](Group)

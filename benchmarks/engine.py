@@ -41,7 +41,7 @@ import numpy as np
 
 from app import fast_zlib
 from app.image_processor import binarize_png
-from app.png import PngLimits
+from app.png_limits import PngLimits
 
 cv2.setNumThreads(1)
 #: A noisy RGB page of 35 megapixels takes 64 MB.

@@ -22,8 +22,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from app.color import darken_thin_color
 from app.light_ink import show_light_ink
-from app.png import PngLimits, inspect
+from app.png import inspect
 from app.png_decoder import decode
+from app.png_limits import PngLimits
 
 WORDS = (  # noqa: SIM905 - easier to read
     "invoice paid amount total delivery receipt number street garden river window paper "

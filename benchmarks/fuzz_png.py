@@ -26,8 +26,9 @@ from app import color, fast_zlib, png_filters  # noqa: F401
 
 with atheris.instrument_imports(include=["app"]):
     from app.errors import PipelineError
-    from app.png import PngLimits, inspect
+    from app.png import inspect
     from app.png_decoder import decode
+    from app.png_limits import PngLimits
 
 import cv2
 import numpy as np

@@ -31,7 +31,7 @@ import psutil
 from app import aws
 from app.image_processor import binarize_png
 from app.metrics import AwsMetrics
-from app.png import PngLimits
+from app.png_limits import PngLimits
 from app.ports import MAX_BATCH
 from app.representation import Image, ImageStatus, now
 from app.s3_service import make_image_store

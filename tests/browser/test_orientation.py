@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from app.exif import UPRIGHT
-from app.png import PngLimits, inspect
+from app.png import inspect
+from app.png_limits import PngLimits
 from app.turning import upright
 from tests.support.exifs import CONTENTS, PLACES, exif
 from tests.support.pngs import IEND, Picture

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 
 from app.errors import PipelineError
-from app.png import PngLimits, inspect
+from app.png import inspect
 from app.png_decoder import decode
+from app.png_limits import PngLimits
 
 from . import hostile_pngs, libpng, mutated_pngs, odd_pngs
 from .pngs import GRAY, RGB, luma

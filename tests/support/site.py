@@ -20,7 +20,7 @@ from app.image_processor import binarize_png
 from app.image_store import ImageStore
 from app.leases import Leases
 from app.metrics import Metrics
-from app.png import PngLimits
+from app.png_limits import PngLimits
 from app.ports import Message
 from app.processing import as_job_asks
 from app.settings import Settings

@@ -10,8 +10,9 @@ from app import color
 from app.color import chroma_of, darken_thin_color
 from app.image_processor import binarize_png
 from app.method_catalogue import METHODS
-from app.png import PngLimits, inspect
+from app.png import inspect
 from app.png_decoder import decode
+from app.png_limits import PngLimits
 from tests.support.pngs import PALETTE, RGB, RGBA, Picture
 
 LIMITS = PngLimits()

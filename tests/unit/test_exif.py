@@ -15,7 +15,8 @@ from PIL import Image, ImageOps
 from app.exif import orientation_of
 from app.image_processor import binarize_png
 from app.method_catalogue import METHODS
-from app.png import PhysicalSize, PngLimits, inspect
+from app.png import PhysicalSize, inspect
+from app.png_limits import PngLimits
 from tests.support.exifs import CONTENTS, ORIENTATION, PLACES, SIX, exif, oriented, tiff
 from tests.support.pngs import IEND, Picture, chunk
 

@@ -17,7 +17,8 @@ from PIL import Image
 
 from app.errors import InvalidParameterError, PipelineError
 from app.image_processor import binarize_png
-from app.png import PhysicalSize, PngLimits, inspect
+from app.png import PhysicalSize, inspect
+from app.png_limits import PngLimits
 from app.ports import Binarized
 from tests.support.exifs import exif, oriented
 from tests.support.pngs import RGB, Picture, chunk, gray_png

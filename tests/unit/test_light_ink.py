@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from app.image_processor import binarize_png
 from app.light_ink import show_light_ink
-from app.png import PngLimits, inspect
+from app.png import inspect
 from app.png_decoder import decode
+from app.png_limits import PngLimits
 from tests.support.exifs import SIX, exif
 from tests.support.pngs import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, Picture
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from app.image_processor import binarize_png
 from app.pdf_pages import write_pdf
-from app.png import PngLimits
+from app.png_limits import PngLimits
 from tests.conftest import ROOT
 from tests.support.pngs import GRAY, RGB, idat, ihdr
 from tests.support.scans import page_png, png

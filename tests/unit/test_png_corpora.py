@@ -15,8 +15,9 @@ from PIL import Image, UnidentifiedImageError
 
 from app.errors import PipelineError
 from app.image_processor import binarize_png
-from app.png import PngLimits, inspect
+from app.png import inspect
 from app.png_decoder import decode
+from app.png_limits import PngLimits
 from tests.support.hostile_pngs import ACCEPT, EITHER, REJECT, Case, cases
 from tests.support.pngs import luma
 

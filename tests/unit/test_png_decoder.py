@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from app import fast_zlib, png_decoder
 from app.errors import CorruptPngError, PipelineError, UnsupportedPngError
-from app.png import PngLimits, inspect
+from app.png import inspect
 from app.png_decoder import decode
+from app.png_limits import PngLimits
 from tests.support.pngs import (
     BIT_DEPTHS,
     CHANNELS,

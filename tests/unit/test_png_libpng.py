@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from app.errors import PipelineError
-from app.png import PngLimits, inspect
+from app.png import inspect
 from app.png_decoder import decode
+from app.png_limits import PngLimits
 from tests.support import mutated_pngs, odd_pngs
 from tests.support.hostile_pngs import ACCEPT, REJECT, Case
 from tests.support.libpng import Libpng, Reading

@@ -12,7 +12,7 @@ import pytest
 from app import operations
 from app.image_processor import binarize_png
 from app.method_catalogue import METHODS
-from app.png import PngLimits
+from app.png_limits import PngLimits
 from app.settings import Settings
 from tests.support.exifs import exif, oriented
 from tests.support.pngs import GRAY_ALPHA, Picture

@@ -1,0 +1,162 @@
+"""Make a bucket exist as it must be; what its owner has put on it stays."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from . import aws
+from .aws_errors import code_of, fault_of
+from .aws_faults import Cause
+from .aws_policies import denying_old_tls, with_statements
+from .errors import ResourceError
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+logger = logging.getLogger(__name__)
+
+#: How S3 says that a bucket has no lifecycle, encryption or policy.
+_NOT_CONFIGURED: Final = frozenset(
+    (
+        "NoSuchLifecycleConfiguration",
+        "ServerSideEncryptionConfigurationNotFoundError",
+        "NoSuchBucketPolicy",
+    )
+)
+_EXPIRY_RULE: Final = "expire"
+
+
+def ensure_bucket(s3: S3Client, settings: Settings, name: str, *, demands_tls: bool) -> None:
+    """Make the bucket *name*, or bring the one that is there in line."""
+    made = _create_bucket(s3, settings, name)
+    s3.put_public_access_block(
+        Bucket=name,
+        PublicAccessBlockConfiguration={
+            "BlockPublicAcls": True,
+            "IgnorePublicAcls": True,
+            "BlockPublicPolicy": True,
+            "RestrictPublicBuckets": True,
+        },
+    )
+    _encrypt(s3, name)
+    _set_expiry(s3, name, settings.retention_days)
+    if demands_tls:
+        _demand_tls(s3, name)
+    logger.info("bucket %s %s", name, "made" if made else "is there")
+
+
+def _create_bucket(s3: S3Client, settings: Settings, name: str) -> bool:
+    """True when the bucket is new; False when it was ours already."""
+    # us-east-1 is the one region that must not be named.
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+    region = aws.region(settings)
+    place: Any = (
+        {}
+        if region == "us-east-1"
+        else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    )
+    if _bucket_is_ours(s3, name):
+        _check_region(s3, name, region)
+        return False
+    try:
+        s3.create_bucket(Bucket=name, **place)
+    except ClientError as exc:
+        if code_of(exc) == "BucketAlreadyOwnedByYou":  # made by a run beside this one
+            return False
+        if code_of(exc) == "BucketAlreadyExists":
+            raise _taken(name) from None
+        raise
+    return True
+
+
+def _bucket_is_ours(s3: S3Client, name: str) -> bool:
+    try:
+        aws.head_bucket(s3, name)
+    except ClientError as exc:
+        if exc.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            return False
+        fault = fault_of(exc)
+        if fault.cause is Cause.DENIED:
+            raise _taken(name) from None
+        if fault.cause is Cause.REGION:
+            raise _elsewhere(name, fault.said) from None
+        raise
+    return True
+
+
+def _check_region(s3: S3Client, name: str, region: str) -> None:
+    # us-east-1 has no constraint; buckets of the first years may say EU for eu-west-1.
+    found = s3.get_bucket_location(Bucket=name).get("LocationConstraint") or "us-east-1"
+    if {"EU": "eu-west-1"}.get(found, found) != region:
+        raise _elsewhere(name, f"it is {found}")
+
+
+# What else stands on a bucket, rules, statements and keys of its owner, is left as it is.
+
+
+def _encrypt(s3: S3Client, name: str) -> None:
+    found = _found(
+        lambda: s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
+    )
+    if found:  # with a key of the owner's, perhaps; AWS itself encrypts every bucket since 2023
+        return
+    rule: Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+
+def _set_expiry(s3: S3Client, name: str, days: int) -> None:
+    found = _found(lambda: s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"])
+    rules: list[Any] = [rule for rule in found if rule.get("ID") != _EXPIRY_RULE]
+    if days:
+        rules.append(
+            {
+                "ID": _EXPIRY_RULE,
+                "Status": "Enabled",
+                "Filter": {"Prefix": ""},
+                "Expiration": {"Days": days},
+                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+            }
+        )
+    if rules:
+        s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": rules})
+    elif found:
+        s3.delete_bucket_lifecycle(Bucket=name)
+
+
+def _demand_tls(s3: S3Client, name: str) -> None:
+    """Deny plain HTTP and TLS before 1.2.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
+    """
+    found = _found(lambda: [s3.get_bucket_policy(Bucket=name)["Policy"]])
+    policy = with_statements(found[0] if found else None, denying_old_tls(name))
+    s3.put_bucket_policy(Bucket=name, Policy=policy)
+
+
+def _found(get: Callable[[], list[Any]]) -> list[Any]:
+    """What *get* gets from a bucket; nothing where it has none."""
+    try:
+        return [*get()]
+    except ClientError as exc:
+        if code_of(exc) in _NOT_CONFIGURED:
+            return []
+        raise
+
+
+def _taken(name: str) -> ResourceError:
+    return ResourceError(
+        f"Bucket {name} belongs to another AWS account, or yours may not read it; bucket names "
+        "are global. Choose another with INPUT_BUCKET or PROCESSED_BUCKET."
+    )
+
+
+def _elsewhere(name: str, said: str) -> ResourceError:
+    return ResourceError(
+        f"Bucket {name} is in another region, which cannot be changed ({said}). Set AWS_REGION to "
+        "its region, or choose another name with INPUT_BUCKET or PROCESSED_BUCKET."
+    )
