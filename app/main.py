@@ -110,13 +110,15 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
-    from . import operations
     from .metrics import AwsMetrics
+    from .reconcile import reconcile
+    from .redrive import redrive
     from .s3_service import make_image_store
     from .sqs_service import make_queue
+    from .watch import watch
 
     if options.command == "watch":
-        return operations.watch(
+        return watch(
             make_queue(settings, settings.processed_queue),
             as_json=options.json,
             delete=options.delete,
@@ -127,7 +129,7 @@ def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
     jobs = make_queue(settings, settings.input_queue)
     store.check()  # its words are better than those of the first object that is not found
     if options.command == "reconcile":
-        return operations.reconcile(
+        return reconcile(
             store,
             jobs,
             older_than=timedelta(minutes=options.older_than),
@@ -135,9 +137,7 @@ def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
             force=options.force,
         )
     dead_letters = make_queue(settings, settings.input_dead_letter_queue)
-    return operations.redrive(
-        store, dead_letters, jobs, dry_run=options.dry_run, limit=options.limit
-    )
+    return redrive(store, dead_letters, jobs, dry_run=options.dry_run, limit=options.limit)
 
 
 def _run(role: str, settings: Settings) -> int:

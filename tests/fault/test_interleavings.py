@@ -30,7 +30,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from app import operations
+from app import redrive
 from app.consumer import Consumer
 from app.errors import (
     QueueUnavailableError,
@@ -142,10 +142,8 @@ class Pipeline(RuleBasedStateMachine):
     @rule()
     def redrive(self) -> None:
         house = self.house
-        with mock.patch.multiple(operations, say=lambda _: None, _POLL_WAIT_S=0):
-            operations.redrive(
-                house.store, house.dead_letters, house.jobs, dry_run=False, limit=None
-            )
+        with mock.patch.multiple(redrive, say=lambda _: None, _POLL_WAIT_S=0):
+            redrive.redrive(house.store, house.dead_letters, house.jobs, dry_run=False, limit=None)
 
     # --- what must hold ------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ ENGINE = {"cv2", "numpy", "numba", "llvmlite", "app.image_processor", "app.metho
 WORKER = {"app.consumer", "app.sandbox", "app.worker", "app.worker_service"}
 AWS = {"boto3", "botocore", "obstore", "app.aws"}
 WEB = {"flask", "waitress", "babel", "jinja2", "app.routes", "app.server"}
-VERBS = {"app.operations", "app.upload_client", "app.upload_command", "tqdm"}
+VERBS = {"app.verbs", "app.upload_client", "app.upload_command", "tqdm"}
 #: The SDK is for those who set an exporter; the resources are made by a command of their own.
 OPTIONAL = {"opentelemetry.sdk", "app.setup_aws_resources"}
 
@@ -35,7 +35,7 @@ NOT_LOADED_BY_ROLE = {
     "all": VERBS | OPTIONAL,
 }
 NOT_LOADED_BY_OPERATOR = ENGINE | WORKER | WEB | OPTIONAL | {"app.upload_client"}
-NOT_LOADED_BY_CLIENT = ENGINE | WORKER | WEB | AWS | OPTIONAL | {"app.operations"}
+NOT_LOADED_BY_CLIENT = ENGINE | WORKER | WEB | AWS | OPTIONAL | {"app.verbs"}
 #: So that a test of what is missing cannot pass because nothing ran.
 LOADED_BY_ROLE = {
     "web": WEB | AWS,

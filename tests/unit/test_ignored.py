@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from werkzeug.test import TestResponse
 
-from app import operations
 from app.settings import Settings
+from app.watch import watch
 from tests.support import odd_pngs
 from tests.support.pngs import IEND, SIGNATURE, Picture, chunk, idat
 from tests.support.site import Site
@@ -86,7 +86,7 @@ def test_watch_says_it(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.upload()
     site.work()
 
-    operations.watch(site.announced, as_json=False, delete=True, count=2, timeout_s=1)
+    watch(site.announced, as_json=False, delete=True, count=2, timeout_s=1)
 
     odd, clean = capsys.readouterr().out.splitlines()
     assert odd.endswith(" ms, ignored iCCP: wrong CRC; 2 bytes after IEND")

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from app import operations
+from app import reconcile as reconciling
+from app import redrive as redriving
+from app import watch as watching
 from app.errors import QueueUnavailableError
 from app.messages import Announcement, Job
-from app.operations import DONE, FAILED, REFUSED
 from app.ports import Message
 from app.representation import Image, ImageStatus, now
+from app.verbs import DONE, FAILED, REFUSED
 from tests.support.house import House
 
 AN_HOUR = timedelta(hours=1)
@@ -22,7 +24,8 @@ AN_HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> House:
-    monkeypatch.setattr(operations, "_POLL_WAIT_S", 0)
+    monkeypatch.setattr(redriving, "_POLL_WAIT_S", 0)
+    monkeypatch.setattr(watching, "_POLL_WAIT_S", 0)
     return House()
 
 
@@ -35,7 +38,7 @@ def store(house: House, *, ago: timedelta = AN_HOUR, **fields: Any) -> uuid.UUID
 
 
 def reconcile(house: House, *, dry_run: bool = False, force: bool = False) -> int:
-    return operations.reconcile(
+    return reconciling.reconcile(
         house.store, house.jobs, older_than=AN_HOUR / 2, dry_run=dry_run, force=force
     )
 
@@ -116,7 +119,7 @@ def test_an_orphan_that_cannot_be_sent_is_counted(
 
 
 def redrive(house: House, *, dry_run: bool = False, limit: int | None = None) -> int:
-    return operations.redrive(
+    return redriving.redrive(
         house.store, house.dead_letters, house.jobs, dry_run=dry_run, limit=limit
     )
 
@@ -237,7 +240,7 @@ def test_what_cannot_be_sent_stays(house: House, monkeypatch: pytest.MonkeyPatch
 
 def watch(house: House, **options: Any) -> int:
     usual = {"as_json": False, "delete": False, "count": None, "timeout_s": 0.05}
-    return operations.watch(house.announced, **usual | options)
+    return watching.watch(house.announced, **usual | options)
 
 
 def test_each_announcement_is_a_line_and_is_given_back(

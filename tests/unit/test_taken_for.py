@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app import operations
 from app.image_processor import binarize_png
 from app.method_catalogue import METHODS
 from app.png_limits import PngLimits
 from app.settings import Settings
+from app.watch import watch
 from tests.support.exifs import exif, oriented
 from tests.support.pngs import GRAY_ALPHA, Picture
 from tests.support.scans import header, pixels, png
@@ -142,7 +142,7 @@ def test_watch_says_it(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
         site.upload(PAGES[case][0])
     site.work()
 
-    operations.watch(site.announced, as_json=False, delete=True, count=3, timeout_s=1)
+    watch(site.announced, as_json=False, delete=True, count=3, timeout_s=1)
 
     dark, blank, plain = capsys.readouterr().out.splitlines()
     assert " processed auto (light on dark, turned 180 degrees) " in dark

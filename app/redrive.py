@@ -1,0 +1,102 @@
+"""The verb `redrive`: send what lies in the dead-letter queue to the workers again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from tqdm import tqdm
+
+from . import logs, tracing
+from .errors import ImageDeletedError, InvalidMessageError, NotFoundError
+from .image_store import ImageStore
+from .messages import Job, deduplication_id
+from .ports import MAX_BATCH, Delivery, Message, Queue
+from .verbs import DONE, FAILED, batches, say, send
+
+logger = logs.get_logger(__name__)
+
+#: Longer than it takes to send ten messages on, however slow the line.
+_HOLD_S: Final = 60
+_POLL_WAIT_S: Final = 1
+
+
+def redrive(
+    store: ImageStore, dead_letters: Queue, jobs: Queue, *, dry_run: bool, limit: int | None
+) -> int:
+    """Send what lies in the dead-letter queue to the workers again, as a round of its own.
+
+    Send, then delete: a crash in between repeats some, and loses none.
+    """
+    sent = failed = 0
+    held: list[Delivery] = []
+    total = dead_letters.depth().waiting
+    with tqdm(desc="redrive", total=total, unit=" messages", disable=None) as progress:
+        for deliveries in _receive_all(dead_letters, limit):
+            for delivery in deliveries:
+                say(_describe(store, delivery))
+            if dry_run:
+                held += deliveries
+                sent += len(deliveries)
+            else:
+                moved = _move(dead_letters, jobs, deliveries)
+                sent += moved
+                failed += len(deliveries) - moved
+            progress.update(len(deliveries))
+    for batch in batches(held):
+        dead_letters.change_visibility_batch(batch, timeout_s=0)
+    say(f"{'would send' if dry_run else 'sent'} {sent}, failed {failed}")
+    return FAILED if failed else DONE
+
+
+def _receive_all(queue: Queue, limit: int | None) -> Iterator[list[Delivery]]:
+    left = sys.maxsize if limit is None else limit
+    while left > 0:
+        deliveries = queue.receive(
+            max_messages=min(MAX_BATCH, left),
+            wait_time_s=_POLL_WAIT_S,
+            visibility_timeout_s=_HOLD_S,
+        )
+        if not deliveries:
+            return
+        left -= len(deliveries)
+        yield deliveries
+
+
+def _move(dead_letters: Queue, jobs: Queue, deliveries: Sequence[Delivery]) -> int:
+    results = send(jobs, [_next_round(delivery) for delivery in deliveries])
+    moved = [d for d, error in zip(deliveries, results, strict=True) if error is None]
+    if moved:
+        for error in filter(None, dead_letters.delete_batch(moved)):
+            logger.warning("message sent and still in the dead-letter queue", reason=str(error))
+    return len(moved)
+
+
+def _next_round(delivery: Delivery) -> Message:
+    """The same job, one round later, of the same trace; what is no job goes as it is."""
+    # Not as they came: another producer may have written anything.
+    attributes = tracing.sound(delivery.attributes)
+    try:
+        job = Job.parse(delivery.body)
+    except InvalidMessageError:
+        unique = f"redrive:{delivery.message_id}"
+        return Message(delivery.body, delivery.group, unique, attributes)
+    job = job.model_copy(update={"redrive": job.redrive + 1})
+    unique = deduplication_id(job.image_id, job.redrive)
+    return Message(job.to_json(), delivery.group, unique, attributes)
+
+
+def _describe(store: ImageStore, delivery: Delivery) -> str:
+    try:
+        job = Job.parse(delivery.body)
+        finished = store.records.find(job.image_id)
+    except InvalidMessageError as exc:
+        return f"message {delivery.message_id}: {exc.detail}"
+    except NotFoundError:
+        return f"{job.image_id}: no record"
+    except ImageDeletedError:
+        return f"{job.image_id}: was deleted; it will be dropped"
+    if finished.error:
+        return f"{job.image_id}: {finished.error.code}: {finished.error.detail}"
+    return f"{job.image_id}: has a result already; it will be announced"
