@@ -39,9 +39,9 @@ import urllib3
 from app import aws
 from app.settings import Settings, usable_cpus
 from app.setup_aws_resources import ensure_resources
-from tests.support.fleet import environment, own_localstack
-from tests.support.ports import free_port
-from tests.support.waiting import is_alive, wait_until
+from testkit.fleet import environment, own_localstack
+from testkit.ports import free_port
+from testkit.waiting import is_alive, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_BYTES = 500_000

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 
 import cv2
 
-from tests.support import libpng
-from tests.support.png_verdicts import COLLECTIONS, collection, damaged, verdict
+from testkit import libpng
+from testkit.png_verdicts import COLLECTIONS, collection, damaged, verdict
 
 
 def compare(title: str, files: Iterator[bytes]) -> bool:

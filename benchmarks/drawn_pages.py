@@ -18,7 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.unit.pages import jpeg, noise, printed, scanned, shadow, text
+from testkit.pages import jpeg, noise, printed, scanned, shadow, text
 
 SHAPE = (1000, 800)
 PRINT_SIZES_PX = (16, 24, 36)

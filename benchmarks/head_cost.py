@@ -23,8 +23,8 @@ from pathlib import Path
 import psutil
 import urllib3
 
-from tests.support.ports import free_port
-from tests.support.waiting import is_alive, wait_until
+from testkit.ports import free_port
+from testkit.waiting import is_alive, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 START = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -124,7 +124,7 @@ def send(port: int, request: bytes, piece_bytes: int) -> None:
 @contextmanager
 def serving(tree: Path) -> Iterator[tuple[int, psutil.Process]]:
     port = free_port()
-    command = [sys.executable, "-m", "tests.support.memory_site", str(port), "33554432"]
+    command = [sys.executable, "-m", "testkit.memory_site", str(port), "33554432"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, cwd=tree, stdout=quiet, stderr=quiet) as process:
         wait_until(lambda: is_alive(f"http://127.0.0.1:{port}"))

@@ -25,8 +25,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from app import logs, tracing
 from app.settings import Settings
 from app.telemetry import provided
-from tests.support.scans import page_png
-from tests.support.site import Site
+from testkit.scans import page_png
+from testkit.site import Site
 
 
 class Discarding(SpanExporter):

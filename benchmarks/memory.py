@@ -16,9 +16,9 @@ from pathlib import Path
 import urllib3
 
 from app.settings import Settings
-from tests.support.fleet import role
-from tests.support.ports import free_port
-from tests.support.waiting import is_alive, wait_until
+from testkit.fleet import role
+from testkit.ports import free_port
+from testkit.waiting import is_alive, wait_until
 
 _NOBODY = "http://127.0.0.1:9"
 _WITHIN_S = 120

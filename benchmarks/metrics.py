@@ -27,8 +27,8 @@ from app.ports import Binarized, Message
 from app.processing import admitted
 from app.representation import now, rfc3339
 from app.worker import Worker
-from tests.support.fakes import MemoryBucket, MemoryQueue
-from tests.support.scans import page_png
+from testkit.fakes import MemoryBucket, MemoryQueue
+from testkit.scans import page_png
 
 IMAGES, ROUNDS = 400, 9
 PNG = page_png()

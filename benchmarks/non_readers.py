@@ -22,8 +22,8 @@ import psutil
 import urllib3
 
 from benchmarks.head_cost import ROOT, serving
-from tests.support.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
-from tests.support.scans import page_png
+from testkit.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
+from testkit.scans import page_png
 
 WIDTH, HEIGHT = 7800, 4000
 MOST_HARMFUL_S = 20.0

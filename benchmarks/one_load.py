@@ -17,8 +17,8 @@ import psutil
 
 from benchmarks.open_loop import Answer, Load, read_load
 from benchmarks.subjects import ROOT, Running
-from tests.support.fleet import Announcements
-from tests.support.waiting import wait_until
+from testkit.fleet import Announcements
+from testkit.waiting import wait_until
 
 DRAIN_DEADLINE_S = 600.0
 Figures = dict[str, Any]

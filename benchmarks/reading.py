@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tests.unit.pages import jpeg, noise, printed, scanned, shadow
+from testkit.pages import jpeg, noise, printed, scanned, shadow
 
 Binarizer = Callable[[Any], Any]
 

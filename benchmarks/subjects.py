@@ -18,10 +18,10 @@ from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from benchmarks.uploads import app_process
 from benchmarks.worker import node_rivals, silent_process
-from tests.support.fleet import LocalStack, environment, own_localstack
-from tests.support.ports import free_port
-from tests.support.processes import start_app
-from tests.support.waiting import is_alive, wait_until
+from testkit.fleet import LocalStack, environment, own_localstack
+from testkit.ports import free_port
+from testkit.processes import start_app
+from testkit.waiting import is_alive, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable

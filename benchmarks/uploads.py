@@ -24,7 +24,7 @@ import urllib3
 
 from app import aws
 from app.settings import Settings
-from tests.support.processes import RunningApp, start_app
+from testkit.processes import RunningApp, start_app
 
 ROOT = Path(__file__).resolve().parent.parent
 QUIET_S = 3.0

@@ -39,9 +39,9 @@ from app.settings import Settings, usable_cpus
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
 from benchmarks.engine import page
-from tests.support.fault_proxy import FaultProxy, Latency, Rule
-from tests.support.fleet import Announcements, environment, own_localstack
-from tests.support.waiting import wait_until
+from testkit.fault_proxy import FaultProxy, Latency, Rule
+from testkit.fleet import Announcements, environment, own_localstack
+from testkit.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 RIVALS = Path(__file__).resolve().parent / "rivals"

@@ -17,7 +17,7 @@ from typing import Final
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, ViewportSize, expect, sync_playwright
 
-from tests.support.desks import Scene, scenes
+from testkit.desks import Scene, scenes
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 IMAGES: Final = ROOT / "docs" / "images"

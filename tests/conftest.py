@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-
-ROOT = Path(__file__).resolve().parent.parent
+from testkit import aws_calls
 
 #: ./run_tests.sh sets it to the LocalStack that it has started.
 ENDPOINT_VARIABLE = "TEST_AWS_ENDPOINT_URL"
@@ -24,8 +23,6 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         os.environ.pop(name, None)
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    from tests.support import aws_calls  # it needs ROOT
-
     calls = tempfile.TemporaryDirectory(prefix="aws-calls-")
     config.add_cleanup(calls.cleanup)
     aws_calls.watch(Path(calls.name))
@@ -33,8 +30,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Whatever ran, the application has done nothing that deploy/ does not allow."""
-    from tests.support import aws_calls
-
     if denied := aws_calls.not_granted(aws_calls.all_performed()):
         print(f"\nAWS calls that no policy of deploy/ grants: {', '.join(denied)}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

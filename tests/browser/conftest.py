@@ -12,10 +12,10 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from app import aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from tests.conftest import ROOT
-from tests.support.browsing import visit
-from tests.support.ports import free_port
-from tests.support.processes import start_app
+from testkit.browsing import visit
+from testkit.ports import free_port
+from testkit.processes import start_app
+from testkit.root import ROOT
 
 
 @pytest.fixture(scope="package")

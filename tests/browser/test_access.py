@@ -11,8 +11,7 @@ from playwright.sync_api import Browser, FileChooser, Page, expect
 from app.settings import Settings
 from app.tokens import hash_token
 from scripts.draw_page import walk_by_keyboard
-from tests.browser.test_outages import address
-from tests.support.browsing import (
+from testkit.browsing import (
     READY_MS,
     SAMPLE,
     act,
@@ -25,8 +24,9 @@ from tests.support.browsing import (
     send_sample,
     visit,
 )
-from tests.support.fleet import role
-from tests.support.waiting import wait_until
+from testkit.fleet import role
+from testkit.waiting import wait_until
+from tests.browser.test_outages import address
 
 # --- languages -----------------------------------------------------------------------------------
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.conftest import ROOT
-from tests.support.browsing import SAMPLE, act, judge, pick, send_sample, visit
-from tests.support.waiting import wait_until
+from testkit.browsing import SAMPLE, act, judge, pick, send_sample, visit
+from testkit.root import ROOT
+from testkit.waiting import wait_until
 
 Gray = NDArray[np.uint8]
 SUITE = ROOT / "tests" / "data" / "pngsuite"

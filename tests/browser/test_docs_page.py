@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support.browsing import READY_MS, SAMPLE, judge, visit
+from testkit.browsing import READY_MS, SAMPLE, judge, visit
 
 
 @pytest.mark.parametrize(("width", "height"), [(1366, 625), (360, 740)])

@@ -14,8 +14,8 @@ import urllib3
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browsing import READY_MS, act, card, choose, expect_state, judge, scan, visit
-from tests.support.photographs import (
+from testkit.browsing import READY_MS, act, card, choose, expect_state, judge, scan, visit
+from testkit.photographs import (
     DPI,
     HEIGHT,
     WIDTH,
@@ -27,7 +27,7 @@ from tests.support.photographs import (
     sheet,
     shows_sheet,
 )
-from tests.support.waiting import TooSlowError
+from testkit.waiting import TooSlowError
 
 #: A frame that is later than this is seen.
 LONGEST_TASK_MS = 100

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.support.browsing import (
+from testkit.browsing import (
     READY_MS,
     SAMPLE,
     act,
@@ -22,8 +22,8 @@ from tests.support.browsing import (
     send_sample,
     visit,
 )
-from tests.support.scans import page_png
-from tests.support.waiting import wait_until
+from testkit.scans import page_png
+from testkit.waiting import wait_until
 
 
 def scans(folder: Path, count: int) -> list[Path]:

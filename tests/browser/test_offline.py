@@ -7,10 +7,10 @@ import re
 from playwright.sync_api import Browser, Page, expect
 
 from app.settings import Settings
+from testkit.browsing import SAMPLE, act, choose, expect_state, judge, visit
+from testkit.fleet import role
+from testkit.root import ROOT
 from tests.browser.test_outages import address
-from tests.conftest import ROOT
-from tests.support.browsing import SAMPLE, act, choose, expect_state, judge, visit
-from tests.support.fleet import role
 
 
 def kept(page: Page) -> list[str]:

@@ -12,8 +12,8 @@ import urllib3
 from playwright.sync_api import Locator, Page, expect
 
 from app.pdf_pages import write_pdf
-from tests.support.browsing import READY_MS, choose, judge, scan
-from tests.support.scans import page_png, result_png
+from testkit.browsing import READY_MS, choose, judge, scan
+from testkit.scans import page_png, result_png
 
 
 @pytest.fixture

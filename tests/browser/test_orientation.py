@@ -12,8 +12,8 @@ from app.exif import UPRIGHT
 from app.png import inspect
 from app.png_limits import PngLimits
 from app.turning import upright
-from tests.support.exifs import CONTENTS, PLACES, exif
-from tests.support.pngs import IEND, Picture
+from testkit.exifs import CONTENTS, PLACES, exif
+from testkit.pngs import IEND, Picture
 
 STORED = np.array([[0, 50, 100], [150, 200, 250]], np.uint8)
 CASES = {name: (exif(data), b"") for name, (data, _) in CONTENTS.items()}

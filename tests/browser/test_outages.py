@@ -9,10 +9,10 @@ from playwright.sync_api import Browser, expect
 
 from app import aws
 from app.settings import Settings
-from tests.support.browsing import SAMPLE, act, choose, expect_state, judge, scan, visit
-from tests.support.fault_proxy import FaultProxy, LoseAnswer, Rule
-from tests.support.fleet import role
-from tests.support.waiting import is_alive, wait_until
+from testkit.browsing import SAMPLE, act, choose, expect_state, judge, scan, visit
+from testkit.fault_proxy import FaultProxy, LoseAnswer, Rule
+from testkit.fleet import role
+from testkit.waiting import is_alive, wait_until
 
 
 def test_an_image_stays_in_the_queue_while_no_worker_runs_and_is_done_when_one_does(

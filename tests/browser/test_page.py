@@ -10,8 +10,7 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser, JSHandle, Locator, Page, Response, Route, expect
 
-from tests.conftest import ROOT
-from tests.support.browsing import (
+from testkit.browsing import (
     READY_MS,
     SAMPLE,
     SHORT,
@@ -24,10 +23,11 @@ from tests.support.browsing import (
     send_sample,
     visit,
 )
-from tests.support.exifs import exif, oriented
-from tests.support.pngs import Picture, ihdr
-from tests.support.scans import page_png, png
-from tests.support.waiting import wait_until
+from testkit.exifs import exif, oriented
+from testkit.pngs import Picture, ihdr
+from testkit.root import ROOT
+from testkit.scans import page_png, png
+from testkit.waiting import wait_until
 
 
 def test_the_page_says_what_it_takes(page: Page) -> None:

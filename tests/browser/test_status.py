@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.support.browsing import READY_MS, judge, send_sample, visit
+from testkit.browsing import READY_MS, judge, send_sample, visit
 
 SERVICE = {"status": "up", "queue": {"waiting": 11, "held": 1}}
 #: An image may still be in work.

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from testkit.browsing import READY_MS, act, choose, expect_state, judge
+from testkit.desks import HEIGHT, WIDTH, Scene, scenes
+from testkit.photographs import jpeg, sheet, shows_sheet
 from tests.browser.test_formats import expect_ready, originals
-from tests.support.browsing import READY_MS, act, choose, expect_state, judge
-from tests.support.desks import HEIGHT, WIDTH, Scene, scenes
-from tests.support.photographs import jpeg, sheet, shows_sheet
 
 #: Of the shortest side of the page.
 TOLERANCE = 0.02

@@ -9,7 +9,7 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browsing import READY_MS, SAMPLE, SCREENSHOTS, SHORT, choose, pick, scan, visit
+from testkit.browsing import READY_MS, SAMPLE, SCREENSHOTS, SHORT, choose, pick, scan, visit
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from app.ports import Bucket, Queue
 from app.s3_service import S3Bucket
 from app.settings import Settings
 from app.sqs_service import SqsQueue
-from tests.support.fakes import MemoryBucket, MemoryQueue
+from testkit.fakes import MemoryBucket, MemoryQueue
 
 #: Long enough for two calls in a row, short enough to wait for.
 VISIBILITY_TIMEOUT_S = 2

@@ -20,9 +20,9 @@ from app.metrics import AwsMetrics, Metrics
 from app.ports import Bucket, StoredObject
 from app.s3_service import S3Bucket
 from app.settings import Settings
-from tests.support.counts import Counts
-from tests.support.fakes import MemoryBucket
-from tests.support.waiting import assert_within
+from testkit.counts import Counts
+from testkit.fakes import MemoryBucket
+from testkit.waiting import assert_within
 
 METADATA = {"original-filename": "declara%C3%A7%C3%A3o.png", "parameters": '{"threshold":90}'}
 ODD_KEYS = [

@@ -17,9 +17,9 @@ from app.errors import LeaseLostError, QueueUnavailableError
 from app.ports import MAX_BATCH, Delivery, Depth, Message, Queue
 from app.settings import Settings
 from app.sqs_service import SqsQueue
+from testkit.fakes import MemoryQueue
+from testkit.waiting import assert_within, wait_until
 from tests.contract.conftest import VISIBILITY_TIMEOUT_S
-from tests.support.fakes import MemoryQueue
-from tests.support.waiting import assert_within, wait_until
 
 
 def message(body: str, group: str = "g") -> Message:

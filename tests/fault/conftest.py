@@ -9,7 +9,7 @@ import pytest
 from app import aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from tests.support.fault_proxy import FaultProxy
+from testkit.fault_proxy import FaultProxy
 
 
 @pytest.fixture

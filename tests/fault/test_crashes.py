@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from tests.support.fault_proxy import Call, FaultProxy, Rule
-from tests.support.fleet import Announcements, Role, judge, preload, role, wait_until_empty
-from tests.support.obedient_worker import DEADLY_WIDTH
-from tests.support.scans import page_png
-from tests.support.waiting import assert_within, wait_until
+from testkit.fault_proxy import Call, FaultProxy, Rule
+from testkit.fleet import Announcements, Role, judge, preload, role, wait_until_empty
+from testkit.obedient_worker import DEADLY_WIDTH
+from testkit.scans import page_png
+from testkit.waiting import assert_within, wait_until
 
 IS_SOAK = "SOAK" in os.environ
 VISIBILITY_TIMEOUT_S = 3
@@ -85,7 +85,7 @@ def test_a_worker_killed_in_the_middle_of_an_image_loses_and_doubles_nothing(
 ) -> None:
     """The image itself is what kills: it ends as failed, its neighbours as processed."""
     variables = {"NOTES": str(tmp_path / "notes"), "SLOW_S": "0"}
-    obedient = "tests.support.obedient_worker"
+    obedient = "testkit.obedient_worker"
     with (
         Announcements(settings) as announcements,
         role("worker", settings, module=obedient, **variables),

@@ -16,7 +16,7 @@ from app.ports import Message
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
-from tests.support.fault_proxy import (
+from testkit.fault_proxy import (
     BlackHole,
     Fault,
     FaultProxy,
@@ -26,7 +26,7 @@ from tests.support.fault_proxy import (
     Status,
     Truncate,
 )
-from tests.support.fleet import (
+from testkit.fleet import (
     Announcements,
     Record,
     frozen,
@@ -36,7 +36,7 @@ from tests.support.fleet import (
     role,
     wait_until_empty,
 )
-from tests.support.waiting import assert_within, wait_until
+from testkit.waiting import assert_within, wait_until
 
 IS_SOAK = "SOAK" in os.environ
 VISIBILITY_TIMEOUT_S = 3

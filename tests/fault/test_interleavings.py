@@ -45,7 +45,7 @@ from app.records import Records
 from app.representation import Image, ImageStatus
 from app.worker import Worker
 from app.worker_metrics import WorkerMetrics
-from tests.support.house import VISIBILITY_TIMEOUT_S, House, Killed, to_page
+from testkit.house import VISIBILITY_TIMEOUT_S, House, Killed, to_page
 
 EXAMPLES = 10_000 if "SOAK" in os.environ else 500
 DEDUPLICATION_S = 300

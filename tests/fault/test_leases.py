@@ -10,13 +10,13 @@ import pytest
 
 from app import aws
 from app.settings import Settings
-from tests.support.fleet import Announcements, frozen, preload, role
-from tests.support.obedient_worker import SLOW_WIDTH
-from tests.support.scans import page_png
-from tests.support.waiting import wait_until
+from testkit.fleet import Announcements, frozen, preload, role
+from testkit.obedient_worker import SLOW_WIDTH
+from testkit.scans import page_png
+from testkit.waiting import wait_until
 
 VISIBILITY_TIMEOUT_S = 2
-OBEDIENT = "tests.support.obedient_worker"
+OBEDIENT = "testkit.obedient_worker"
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from app.image_store import ImageStore
 from app.leases import Lease
 from app.ports import Message
 from app.settings import Settings
-from tests.support.fakes import MemoryQueue
-from tests.support.house import House, WatchedBucket
-from tests.support.scans import page_png
+from testkit.fakes import MemoryQueue
+from testkit.house import House, WatchedBucket
+from testkit.scans import page_png
 
 WORKERS = 2
 

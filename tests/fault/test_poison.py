@@ -17,11 +17,11 @@ from app.ports import Message
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
-from tests.support.fault_proxy import FaultProxy, Rule, Status
-from tests.support.fleet import Announcements, Role, preload, role, run_command
-from tests.support.obedient_worker import DEADLY_WIDTH
-from tests.support.scans import page_png
-from tests.support.waiting import assert_within, wait_until
+from testkit.fault_proxy import FaultProxy, Rule, Status
+from testkit.fleet import Announcements, Role, preload, role, run_command
+from testkit.obedient_worker import DEADLY_WIDTH
+from testkit.scans import page_png
+from testkit.waiting import assert_within, wait_until
 
 VISIBILITY_TIMEOUT_S = 2
 #: How much longer a good image may take behind bad ones.
@@ -111,7 +111,7 @@ def has_ended(role: Role) -> bool:
 
 def worker(settings: Settings, folder: Path) -> AbstractContextManager[Role]:
     variables = {"NOTES": str(folder / "notes"), "SLOW_S": "0"}
-    return role("worker", settings, module="tests.support.obedient_worker", **variables)
+    return role("worker", settings, module="testkit.obedient_worker", **variables)
 
 
 def test_an_image_given_up_is_recorded_and_a_redrive_lets_it_succeed(settings: Settings) -> None:

@@ -14,11 +14,11 @@ import urllib3
 
 from app.settings import Settings
 from benchmarks.head_cost import attacks, sending
-from tests.support.fleet import role
-from tests.support.ports import free_port
-from tests.support.raw_http import dribbling, seconds
-from tests.support.scans import page_png
-from tests.support.waiting import assert_within, is_alive, wait_until
+from testkit.fleet import role
+from testkit.ports import free_port
+from testkit.raw_http import dribbling, seconds
+from testkit.scans import page_png
+from testkit.waiting import assert_within, is_alive, wait_until
 
 SOAK = bool(os.environ.get("SOAK"))
 DURATION_S = 30 if SOAK else 6

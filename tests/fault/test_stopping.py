@@ -11,10 +11,10 @@ import pytest
 
 from app.settings import Settings
 from app.sqs_service import SqsQueue, make_queue
-from tests.support.fleet import Announcements, Role, preload, role
-from tests.support.obedient_worker import SLOW_WIDTH
-from tests.support.scans import page_png
-from tests.support.waiting import assert_within, wait_until
+from testkit.fleet import Announcements, Role, preload, role
+from testkit.obedient_worker import SLOW_WIDTH
+from testkit.scans import page_png
+from testkit.waiting import assert_within, wait_until
 
 #: No test here may have to wait for it.
 VISIBILITY_TIMEOUT_S = 60
@@ -148,7 +148,7 @@ def slow_worker(
     return role(
         "worker",
         settings,
-        module="tests.support.obedient_worker",
+        module="testkit.obedient_worker",
         NOTES=str(notes),
         SLOW_S=str(slow_s),
         **variables,

@@ -11,11 +11,11 @@ import urllib3
 from app import aws
 from app.settings import Settings
 from app.sqs_service import make_queue
-from tests.support.fault_proxy import Call, FaultProxy, Rule
-from tests.support.fleet import Announcements, role, run_command, wait_until_empty
-from tests.support.ports import free_port
-from tests.support.scans import page_png
-from tests.support.waiting import is_alive, wait_until
+from testkit.fault_proxy import Call, FaultProxy, Rule
+from testkit.fleet import Announcements, role, run_command, wait_until_empty
+from testkit.ports import free_port
+from testkit.scans import page_png
+from testkit.waiting import is_alive, wait_until
 
 
 @pytest.fixture

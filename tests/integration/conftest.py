@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import stacks
+from testkit import stacks
 
 
 @pytest.fixture(scope="session")

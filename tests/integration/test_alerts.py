@@ -18,12 +18,12 @@ import yaml
 from app import aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from tests.conftest import ROOT
-from tests.support import promql
-from tests.support.fleet import preload, role
-from tests.support.ports import free_port
-from tests.support.scans import page_png
-from tests.support.waiting import is_alive, is_ok, wait_until
+from testkit import promql
+from testkit.fleet import preload, role
+from testkit.ports import free_port
+from testkit.root import ROOT
+from testkit.scans import page_png
+from testkit.waiting import is_alive, is_ok, wait_until
 
 #: ./run_tests.sh unpacks Debian's package there.
 UNPACKED = ROOT / ".local" / "prometheus" / "usr" / "bin"

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from tests.support.stacks import Account, Stack
-from tests.support.templates import template
+from testkit.stacks import Account, Stack
+from testkit.templates import template
 
 #: Of the queue's life, not of its making.
 _PASSING: Final = frozenset(

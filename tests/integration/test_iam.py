@@ -27,14 +27,14 @@ from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import SqsQueue, make_queue
 from app.tokens import hash_token, make_token
-from tests.conftest import ROOT
-from tests.support.fault_proxy import Call, Rule, Status
-from tests.support.fleet import environment, role
-from tests.support.iam import Permission, Recorder, missing, unused
-from tests.support.ports import free_port
-from tests.support.scans import page_png
-from tests.support.stacks import Account, Credentials, Stack
-from tests.support.waiting import is_ready, wait_until
+from testkit.fault_proxy import Call, Rule, Status
+from testkit.fleet import environment, role
+from testkit.iam import Permission, Recorder, missing, unused
+from testkit.ports import free_port
+from testkit.root import ROOT
+from testkit.scans import page_png
+from testkit.stacks import Account, Credentials, Stack
+from testkit.waiting import is_ready, wait_until
 
 TOKEN = make_token()
 #: As many as open the breaker, each tried three times before it is given back.

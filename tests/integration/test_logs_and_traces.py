@@ -25,15 +25,15 @@ from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
 from app.tokens import hash_token, make_token
+from testkit.collector import Collector, Span, collector
+from testkit.counts import Counts
+from testkit.fleet import role
+from testkit.logged import Event, parsed
+from testkit.ports import free_port
+from testkit.raw_http import exchange
+from testkit.scans import page_png
+from testkit.waiting import is_ready, wait_until
 from tests.conftest import own_settings
-from tests.support.collector import Collector, Span, collector
-from tests.support.counts import Counts
-from tests.support.fleet import role
-from tests.support.logged import Event, parsed
-from tests.support.ports import free_port
-from tests.support.raw_http import exchange
-from tests.support.scans import page_png
-from tests.support.waiting import is_ready, wait_until
 
 TOKEN = make_token()
 MARKED = {

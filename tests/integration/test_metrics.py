@@ -24,11 +24,11 @@ from app.s3_service import S3Bucket
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
-from tests.support.counts import Counts
-from tests.support.fleet import role
-from tests.support.ports import free_port
-from tests.support.scans import header, page_png, pixels, png
-from tests.support.waiting import assert_within, wait_until
+from testkit.counts import Counts
+from testkit.fleet import role
+from testkit.ports import free_port
+from testkit.scans import header, page_png, pixels, png
+from testkit.waiting import assert_within, wait_until
 
 GOOD = 5
 #: A sound file, whose rows end too early: only whoever decodes it can tell.

@@ -16,9 +16,9 @@ from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
 from app.worker_service import WorkerService
-from tests.support.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
-from tests.support.scans import page_png
-from tests.support.waiting import wait_until
+from testkit.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
+from testkit.scans import page_png
+from testkit.waiting import wait_until
 
 COUNT, SEED = 300, 7
 #: LocalStack, and queues that were made before August 2025, take no more.

@@ -15,10 +15,10 @@ import requests
 from app import aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from tests.conftest import ROOT
-from tests.support.fleet import role
-from tests.support.ports import free_port
-from tests.support.waiting import is_alive, wait_until
+from testkit.fleet import role
+from testkit.ports import free_port
+from testkit.root import ROOT
+from testkit.waiting import is_alive, wait_until
 
 IMAGE = ROOT / "image.png"
 #: Playwright brings one along, so nothing needs to be installed.

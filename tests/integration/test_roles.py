@@ -18,9 +18,9 @@ import urllib3
 from app import aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from tests.conftest import ROOT
-from tests.support.ports import free_port
-from tests.support.waiting import assert_within, is_ready, wait_until
+from testkit.ports import free_port
+from testkit.root import ROOT
+from testkit.waiting import assert_within, is_ready, wait_until
 
 IMAGES = 12
 VISIBILITY_TIMEOUT_S = 10

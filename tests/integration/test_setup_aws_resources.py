@@ -16,7 +16,7 @@ from app import aws
 from app.errors import ResourceError
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from tests.conftest import ROOT
+from testkit.root import ROOT
 
 HIGH_THROUGHPUT = {
     "FifoQueue": "true",

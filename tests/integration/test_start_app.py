@@ -22,9 +22,9 @@ import urllib3
 
 from app import aws
 from app.settings import Settings
-from tests.conftest import ROOT
-from tests.support.processes import RunningApp, processes_of, start_app
-from tests.support.waiting import assert_within, wait_until
+from testkit.processes import RunningApp, processes_of, start_app
+from testkit.root import ROOT
+from testkit.waiting import assert_within, wait_until
 
 INSTALL_S = 400.0
 START_S = 60.0

@@ -13,8 +13,8 @@ import pytest
 
 from app import aws
 from app.settings import Settings
-from tests.conftest import ROOT
-from tests.support.ports import free_port
+from testkit.ports import free_port
+from testkit.root import ROOT
 
 DOOR = ROOT / "start_localstack.sh"
 

@@ -19,12 +19,12 @@ from app.pdf_pages import write_pdf
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.tokens import hash_token
-from tests.conftest import ROOT
-from tests.support.fleet import role
-from tests.support.pngs import SIGNATURE
-from tests.support.ports import free_port
-from tests.support.scans import page_png
-from tests.support.waiting import is_alive, wait_until
+from testkit.fleet import role
+from testkit.pngs import SIGNATURE
+from testkit.ports import free_port
+from testkit.root import ROOT
+from testkit.scans import page_png
+from testkit.waiting import is_alive, wait_until
 
 
 @pytest.fixture

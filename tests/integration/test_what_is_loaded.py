@@ -15,11 +15,11 @@ import urllib3
 
 from app.settings import Settings
 from app.tokens import hash_token, make_token
-from tests.conftest import ROOT
-from tests.support.fleet import environment, role
-from tests.support.ports import free_port
-from tests.support.scans import page_png
-from tests.support.waiting import is_alive, wait_until
+from testkit.fleet import environment, role
+from testkit.ports import free_port
+from testkit.root import ROOT
+from testkit.scans import page_png
+from testkit.waiting import is_alive, wait_until
 
 ENGINE = {"cv2", "numpy", "numba", "llvmlite", "app.image_processor", "app.methods"}
 WORKER = {"app.consumer", "app.sandbox", "app.worker", "app.worker_service"}
@@ -54,7 +54,7 @@ def settings() -> Settings:
 
 def start(target: Path, settings: Settings, *command: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.loading", str(target), *command],
+        [sys.executable, "-m", "testkit.loading", str(target), *command],
         cwd=ROOT,
         env=os.environ | environment(settings),
     )

@@ -19,11 +19,11 @@ import pytest
 import urllib3
 
 from benchmarks.non_readers import deleted_bytes
-from tests.support.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
-from tests.support.raw_http import exchange, read_to_end, seconds
-from tests.support.scans import page_png
-from tests.support.served import Served, serving
-from tests.support.waiting import assert_within, is_alive, wait_until
+from testkit.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
+from testkit.raw_http import exchange, read_to_end, seconds
+from testkit.scans import page_png
+from testkit.served import Served, serving
+from testkit.waiting import assert_within, is_alive, wait_until
 
 MAX_UPLOAD_BYTES = 8_000_000
 BUDGET_BYTES = 30_000_000

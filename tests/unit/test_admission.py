@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.admission import Admission
-from tests.support.waiting import wait_until
+from testkit.waiting import wait_until
 
 
 class Visitor:

@@ -14,8 +14,8 @@ from app.buckets import LONG_SECONDS, SECONDS
 from app.outcome import Outcome
 from app.worker_metrics import STEPS
 from scripts import write_dashboard
-from tests.conftest import ROOT
-from tests.support import promql
+from testkit import promql
+from testkit.root import ROOT
 
 OPERATIONS = ROOT / "docs" / "operations.md"
 #: What every section of the handbook answers, in this order.

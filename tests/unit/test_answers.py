@@ -15,10 +15,10 @@ from app import logs
 from app.ports import Message
 from app.settings import Settings
 from app.tokens import hash_token
-from tests.support.logged import events
-from tests.support.scans import header, page_png, pixels, png
-from tests.support.site import Site, problem
-from tests.support.waiting import wait_until
+from testkit.logged import events
+from testkit.scans import header, page_png, pixels, png
+from testkit.site import Site, problem
+from testkit.waiting import wait_until
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 TOKENS = f"ana:{hash_token('one')},bia:{hash_token('two')}"

@@ -9,7 +9,7 @@ import pytest
 from app.api_page import kind_of
 from app.openapi import contract
 from app.settings import Settings
-from tests.support.site import Site
+from testkit.site import Site
 
 
 @pytest.mark.parametrize(

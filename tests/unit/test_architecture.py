@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from testkit.root import ROOT
 
 APP = ROOT / "app"
 

@@ -12,8 +12,7 @@ from app.method_catalogue import METHODS
 from app.methods import auto, binarize
 from app.page_kind import is_inverted
 from app.page_maps import cells_of
-
-from .pages import f_measure, jpeg, noise, printed, scanned, shadow, text
+from testkit.pages import f_measure, jpeg, noise, printed, scanned, shadow, text
 
 SHAPE = (500, 600)
 

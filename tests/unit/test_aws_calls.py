@@ -15,9 +15,9 @@ from app.metrics import AwsMetrics
 from app.ports import Message
 from app.settings import Settings
 from app.sqs_service import SqsQueue
-from tests.conftest import ROOT
-from tests.support import aws_calls
-from tests.support.recording import sitecustomize
+from testkit import aws_calls
+from testkit.recording import sitecustomize
+from testkit.root import ROOT
 
 URL = {"QueueUrl": "http://sqs.example/q.fifo"}
 

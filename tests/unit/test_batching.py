@@ -11,8 +11,8 @@ import pytest
 from app.batching import BatchedQueue, Batcher
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
 from app.ports import MAX_BATCH, Message, Results
-from tests.support.fakes import MemoryQueue
-from tests.support.waiting import assert_within, wait_until
+from testkit.fakes import MemoryQueue
+from testkit.waiting import assert_within, wait_until
 
 #: A batch that fills up does not wait for it.
 LONG_S = 5.0

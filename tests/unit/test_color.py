@@ -13,7 +13,7 @@ from app.method_catalogue import METHODS
 from app.png import inspect
 from app.png_decoder import decode
 from app.png_limits import PngLimits
-from tests.support.pngs import PALETTE, RGB, RGBA, Picture
+from testkit.pngs import PALETTE, RGB, RGBA, Picture
 
 LIMITS = PngLimits()
 HEIGHT, WIDTH = 160, 240

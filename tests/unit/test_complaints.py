@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from app.complaints import Complaints
-from tests.support.logged import events
+from testkit.logged import events
 
 
 def test_a_reason_is_logged_when_it_changes_in_more_than_numbers(

@@ -19,8 +19,8 @@ from app.leases import Lease
 from app.outcome import Ending, Outcome
 from app.ports import Delivery, Message, Results
 from app.worker_metrics import WorkerMetrics
-from tests.support.fakes import MemoryQueue
-from tests.support.waiting import assert_within, wait_until
+from testkit.fakes import MemoryQueue
+from testkit.waiting import assert_within, wait_until
 
 TIMEOUT_S = 60
 POLL_WAIT_S = 1

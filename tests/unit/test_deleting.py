@@ -13,8 +13,8 @@ from app.object_keys import failure_key, processed_key
 from app.orphans import find_orphans
 from app.representation import Failure, ImageStatus, now
 from app.settings import Settings
-from tests.support.scans import header, page_png, pixels, png
-from tests.support.site import Site, problem
+from testkit.scans import header, page_png, pixels, png
+from testkit.site import Site, problem
 
 BROKEN = png(header(40, 30), pixels([b"\0" * 40] * 20))
 

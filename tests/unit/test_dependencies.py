@@ -9,7 +9,7 @@ import cv2
 
 from app.version import VERSION
 from scripts.bring_libraries import CHECKSUMS, checksums
-from tests.conftest import ROOT
+from testkit.root import ROOT
 
 
 def test_the_png_library_inside_opencv_has_the_fixes_of_2026() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from app import errors
 from scripts.draw_front import PICTURE, draw_front
 from scripts.write_schemas import MODELS, schema
-from tests.conftest import ROOT
+from testkit.root import ROOT
 
 
 def read(name: str) -> str:
@@ -62,7 +62,8 @@ def test_links_between_the_documents_lead_somewhere() -> None:
 
 
 def test_every_file_that_a_document_names_is_there() -> None:
-    folders = "app|benchmarks|deploy|docs|requirements|scripts|static|templates|tests|translations"
+    own = "app|benchmarks|scripts|static|templates|testkit|tests|translations"
+    folders = f"{own}|deploy|docs|requirements"
     named = {
         (document.name, path)
         for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]

@@ -14,11 +14,11 @@ import urllib3
 
 from app import errors
 from app.openapi import documented_errors
-from tests.conftest import ROOT
-from tests.support.hostile_pngs import cases
-from tests.support.raw_http import exchange
-from tests.support.scans import header, page_png, pixels, png
-from tests.support.served_sites import MAX_UPLOAD_BYTES
+from testkit.hostile_pngs import cases
+from testkit.raw_http import exchange
+from testkit.root import ROOT
+from testkit.scans import header, page_png, pixels, png
+from testkit.served_sites import MAX_UPLOAD_BYTES
 
 PAGE = ("scan.png", page_png())
 KEY = {"Idempotency-Key": "a-key-of-16-characters"}
@@ -57,7 +57,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def sites() -> Iterator[dict[str, Served]]:
-    command = [sys.executable, "-m", "tests.support.served_sites"]
+    command = [sys.executable, "-m", "testkit.served_sites"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         yield {

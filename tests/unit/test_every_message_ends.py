@@ -22,8 +22,8 @@ from app.outcome import Outcome
 from app.ports import Binarized, Delivery
 from app.records import Records
 from app.worker_metrics import WorkerMetrics
-from tests.support.house import House, to_page
-from tests.support.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
+from testkit.house import House, to_page
+from testkit.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
 
 COUNT, SEED = int(os.environ.get("ODD_MESSAGES", "5000")), 20261128
 MAX_RECEIVES = 3

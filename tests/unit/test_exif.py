@@ -17,8 +17,8 @@ from app.image_processor import binarize_png
 from app.method_catalogue import METHODS
 from app.png import PhysicalSize, inspect
 from app.png_limits import PngLimits
-from tests.support.exifs import CONTENTS, ORIENTATION, PLACES, SIX, exif, oriented, tiff
-from tests.support.pngs import IEND, Picture, chunk
+from testkit.exifs import CONTENTS, ORIENTATION, PLACES, SIX, exif, oriented, tiff
+from testkit.pngs import IEND, Picture, chunk
 
 LIMITS = PngLimits()
 PAGE = np.random.default_rng(5).integers(0, 256, (37, 53))

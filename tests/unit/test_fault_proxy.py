@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.fault_proxy import (
+from testkit.fault_proxy import (
     BlackHole,
     Call,
     Duplicate,
@@ -25,7 +25,7 @@ from tests.support.fault_proxy import (
     Status,
     Truncate,
 )
-from tests.support.http_servers import serving
+from testkit.http_servers import serving
 
 MEGABYTE = bytes(1_000_000)
 

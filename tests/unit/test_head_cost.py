@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from app.http_head import MAX_HEAD_BYTES, HeadBuffer, HeadError, parse_head
-from tests.support.costs import Site, cpu_s
-from tests.support.smuggling import MUST_ACCEPT, MUST_REFUSE
+from testkit.costs import Site, cpu_s
+from testkit.smuggling import MUST_ACCEPT, MUST_REFUSE
 
 MOST_S = 0.010
 #: Below this the clock and the interpreter are what is measured.

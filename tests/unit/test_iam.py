@@ -9,9 +9,9 @@ import pytest
 
 from app import setup_aws_resources
 from app.settings import Settings
-from tests.conftest import ROOT
-from tests.support.fault_proxy import _Message
-from tests.support.iam import Permission, _permissions, granted, missing, unused
+from testkit.fault_proxy import _Message
+from testkit.iam import Permission, _permissions, granted, missing, unused
+from testkit.root import ROOT
 
 BUCKET = "arn:aws:s3:::b"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:q.fifo"

@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from app.settings import Settings
 from app.watch import watch
-from tests.support import odd_pngs
-from tests.support.pngs import IEND, SIGNATURE, Picture, chunk, idat
-from tests.support.site import Site
+from testkit import odd_pngs
+from testkit.pngs import IEND, SIGNATURE, Picture, chunk, idat
+from testkit.site import Site
 
 BROWSER = {"Accept": "text/html"}
 CASES = {case.name: case.data for case in odd_pngs.cases()}

@@ -20,8 +20,8 @@ from app.image_processor import binarize_png
 from app.png import PhysicalSize, inspect
 from app.png_limits import PngLimits
 from app.ports import Binarized
-from tests.support.exifs import exif, oriented
-from tests.support.pngs import RGB, Picture, chunk, gray_png
+from testkit.exifs import exif, oriented
+from testkit.pngs import RGB, Picture, chunk, gray_png
 
 ROOT = Path(__file__).parents[2]
 LIMITS = PngLimits()

@@ -23,7 +23,7 @@ from app.representation import (
     TakenFor,
     now,
 )
-from tests.support.fakes import MemoryBucket
+from testkit.fakes import MemoryBucket
 
 EXPIRES = datetime(2026, 12, 2, tzinfo=UTC)
 

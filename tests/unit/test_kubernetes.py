@@ -15,8 +15,8 @@ import yaml
 
 from app.arguments import ROLES
 from app.settings import Settings
-from tests.conftest import ROOT
-from tests.support.templates import MANIFESTS, manifest, manifests, read, template
+from testkit.root import ROOT
+from testkit.templates import MANIFESTS, manifest, manifests, read, template
 
 ROLES_HERE = ["web", "worker"]
 EXAMPLE = MANIFESTS.parent / "example"

@@ -14,8 +14,8 @@ from app.languages import LANGUAGES, choose, language
 from app.method_catalogue import METHODS, Method, Parameter
 from app.representation import ImageStatus
 from app.settings import Settings
-from tests.conftest import ROOT
-from tests.support.site import Site
+from testkit.root import ROOT
+from testkit.site import Site
 
 CATALOGUES = sorted(ROOT.glob("translations/*/LC_MESSAGES/messages.po"))
 TEMPLATES = sorted((ROOT / "templates").glob("*.html"))

@@ -11,9 +11,9 @@ from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
 from app.leases import MAX_LEASE_S, Lease, Leases
 from app.ports import Delivery, Results
 from app.worker_metrics import WorkerMetrics
-from tests.support.fakes import MemoryQueue
-from tests.support.logged import events
-from tests.support.waiting import wait_until
+from testkit.fakes import MemoryQueue
+from testkit.logged import events
+from testkit.waiting import wait_until
 
 TIMEOUT_S = 60
 AWAY = QueueUnavailableError("away")

@@ -14,8 +14,8 @@ from app.light_ink import show_light_ink
 from app.png import inspect
 from app.png_decoder import decode
 from app.png_limits import PngLimits
-from tests.support.exifs import SIX, exif
-from tests.support.pngs import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, Picture
+from testkit.exifs import SIX, exif
+from testkit.pngs import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, Picture
 
 LIMITS = PngLimits()
 WIDTH, HEIGHT = 240, 160

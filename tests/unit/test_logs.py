@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import pytest
 
 from app import logs
-from tests.conftest import ROOT
-from tests.support.logged import Event, events, parsed
+from testkit.logged import Event, events, parsed
+from testkit.root import ROOT
 
 logger = logs.get_logger("app.test")
 
@@ -227,7 +227,7 @@ def test_what_is_bound_is_in_each_line_of_its_thread_and_of_no_other(
 IN_A_CHILD = """
 from app import logs
 from app.sandbox import Sandbox
-from tests.support import sandboxed
+from testkit import sandboxed
 
 logs.configure("INFO", "json")
 sandbox = Sandbox(sandboxed.do, sandboxed.CAPS)

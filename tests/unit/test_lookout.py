@@ -20,12 +20,12 @@ from app.metrics import Metrics
 from app.ports import Message
 from app.settings import Settings
 from app.tokens import hash_token
-from tests.support.counts import Counts
-from tests.support.fakes import CountedBucket, CountedQueue
-from tests.support.house import Clock
-from tests.support.logged import events
-from tests.support.site import Site
-from tests.support.waiting import assert_within, wait_until
+from testkit.counts import Counts
+from testkit.fakes import CountedBucket, CountedQueue
+from testkit.house import Clock
+from testkit.logged import events
+from testkit.site import Site
+from testkit.waiting import assert_within, wait_until
 
 
 class House:

@@ -15,7 +15,7 @@ from app.errors import InvalidParameterError
 from app.gaussian import gaussian_mean
 from app.method_catalogue import DEFAULT_METHOD, METHODS, Method, choose_method
 from app.methods import FUNCTIONS, binarize
-from tests.support.waiting import assert_within
+from testkit.waiting import assert_within
 
 WINDOW = 9
 

@@ -24,12 +24,12 @@ from app.ports import Binarized, Delivery
 from app.processing import admitted
 from app.representation import now, rfc3339
 from app.settings import Settings
-from tests.conftest import ROOT
-from tests.support.counts import Counts
-from tests.support.fakes import MemoryQueue
-from tests.support.house import VISIBILITY_TIMEOUT_S, Clock, House
-from tests.support.scans import page_png
-from tests.support.site import Site
+from testkit.counts import Counts
+from testkit.fakes import MemoryQueue
+from testkit.house import VISIBILITY_TIMEOUT_S, Clock, House
+from testkit.root import ROOT
+from testkit.scans import page_png
+from testkit.site import Site
 
 METHODS = ("simple", "otsu")
 

@@ -22,7 +22,7 @@ from benchmarks.open_loop import (
     send_all,
     upload_request,
 )
-from tests.support.http_servers import serving
+from testkit.http_servers import serving
 
 STALL_S = 0.4
 

@@ -20,9 +20,9 @@ from app.method_catalogue import DEFAULT_METHOD, METHODS, Method, Parameter
 from app.openapi import contract, documented_errors
 from app.settings import Settings
 from app.tokens import hash_token
-from tests.conftest import ROOT
-from tests.support.scans import header, page_png, pixels, png
-from tests.support.site import Site
+from testkit.root import ROOT
+from testkit.scans import header, page_png, pixels, png
+from testkit.site import Site
 
 #: Cases for each operation with parameters; 450 make the 2,000 that a release is tried with.
 CASES = int(os.environ.get("API_CASES", "40"))

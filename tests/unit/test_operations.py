@@ -17,7 +17,7 @@ from app.messages import Announcement, Job
 from app.ports import Message
 from app.representation import Image, ImageStatus, now
 from app.verbs import DONE, FAILED, REFUSED
-from tests.support.house import House
+from testkit.house import House
 
 AN_HOUR = timedelta(hours=1)
 

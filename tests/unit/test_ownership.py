@@ -19,7 +19,7 @@ from app.orphans import find_orphans
 from app.outcome import Outcome
 from app.ownership import as_metadata, key_in
 from app.representation import Image, ImageStatus, Original, now
-from tests.support.house import House
+from testkit.house import House
 
 SECRET = "payroll.png"
 ID = uuid.UUID("6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de")

@@ -14,8 +14,7 @@ from app.dithering import floyd_steinberg
 from app.page_kind import is_inverted
 from app.page_maps import cells_of
 from app.reader import read
-
-from .pages import jpeg, noise, printed, scanned, shadow, text
+from testkit.pages import jpeg, noise, printed, scanned, shadow, text
 
 SHAPE = (500, 600)
 

@@ -12,8 +12,8 @@ import pytest
 from waitress.parser import first_line_re
 from waitress.rfc7230 import HEADER_FIELD_RE
 
-from tests.conftest import ROOT
-from tests.support.patterns import has_adjacent_repetitions
+from testkit.patterns import has_adjacent_repetitions
+from testkit.root import ROOT
 
 Pattern = re.Pattern[str] | re.Pattern[bytes]
 MODULES = sorted(path for path in (ROOT / "app").glob("*.py") if path.stem != "main")

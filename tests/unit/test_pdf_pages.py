@@ -12,10 +12,10 @@ from PIL import Image
 from app.image_processor import binarize_png
 from app.pdf_pages import write_pdf
 from app.png_limits import PngLimits
-from tests.conftest import ROOT
-from tests.support.pngs import GRAY, RGB, idat, ihdr
-from tests.support.scans import page_png, png
-from tests.support.scans import result_png as result
+from testkit.pngs import GRAY, RGB, idat, ihdr
+from testkit.root import ROOT
+from testkit.scans import page_png, png
+from testkit.scans import result_png as result
 
 #: Two rows of 12 pixels.
 ROWS = zlib.compress(b"\0\xf0\xf0\0\x0f\x00")

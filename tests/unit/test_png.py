@@ -22,9 +22,9 @@ from app.errors import (
 )
 from app.png_ancillary import MAX_LINES, RULES, fault_of
 from app.representation import MAX_IGNORED_CHARS
-from tests.support import hostile_pngs, odd_pngs
-from tests.support.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
-from tests.support.waiting import assert_within
+from testkit import hostile_pngs, odd_pngs
+from testkit.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
+from testkit.waiting import assert_within
 
 LIMITS = png.PngLimits()
 PIXELS = chunk(b"IDAT", zlib.compress(bytes(2)))

@@ -18,8 +18,8 @@ from app.image_processor import binarize_png
 from app.png import inspect
 from app.png_decoder import decode
 from app.png_limits import PngLimits
-from tests.support.hostile_pngs import ACCEPT, EITHER, REJECT, Case, cases
-from tests.support.pngs import luma
+from testkit.hostile_pngs import ACCEPT, EITHER, REJECT, Case, cases
+from testkit.pngs import luma
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -121,7 +121,7 @@ from app import fast_zlib
 from app.errors import PipelineError
 from app.png import PngLimits, inspect
 from app.png_decoder import decode
-from tests.support.hostile_pngs import cases
+from testkit.hostile_pngs import cases
 print([fast_zlib._isal.__name__, fast_zlib._zlib_ng.__name__])
 digest = hashlib.sha256()
 for data in [path.read_bytes() for path in sorted(Path("tests/data").rglob("*.png"))] + [

@@ -19,7 +19,7 @@ from app.errors import CorruptPngError, PipelineError, UnsupportedPngError
 from app.png import inspect
 from app.png_decoder import decode
 from app.png_limits import PngLimits
-from tests.support.pngs import (
+from testkit.pngs import (
     BIT_DEPTHS,
     CHANNELS,
     GRAY,
@@ -34,7 +34,7 @@ from tests.support.pngs import (
     gray_png,
     luma,
 )
-from tests.support.waiting import assert_within
+from testkit.waiting import assert_within
 
 LIMITS = PngLimits()
 FORMS = [(color, depth) for color, depths in BIT_DEPTHS.items() for depth in depths]

@@ -13,8 +13,8 @@ import pytest
 
 from app import png_filters
 from app.errors import CorruptPngError
-from tests.conftest import ROOT
-from tests.support.pngs import apply_filter, paeth
+from testkit.pngs import apply_filter, paeth
+from testkit.root import ROOT
 
 
 @pytest.mark.parametrize("pixel_bytes", [1, 2, 3, 4, 6, 8])

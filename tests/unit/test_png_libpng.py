@@ -11,10 +11,10 @@ from app.errors import PipelineError
 from app.png import inspect
 from app.png_decoder import decode
 from app.png_limits import PngLimits
-from tests.support import mutated_pngs, odd_pngs
-from tests.support.hostile_pngs import ACCEPT, REJECT, Case
-from tests.support.libpng import Libpng, Reading
-from tests.support.png_verdicts import COLLECTIONS, STRICTER, collection, damaged, verdict
+from testkit import mutated_pngs, odd_pngs
+from testkit.hostile_pngs import ACCEPT, REJECT, Case
+from testkit.libpng import Libpng, Reading
+from testkit.png_verdicts import COLLECTIONS, STRICTER, collection, damaged, verdict
 
 LIMITS = PngLimits()
 ODD = list(odd_pngs.cases())

@@ -13,8 +13,8 @@ import urllib3
 from app.errors import QueueUnavailableError
 from app.metrics import Metrics
 from app.probes import ProbeServer, _Handler
-from tests.support.counts import Counts
-from tests.support.waiting import assert_within
+from testkit.counts import Counts
+from testkit.waiting import assert_within
 
 
 class Process:

@@ -8,9 +8,9 @@ import pytest
 
 from app.settings import Settings
 from app.tokens import hash_token
-from tests.support.fakes import MemoryQueue
-from tests.support.scans import header, pixels, png
-from tests.support.site import Site, problem
+from testkit.fakes import MemoryQueue
+from testkit.scans import header, pixels, png
+from testkit.site import Site, problem
 
 KEY = {"Idempotency-Key": "invoice-42-page-1"}
 OTHER = png(header(8, 8), pixels([b"\0" * 8] * 8))

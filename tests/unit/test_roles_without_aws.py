@@ -14,10 +14,10 @@ import pytest
 import urllib3
 
 from app.settings import Settings
-from tests.support.aws_errors import CASES, RefusingAws, refusing
-from tests.support.fleet import Role, role
-from tests.support.ports import free_port
-from tests.support.waiting import assert_within, is_alive, wait_until
+from testkit.aws_errors import CASES, RefusingAws, refusing
+from testkit.fleet import Role, role
+from testkit.ports import free_port
+from testkit.waiting import assert_within, is_alive, wait_until
 
 ROLES = ("all", "web", "worker")
 #: From the first answer of the process.

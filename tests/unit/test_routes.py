@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.settings import Settings
-from tests.support.pngs import SIGNATURE, chunk
-from tests.support.scans import header, page_png, pixels, png
-from tests.support.site import Site, problem
+from testkit.pngs import SIGNATURE, chunk
+from testkit.scans import header, page_png, pixels, png
+from testkit.site import Site, problem
 
 SECURITY_HEADERS = (
     "Content-Security-Policy",

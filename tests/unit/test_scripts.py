@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.conftest import ROOT
-from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from testkit.ports import free_port
+from testkit.root import ROOT
+from testkit.waiting import wait_until
 
 
 def run(

@@ -16,11 +16,11 @@ import pytest
 import urllib3
 
 from app.pace import Pace
-from tests.conftest import ROOT
-from tests.support.raw_http import exchange, read_to_end, seconds, send_until_answered
-from tests.support.scans import page_png
-from tests.support.served import Served, serving
-from tests.support.waiting import is_alive, wait_until
+from testkit.raw_http import exchange, read_to_end, seconds, send_until_answered
+from testkit.root import ROOT
+from testkit.scans import page_png
+from testkit.served import Served, serving
+from testkit.waiting import is_alive, wait_until
 
 LIMIT_BYTES = 50_000
 

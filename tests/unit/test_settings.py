@@ -13,7 +13,7 @@ from app import aws
 from app.errors import SettingsError
 from app.png_limits import PngLimits
 from app.settings import Settings
-from tests.conftest import ROOT
+from testkit.root import ROOT
 
 
 def test_nobody_has_to_set_anything() -> None:

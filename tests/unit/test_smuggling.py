@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.raw_http import exchange
-from tests.support.served import serving
-from tests.support.smuggling import HIDDEN, MUST_ACCEPT, MUST_REFUSE, MUST_REFUSE_WHEN_CUT
+from testkit.raw_http import exchange
+from testkit.served import serving
+from testkit.smuggling import HIDDEN, MUST_ACCEPT, MUST_REFUSE, MUST_REFUSE_WHEN_CUT
 
 CLOSE = b"Connection: close\r\n\r\n"
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from scripts.draw_icons import draw_icon
-from tests.conftest import ROOT
+from testkit.root import ROOT
 
 MODULES = sorted((ROOT / "static").glob("*.js"))
 IMPORT = re.compile(r"""(?:from|import\(?)\s*["']\./([\w-]+\.js)["']""")

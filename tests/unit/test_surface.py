@@ -17,10 +17,9 @@ import pytest
 from app import compare, dithering, layers, page_features, page_maps, surface
 from app.reader import read
 from app.surface import WEIGHTS_FILE, weights
-from tests.conftest import ROOT
-from tests.support.waiting import assert_within
-
-from .pages import jpeg, noise, printed, scanned, shadow, text
+from testkit.pages import jpeg, noise, printed, scanned, shadow, text
+from testkit.root import ROOT
+from testkit.waiting import assert_within
 
 #: Sums of whole numbers are exact in float32 below this.
 EXACT_BELOW = 2**24
@@ -255,7 +254,7 @@ import re
 from pathlib import Path
 import numpy as np
 from app.reader import read
-from tests.unit.pages import noise, printed, scanned, text
+from testkit.pages import noise, printed, scanned, text
 
 def peak():
     return 1000 * int(re.search(r"VmHWM:\\s+([0-9]+) kB", Path("/proc/self/status").read_text())[1])

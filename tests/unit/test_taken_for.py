@@ -14,10 +14,10 @@ from app.method_catalogue import METHODS
 from app.png_limits import PngLimits
 from app.settings import Settings
 from app.watch import watch
-from tests.support.exifs import exif, oriented
-from tests.support.pngs import GRAY_ALPHA, Picture
-from tests.support.scans import header, pixels, png
-from tests.support.site import Site
+from testkit.exifs import exif, oriented
+from testkit.pngs import GRAY_ALPHA, Picture
+from testkit.scans import header, pixels, png
+from testkit.site import Site
 
 BROWSER = {"Accept": "text/html"}
 PLAIN = {"kind": "writing", "inverted": False, "turned": 0}

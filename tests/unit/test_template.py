@@ -15,9 +15,9 @@ from app.errors import StorageUnavailableError
 from app.metrics import Metrics
 from app.probes import ProbeServer
 from app.settings import Settings
-from tests.conftest import ROOT
-from tests.support.ports import free_port
-from tests.support.templates import TEMPLATE, template
+from testkit.ports import free_port
+from testkit.root import ROOT
+from testkit.templates import TEMPLATE, template
 
 #: Beside the grace period: the last poll and batches, the engine's child process, the interpreter.
 STOPPING_S = 10

@@ -14,8 +14,8 @@ from werkzeug.test import TestResponse
 
 from app.settings import Settings
 from app.tokens import hash_token
-from tests.support.scans import header, page_png, pixels, png
-from tests.support.site import Site
+from testkit.scans import header, page_png, pixels, png
+from testkit.site import Site
 
 TOKENS = f"ana:{hash_token('one')},bia:{hash_token('two')}"
 WHO = {

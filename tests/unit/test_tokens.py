@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.tokens import Tokens, hash_token, make_token, parse_tokens
-from tests.support.waiting import wait_until
+from testkit.waiting import wait_until
 
 
 def entry(name: str, token: str) -> str:

@@ -26,11 +26,11 @@ from app.ports import Delivery, Message
 from app.settings import Settings
 from app.telemetry import provided
 from app.version import VERSION
-from tests.conftest import ROOT
-from tests.support.fakes import MemoryQueue
-from tests.support.house import House
-from tests.support.logged import events
-from tests.support.site import Site
+from testkit.fakes import MemoryQueue
+from testkit.house import House
+from testkit.logged import events
+from testkit.root import ROOT
+from testkit.site import Site
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
@@ -130,7 +130,7 @@ def test_attributes_of_another_producer_that_are_unsound_are_left_out() -> None:
 def test_without_an_exporter_opentelemetrys_sdk_is_not_loaded() -> None:
     program = (
         "import sys, app.main, app.server\n"
-        "from tests.support.site import Site\n"
+        "from testkit.site import Site\n"
         "from app.settings import Settings\n"
         "from app import tracing\n"
         "with tracing.recording('web', Settings().trace_exporter):\n"

@@ -22,11 +22,11 @@ from app.pdf_pages import write_pdf
 from app.upload_client import DONE, FAILED, upload
 from app.upload_report import Order, Report, say, table
 from app.upload_sources import Source, find_sources
-from tests.conftest import ROOT
-from tests.support.http_servers import serving
-from tests.support.pngs import SIGNATURE
-from tests.support.scans import result_png as result
-from tests.support.waiting import wait_until
+from testkit.http_servers import serving
+from testkit.pngs import SIGNATURE
+from testkit.root import ROOT
+from testkit.scans import result_png as result
+from testkit.waiting import wait_until
 
 IMAGE_ID = "6f1c7c1e-3f0f-4d6c-9f0a-6a9f6f0d2b11"
 

@@ -12,8 +12,8 @@ import pytest
 
 from app.method_catalogue import METHODS
 from app.uploads import DECORATIONS
-from tests.support.raw_http import exchange
-from tests.support.scans import page_png
+from testkit.raw_http import exchange
+from testkit.scans import page_png
 from tests.unit.test_server import serving
 
 PAGE: Final = page_png()

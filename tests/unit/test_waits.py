@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from app.waits import Waits
-from tests.support.waiting import assert_within
+from testkit.waiting import assert_within
 
 
 def test_a_wait_ends_as_soon_as_it_is_over() -> None:

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from app.outcome import Ending, Outcome
-from tests.support.house import House
+from testkit.house import House
 
 MAX_RECEIVES = 3
 

@@ -27,8 +27,8 @@ from app.settings import Settings
 from app.waits import Waits
 from app.worker import Worker
 from app.worker_metrics import WorkerMetrics
-from tests.support.fakes import MemoryBucket, MemoryQueue
-from tests.support.scans import page_png
+from testkit.fakes import MemoryBucket, MemoryQueue
+from testkit.scans import page_png
 
 
 class Site:

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.conftest import ROOT
-from tests.support.ports import free_port
-from tests.support.waiting import is_ok, wait_until
+from testkit.ports import free_port
+from testkit.root import ROOT
+from testkit.waiting import is_ok, wait_until
 
 #: ./run_tests.sh installs requirements/ministack.txt there.
 _PYTHON = ROOT / ".venv-ministack" / "bin" / "python"

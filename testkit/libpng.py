@@ -26,9 +26,10 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from testkit.root import ROOT
+
 from .pngs import CHANNELS, GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, luma
 
-ROOT = Path(__file__).parents[2]
 #: Larger pictures are refused here, before any memory is taken for them.
 MAX_PIXELS = 40_000_000
 _READ = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
@@ -115,7 +116,7 @@ class Libpng:
     """Reads files in a process of its own. Use as a context manager."""
 
     def __enter__(self) -> Libpng:
-        command = [sys.executable, "-c", "from tests.support.libpng import serve; serve()"]
+        command = [sys.executable, "-c", "from testkit.libpng import serve; serve()"]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe)
         assert self._process.stdin

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import psutil
 
-from tests.conftest import ROOT
-from tests.support.ports import free_port
-from tests.support.waiting import is_alive, wait_until
+from testkit.ports import free_port
+from testkit.root import ROOT
+from testkit.waiting import is_alive, wait_until
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def serving(*limits: int, **variables: str) -> Iterator[Served]:
     """A process of its own, so that it is stopped as it is in life; *variables* are settings."""
     port = free_port()
     arguments = [str(number) for number in (port, *limits)]
-    command = [sys.executable, "-m", "tests.support.memory_site", *arguments]
+    command = [sys.executable, "-m", "testkit.memory_site", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | variables) as server:
         try:
             wait_until(lambda: is_alive(f"http://127.0.0.1:{port}"))

@@ -26,10 +26,10 @@ from app.representation import Image, ImageStatus, now
 from app.s3_service import make_image_store
 from app.settings import Settings
 from app.sqs_service import make_queue
-from tests.conftest import ROOT
-from tests.support.ports import free_port
-from tests.support.scans import page_png
-from tests.support.waiting import wait_until
+from testkit.ports import free_port
+from testkit.root import ROOT
+from testkit.scans import page_png
+from testkit.waiting import wait_until
 
 # --- processes ---------------------------------------------------------------------------------
 

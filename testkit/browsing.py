@@ -11,8 +11,8 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
-from tests.conftest import ROOT
-from tests.support.scans import header, page_png, pixels, png
+from testkit.root import ROOT
+from testkit.scans import header, page_png, pixels, png
 
 #: Where pictures of each state are left to be looked at.
 SCREENSHOTS = ROOT / ".local" / "screenshots"

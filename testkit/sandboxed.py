@@ -1,6 +1,6 @@
 """What the tests have a sandbox do, in a module that a child process loads quickly.
 
-    python -m tests.support.sandboxed [busy]
+    python -m testkit.sandboxed [busy]
 
 runs a sandbox of its own, prints the process id of its child, and waits.
 """

@@ -15,8 +15,8 @@ from typing import IO
 
 import psutil
 
-from tests.support.ports import free_port
-from tests.support.waiting import is_ready, wait_until
+from testkit.ports import free_port
+from testkit.waiting import is_ready, wait_until
 
 
 @dataclass

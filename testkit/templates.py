@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import ROOT
+from testkit.root import ROOT
 
 TEMPLATE = ROOT / "deploy" / "cloudformation.yaml"
 MANIFESTS = ROOT / "deploy" / "kubernetes" / "base"

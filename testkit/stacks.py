@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import boto3
 
-from tests.support.iam import Permission, TlsEnd, granted, listed
-from tests.support.ministack import ministack
-from tests.support.templates import template
+from testkit.iam import Permission, TlsEnd, granted, listed
+from testkit.ministack import ministack
+from testkit.templates import template
 
 REGION: Final = "us-east-1"
 #: What MiniStack 1.5.33 refuses. The rest of the template is deployed as it stands.

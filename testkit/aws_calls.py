@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from tests.conftest import ROOT
-from tests.support.iam import listed
-from tests.support.recording import sitecustomize
-from tests.support.templates import template
+from testkit.iam import listed
+from testkit.recording import sitecustomize
+from testkit.root import ROOT
+from testkit.templates import template
 
 _POLICIES: Final = ("WebPolicy", "WorkerPolicy", "OperatorPolicy")
 #: Where the permission has another name than the operation.

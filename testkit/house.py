@@ -18,7 +18,7 @@ from app.outcome import Ending
 from app.ports import Admit, Binarized, Delivery, Message, Results, StoredObject
 from app.worker import Worker
 from app.worker_metrics import WorkerMetrics
-from tests.support.fakes import MemoryBucket, MemoryQueue
+from testkit.fakes import MemoryBucket, MemoryQueue
 
 VISIBILITY_TIMEOUT_S = 60
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import astuple
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,8 +16,9 @@ from app.png_limits import PngLimits
 
 from . import hostile_pngs, libpng, mutated_pngs, odd_pngs
 from .pngs import GRAY, RGB, luma
+from .root import ROOT
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = ROOT / "tests" / "data"
 LIMITS = PngLimits()
 COLLECTIONS = ("pngsuite", "libpng", "hostile", "odd")
 #: Why we may refuse what libpng accepts: critical chunks are held to the specification, and time

@@ -1,6 +1,6 @@
 """Odd PNGs as real programs write them: nothing in doubt about the pixels, much about the rest.
 
-    python -m tests.support.odd_pngs OUTDIR
+    python -m testkit.odd_pngs OUTDIR
 
 writes them all and a manifest.json. Each shows one habit or one kind of damage: bytes appended by
 mail gateways and upload forms, metadata cut or edited without a new CRC, chunks repeated or moved

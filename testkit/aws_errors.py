@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from xml.sax.saxutils import escape
 
-from tests.support.http_servers import serving
+from testkit.http_servers import serving
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from app.gate import Gate, Head, Pass
 from app.http_reader import Parser
 from app.image_store import ImageStore
 from app.settings import Settings
-from tests.support.fakes import MemoryBucket, MemoryQueue
-from tests.support.scans import page_png
+from testkit.fakes import MemoryBucket, MemoryQueue
+from testkit.scans import page_png
 
 _ADJUSTMENTS = Adjustments()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from tests.support.pngs import GRAY, IEND, SIGNATURE, chunk, idat, ihdr
+from testkit.pngs import GRAY, IEND, SIGNATURE, chunk, idat, ihdr
 
 
 def png(*chunks: bytes) -> bytes:

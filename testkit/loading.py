@@ -1,6 +1,6 @@
 """Run the command line in this process, and say at its end which modules it has loaded.
 
-    python -m tests.support.loading FILE COMMAND ...
+    python -m testkit.loading FILE COMMAND ...
 
 The names go to FILE, one a line. A role ends on SIGTERM, as in production.
 """

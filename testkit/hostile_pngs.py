@@ -1,6 +1,6 @@
 """Hostile and odd PNGs, made byte by byte: always the same, no third-party data.
 
-    python -m tests.support.hostile_pngs OUTDIR [--big]
+    python -m testkit.hostile_pngs OUTDIR [--big]
 
 writes them all and a manifest.json with what each is for.
 """

@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.support.fault_proxy import FaultProxy, _Message
+from testkit.fault_proxy import FaultProxy, _Message
 
 _OBJECT_ACTIONS: Final = {
     "GET": "s3:GetObject",

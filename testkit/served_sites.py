@@ -1,4 +1,4 @@
-"""Sites over real sockets, one for each trouble: `python -m tests.support.served_sites`.
+"""Sites over real sockets, one for each trouble: `python -m testkit.served_sites`.
 
 Prints one line of JSON, site by site its port and the ids of its images, then serves until it is
 killed.
@@ -17,9 +17,9 @@ from app.ports import Message
 from app.server import HttpServer
 from app.settings import Settings
 from app.tokens import hash_token
-from tests.support.ports import free_port
-from tests.support.scans import header, pixels, png
-from tests.support.site import Site
+from testkit.ports import free_port
+from testkit.scans import header, pixels, png
+from testkit.site import Site
 
 MAX_UPLOAD_BYTES = 100_000
 BROKEN = png(header(40, 30), pixels([b"\0" * 40] * 20))

@@ -19,7 +19,7 @@ from app.metrics import QueueMetrics
 from app.server import HttpServer
 from app.settings import Settings
 from app.waits import Waits
-from tests.support.fakes import MemoryBucket, MemoryQueue
+from testkit.fakes import MemoryBucket, MemoryQueue
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import promql_parser as promql
 import yaml
 
 from app.metrics import Metrics
-from tests.conftest import ROOT
+from testkit.root import ROOT
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "pipeline.json"

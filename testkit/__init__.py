@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: fakes, clocks, makers of PNGs and pages, real processes."""
