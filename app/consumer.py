@@ -64,7 +64,7 @@ class Consumer:
         self._waiting = 0
         self._stopping = threading.Event()
         self._has_polled = threading.Event()
-        self._attempt_id, self._attempt_began_at = "", 0.0
+        self._attempt = _Attempt()
         self._unanswered_since: float | None = None
         self._poller = _thread(self._poll, "poller")
         self._workers = [_thread(self._work, f"worker-{n}") for n in range(threads)]
@@ -120,8 +120,6 @@ class Consumer:
         since = self._unanswered_since
         return 0.0 if since is None else time.monotonic() - since
 
-    # --- the poller ----------------------------------------------------------------------------
-
     def _poll(self) -> None:
         failures = 0
         while not self._stopping.is_set():
@@ -174,18 +172,13 @@ class Consumer:
             max_messages=min(MAX_BATCH, room),
             wait_time_s=self._poll_wait_s,
             visibility_timeout_s=self._visibility_timeout_s,
-            attempt_id=self._current_attempt_id(asked_at),
+            attempt_id=self._attempt.id_at(asked_at),
         )
-        self._attempt_id, self._unanswered_since = "", None
+        self._unanswered_since = None
+        self._attempt = _Attempt()
         self._metrics.polls.inc()
         tracing.received(self._jobs.name, began_at_ns, [d.attributes for d in deliveries])
         return self._leases.hold(deliveries, asked_at=asked_at)
-
-    def _current_attempt_id(self, at: float) -> str:
-        """The same until there is an answer: one that was lost must not hide its messages."""
-        if not self._attempt_id or at - self._attempt_began_at > _ATTEMPT_ID_LIFE_S:
-            self._attempt_id, self._attempt_began_at = uuid.uuid4().hex, at
-        return self._attempt_id
 
     def _admit(self, leases: Sequence[Lease]) -> None:
         groups: dict[str, list[Lease]] = {}
@@ -240,6 +233,18 @@ class Consumer:
         with self._changed:
             self._waiting += more
             self._changed.notify_all()
+
+
+class _Attempt:
+    """The id of a poll: the same until an answer comes, since a lost one must hide no message."""
+
+    def __init__(self) -> None:
+        self._id, self._began_at = "", 0.0
+
+    def id_at(self, now: float) -> str:
+        if not self._id or now - self._began_at > _ATTEMPT_ID_LIFE_S:
+            self._id, self._began_at = uuid.uuid4().hex, now
+        return self._id
 
 
 def _thread(target: Callable[[], None], name: str) -> threading.Thread:

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Final
 
 from . import logs
+from .errors import TooManyConnectionsError
 
 logger = logs.get_logger(__name__)
 
@@ -35,8 +36,33 @@ class Peers:
             logger.warning("client has too many connections", client=client, limit=self.limit)
         return False
 
+    def refusal(self) -> TooManyConnectionsError:
+        """What to tell a client that may not enter."""
+        sentence = f"{self.limit} requests of this address are in progress."
+        return TooManyConnectionsError(sentence, limit=self.limit, retry_after_s=1)
+
     def leave(self, client: str) -> None:
         with self._lock:
             self._present[client] -= 1
             if self._present[client] <= 0:
                 del self._present[client]  # addresses are many
+
+
+class Presence:
+    """The place of one connection among the *peers*, if it has any."""
+
+    def __init__(self, peers: Peers, counted_as: str | None = None) -> None:
+        self._peers = peers
+        self._counted_as = counted_as
+
+    def enter(self, client: str) -> bool:
+        """Be counted as *client* and nothing else; False if that would be too many."""
+        self.leave()
+        if self._peers.enter(client):
+            self._counted_as = client
+        return self._counted_as is not None
+
+    def leave(self) -> None:
+        client, self._counted_as = self._counted_as, None
+        if client is not None:
+            self._peers.leave(client)

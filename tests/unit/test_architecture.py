@@ -36,6 +36,7 @@ FLOORS = (
         "page_remarks",
         "rates",
         "aws_policies",
+        "lingering",
         "sockets",
         "version",
     },
@@ -51,6 +52,7 @@ FLOORS = (
         "method_catalogue",
         "page_maps",
         "peers",
+        "traffic",
         "telemetry",
     },
     {
@@ -158,7 +160,7 @@ ONLY_IN = {
     "requests": set(),
     "resource": {"sandbox", "server"},
     "structlog": {"logs"},
-    "waitress": {"connection", "http_reader", "refusals", "server"},
+    "waitress": {"connection", "http_reader", "lingering", "refusals", "server"},
     "wsgiref": {"probes"},
 }
 #: Worker and routes must be testable without AWS and OpenCV, the engine without either.
