@@ -219,7 +219,7 @@ A_JOB = '{"image_id": "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de", "bucket": "b", "ke
 
 @pytest.mark.parametrize("body", ["{", A_JOB])
 def test_a_job_that_goes_back_goes_on_with_its_trace(house: House, body: str) -> None:
-    said = {"traceparent": "00-1-2-01", "request_id": "ask-4711"}
+    said = {"traceparent": f"00-{'4bf92f35' * 4}-00f067aa0ba902b7-01", "request_id": "ask-4711"}
     house.dead_letters.send(Message(body, "g", "x", said))
 
     assert redrive(house) == DONE
