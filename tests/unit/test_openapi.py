@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, strategies
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.method_catalogue import DEFAULT_METHOD, METHODS, Method, Parameter
-from app.openapi import contract, documented_errors
+from app.openapi import contract
+from app.openapi_refusals import documented_errors
 from app.settings import Settings
 from app.tokens import hash_token
 from testkit.root import ROOT
