@@ -89,6 +89,7 @@ FLOORS = (
     {"tokens", "waits", "upload_report", "arguments", "rate_limit", "probes", "reader"},
     {"color", "upload_requests"},
     {"png_pixels", "upload_client"},
+    {"setting_fields"},
     {"settings", "png_decoder", "methods", "aws_errors"},
     {"image_processor", "aws", "gate", "lookout", "processing"},
     {"s3_objects", "sqs_service", "bucket_setup", "queue_setup"},
