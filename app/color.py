@@ -14,12 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .chroma import LEAST_CHROMA
 from .compiled import compiled
 from .histogram import Gray, as_gray
 
 Bytes = NDArray[np.uint8]
-#: Paper, toner and the fringes of scanners are less colourful than this.
-LEAST_CHROMA: Final = 24
 #: Colours are looked at in cells of so many pixels, at 150 to 300 dpi ...
 _CELL_PX: Final = 4
 #: ... or of twice as many on pages over so many pixels. A cell is as colourful as its most
@@ -29,22 +28,6 @@ _LARGE_PIXELS: Final = 16_000_000
 _WIDE_CELLS: Final = 5
 #: ... and reaches so many further, across its rims.
 _REACH_CELLS: Final = 2
-
-
-def chroma_of(colors: Bytes) -> Gray:
-    """The largest minus the smallest of red, green and blue: (H, W, 3 or 4) -> (H, W)."""
-    if colors.shape[2] != 3 or not colors.flags.c_contiguous:
-        return _chroma_by_planes(colors)
-    chroma = np.empty(colors.shape[:2], np.uint8)
-    _subtract_extremes(colors.reshape(-1), chroma.reshape(-1))
-    return chroma
-
-
-def _chroma_by_planes(colors: Bytes) -> Gray:
-    red, green, blue = (cv2.extractChannel(colors, channel) for channel in range(3))
-    largest = cv2.max(cv2.max(red, green), blue)
-    smallest = cv2.min(cv2.min(red, green), blue)
-    return as_gray(cv2.subtract(largest, smallest))
 
 
 def darken_thin_color(gray: Gray, chroma: Gray) -> None:
@@ -71,14 +54,6 @@ def _wide_color(chroma: Gray, cell_px: int) -> Gray:
 
 def _square(side: int) -> Bytes:
     return np.ones((side, side), np.uint8)
-
-
-@compiled("void(u1[::1], u1[::1])")
-def _subtract_extremes(colors: Any, chroma: Any) -> None:
-    # Flat, so that the compiler can load 32 pixels at once: eight times as fast as by rows.
-    for i in range(len(chroma)):
-        red, green, blue = colors[3 * i], colors[3 * i + 1], colors[3 * i + 2]
-        chroma[i] = max(red, max(green, blue)) - min(red, min(green, blue))
 
 
 @compiled("void(u1[:,::1], u1[:,::1], u1[:,::1], i8)")

@@ -12,10 +12,10 @@ from collections.abc import Container
 from typing import Final, NamedTuple
 
 from .png_format import GRAY, PALETTE, RGB, PngInfo
-from .representation import MAX_IGNORED
 
-#: The decoder may add two lines on the pixel data, and one is a summary.
-MAX_LINES: Final = MAX_IGNORED - 3
+#: The decoder may add two lines on the pixel data, and one is a summary: nine in all, for which
+#: `representation.MAX_IGNORED` has room.
+MAX_LINES: Final = 6
 #: Section 11.3.1.1: how many bytes of tRNS each colour type takes (palette: one per entry).
 _TRNS_BYTES: Final = {GRAY: 2, RGB: 6}
 
@@ -58,7 +58,10 @@ class Notes:
         self._more = 0
 
     def add(self, text: str) -> None:
-        """Note *text*, ASCII of at most MAX_IGNORED_CHARS with " (x1000000)" behind it."""
+        """Note *text*.
+
+        It is ASCII, with " (x1000000)" of at most `representation.MAX_IGNORED_CHARS`.
+        """
         if text in self._counts or len(self._counts) < MAX_LINES:
             self._counts[text] = self._counts.get(text, 0) + 1
         else:

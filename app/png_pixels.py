@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .color import LEAST_CHROMA, chroma_of
+from .chroma import LEAST_CHROMA, chroma_of
 from .png_format import CHANNELS, GRAY, PALETTE, RGB, RGBA, PngInfo
 
 Bytes = NDArray[np.uint8]

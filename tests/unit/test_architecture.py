@@ -50,6 +50,7 @@ FLOORS = (
         "dithering",
         "http_head",
         "method_catalogue",
+        "chroma",
         "page_maps",
         "peers",
         "traffic",
@@ -115,6 +116,7 @@ FLOOR_OF = {module: floor for floor, modules in enumerate(FLOORS) for module in 
 ENGINE = {
     "compare",
     "compiled",
+    "chroma",
     "color",
     "dithering",
     "fast_zlib",

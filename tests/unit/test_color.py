@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from app import color
-from app.color import chroma_of, darken_thin_color
+from app.chroma import LEAST_CHROMA, chroma_of
+from app.color import darken_thin_color
 from app.image_processor import binarize_png
 from app.method_catalogue import METHODS
 from app.png import inspect
@@ -175,7 +176,7 @@ def test_at_any_size_three_quarters_of_a_thin_colour_are_taken_from_the_gray(sha
 
     cells = [np.arange(side) // color._CELL_PX for side in shape]
     wide = color._wide_color(chroma, color._CELL_PX)[np.ix_(*cells)].astype(int)
-    thin = np.maximum(chroma - np.minimum(wide + color.LEAST_CHROMA, 255), 0)
+    thin = np.maximum(chroma - np.minimum(wide + LEAST_CHROMA, 255), 0)
     assert (chroma_of(colors) == chroma).all()
     assert (page == np.maximum(gray.astype(int) - (thin - thin // 4), 0)).all()
 

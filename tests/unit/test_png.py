@@ -21,7 +21,7 @@ from app.errors import (
     UnsupportedPngError,
 )
 from app.png_ancillary import MAX_LINES, RULES, fault_of
-from app.representation import MAX_IGNORED_CHARS
+from app.representation import MAX_IGNORED, MAX_IGNORED_CHARS
 from testkit import hostile_pngs, odd_pngs
 from testkit.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
 from testkit.waiting import assert_within
@@ -306,6 +306,7 @@ def test_however_much_is_ignored_the_list_stays_short() -> None:
     assert ignored[:2] == ("aaAa: wrong CRC (x3)", "abAa: wrong CRC (x3)")
     assert ignored[-1] == f"and {3 * (len(kinds) - MAX_LINES)} more"
     assert len(ignored) == MAX_LINES + 1
+    assert len(ignored) + 2 == MAX_IGNORED  # of which two are the decoder's
     assert all(line.isascii() and len(line) <= MAX_IGNORED_CHARS for line in ignored)
 
 
