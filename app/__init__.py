@@ -2,83 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from .gate import Gate
-    from .image_store import ImageStore
-    from .lookout import Lookout
-    from .metrics import Metrics
-    from .ports import Queue
-    from .settings import Settings
-    from .waits import Waits
+    from .routes import Services
 
 
-def create_app(
-    settings: Settings,
-    *,
-    store: ImageStore | None = None,
-    jobs: Queue | None = None,
-    gate: Gate | None = None,
-    waits: Waits | None = None,
-    check_worker: Callable[[], None] | None = None,
-    lookout: Lookout | None = None,
-    metrics: Metrics | None = None,
-) -> Flask:
-    """Wire the web side; connects to nothing and starts nothing.
+def create_app(services: Services) -> Flask:
+    """Make the application that answers with *services*; connects to nothing and starts nothing.
 
-    *store* and *jobs* default to S3 and SQS by *settings*. A server that asks the *gate* before it
-    reads a body, or ends the *waits* when it stops, brings its own. A *lookout* that brings no
-    thread looks when it is asked; without one, *check_worker* is for that which is made here, and
-    raises QueueUnavailableError when the worker in this process is stuck. *metrics* are those of
-    the process.
+    `wiring.Wiring(settings, "web").app` is the application with S3 and SQS.
     """
-    # Imported here, so that `import app.worker` loads neither Flask nor boto3 nor OpenCV.
+    # Imported here, so that `import app.worker` loads no Flask.
     from flask import Flask
 
-    from . import routes, s3_service, sqs_service
-    from .gate import Gate
-    from .lookout import Lookout, Watched
-    from .method_catalogue import DEFAULT_METHOD, METHODS
-    from .metrics import Metrics
-    from .openapi import contract
-    from .uploads import Reader
-    from .waits import Waits
+    from . import routes
 
     app = Flask(__name__, root_path=_project_root())
-    metrics = metrics or Metrics(METHODS)
-    store = store or s3_service.make_image_store(settings, metrics.aws)
-    jobs = jobs or sqs_service.make_queue(settings, settings.input_queue, metrics.aws)
-    lookout = lookout or Lookout(
-        Watched(store, jobs, check_worker),
-        max_waiting=settings.max_queue_depth,
-        metrics=metrics.queues,
-    )
-    gate = gate or Gate(settings, lookout.check_room)
-    app.config["MAX_CONTENT_LENGTH"] = gate.max_body_bytes
-    secret = settings.idempotency_secret
-    services = routes.Services(
-        settings=settings,
-        store=store,
-        jobs=jobs,
-        gate=gate,
-        # The other half of the threads stays free for those who do not wait.
-        waits=waits or Waits(max(1, settings.web_threads // 2)),
-        reader=Reader(
-            METHODS,
-            DEFAULT_METHOD,
-            settings.png_limits,
-            secret.get_secret_value().encode() if secret else b"image-pipeline",
-        ),
-        methods=METHODS,
-        contract=contract(METHODS, DEFAULT_METHOD, settings),
-        lookout=lookout,
-        counted=metrics.http,
-        expose=metrics.expose if settings.has_metrics_on_api else None,
-    )
+    app.config["MAX_CONTENT_LENGTH"] = services.gate.max_body_bytes
     routes.register(app, services)
     return app
 

@@ -15,7 +15,7 @@ from .redaction import without_secrets
 logger = logs.get_logger(__name__)
 
 #: Asked again and again by machines: neither lines of the log nor traces.
-_PROBES: Final = frozenset(("api.healthz", "api.readyz", "api.service", "api.metrics"))
+_PROBES: Final = frozenset(("api.probe", "api.service"))
 _MAX_SHOWN: Final = 200
 
 

@@ -56,6 +56,7 @@ _NO_QUEUE: Final = "The queue does not answer."
 _NO_STORAGE: Final = "Storage does not answer."
 _NO_WORKER: Final = "The worker in this process does not work."
 _NOT_KNOWN: Final = "Storage and queue have not answered in time."
+_STOPPING: Final = "The process is stopping."
 
 
 class Service(BaseModel):
@@ -301,6 +302,8 @@ class Lookout:
         return max(0.0, began_at + _PATIENCE_S - self._clock())
 
     def _fault_now(self) -> Fault | None:
+        if self._is_stopping:
+            return QueueUnavailableError, _STOPPING
         if self._is_fresh():
             return self._fault
         return self._fault or (QueueUnavailableError, _NOT_KNOWN)

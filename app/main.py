@@ -1,4 +1,4 @@
-"""The command line: the roles, and the operators' verbs. Wires everything and owns the process.
+"""The command line: the roles, and the operators' verbs. Owns the process.
 
 python -m app.main all          web and worker in one process, for one machine
 python -m app.main web          the API and the page
@@ -18,27 +18,21 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from . import interrupts, logs, tracing
 from .arguments import ROLES, parser
-from .errors import PipelineError, QueueUnavailableError, SettingsError
+from .errors import PipelineError, SettingsError
 from .settings import Settings, is_loopback
 from .tokens import hash_token, make_token
 
-# Each role and verb imports what it needs when it starts: with the engine, `web` would hold 150 MB
+# Each role and verb imports what it needs when it starts: with the engine, `web` would hold 125 MB
 # more; with boto3, `upload` would start half a second later.
 if TYPE_CHECKING:
-    from .image_store import ImageStore
-    from .lookout import Lookout, Watched
-    from .metrics import Metrics
-    from .ports import Queue
-    from .worker_service import WorkerService
+    from .wiring import Wiring
 
 logger = logs.get_logger("app.main")  # __name__ is __main__ here
 
@@ -110,23 +104,21 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
-    from .metrics import AwsMetrics
     from .reconcile import reconcile
     from .redrive import redrive
-    from .s3_service import make_image_store
-    from .sqs_service import make_queue
     from .watch import watch
+    from .wiring import Wiring
 
+    wiring = Wiring(settings, options.command)
     if options.command == "watch":
         return watch(
-            make_queue(settings, settings.processed_queue),
+            wiring.announcements,
             as_json=options.json,
             delete=options.delete,
             count=options.count,
             timeout_s=options.timeout,
         )
-    store = make_image_store(settings, AwsMetrics())
-    jobs = make_queue(settings, settings.input_queue)
+    store, jobs = wiring.store, wiring.jobs
     store.check()  # its words are better than those of the first object that is not found
     if options.command == "reconcile":
         return reconcile(
@@ -136,118 +128,60 @@ def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
             dry_run=options.dry_run,
             force=options.force,
         )
-    dead_letters = make_queue(settings, settings.input_dead_letter_queue)
-    return redrive(store, dead_letters, jobs, dry_run=options.dry_run, limit=options.limit)
+    return redrive(store, wiring.dead_letters, jobs, dry_run=options.dry_run, limit=options.limit)
 
 
 def _run(role: str, settings: Settings) -> int:
     from botocore.exceptions import BotoCoreError
 
     from .aws_errors import fault_of
-    from .lookout import Watched
-    from .method_catalogue import METHODS
-    from .metrics import Metrics
-    from .s3_service import make_image_store
-    from .sqs_service import make_queue
+    from .wiring import Wiring
 
-    metrics = Metrics(METHODS)
+    has_web = role != "worker"
+    if has_web and not _may_listen(settings, [settings.host]):
+        return _EXIT_USAGE
+    wiring = Wiring(settings, role)
     try:
-        store = make_image_store(settings, metrics.aws)
-        jobs = make_queue(settings, settings.input_queue, metrics.aws)
-        worker = None
-        if role != "web":
-            from .worker_service import WorkerService
-
-            worker = WorkerService(settings, store, metrics)
+        wiring.watched  # noqa: B018 (makes the clients of S3 and SQS, and the worker)
     except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
         _complain(f"cannot start: {fault_of(exc).advice}")
         return _EXIT_UNAVAILABLE
-
-    watched = Watched(store, jobs, worker.check if worker else None)
-    lookout = _lookout(role, settings, watched, metrics)
     try:
-        probes = _probes(settings, metrics, partial(_check_ready, lookout))
+        if wiring.probes:
+            logger.info("metrics served", host=settings.metrics_host, port=settings.metrics_port)
     except OSError as exc:
         return _cannot_listen(settings.metrics_host, settings.metrics_port, exc)
-    with probes:
-        if worker is None or role == "all":
-            return _serve(settings, store, jobs, worker, lookout, metrics)
-        with interrupts.held(), worker, lookout, interrupts.allowed():
-            logger.info("worker polls", queue=settings.input_queue)
-            threading.Event().wait()
+    return _serve(wiring) if has_web else _work(wiring)
+
+
+def _work(wiring: Wiring) -> int:
+    with _running(wiring):
+        logger.info("worker polls", queue=wiring.settings.input_queue)
+        threading.Event().wait()
     return 0
 
 
-def _lookout(role: str, settings: Settings, watched: Watched, metrics: Metrics) -> Lookout:
-    from .lookout import Lookout
-    from .sqs_service import make_queue
-
-    if role == "worker":  # the depths are the web side's to count; a fleet would add them up
-        return Lookout(watched, metrics=metrics.queues, is_resting=True)
-    dead_letters = make_queue(settings, settings.input_dead_letter_queue, metrics.aws)
-    return Lookout(
-        replace(watched, dead_letters=dead_letters),
-        max_waiting=settings.max_queue_depth,
-        metrics=metrics.queues,
-    )
-
-
-def _check_ready(lookout: Lookout) -> None:
-    if not lookout.is_running:  # it begins when the API listens
-        raise QueueUnavailableError("The process is starting.")
-    lookout.check_ready()
-
-
-def _probes(
-    settings: Settings, metrics: Metrics, check_ready: Callable[[], None]
-) -> AbstractContextManager[None]:
-    from .probes import ProbeServer
-
-    host, port = settings.metrics_host, settings.metrics_port
-    if port is None:
-        return nullcontext()
-    server = ProbeServer(host, port, metrics, check_ready)
-    logger.info("metrics served", host=host, port=port)
-    return server
-
-
-def _serve(
-    settings: Settings,
-    store: ImageStore,
-    jobs: Queue,
-    worker: WorkerService | None,
-    lookout: Lookout,
-    metrics: Metrics,
-) -> int:
-    from . import create_app
-    from .gate import Gate
-    from .server import HttpServer
-    from .waits import Waits
-
-    if not _may_listen(settings, [settings.host]):
-        return _EXIT_USAGE
+def _serve(wiring: Wiring) -> int:
+    settings = wiring.settings
     try:
-        gate = Gate(settings, lookout.check_room)
-        waits = Waits(max(1, settings.web_threads // 2))
-        app = create_app(
-            settings,
-            store=store,
-            jobs=jobs,
-            gate=gate,
-            waits=waits,
-            lookout=lookout,
-            metrics=metrics,
-        )
-        server = HttpServer(app, settings, gate, on_stop=waits.stop)
+        server = wiring.server
     except (OSError, ValueError) as exc:  # waitress calls a host that nobody knows a ValueError
         return _cannot_listen(settings.host, settings.port, exc)
     if not _may_listen(settings, server.addresses):
         return _EXIT_USAGE
     logger.info("listening", host=settings.host, port=settings.port)
     # The server stops first: what it has accepted by then is in the queue, not in our hands.
-    with interrupts.held(), worker or nullcontext(), lookout, interrupts.allowed():
+    with _running(wiring):
         server.run()
     return 0
+
+
+@contextmanager
+def _running(wiring: Wiring) -> Iterator[None]:
+    """Run what the role has beside its main loop; the probes begin first and end last."""
+    worker, probes = wiring.worker or nullcontext(), wiring.probes or nullcontext()
+    with probes, interrupts.held(), worker, wiring.lookout, interrupts.allowed():
+        yield
 
 
 def _may_listen(settings: Settings, hosts: Sequence[str]) -> bool:

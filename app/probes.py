@@ -9,13 +9,14 @@ import json
 import socket
 import socketserver
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from . import logs, metrics
-from .errors import MethodNotAllowedError, NotFoundError, PipelineError
+from . import logs
+from .errors import MethodNotAllowedError, PipelineError
+from .health import Answer, Health
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -26,23 +27,18 @@ logger = logs.get_logger(__name__)
 _SILENCE_S: Final = 10
 #: A stop waits for this at most.
 _LOOK_S: Final = 0.2
-_JSON: Final = "application/json"
+_PROBLEM: Final = "application/problem+json"
 
 
 class ProbeServer:
     """Listens at once, answers inside its `with` block. Port 0 takes any that is free.
 
-    *check_ready* raises a PipelineError when the process cannot do its work.
-
     Raises:
         OSError: the address cannot be listened on.
     """
 
-    def __init__(
-        self, host: str, port: int, counted: metrics.Metrics, check_ready: Callable[[], None]
-    ) -> None:
-        self._metrics = counted
-        self._check_ready = check_ready
+    def __init__(self, host: str, port: int, health: Health) -> None:
+        self._health = health
         self._server = _server_class(host, port)((host, port), _Handler)
         self._server.set_app(self._answer)
         self._thread = threading.Thread(
@@ -68,32 +64,20 @@ class ProbeServer:
 
     def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         try:
-            mime, body = self._find(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            answer = self._find(environ["REQUEST_METHOD"], environ["PATH_INFO"])
             status = "200 OK"
         except PipelineError as error:
-            mime, body = "application/problem+json", json.dumps(error.to_problem()).encode()
+            answer = Answer(_PROBLEM, json.dumps(error.to_problem()).encode())
             status = f"{error.status} {error.title}"
-        headers = [("Content-Type", mime), ("Cache-Control", "no-store")]
-        start(status, [*headers, ("Content-Length", str(len(body)))])
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]
+        headers = [("Content-Type", answer.mime), ("Cache-Control", "no-store")]
+        start(status, [*headers, ("Content-Length", str(len(answer.body)))])
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
 
-    def _find(self, method: str, path: str) -> tuple[str, bytes]:
-        answers = {"/healthz": self._health, "/readyz": self._readiness, "/metrics": self._expose}
-        if path not in answers:
-            raise NotFoundError("There is nothing but /healthz, /readyz and /metrics.")
+    def _find(self, method: str, path: str) -> Answer:
+        answer = self._health.answer(path)
         if method not in ("GET", "HEAD"):
             raise MethodNotAllowedError(f"{path} takes GET.")
-        return answers[path]()
-
-    def _health(self) -> tuple[str, bytes]:
-        return _JSON, b'{"status": "alive"}'
-
-    def _readiness(self) -> tuple[str, bytes]:
-        self._check_ready()
-        return _JSON, b'{"status": "ready"}'
-
-    def _expose(self) -> tuple[str, bytes]:
-        return metrics.CONTENT_TYPE, self._metrics.expose()
+        return answer
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):

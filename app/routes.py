@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,21 +25,21 @@ from flask.typing import ResponseReturnValue
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from . import access, answers, api_page, logs, pages, tracing, uploads
+from . import access, answers, api_page, health, logs, pages, tracing, uploads
 from .errors import (
     IdempotencyKeyReusedError,
     ImageDeletedError,
     InternalError,
-    NotFoundError,
     PipelineError,
     unknown_image,
 )
 from .filenames import original_filename, result_filename
 from .gate import ENVIRON_KEY, ROOM_KEY, Gate, Head, Pass, client_address
+from .health import Health
 from .image_store import ImageStore
 from .lookout import Lookout
 from .method_catalogue import Method
-from .metrics import CONTENT_TYPE, HttpMetrics
+from .metrics import HttpMetrics
 from .object_metadata import filename_of
 from .ownership import owner_of
 from .ports import Admit, Message, Queue, StoredObject
@@ -80,9 +80,8 @@ class Services:
     #: The OpenAPI document.
     contract: Mapping[str, Any]
     lookout: Lookout
+    health: Health
     counted: HttpMetrics
-    #: All metrics of the process; None where others than this machine could ask for them.
-    expose: Callable[[], bytes] | None
 
 
 def register(app: Flask, services: Services) -> None:
@@ -232,19 +231,13 @@ def service_worker() -> ResponseReturnValue:
     return send_from_directory(Path(current_app.static_folder or ""), "sw.js")
 
 
-@api.get("/healthz")
-def healthz() -> ResponseReturnValue:
-    """Alive: says nothing of S3, SQS or the worker, so that their outage restarts nobody."""
-    return jsonify(status="alive")
-
-
-@api.get("/readyz")
-def readyz() -> ResponseReturnValue:
-    """Ready: S3 and SQS answer and the worker of this process, if any, polls."""
-    if services().settings.metrics_port is not None:  # it is served there alone
-        raise NotFoundError("There is nothing at /readyz.")
-    services().lookout.check_ready()
-    return jsonify(status="ready")
+@api.get(health.ALIVE)
+@api.get(health.READY)
+@api.get(health.METRICS)
+def probe() -> ResponseReturnValue:
+    """What orchestrators and Prometheus ask, where PORT tells it."""
+    answer = services().health.answer_on_api(request.path)
+    return Response(answer.body, content_type=answer.mime, headers={"Cache-Control": "no-store"})
 
 
 @api.get("/service")
@@ -253,14 +246,6 @@ def service() -> ResponseReturnValue:
     response = Response(services().lookout.service(), mimetype="application/json")
     response.headers["Cache-Control"] = "no-cache"
     return response
-
-
-@api.get("/metrics")
-def metrics() -> ResponseReturnValue:
-    expose = services().expose
-    if expose is None:
-        raise NotFoundError("There is nothing at /metrics.")
-    return Response(expose(), content_type=CONTENT_TYPE)
 
 
 # --- taking an upload ----------------------------------------------------------------------------

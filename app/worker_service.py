@@ -14,10 +14,10 @@ from .consumer import Consumer
 from .image_processor import binarize_png
 from .image_store import ImageStore
 from .metrics import Metrics
+from .ports import Queue
 from .processing import admitted, as_job_asks
 from .sandbox import Caps, Sandbox
 from .settings import Settings, usable_cpus
-from .sqs_service import make_queue
 from .worker import Worker
 
 #: The engine takes at most 6 bytes a pixel (docs/engine.md), a file is copied a few times, and
@@ -29,12 +29,15 @@ _AT_ONCE_S: Final = 2.0
 
 
 class WorkerService:
-    """The worker on the queues that *settings* name; it polls inside its `with` block."""
+    """Takes *jobs* and announces what became of them; it polls inside its `with` block."""
 
     def __init__(
         self,
         settings: Settings,
+        *,
         store: ImageStore,
+        jobs: Queue,
+        announcements: Queue,
         metrics: Metrics,
     ) -> None:
         self._grace_period_s = settings.grace_period_s
@@ -49,8 +52,6 @@ class WorkerService:
             metrics=metrics.worker,
         )
         metrics.worker.pixels_in_flight_limit.set(settings.max_pixels_in_flight)
-        jobs = make_queue(settings, settings.input_queue, metrics.aws)
-        announcements = make_queue(settings, settings.processed_queue, metrics.aws)
         linger_s = settings.batch_linger_ms / 1000
         worker = Worker(
             jobs=BatchedQueue(jobs, linger_s=linger_s),

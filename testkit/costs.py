@@ -8,17 +8,16 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from flask import Flask
 from waitress.adjustments import Adjustments
 from waitress.task import WSGITask
 
-from app import create_app
-from app.gate import Gate, Head, Pass
+from app.gate import Head, Pass
 from app.http_reader import Parser
 from app.image_store import ImageStore
 from app.settings import Settings
 from testkit.fakes import MemoryBucket, MemoryQueue
 from testkit.scans import page_png
+from testkit.wired import wired
 
 _ADJUSTMENTS = Adjustments()
 
@@ -54,8 +53,8 @@ class Site:
         settings = Settings(trusted_proxy_hops=1, cors_origins="https://scan.example")
         jobs = MemoryQueue()
         store = ImageStore(MemoryBucket(), MemoryBucket())
-        self.gate = Gate(settings, check_room=lambda: None)
-        self.app: Flask = create_app(settings, store=store, jobs=jobs, gate=self.gate)
+        wiring = wired(settings, store, jobs)
+        self.gate, self.app = wiring.gate, wiring.app
         self.image_id = self._upload()
 
     def read(self, data: bytes, *, piece_bytes: int | None = None) -> Parser:

@@ -11,15 +11,10 @@ import resource
 import signal
 import sys
 
-from app import create_app
-from app.gate import Gate
 from app.image_store import ImageStore
-from app.lookout import Lookout, Watched
-from app.metrics import QueueMetrics
-from app.server import HttpServer
 from app.settings import Settings
-from app.waits import Waits
 from testkit.fakes import MemoryBucket, MemoryQueue
+from testkit.wired import wired
 
 
 def main() -> None:
@@ -30,11 +25,7 @@ def main() -> None:
     settings = Settings(port=port, max_upload_bytes=limit_bytes, web_threads=2)
     store = ImageStore(MemoryBucket(), MemoryBucket())
     jobs = MemoryQueue()
-    lookout = Lookout(Watched(store, jobs), metrics=QueueMetrics())
-    waits = Waits(1)
-    gate = Gate(settings, lookout.check_room)
-    app = create_app(settings, store=store, jobs=jobs, gate=gate, waits=waits, lookout=lookout)
-    HttpServer(app, settings, gate, on_stop=waits.stop).run()
+    wired(settings, store, jobs).server.run()
 
 
 if __name__ == "__main__":

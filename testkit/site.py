@@ -13,12 +13,12 @@ from uuid import UUID
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import create_app
 from app.batching import BatchedQueue
 from app.errors import QueueUnavailableError
 from app.image_processor import binarize_png
 from app.image_store import ImageStore
 from app.leases import Leases
+from app.lookout import Watched
 from app.metrics import Metrics
 from app.png_limits import PngLimits
 from app.ports import Message
@@ -29,6 +29,7 @@ from app.worker import Worker
 from app.worker_metrics import WorkerMetrics
 from testkit.fakes import MemoryBucket, MemoryQueue
 from testkit.scans import page_png
+from testkit.wired import wired
 
 
 class Site:
@@ -46,14 +47,12 @@ class Site:
         self.jobs, self.announced = jobs or MemoryQueue("jobs.fifo"), MemoryQueue("done.fifo")
         self.store = ImageStore(self.inputs, self.outputs)
         self.waits = Waits(2)
-        self.app = create_app(
-            settings,
-            store=self.store,
-            jobs=self.jobs,
-            waits=self.waits,
-            check_worker=self._check_worker,
-            metrics=metrics,
-        )
+        self.wiring = wired(settings, self.store, self.jobs)
+        self.wiring.waits = self.waits
+        self.wiring.watched = Watched(self.store, self.jobs, self._check_worker)
+        if metrics:
+            self.wiring.metrics = metrics
+        self.app = self.wiring.app
         self.client: FlaskClient = self.app.test_client()
 
     def upload(

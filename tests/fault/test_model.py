@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from app import create_app
 from app.image_store import ImageStore
 from app.leases import Lease
 from app.ports import Message
@@ -24,6 +23,7 @@ from app.settings import Settings
 from testkit.fakes import MemoryQueue
 from testkit.house import House, WatchedBucket
 from testkit.scans import page_png
+from testkit.wired import wired
 
 WORKERS = 2
 
@@ -62,7 +62,7 @@ def _upload() -> list[str]:
 
     originals = WatchedBucket("image-input", "original", take_down)
     store = ImageStore(originals, WatchedBucket("image-processed", "result", take_down))
-    client = create_app(Settings(), store=store, jobs=Jobs()).test_client()
+    client = wired(Settings(), store, Jobs()).app.test_client()
     answer = client.post("/upload", data={"image": (io.BytesIO(page_png()), "page.png")})
     assert answer.status_code == 202
     return steps

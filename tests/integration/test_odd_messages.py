@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from app import aws
-from app.metrics import AwsMetrics, Metrics
-from app.s3_service import S3Bucket, make_image_store
+from app.metrics import AwsMetrics
+from app.s3_service import S3Bucket
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
-from app.worker_service import WorkerService
+from app.wiring import Wiring
 from testkit.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
 from testkit.scans import page_png
 from testkit.waiting import wait_until
@@ -88,7 +88,9 @@ def test_every_odd_message_ends_as_one_record_and_one_announcement_or_is_process
         receive(settings, heard)
         return len(heard) >= COUNT
 
-    with WorkerService(settings, make_image_store(settings, AwsMetrics()), Metrics()):
+    worker = Wiring(settings, "worker").worker
+    assert worker
+    with worker:
         wait_until(have_ended, within_s=180)
         depth = make_queue(settings, settings.input_queue).depth
         wait_until(lambda: depth().waiting + depth().held == 0)

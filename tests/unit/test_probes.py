@@ -11,8 +11,10 @@ import pytest
 import urllib3
 
 from app.errors import QueueUnavailableError
+from app.health import Health
 from app.metrics import Metrics
 from app.probes import ProbeServer, _Handler
+from app.settings import Settings
 from testkit.counts import Counts
 from testkit.waiting import assert_within
 
@@ -23,6 +25,10 @@ class Process:
     def check(self) -> None:
         if not self.is_ready:
             raise QueueUnavailableError("The worker does not poll any more.")
+
+
+def health_of(process: Process, metrics: Metrics) -> Health:
+    return Health(Settings(), check_ready=process.check, expose=metrics.expose)
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def server(metrics: Metrics, process: Process) -> Iterator[ProbeServer]:
-    server = ProbeServer("127.0.0.1", 0, metrics, process.check)
+    server = ProbeServer("127.0.0.1", 0, health_of(process, metrics))
     with server:
         yield server
 
@@ -111,7 +117,7 @@ def test_a_silent_client_is_cut_off(
 ) -> None:
     assert _Handler.timeout is not None
     monkeypatch.setattr(_Handler, "timeout", 0.1)
-    server = ProbeServer("127.0.0.1", 0, metrics, process.check)
+    server = ProbeServer("127.0.0.1", 0, health_of(process, metrics))
     with server, socket.create_connection(("127.0.0.1", server.port), timeout=5) as silent:
         assert silent.recv(1) == b""
 
@@ -119,7 +125,7 @@ def test_a_silent_client_is_cut_off(
 def test_a_stop_is_quick_also_with_a_client_that_is_silent(
     metrics: Metrics, process: Process
 ) -> None:
-    server = ProbeServer("127.0.0.1", 0, metrics, process.check)
+    server = ProbeServer("127.0.0.1", 0, health_of(process, metrics))
     with socket.create_connection(("127.0.0.1", server.port)):
         with server:
             ask(server, "/healthz")
@@ -137,11 +143,11 @@ def test_a_port_that_is_taken_is_said_at_once(metrics: Metrics, process: Process
         other.listen()
 
         with pytest.raises(OSError, match="in use"):
-            ProbeServer("127.0.0.1", other.getsockname()[1], metrics, process.check)
+            ProbeServer("127.0.0.1", other.getsockname()[1], health_of(process, metrics))
 
 
 def test_it_listens_on_ipv6_too(metrics: Metrics, process: Process) -> None:
-    server = ProbeServer("::1", 0, metrics, process.check)
+    server = ProbeServer("::1", 0, health_of(process, metrics))
     with server:
         url = f"http://[::1]:{server.port}/healthz"
 

@@ -12,6 +12,7 @@ import pytest
 from app import server
 from app.arguments import ROLES
 from app.errors import StorageUnavailableError
+from app.health import Health
 from app.metrics import Metrics
 from app.probes import ProbeServer
 from app.settings import Settings
@@ -147,7 +148,8 @@ def test_the_health_check_tells_a_process_that_lives_from_one_that_does_not(role
         raise StorageUnavailableError("S3 is away.")
 
     # Not ready, and alive all the same.
-    with ProbeServer("127.0.0.1", port, Metrics(), fail):
+    health = Health(Settings(), check_ready=fail, expose=Metrics().expose)
+    with ProbeServer("127.0.0.1", port, health):
         assert subprocess.run(command, timeout=30).returncode == 0
     assert subprocess.run(command, timeout=30, stderr=subprocess.DEVNULL).returncode != 0
     assert form == "CMD"

@@ -1,0 +1,72 @@
+"""Answer /healthz, /readyz and /metrics alike on both ports: PORT and METRICS_PORT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from .errors import NotFoundError
+from .metrics import CONTENT_TYPE
+from .settings import Settings
+
+ALIVE: Final = "/healthz"
+READY: Final = "/readyz"
+METRICS: Final = "/metrics"
+_JSON: Final = "application/json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a probe gets with status 200; no cache may keep it."""
+
+    mime: str
+    body: bytes
+
+
+class Health:
+    """Whether the process lives and can work, and its metrics. Thread-safe.
+
+    *check_ready* raises a PipelineError while the process cannot work. *expose* returns all metrics
+    of the process as text.
+    """
+
+    def __init__(
+        self, settings: Settings, *, check_ready: Callable[[], None], expose: Callable[[], bytes]
+    ) -> None:
+        self._answers = {ALIVE: self._alive, READY: self._ready, METRICS: self._metrics}
+        self._check_ready = check_ready
+        self._expose = expose
+        #: Readiness is told in one place only; the metrics are not for everybody who reaches PORT.
+        self._is_hidden = {
+            READY: settings.metrics_port is not None,
+            METRICS: not settings.has_metrics_on_api,
+        }
+
+    def answer(self, path: str) -> Answer:
+        """The answer on METRICS_PORT.
+
+        Raises:
+            NotFoundError: another path.
+            PipelineError: READY, and the process cannot work.
+        """
+        if path not in self._answers:
+            raise NotFoundError(f"There is nothing but {ALIVE}, {READY} and {METRICS}.")
+        return self._answers[path]()
+
+    def answer_on_api(self, path: str) -> Answer:
+        """The answer on PORT. Raises as `answer`, and NotFoundError for what METRICS_PORT has."""
+        if self._is_hidden.get(path):
+            raise NotFoundError(f"There is nothing at {path}.")
+        return self.answer(path)
+
+    def _alive(self) -> Answer:
+        # Nothing of S3, SQS or the worker, so that an outage of theirs restarts nobody.
+        return Answer(_JSON, b'{"status": "alive"}')
+
+    def _ready(self) -> Answer:
+        self._check_ready()
+        return Answer(_JSON, b'{"status": "ready"}')
+
+    def _metrics(self) -> Answer:
+        return Answer(CONTENT_TYPE, self._expose())

@@ -1,0 +1,192 @@
+"""Build the parts of a process in one place, for every role and every operator's verb."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from .settings import Settings
+
+# A part is imported when it is first asked for: with the engine, `web` would hold 125 MB more.
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from .gate import Gate
+    from .health import Health
+    from .image_store import ImageStore
+    from .lookout import Lookout, Watched
+    from .metrics import Metrics
+    from .ports import Queue
+    from .probes import ProbeServer
+    from .routes import Services
+    from .server import HttpServer
+    from .waits import Waits
+    from .worker_service import WorkerService
+
+_WITH_WEB: Final = ("web", "all")
+_WITH_WORKER: Final = ("worker", "all")
+
+
+class Wiring:
+    """The parts of one process, which runs *command*: a role or a verb.
+
+    Each part is made when it is first asked for, and kept. A part that is set before that, such as
+    `wiring.store = ...`, is used by all that are made later. No part connects or starts a thread by
+    being made; `server` and `probes` listen.
+    """
+
+    def __init__(self, settings: Settings, command: str) -> None:
+        self.settings = settings
+        self._has_web = command in _WITH_WEB
+        self._has_worker = command in _WITH_WORKER
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Those of this process."""
+        from .method_catalogue import METHODS
+        from .metrics import Metrics
+
+        return Metrics(METHODS)
+
+    # --- storage and queues; settings that cannot be raise BotoCoreError or ValueError ----------
+
+    @cached_property
+    def store(self) -> ImageStore:
+        from .s3_service import make_image_store
+
+        return make_image_store(self.settings, self.metrics.aws)
+
+    @cached_property
+    def jobs(self) -> Queue:
+        return self._queue(self.settings.input_queue)
+
+    @cached_property
+    def announcements(self) -> Queue:
+        return self._queue(self.settings.processed_queue)
+
+    @cached_property
+    def dead_letters(self) -> Queue:
+        """Jobs that were received too often."""
+        return self._queue(self.settings.input_dead_letter_queue)
+
+    def _queue(self, name: str) -> Queue:
+        from .sqs_service import make_queue
+
+        return make_queue(self.settings, name, self.metrics.aws)
+
+    # --- every role ------------------------------------------------------------------------------
+
+    @cached_property
+    def worker(self) -> WorkerService | None:
+        """The worker in this process, if the role has one."""
+        if not self._has_worker:
+            return None
+        from .worker_service import WorkerService
+
+        return WorkerService(
+            self.settings,
+            store=self.store,
+            jobs=self.jobs,
+            announcements=self.announcements,
+            metrics=self.metrics,
+        )
+
+    @cached_property
+    def watched(self) -> Watched:
+        """What the monitor looks at."""
+        from .lookout import Watched
+
+        return Watched(
+            self.store,
+            self.jobs,
+            check_worker=self.worker.check if self.worker else None,
+            dead_letters=self.dead_letters if self._has_web else None,
+        )
+
+    @cached_property
+    def lookout(self) -> Lookout:
+        """The one monitor of the process."""
+        from .lookout import Lookout
+        from .metrics import QueueMetrics
+
+        if self._has_web:
+            return Lookout(
+                self.watched,
+                max_waiting=self.settings.max_queue_depth,
+                metrics=self.metrics.queues,
+            )
+        # Not among the metrics of the process: a sum over a fleet would count each message often.
+        return Lookout(self.watched, is_resting=True, metrics=QueueMetrics())
+
+    @cached_property
+    def health(self) -> Health:
+        from .health import Health
+
+        return Health(
+            self.settings, check_ready=self.lookout.check_ready, expose=self.metrics.expose
+        )
+
+    @cached_property
+    def probes(self) -> ProbeServer | None:
+        """The server on METRICS_PORT, if that is set. Raises OSError if the port is taken."""
+        if self.settings.metrics_port is None:
+            return None
+        from .probes import ProbeServer
+
+        return ProbeServer(self.settings.metrics_host, self.settings.metrics_port, self.health)
+
+    # --- the web side ----------------------------------------------------------------------------
+
+    @cached_property
+    def gate(self) -> Gate:
+        from .gate import Gate
+
+        return Gate(self.settings, self.lookout.check_room)
+
+    @cached_property
+    def waits(self) -> Waits:
+        from .waits import Waits
+
+        # The other half of the threads stays free for those who do not wait.
+        return Waits(max(1, self.settings.web_threads // 2))
+
+    @cached_property
+    def services(self) -> Services:
+        """What the views work with."""
+        from .method_catalogue import DEFAULT_METHOD, METHODS
+        from .openapi import contract
+        from .routes import Services
+        from .uploads import Reader
+
+        secret = self.settings.idempotency_secret
+        return Services(
+            settings=self.settings,
+            store=self.store,
+            jobs=self.jobs,
+            gate=self.gate,
+            waits=self.waits,
+            reader=Reader(
+                METHODS,
+                DEFAULT_METHOD,
+                self.settings.png_limits,
+                secret.get_secret_value().encode() if secret else b"image-pipeline",
+            ),
+            methods=METHODS,
+            contract=contract(METHODS, DEFAULT_METHOD, self.settings),
+            lookout=self.lookout,
+            health=self.health,
+            counted=self.metrics.http,
+        )
+
+    @cached_property
+    def app(self) -> Flask:
+        from . import create_app
+
+        return create_app(self.services)
+
+    @cached_property
+    def server(self) -> HttpServer:
+        """The server of `app`. Raises OSError or ValueError if it cannot listen."""
+        from .server import HttpServer
+
+        return HttpServer(self.app, self.settings, self.gate, on_stop=self.waits.stop)
