@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from typing import Final
 from uuid import UUID, uuid4
 
-from flask import Response, g, request
+from flask import Response, request
 
 from . import logs, tracing
 from .redaction import without_secrets
+from .request_context import RequestContext
 
 logger = logs.get_logger(__name__)
 
@@ -19,31 +19,31 @@ _PROBES: Final = frozenset(("api.probe", "api.service"))
 _MAX_SHOWN: Final = 200
 
 
-def begin(*, is_https: bool) -> None:
+def begin(*, is_https: bool) -> RequestContext:
     """Name the request, after what its client calls it where that is safe, and begin its span."""
     given = {tracing.REQUEST_ID: request.headers.get("X-Request-ID", "")}
-    g.request_id = tracing.request_id(given) or uuid4().hex
-    g.began_at = time.monotonic()
-    logs.begin(request_id=g.request_id)
+    context = RequestContext(tracing.request_id(given) or uuid4().hex)
+    logs.begin(request_id=context.request_id)
     if request.endpoint not in _PROBES:
-        _begin_span("https" if is_https else "http")
+        _begin_span(context, "https" if is_https else "http")
     if image_id := (request.view_args or {}).get("image_id"):
-        concerns(image_id)
+        concerns(context, image_id)
+    return context
 
 
-def concerns(image_id: UUID) -> None:
+def concerns(context: RequestContext, image_id: UUID) -> None:
     """Have the log and the trace say which image the request is about."""
     logs.bind(image_id=str(image_id))
-    if "span" in g:
-        g.span.set_attribute(tracing.IMAGE_ID, str(image_id))
+    if context.span:
+        context.span.set_attribute(tracing.IMAGE_ID, str(image_id))
 
 
-def answered(response: Response, *, client: str | None = None) -> None:
+def answered(context: RequestContext, response: Response, *, client: str | None = None) -> None:
     """Write the request's line, and say to its span how it went; *client* is whose it was."""
     status, rule = response.status_code, request.url_rule
     route = rule.rule if rule else None
-    if "span" in g:
-        tracing.answered(g.span, request.method, route, status)
+    if context.span:
+        tracing.answered(context.span, request.method, route, status)
     say = logger.debug if request.endpoint in _PROBES else logger.info
     say(
         "request answered",
@@ -51,24 +51,17 @@ def answered(response: Response, *, client: str | None = None) -> None:
         path=_shown_path(),
         route=route,
         status=status,
-        duration_ms=round(1000 * (time.monotonic() - g.began_at), 1),
+        duration_ms=round(1000 * (time.monotonic() - context.began_at), 1),
         bytes=_sent_bytes(response),
-        **_facts(client),
+        **_facts(context, client),
     )
 
 
-def end(_: BaseException | None) -> None:
-    """End the span; what comes is called whatever became of the request."""
-    if room := g.pop("room", None):
-        room.close()
-
-
-def _begin_span(scheme: str) -> None:
+def _begin_span(context: RequestContext, scheme: str) -> None:
     headers = {name: request.headers.get(name, "") for name in ("traceparent", "tracestate")}
     serving = tracing.serving(request.method, _shown_path(), headers, scheme=scheme)
-    g.room = ExitStack()
-    g.span = g.room.enter_context(serving)
-    g.span.set_attribute("image_pipeline.request_id", g.request_id)
+    context.span = context.room.enter_context(serving)
+    context.span.set_attribute("image_pipeline.request_id", context.request_id)
 
 
 def _shown_path() -> str:
@@ -81,10 +74,10 @@ def _sent_bytes(response: Response) -> int:
     return response.content_length or response.calculate_content_length() or 0
 
 
-def _facts(client: str | None) -> dict[str, str | int]:
+def _facts(context: RequestContext, client: str | None) -> dict[str, str | int]:
     facts: dict[str, str | int] = {} if client is None else {"client": client}
-    if "problem_code" in g:
-        facts["code"] = g.problem_code
-    if "waited_s" in g:
-        facts["waited_ms"] = round(1000 * g.waited_s)
+    if context.problem_code is not None:
+        facts["code"] = context.problem_code
+    if context.waited_s is not None:
+        facts["waited_ms"] = round(1000 * context.waited_s)
     return facts

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote
 
-from flask import Response, g, jsonify, request
+from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 
 from . import logs, pages
@@ -147,14 +147,16 @@ def _client_has(etag: str) -> bool:
 # --- problems ----------------------------------------------------------------------------------
 
 
-def problem(error: PipelineError) -> Response:
+def as_shown(error: PipelineError) -> PipelineError:
+    """What clients see of *error*: a deleted image looks as one that never was."""
+    return unknown_image(error.image_id) if isinstance(error, ImageDeletedError) else error
+
+
+def problem(error: PipelineError, request_id: str) -> Response:
     """*error* as a problem document (RFC 9457), or as a page for people who ask for one."""
-    if isinstance(error, ImageDeletedError):
-        error = unknown_image(error.image_id)
     if error.status >= 500:
         logger.error("request failed", code=error.code, detail=str(error))
-    g.problem_code = error.code
-    document = error.to_problem() | {"instance": _shown_path(), "request_id": g.request_id}
+    document = error.to_problem() | {"instance": _shown_path(), "request_id": request_id}
     response = _document(document)
     response.status_code = error.status
     response.vary.add("Accept")
@@ -213,13 +215,13 @@ def _shown_path() -> str:
 # --- around every answer -----------------------------------------------------------------------
 
 
-def add_headers(response: Response, *, is_https: bool) -> None:
+def add_headers(response: Response, *, request_id: str, is_https: bool) -> None:
     """What every response carries."""
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     if is_https:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
-    response.headers["X-Request-ID"] = g.get("request_id", "")
+    response.headers["X-Request-ID"] = request_id
 
 
 def add_quota(response: Response, quota: Quota) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .metrics import Metrics
     from .ports import Queue
     from .probes import ProbeServer
-    from .routes import Services
     from .server import HttpServer
+    from .services import Services
     from .waits import Waits
     from .worker_service import WorkerService
 
@@ -155,7 +155,7 @@ class Wiring:
         """What the views work with."""
         from .method_catalogue import DEFAULT_METHOD, METHODS
         from .openapi import contract
-        from .routes import Services
+        from .services import Services
         from .uploads import Reader
 
         secret = self.settings.idempotency_secret

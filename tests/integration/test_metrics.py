@@ -246,6 +246,7 @@ def test_a_scrape_is_answered_at_once_while_s3_and_sqs_are_away(settings: Settin
         wait_until(
             lambda: scrape(nowhere.metrics_port).get("queue_depth_errors_total", queue="input")
         )
+        wait_until(lambda: scrape(nowhere.metrics_port).get("worker_poll_failures_total"))
         began_at = time.monotonic()
         counts = scrape(nowhere.metrics_port)
         found = service(nowhere)

@@ -96,12 +96,13 @@ FLOORS = (
     {"probes", "s3_objects", "sqs_service", "bucket_setup", "queue_setup"},
     {"setup_aws_resources"},
     {"s3_service"},
-    {"pages", "api_page", "openapi_example", "openapi_parts"},
+    {"pages", "api_page", "openapi_example", "openapi_parts", "request_context"},
     {"outcome"},
     {"observer"},
     {"worker", "uploads", "answers", "access", "reconcile", "redrive", "upload_command", "watch"},
     {"openapi_form", "openapi_refusals"},
-    {"openapi"},
+    {"openapi", "services"},
+    {"accept_upload", "own_images", "request_hooks"},
     {"routes"},
     {"consumer"},
     {"http_reader", "worker_service", "__init__"},
@@ -156,8 +157,20 @@ ONLY_IN = {
     },
     "cv2": ENGINE,
     "numba": {"compiled"},
-    "flask": {"__init__", "access", "answers", "pages", "routes", "server", "uploads"},
-    "flask_cors": {"routes"},
+    "flask": {
+        "__init__",
+        "access",
+        "answers",
+        "own_images",
+        "pages",
+        "request_context",
+        "request_hooks",
+        "routes",
+        "server",
+        "services",
+        "uploads",
+    },
+    "flask_cors": {"request_hooks"},
     "multiprocessing": {"sandbox"},
     "opentelemetry": {"telemetry", "tracing"},
     "obstore": {"aws", "s3_objects"},
@@ -190,6 +203,9 @@ STRANGERS = {
     "batching": AWS | ENGINE | {"routes", "worker"},
     "sandbox": AWS | ENGINE | {"routes", "worker"},
     "routes": AWS | ENGINE | {"worker", "consumer"},
+    "request_hooks": AWS | ENGINE | {"worker", "consumer"},
+    "own_images": AWS | ENGINE | {"worker", "consumer"},
+    "accept_upload": AWS | ENGINE | {"worker", "consumer"},
     "gate": AWS | ENGINE | {"worker", "consumer"},
     "uploads": AWS | ENGINE | {"worker", "consumer"},
     "lookout": AWS | ENGINE | {"worker", "consumer", "routes"},
@@ -296,3 +312,12 @@ def test_nobody_reads_the_environment_but_pydantic_for_settings() -> None:
     readers = [m for m in MODULES if re.search(r"os\.environ|getenv", source_of(m))]
 
     assert readers == []
+
+
+def test_one_module_keeps_the_context_of_a_request() -> None:
+    """Nothing travels between the hooks and the views by names in `flask.g`."""
+    users = [
+        m for m in MODULES if re.search(r"from flask import[^)]*\bg\b|flask\.g\b", source_of(m))
+    ]
+
+    assert users == ["request_context"]

@@ -1,0 +1,136 @@
+"""Do what surrounds every request: its context, the gate, problem documents, headers, counts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Flask, Response, request
+from flask_cors import CORS
+from werkzeug.exceptions import HTTPException
+
+from . import access, answers, logs, request_context
+from .errors import InternalError, PipelineError
+from .gate import ENVIRON_KEY, Head, Pass, client_address
+from .services import services
+
+logger = logs.get_logger(__name__)
+
+_UPLOAD: Final = "api.upload"
+#: What a page of another origin may read, beside the body.
+_EXPOSED_HEADERS: Final = (
+    "Content-Disposition",
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+)
+
+
+def install(app: Flask, allowed_origins: list[str]) -> None:
+    """Surround every request of *app*; pages of *allowed_origins* may send some."""
+    app.register_error_handler(PipelineError, _problem)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(Exception, _bug)
+    app.before_request(_begin)
+    app.before_request(_pass_gate)
+    app.after_request(_finish)
+    app.teardown_request(_end)
+    if allowed_origins:
+        CORS(app, origins=allowed_origins, expose_headers=_EXPOSED_HEADERS, max_age=600)
+
+
+# --- before --------------------------------------------------------------------------------------
+
+
+def _begin() -> None:
+    request_context.begin(access.begin(is_https=_is_https()))
+
+
+def _pass_gate() -> None:
+    granted: Pass | None = request.environ.get(ENVIRON_KEY)
+    # Without our server, or where it and Flask do not read the same path, the gate is asked here.
+    if granted is None or (granted.refusal is None and granted.path != request.path):
+        granted = services().gate.admit(_head())
+    request_context.current().granted = granted
+    if request.endpoint == _UPLOAD:
+        services().lookout.keep_counting()
+    if granted.refusal:
+        raise granted.refusal
+    if request.endpoint == _UPLOAD:
+        services().lookout.check_room()
+
+
+def _head() -> Head:
+    headers = {name.removeprefix("HTTP_"): str(value) for name, value in request.environ.items()}
+    return Head(request.method, request.path, headers, request.remote_addr or "")
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+def _problem(error: PipelineError) -> Response:
+    context = request_context.current()
+    error = answers.as_shown(error)
+    context.problem_code = error.code
+    return answers.problem(error, context.request_id)
+
+
+def _http_problem(exc: HTTPException) -> Response:
+    """Say in our words what Flask and Werkzeug refuse by themselves."""
+    gate = services().gate
+    is_too_large = exc.code == 413 and (request.content_length or 0) > gate.max_body_bytes
+    answer = _problem(gate.too_large() if is_too_large else answers.translate(exc))
+    if allow := exc.get_response().headers.get("Allow"):
+        answer.headers["Allow"] = allow
+    return answer
+
+
+def _bug(exc: Exception) -> Response:
+    logger.exception("a fault of ours", exc_info=exc)
+    return _problem(InternalError("The server failed; the request id finds the cause in its log."))
+
+
+# --- after ---------------------------------------------------------------------------------------
+
+
+def _finish(response: Response) -> Response:
+    context = request_context.current()
+    if services().settings.allowed_origins:
+        response.vary.add("Origin")
+    answers.add_headers(response, request_id=context.request_id, is_https=_is_https())
+    if context.granted and context.granted.quota:
+        answers.add_quota(response, context.granted.quota)
+    _count(context, response.status_code)
+    # Who tries tokens, or sends too much; of nobody else the address is kept.
+    is_suspect = response.status_code in (401, 429)
+    access.answered(context, response, client=_client() if is_suspect else None)
+    return response
+
+
+def _count(context: request_context.RequestContext, status: int) -> None:
+    counted = services().counted
+    rule = request.url_rule.rule if request.url_rule else None
+    # How long a client prefers to wait says nothing of how fast we are.
+    counted.answered(request.method, rule, status, context.working_s)
+    if request.endpoint == _UPLOAD and context.problem_code is not None:
+        counted.refused(context.problem_code)
+
+
+def _end(_: BaseException | None) -> None:
+    # Flask calls this even when the request failed.
+    request_context.end()
+
+
+def _client() -> str:
+    hops = services().settings.trusted_proxy_hops
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    return client_address(request.remote_addr or "", forwarded, hops)
+
+
+def _is_https() -> bool:
+    is_proxied = services().settings.trusted_proxy_hops > 0
+    return is_proxied and request.headers.get("X-Forwarded-Proto", "").endswith("https")
