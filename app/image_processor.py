@@ -56,7 +56,7 @@ def binarize_png(
     white = reading.white
     size = _physical_size(info)
     with step("encode"):
-        encoded = _encode(white, size)
+        encoded = encode_page(white, size)
     return Binarized(
         png=encoded,
         width=white.shape[1],
@@ -94,7 +94,7 @@ def _physical_size(info: PngInfo) -> PhysicalSize | None:
     return size.lying() if size and is_lying(info.orientation) else size
 
 
-def _encode(white: Gray, physical_size: PhysicalSize | None) -> bytes:
+def encode_page(white: Gray, physical_size: PhysicalSize | None) -> bytes:
     """Pack (H, W) of 0 and 255 into a 1-bit grayscale PNG."""
     height, width = white.shape
     bits = np.packbits(white, axis=1)

@@ -4,7 +4,8 @@
 
 Pages are drawn, always the same: clean (flat paper) and noisy (camera noise), gray and RGB. Every
 round runs every contender once, so that what else the machine does hits all alike; the figures are
-medians. One thread each. Pillow, pyvips and sharp take part where they are installed:
+medians of CPU time. One thread each. Then what `auto` spends where, and what colour costs it.
+Pillow, pyvips and sharp take part where they are installed:
 
     pip install pillow 'pyvips[binary]'        npm install --prefix DIR sharp
 """
@@ -42,6 +43,7 @@ import numpy as np
 from app import fast_zlib
 from app.image_processor import binarize_png
 from app.png_limits import PngLimits
+from benchmarks import engine_steps
 
 cv2.setNumThreads(1)
 #: A noisy RGB page of 35 megapixels takes 64 MB.
@@ -98,17 +100,25 @@ def ours(data: bytes) -> bytes:
     return binarize_png(data, method="otsu", parameters={}, limits=LIMITS).png
 
 
+def ours_auto(data: bytes) -> bytes:
+    return binarize_png(data, method="auto", parameters={}, limits=LIMITS).png
+
+
 def ours_alone(data: bytes) -> bytes:
     """As if isal and zlib-ng were not installed."""
     with without_libraries():
         return ours(data)
 
 
-def plain_opencv(data: bytes) -> bytes:
+def plain_opencv(data: bytes, flags: int = cv2.THRESH_BINARY) -> bytes:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    _, white = cv2.threshold(gray, 127, 255, cv2.THRESH_BINARY)
+    _, white = cv2.threshold(gray, 127, 255, flags)
     return cv2.imencode(".png", white)[1].tobytes()
+
+
+def plain_opencv_otsu(data: bytes) -> bytes:
+    return plain_opencv(data, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
 
 
 def pillow(data: bytes, mode: str = "L") -> bytes:
@@ -146,10 +156,10 @@ class Sharp:
     const sharp = require('sharp'), fs = require('fs');
     sharp.concurrency(1); sharp.cache(false);
     require('readline').createInterface({input: process.stdin}).on('line', async (path) => {
-      const data = fs.readFileSync(path), start = process.hrtime.bigint();
+      const data = fs.readFileSync(path), start = process.cpuUsage();
       const white = sharp(data).grayscale().threshold(128).toColourspace('b-w');
-      const out = await white.png().toBuffer();
-      console.log(JSON.stringify([Number(process.hrtime.bigint() - start) / 1e6, out.length]));
+      const out = await white.png().toBuffer(), spent = process.cpuUsage(start);
+      console.log(JSON.stringify([(spent.user + spent.system) / 1000, out.length]));
     });"""
 
     def __init__(self, node: str, modules: Path) -> None:
@@ -163,7 +173,7 @@ class Sharp:
         )
 
     def run(self, path: Path) -> tuple[float, int]:
-        """(milliseconds, bytes of the result)."""
+        """(CPU milliseconds, bytes of the result)."""
         print(path, file=self._process.stdin, flush=True)
         time_ms, size_bytes = json.loads(next(iter(self._process.stdout or ())))
         return time_ms, size_bytes
@@ -184,9 +194,11 @@ def without_libraries() -> Iterator[None]:
 
 def contenders() -> dict[str, Job]:
     jobs: dict[str, Job] = {
-        "this engine, otsu": ours,
-        "  without isal and zlib-ng": ours_alone,
-        "plain OpenCV": plain_opencv,
+        "otsu": ours,
+        "auto": ours_auto,
+        "without libraries": ours_alone,
+        "OpenCV, 127": plain_opencv,
+        "OpenCV, Otsu": plain_opencv_otsu,
         "Pillow": pillow,
         "Pillow, 1 bit": pillow_1_bit,
     }
@@ -212,9 +224,9 @@ def compare(data: bytes, sharp: Sharp | None, rounds: int) -> dict[str, Score]:
     sizes: dict[str, int] = {}
     for _ in range(rounds + 1):
         for name, job in contenders().items():
-            started = time.perf_counter()
+            started = time.process_time()
             sizes[name] = len(job(data))
-            times.setdefault(name, []).append((time.perf_counter() - started) * 1000)
+            times.setdefault(name, []).append((time.process_time() - started) * 1000)
         if sharp:
             time_ms, sizes["sharp"] = sharp.run(path)
             times.setdefault("sharp", []).append(time_ms)
@@ -223,23 +235,35 @@ def compare(data: bytes, sharp: Sharp | None, rounds: int) -> dict[str, Score]:
     return {name: Score(statistics.median(each[1:]), sizes[name]) for name, each in times.items()}
 
 
-def report(title: str, scores: dict[str, Score]) -> None:
-    print(f"\n### {title}\n\n| | ms | bytes |\n|---|---:|---:|")
-    for name, score in scores.items():
-        print(f"| {name} | {score.time_ms:.1f} | {score.size_bytes:,} |")
-    us, plain = scores["this engine, otsu"], scores["plain OpenCV"]
-    others = {n: s for n, s in scores.items() if n[:5] not in ("this ", "  wit", "plain")}
+OURS = ("auto", "otsu", "without libraries")
+PLAIN = ("OpenCV, Otsu", "OpenCV, 127")
+
+
+def row(title: str, scores: dict[str, Score]) -> str:
+    """A line of the table in docs/engine.md; the sizes are those of `otsu`."""
+    others = {name: score for name, score in scores.items() if name not in OURS + PLAIN}
     fastest = min(others, key=lambda name: others[name].time_ms)
     eight_bits = min(s.size_bytes for n, s in others.items() if "1 bit" not in n)
-    print(
-        f"\nAgainst plain OpenCV {plain.time_ms / us.time_ms:.1f} times as fast, "
-        f"{us.size_bytes / plain.size_bytes:.2f} of the size; against the fastest of the others "
-        f"({fastest}) {others[fastest].time_ms / us.time_ms:.1f} times as fast; "
-        f"{us.size_bytes / eight_bits:.2f} of the smallest 8-bit result."
-    )
+    auto, otsu, plain = (scores[name] for name in ("auto", "otsu", "OpenCV, Otsu"))
+    cells = [
+        title,
+        *(f"{scores[name].time_ms:.1f}" for name in OURS + PLAIN),
+        f"{others[fastest].time_ms:.1f} ({fastest})",
+        *(f"{plain.time_ms / each.time_ms:.1f}" for each in (auto, otsu)),
+        f"{others[fastest].time_ms / otsu.time_ms:.1f}",
+        f"{otsu.size_bytes / plain.size_bytes:.2f}",
+        f"{otsu.size_bytes / eight_bits:.2f}",
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
-def report_threads(title: str, data: bytes, jobs_each: int) -> None:
+HEAD = (
+    "page", *OURS, *PLAIN, "fastest other", "auto, times OpenCV", "otsu, times OpenCV",
+    "otsu, times other", "size / OpenCV", "size / smallest 8-bit",
+)  # fmt: skip
+
+
+def report_threads(title: str, job: Job, data: bytes, jobs_each: int) -> None:
     """Two threads against one, and against two processes, which share no GIL.
 
     The first figure needs two idle cores; the second holds on a busy machine too.
@@ -247,18 +271,18 @@ def report_threads(title: str, data: bytes, jobs_each: int) -> None:
     seconds: dict[str, list[float]] = {"one": [], "two": [], "processes": []}
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as crew:
         for _ in range(6):
-            seconds["one"].append(_seconds_of_threads(data, 1, jobs_each))
-            seconds["two"].append(_seconds_of_threads(data, 2, jobs_each))
+            seconds["one"].append(_seconds_of_threads(job, data, 1, jobs_each))
+            seconds["two"].append(_seconds_of_threads(job, data, 2, jobs_each))
             started = time.perf_counter()
-            list(crew.map(_repeat, [data] * 2, [jobs_each] * 2))
+            list(crew.map(_repeat, [job] * 2, [data] * 2, [jobs_each] * 2))
             seconds["processes"].append(time.perf_counter() - started)
     # The first round warms up.
     one, two, processes = (statistics.median(each[1:]) for each in seconds.values())
     print(f"| {title} | {2 * one / two:.2f} | {processes / two:.2f} |")
 
 
-def _seconds_of_threads(data: bytes, threads: int, jobs_each: int) -> float:
-    crew = [threading.Thread(target=_repeat, args=(data, jobs_each)) for _ in range(threads)]
+def _seconds_of_threads(job: Job, data: bytes, threads: int, jobs_each: int) -> float:
+    crew = [threading.Thread(target=_repeat, args=(job, data, jobs_each)) for _ in range(threads)]
     started = time.perf_counter()
     for thread in crew:
         thread.start()
@@ -267,9 +291,9 @@ def _seconds_of_threads(data: bytes, threads: int, jobs_each: int) -> float:
     return time.perf_counter() - started
 
 
-def _repeat(data: bytes, times: int) -> None:
+def _repeat(job: Job, data: bytes, times: int) -> None:
     for _ in range(times):
-        ours(data)
+        job(data)
 
 
 PEAK_MEMORY = """
@@ -277,7 +301,8 @@ import re, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from app.image_processor import binarize_png
-from app.png import PngLimits
+from app.png_limits import PngLimits
+from benchmarks import engine_steps
 
 def peak_mb():
     # ru_maxrss would start with the peak of the process that started this one.
@@ -286,7 +311,7 @@ def peak_mb():
 
 data = sys.stdin.buffer.read()
 before_mb = peak_mb()
-binarize_png(data, method="otsu", parameters={{}}, limits=PngLimits(max_bytes=100_000_000))
+binarize_png(data, method="auto", parameters={{}}, limits=PngLimits(max_bytes=100_000_000))
 print(before_mb, peak_mb())
 """
 
@@ -317,15 +342,18 @@ def main() -> None:
     for megapixels in map(float, arguments.sizes.split(",")):
         for is_noisy in (False, True):
             for is_rgb in (False, True):
-                kind = f"{'noisy' if is_noisy else 'clean'} {'RGB' if is_rgb else 'gray'} page"
+                kind = f"{'noisy' if is_noisy else 'clean'} {'RGB' if is_rgb else 'gray'}"
                 data = page(megapixels, is_noisy=is_noisy, is_rgb=is_rgb)
-                pages[f"{megapixels:g} MP, {kind}, {len(data):,} bytes"] = (megapixels, data)
+                pages[f"{megapixels:g} MP, {kind}"] = (megapixels, data)
+    print(f"\n### CPU ms\n\n| {' | '.join(HEAD)} |\n|---{'|---:' * (len(HEAD) - 1)}|")
     for title, (_, data) in pages.items():
-        report(title, compare(data, sharp, arguments.rounds))
+        print(row(title, compare(data, sharp, arguments.rounds)), flush=True)
+    engine_steps.report({title: data for title, (_, data) in pages.items()}, LIMITS)
     print("\n### Two threads do as many jobs as ...\n")
     print("| | one thread, times | two processes, times |\n|---|---:|---:|")
     for title, (megapixels, data) in pages.items():
-        report_threads(title, data, max(2, round(48 / megapixels)))
+        for job in (ours, ours_auto):
+            report_threads(f"{title}, {job.__name__}", job, data, max(2, round(48 / megapixels)))
     print(
         "\n### Memory\n\n| | MB before | MB peak | MB a job | bytes a pixel |"
         "\n|---|---:|---:|---:|---:|"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +14,7 @@ import pytest
 from app import compare, dithering, layers, page_features, page_maps, surface
 from app.reader import read
 from app.surface import WEIGHTS_FILE, weights
-from testkit.pages import jpeg, noise, printed, scanned, shadow, text
+from testkit.pages import noise, printed, scanned, shadow, text
 from testkit.root import ROOT
 from testkit.waiting import assert_within
 
@@ -167,43 +164,6 @@ def test_each_pixel_is_compared_as_whole_numbers_say() -> None:
 
 # --- the same everywhere ----------------------------------------------------------
 
-#: What makes numba, OpenCV and numpy leave out all that not every processor has.
-PLAIN = {
-    "NUMBA_CPU_NAME": "generic",
-    "NUMBA_CPU_FEATURES": "",
-    "OPENCV_CPU_DISABLE": "SSE4.1,SSE4.2,AVX,FP16,AVX2,FMA3,AVX512-SKX,AVX512-ICL,NEON_DOTPROD",
-    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX",
-}
-DIGEST = """
-import hashlib
-from tests.unit.test_surface import pages_of_all_sorts
-from app.reader import read
-print(hashlib.sha256(b"".join(read(p).white.tobytes() for p in pages_of_all_sorts())).hexdigest())
-"""
-
-
-def pages_of_all_sorts() -> list[Any]:
-    clean = printed(text())
-    return [
-        scanned(clean),
-        page(333, 517),
-        255 - page(),
-        jpeg(clean * shadow(clean.shape) + noise(clean.shape, 9), 60),
-        scanned(128 + noise((300, 400), 45, grain_px=8)),
-    ]
-
-
-def test_a_processor_without_vectors_gives_the_same_bytes(tmp_path: Path) -> None:
-    ours = hashlib.sha256(b"".join(read(p).white.tobytes() for p in pages_of_all_sorts()))
-    environment = {**os.environ, **PLAIN, "NUMBA_CACHE_DIR": str(tmp_path)}
-
-    run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", DIGEST],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-
-    assert run.stdout.strip() == ours.hexdigest()
-
 
 def test_only_what_is_exact_may_be_fused() -> None:
     fused = {
@@ -235,18 +195,6 @@ def test_the_weights_are_small_and_say_how_they_came_about() -> None:
 
 
 # --- what it costs ----------------------------------------------------------------
-
-
-def test_other_threads_run_while_a_page_is_read() -> None:
-    compiled = [
-        function
-        for module in (compare, dithering, layers, page_features, page_maps, surface)
-        for function in vars(module).values()
-        if hasattr(function, "targetoptions")
-    ]
-
-    assert len(compiled) >= 15
-    assert all(function.targetoptions["nogil"] for function in compiled)
 
 
 MEMORY = """
