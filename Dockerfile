@@ -2,8 +2,11 @@
 #   docker build -t image-pipeline .
 #   docker run image-pipeline web
 FROM python:3.13-slim AS build
-COPY requirements.txt /tmp/requirements.txt
-RUN python -m venv /venv && /venv/bin/python -m pip install --no-cache-dir --require-hashes -r /tmp/requirements.txt
+COPY requirements.txt scripts/prune.py /tmp/
+# No pip inside, and none of what no part of the application reads: docs/decisions/0007-installing.md.
+RUN python -m venv --without-pip /venv && \
+    python -m pip --python /venv/bin/python install --no-cache-dir --require-hashes -r /tmp/requirements.txt && \
+    python /tmp/prune.py /venv
 
 FROM python:3.13-slim
 # A number, so that Kubernetes can see that it is not root.

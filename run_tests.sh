@@ -57,29 +57,34 @@ unpack_prometheus() {
 start_localstack() {
     local port
     port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    attended "$PYTHON" scripts/install.py .venv-localstack requirements/localstack.txt
     STATE=.local/localstack-$port
     attended "$PYTHON" scripts/localstack.py start "$port" .venv-localstack "$STATE"
     export TEST_AWS_ENDPOINT_URL=http://127.0.0.1:$port
 }
 
-attended "$PYTHON" scripts/install.py .venv requirements/dev.txt
-if [[ ${1:-} == unit ]]; then
-    shift
-    set -- tests/unit "$@"
-else
-    if [[ ${1:-} == soak ]]; then
+[[ ${1:-} != -h && ${1:-} != --help ]] || show_help
+environments=(.venv requirements/dev.txt)
+if [[ ${1:-} != unit ]]; then environments+=(.venv-localstack requirements/localstack.txt); fi
+# What LocalStack's free edition cannot do: CloudFormation, and policies that are enforced.
+if [[ ${1:-} != unit && ${1:-} != soak ]]; then environments+=(.venv-ministack requirements/ministack.txt); fi
+attended "$PYTHON" scripts/install.py "${environments[@]}"
+case ${1:-} in
+    unit)
+        shift
+        set -- tests/unit "$@"
+        ;;
+    soak)
         shift
         export SOAK=1
         set -- tests/fault -s --timeout=3600 "$@"
-    else
+        start_localstack
+        ;;
+    *)
         install_browser_tools
         unpack_prometheus
-        # What LocalStack's free edition cannot do: CloudFormation, and policies that are enforced.
-        attended "$PYTHON" scripts/install.py .venv-ministack requirements/ministack.txt
-    fi
-    start_localstack
-fi
+        start_localstack
+        ;;
+esac
 # Two at a time, a file each: many tests wait for processes to start, for timeouts and for polls.
 [[ $# -gt 0 ]] || set -- -n 2 --dist loadfile
 # In the foreground: Ctrl-C is for pytest, which stops what its fixtures have started.

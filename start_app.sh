@@ -2,6 +2,8 @@
 # Install what is needed, start LocalStack if nothing answers, make the buckets and queues, and
 # serve the whole pipeline on http://localhost:5000. Ctrl-C stops all that was started here.
 #
+#   ./start_app.sh
+#
 # With AWS_ENDPOINT_URL set, that endpoint is used as it is. Settings can stand in .env; all of
 # them are in docs/settings.md.
 set -euo pipefail
@@ -10,20 +12,31 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
+case ${1:-} in
+    '') ;;
+    -h | --help) show_help ;;
+    *) die "unknown argument '$1'; it takes none, settings stand in .env" ;;
+esac
 load_env_file
 export HOST=${HOST:-127.0.0.1} PORT=${PORT:-5000} LOCALSTACK_PORT=${LOCALSTACK_PORT:-4566}
 check_port PORT "$PORT"
 check_port LOCALSTACK_PORT "$LOCALSTACK_PORT"
 PYTHON=$(find_python)
 PROBE_PID=
+EMULATOR_PID=
+export STEP=
 # By this number we know again the LocalStack that was started for us.
 export LOCALSTACK_STARTER=$$
 STATE=.local/localstack-$LOCALSTACK_PORT
 
 finish() {
-    trap '' INT TERM HUP # a second Ctrl-C must not leave half of it running
+    trap '' INT TERM HUP USR1 # a second Ctrl-C must not leave half of it running
     [[ -z $PROBE_PID ]] || kill "$PROBE_PID" 2>/dev/null || true
     stop_attended
+    if [[ -n $EMULATOR_PID ]]; then
+        kill "$EMULATOR_PID" 2>/dev/null || true
+        wait "$EMULATOR_PID" 2>/dev/null || true
+    fi
     if [[ $(cat "$STATE/starter" 2>/dev/null) == "$LOCALSTACK_STARTER" ]]; then
         ./start_localstack.sh stop || true
     fi
@@ -31,22 +44,64 @@ finish() {
 trap finish EXIT
 trap 'exit 143' TERM HUP
 trap 'exit 130' INT
+trap 'exit 1' USR1 # the job beside us has failed, and has said why
 
-# Now, not after two minutes of installing.
+# Now, not after half a minute of installing.
 "$PYTHON" scripts/probe.py free "$HOST" "$PORT"
-attended "$PYTHON" scripts/install.py .venv requirements.txt
 
-if [[ -n ${AWS_ENDPOINT_URL:-} ]]; then
-    attended .venv/bin/python -m app.setup_aws_resources
-else
-    attended ./start_localstack.sh
-    use_emulator "http://127.0.0.1:$LOCALSTACK_PORT"
+environments=(.venv requirements.txt)
+emulator=none
+if [[ -z ${AWS_ENDPOINT_URL:-} ]]; then emulator=$(emulator_source); fi
+if [[ $emulator == pypi ]]; then environments+=(.venv-localstack requirements/localstack.txt); fi
+missing=" $("$PYTHON" scripts/install.py --plan "${environments[@]}" | tr '\n' ' ')"
+
+step=0 steps=1
+for _ in $missing; do steps=$((steps + 1)); done
+if [[ $emulator != none ]]; then steps=$((steps + 1)); fi
+next_step() {
+    step=$((step + 1))
+    STEP="[$step/$steps] "
+}
+
+install() { attended "$PYTHON" scripts/install.py "$@"; }
+
+# LocalStack's environment is the smaller one, and its start takes longest: it goes on beside the rest.
+prepare_emulator() {
+    trap '[[ $? == 0 ]] || kill -USR1 $$' EXIT
+    trap 'stop_attended; exit 143' TERM HUP
+    if [[ $missing == *" .venv-localstack "* ]]; then
+        install .venv-localstack requirements/localstack.txt
+        next_step
+    fi
+    start_emulator "$emulator"
+}
+
+# Load the application, and run it when LocalStack answers on port $1, if there is one.
+run_app() {
+    .venv/bin/python -m scripts.run_app "$@" &
+    ATTENDED_PID=$!
+}
+
+if [[ $missing == *" .venv "* ]]; then next_step; fi
+install_step=$STEP
+if [[ $emulator != none ]]; then
+    next_step
+    prepare_emulator &
+    EMULATOR_PID=$!
+    if [[ $missing == *" .venv-localstack "* ]]; then next_step; fi # two in there
 fi
+if [[ $missing == *" .venv "* ]]; then STEP=$install_step install .venv requirements.txt; fi
 
-# In a session of its own, so that Ctrl-C reaches it once, through this script.
-"$PYTHON" -c 'import os, sys; os.setsid(); os.execv(sys.argv[1], sys.argv[1:])' \
-    .venv/bin/python -m app.main all &
-ATTENDED_PID=$!
+next_step
+say "${STEP}Starting the application ..."
+if [[ $emulator == none ]]; then
+    run_app
+else
+    use_emulator "http://127.0.0.1:$LOCALSTACK_PORT"
+    run_app "$LOCALSTACK_PORT" # it loads meanwhile
+    wait "$EMULATOR_PID"
+    EMULATOR_PID=
+fi
 if [[ -n ${METRICS_PORT:-} ]]; then # /readyz is served there alone
     "$PYTHON" scripts/probe.py ready "${METRICS_HOST:-127.0.0.1}" "$METRICS_PORT" "$ATTENDED_PID" &
 else
@@ -63,7 +118,7 @@ url=http://localhost:$PORT
 if [[ $PORT == 5000 ]]; then try=./test_upload.sh; else try="APP_URL=$url ./test_upload.sh"; fi
 cat <<TEXT
 
-  The pipeline is ready on $url
+  The pipeline is ready on $url ($SECONDS s)
 
   Open it in a browser, or send image.png and save the result:
 

@@ -12,6 +12,12 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
+case ${1:-start} in
+    start | stop) ;;
+    -h | --help) show_help ;;
+    *) die "unknown argument '$1'; it takes none, or stop" ;;
+esac
+[[ $# -lt 2 ]] || die "unknown argument '$2'; it takes none, or stop"
 load_env_file
 export LOCALSTACK_PORT=${LOCALSTACK_PORT:-4566}
 check_port LOCALSTACK_PORT "$LOCALSTACK_PORT"
@@ -20,25 +26,14 @@ PYTHON=$(find_python)
 trap 'stop_attended; exit 143' TERM HUP
 trap 'stop_attended; exit 130' INT
 
-docker_answers() {
-    [[ ${LOCALSTACK_DOCKER:-1} != 0 ]] && docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1
-}
-
 start() {
-    if "$PYTHON" scripts/localstack.py answers "$LOCALSTACK_PORT"; then
-        say "LocalStack answers on 127.0.0.1:$LOCALSTACK_PORT."
-    elif docker_answers; then
-        say "Starting LocalStack in Docker ..."
-        # Before it runs, so that `stop` undoes a start that was cut short.
-        mkdir -p "$STATE"
-        touch "$STATE/docker"
-        printf '%s' "${LOCALSTACK_STARTER:-}" >"$STATE/starter"
-        attended docker compose up --detach --wait --no-deps localstack || die "docker compose could not start LocalStack"
-    else
-        attended "$PYTHON" scripts/install.py .venv-localstack requirements/localstack.txt
-        say "Starting LocalStack on 127.0.0.1:$LOCALSTACK_PORT ..."
-        attended "$PYTHON" scripts/localstack.py start "$LOCALSTACK_PORT" .venv-localstack "$STATE"
-    fi
+    local source environments=(.venv requirements.txt)
+    source=$(emulator_source)
+    [[ $source != pypi ]] || environments+=(.venv-localstack requirements/localstack.txt)
+    attended "$PYTHON" scripts/install.py "${environments[@]}"
+    start_emulator "$source"
+    use_emulator "http://127.0.0.1:$LOCALSTACK_PORT"
+    attended .venv/bin/python -m app.setup_aws_resources
 }
 
 stop() {
@@ -49,13 +44,4 @@ stop() {
     "$PYTHON" scripts/localstack.py stop "$STATE"
 }
 
-case ${1:-start} in
-    start)
-        start
-        attended "$PYTHON" scripts/install.py .venv requirements.txt
-        use_emulator "http://127.0.0.1:$LOCALSTACK_PORT"
-        attended .venv/bin/python -m app.setup_aws_resources
-        ;;
-    stop) stop ;;
-    *) die "unknown argument '$1'; it takes none, or stop" ;;
-esac
+if [[ ${1:-start} == stop ]]; then stop; else start; fi

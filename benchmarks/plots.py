@@ -1,6 +1,6 @@
 """Write the plots and tables of docs/benchmarks.md and docs/scaling.md from the results.
 
-    ./.venv/bin/python -m pip install --require-hashes -r requirements/benchmarks.txt
+    python3 scripts/install.py .venv requirements/benchmarks.txt
     ./.venv/bin/python -m benchmarks.plots
 
 Needs matplotlib, which neither the application nor its tests do. The same results give the same

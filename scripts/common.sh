@@ -2,6 +2,10 @@
 # Kept to what bash 3.2 knows, which is what macOS has.
 # shellcheck shell=bash
 
+# The installer leaves compiling to the first import. Where nothing may be kept of that, as here,
+# each start would compile all of LocalStack again.
+unset PYTHONDONTWRITEBYTECODE
+
 say() { printf '%s\n' "$*" >&2; }
 
 die() {
@@ -9,12 +13,18 @@ die() {
     exit 1
 }
 
+# Print the comment at the top of the script, without its marks, and end.
+show_help() {
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${0##*/}"
+    exit
+}
+
 # Print the first Python that is new enough. PYTHON=/path/to/python goes before all others.
 find_python() {
     local candidate
+    # Its own path: what stands in PATH may be a shell script that looks for it each time.
     for candidate in "${PYTHON:-}" python3.13 python3.12 python3.11 python3 python; do
-        if "${candidate:-false}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-            command -v "$candidate"
+        if "${candidate:-false}" -c 'import sys; print(sys.executable); sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             return
         fi
     done
@@ -46,6 +56,40 @@ check_port() {
     if [[ ! $2 =~ ^[0-9]{1,5}$ ]] || ((10#$2 < 1 || 10#$2 > 65535)); then
         die "$1=$2 is not a port, 1 to 65535"
     fi
+}
+
+docker_answers() {
+    [[ ${LOCALSTACK_DOCKER:-1} != 0 ]] && docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1
+}
+
+# Print where LocalStack comes from: it runs already, or Docker or PyPI has it.
+emulator_source() {
+    if "$PYTHON" scripts/localstack.py answers "$LOCALSTACK_PORT"; then
+        echo running
+    elif docker_answers; then
+        echo docker
+    else
+        echo pypi
+    fi
+}
+
+# Start LocalStack from source $1 on LOCALSTACK_PORT, with its state in STATE.
+start_emulator() {
+    case $1 in
+        running) say "${STEP:-}LocalStack answers on 127.0.0.1:$LOCALSTACK_PORT." ;;
+        docker)
+            say "${STEP:-}Starting LocalStack in Docker ..."
+            # Before it runs, so that `stop` undoes a start that was cut short.
+            mkdir -p "$STATE"
+            touch "$STATE/docker"
+            printf '%s' "${LOCALSTACK_STARTER:-}" >"$STATE/starter"
+            attended docker compose up --detach --wait --no-deps localstack || die "docker compose could not start LocalStack"
+            ;;
+        pypi)
+            say "${STEP:-}Starting LocalStack on 127.0.0.1:$LOCALSTACK_PORT ..."
+            attended "$PYTHON" scripts/localstack.py start "$LOCALSTACK_PORT" .venv-localstack "$STATE"
+            ;;
+    esac
 }
 
 # What every client of an emulator needs; real credentials have no business there.

@@ -1,7 +1,8 @@
-"""Install a lock file into a virtual environment: `install.py VENV LOCK`.
+"""Install lock files into virtual environments: `install.py [--plan] VENV LOCK [VENV LOCK ...]`.
 
-Standard library only. Does nothing when the lock is installed already; repairs what an
-interrupted run left behind; says in one line what is missing.
+Standard library only. Does nothing where a lock is installed already; repairs what an interrupted
+run left behind; says in one line what is missing. Several environments are made at once.
+--plan only names the environments that still have to be made, and says what that takes.
 """
 
 from __future__ import annotations
@@ -10,41 +11,122 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts import installers, prune  # noqa: E402 (found only now)
+
+LOCKS = (*ROOT.glob("requirements.txt"), *ROOT.glob("requirements/*.txt"))
+#: There while an environment is being changed: whoever finds it later makes the environment anew.
+UNFINISHED = ".unfinished"
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What a lock installs, and what that takes on Linux with x86-64 (docs/decisions/0007)."""
+
+    name: str
+    download_mb: int
+    disk_mb: int
+
+
+WEIGHTS = {
+    "requirements.txt": Weight("the application", 185, 450),
+    "localstack.txt": Weight("LocalStack", 35, 75),
+    "dev.txt": Weight("the application and its tests", 310, 870),
+    "ministack.txt": Weight("MiniStack", 25, 25),
+    "deploy.txt": Weight("the linters of deploy/", 100, 300),
+}
+
 
 def main() -> int:
-    # As an exception, so that `run` ends what it waits for.
+    # As an exception, so that what we wait for is ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    venv, lock = Path(sys.argv[1]), Path(sys.argv[2])
+    arguments = sys.argv[1:]
+    is_plan = arguments[:1] == ["--plan"]
+    paths = [Path(argument) for argument in arguments[is_plan:]]
+    if not paths or len(paths) % 2 or any(str(path).startswith("-") for path in paths):
+        sys.exit(__doc__)
+    pairs = list(zip(paths[::2], paths[1::2], strict=True))
     check_modules()
     try:
-        return ensure(venv, lock)
-    except OSError as exc:  # a full disk, a tree that cannot be written to
-        stop(f"cannot install into {venv}: {exc.strerror}")
+        if is_plan:
+            return plan(pairs)
+        return ensure(*pairs[0]) if len(pairs) == 1 else ensure_all(pairs)
+    except KeyboardInterrupt:
+        return 130
+
+
+def plan(pairs: Sequence[tuple[Path, Path]]) -> int:
+    missing = [(venv, lock) for venv, lock in pairs if not is_installed(venv, lock)]
+    print(*(venv for venv, _ in missing), sep="\n")
+    known = [WEIGHTS[lock.name] for _, lock in missing if lock.name in WEIGHTS]
+    if known:
+        download_mb = sum(weight.download_mb for weight in known)
+        disk_mb = sum(weight.disk_mb for weight in known)
+        say(
+            f"To install, once: {' and '.join(weight.name for weight in known)}; "
+            f"at most {download_mb} MB to download, {disk_mb} MB on disk"
+        )
+    return 0
+
+
+def ensure_all(pairs: Sequence[tuple[Path, Path]]) -> int:
+    """A process for each environment, so that none waits for another."""
+    command = [sys.executable, str(Path(__file__).resolve())]
+    running = [subprocess.Popen([*command, *map(str, pair)]) for pair in pairs]
+    try:
+        return max(process.wait() for process in running)
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait()
 
 
 def ensure(venv: Path, lock: Path) -> int:
-    with only_one(venv):
-        stamp = venv / f".installed-{lock.name}"
-        wanted = fingerprint(lock)
-        if stamp.exists() and stamp.read_text() == wanted and works(venv):
-            return 0
-        if not works(venv):
-            create(venv)
-        # What another lock has installed may not stand after this one.
-        for other in venv.glob(".installed-*"):
-            other.unlink()
-        install(venv, lock)
-        stamp.write_text(wanted)
+    if is_installed(venv, lock):
+        return 0
+    try:
+        with only_one(venv):
+            if not is_installed(venv, lock):
+                make(venv, lock)
+    except OSError as exc:  # a full disk, a tree that cannot be written to
+        stop(f"cannot install into {venv}: {exc.strerror}")
     return 0
+
+
+def make(venv: Path, lock: Path) -> None:
+    weight = WEIGHTS.get(lock.name, Weight(str(lock), 0, 0))
+    say(f"Installing {weight.name} into {venv} ...")
+    started_at = time.monotonic()
+    if not is_sound(venv):
+        create(venv)
+    (venv / UNFINISHED).touch()
+    before = state_of(venv)
+    try:
+        installers.install(venv, lock, lambda news: say(f"{weight.name}: {news}"))
+    except installers.InstallError as exc:
+        if state_of(venv) == before:  # what was there before is whole
+            (venv / UNFINISHED).unlink()
+        stop(f"cannot install {lock}: {exc}")
+    prune.prune(venv)
+    stamp(venv, lock)
+    (venv / UNFINISHED).unlink()
+    seconds = time.monotonic() - started_at
+    say(f"Installed {weight.name}: {size_mb(venv):.0f} MB on disk, {seconds:.1f} s")
 
 
 def check_modules() -> None:
@@ -65,65 +147,89 @@ def only_one(venv: Path) -> Iterator[None]:
         yield
 
 
+def is_installed(venv: Path, lock: Path) -> bool:
+    return is_stamped(venv, lock) and is_sound(venv)
+
+
+def stamp(venv: Path, lock: Path) -> None:
+    """Say that *lock* is installed, with all that it contains, and take back what no longer is."""
+    pins = pins_of(lock)
+    for mark in venv.glob(".installed-*"):
+        other = find_lock(mark.name.removeprefix(".installed-"))
+        if not other or not is_stamped(venv, other) or is_disturbed(pins_of(other), pins):
+            mark.unlink()
+    contained = [other for other in LOCKS if pins_of(other).items() <= pins.items()]
+    for each in (lock, *contained):
+        stamp_of(venv, each).write_text(fingerprint(each))
+
+
+def is_disturbed(theirs: dict[str, str], pins: dict[str, str]) -> bool:
+    return any(theirs.get(name, version) != version for name, version in pins.items())
+
+
+def is_stamped(venv: Path, lock: Path) -> bool:
+    try:
+        return stamp_of(venv, lock).read_text() == fingerprint(lock)
+    except FileNotFoundError:
+        return False
+
+
+def stamp_of(venv: Path, lock: Path) -> Path:
+    return venv / f".installed-{lock.name}"
+
+
+def find_lock(name: str) -> Path | None:
+    return next((lock for lock in LOCKS if lock.name == name), None)
+
+
+def pins_of(lock: Path) -> dict[str, str]:
+    """The version, with the condition, of each package in *lock*."""
+    return dict(re.findall(r"^([^\s=]+)==([^\\\n]+?) *\\?$", lock.read_text(), re.MULTILINE))
+
+
 def fingerprint(lock: Path) -> str:
     """Another lock or another Python means installing again."""
     return f"{sys.version}\n{hashlib.sha256(lock.read_bytes()).hexdigest()}\n"
 
 
-def python_of(venv: Path) -> str:
-    # Scripts such as bin/pip carry the path in their first line, which a space in it breaks.
-    return str(venv / "bin" / "python")
-
-
-def works(venv: Path) -> bool:
-    command = [python_of(venv), "-c", "import pip, sys; print(sys.version)"]
+def is_sound(venv: Path) -> bool:
+    """True unless a run was cut short, Python has changed, or what is pruned has."""
+    if (venv / UNFINISHED).exists() or not prune.is_current(venv):
+        return False
+    command = [installers.python_of(venv), "-c", "import encodings, sys; print(sys.version)"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return False
-    return answer.stdout.strip() == sys.version.strip()
+    return answer.stdout.strip() == sys.version.strip() and bool(installers.site_of(venv))
 
 
 def create(venv: Path) -> None:
-    shutil.rmtree(venv, ignore_errors=True)
-    made = run([sys.executable, "-m", "venv", str(venv)])
+    remove(venv)
+    made = installers.run([sys.executable, "-m", "venv", "--without-pip", str(venv)])
     if made.returncode:
-        shutil.rmtree(venv, ignore_errors=True)
-        stop(f"cannot make {venv}: {last_line(made.stdout + made.stderr)}")
+        remove(venv)
+        stop(f"cannot make {venv}: {installers.reason_in(made.output)}")
 
 
-def install(venv: Path, lock: Path) -> None:
-    print(f"Installing {lock} into {venv} (once) ...", file=sys.stderr)
-    command = [python_of(venv), "-m", "pip", "install", "--quiet", "--require-hashes"]
-    command += ["--no-input", "--disable-pip-version-check", "--retries", "2", "-r", str(lock)]
-    done = run(command)
-    if done.returncode:
-        log = venv / "install.log"
-        log.write_text(done.stdout + done.stderr)
-        stop(f"cannot install {lock} (no network?): {last_line(done.stderr)} (all of it: {log})")
+def remove(venv: Path) -> None:
+    if venv.is_symlink():  # the environment that it points to is somebody else's
+        venv.unlink()
+    shutil.rmtree(venv, ignore_errors=True)
 
 
-def run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run *command* to its end; when ours comes first, end it with all that it has started."""
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            stdout, stderr = process.communicate()
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+def state_of(venv: Path) -> int | None:
+    """Changes whenever a package comes or goes."""
+    site = installers.site_of(venv)
+    return site.stat().st_mtime_ns if site else None
 
 
-def last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR:")]
-    return (errors or lines or ["no reason given"])[-1]
+def size_mb(venv: Path) -> float:
+    return sum(path.lstat().st_size for path in venv.rglob("*")) / 1e6
+
+
+def say(sentence: str) -> None:
+    print(f"{os.environ.get('STEP', '')}{sentence}", file=sys.stderr, flush=True)
 
 
 def stop(sentence: str) -> NoReturn:

@@ -27,6 +27,7 @@ SERVICES = ("s3", "sqs")
 START_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 10.0
 PAUSE_S = 0.1
+TICK_S = 2.0
 LOG_TAIL_LINES = 20
 
 
@@ -115,13 +116,22 @@ def environment(port: int, state: Path) -> dict[str, str]:
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_DEADLINE_S
+    started_at = told_at = time.monotonic()
+    deadline = started_at + START_DEADLINE_S
     while not answers(port):
         if process.poll() is not None:
             fail(f"LocalStack ended with exit code {process.returncode}", log)
         if time.monotonic() > deadline:
             fail(f"LocalStack is not ready after {START_DEADLINE_S:.0f} s", log)
+        if time.monotonic() > told_at + TICK_S:
+            told_at = time.monotonic()
+            say(f"LocalStack is starting, {told_at - started_at:.0f} s")
         time.sleep(PAUSE_S)
+    say(f"LocalStack is ready, {time.monotonic() - started_at:.1f} s")
+
+
+def say(sentence: str) -> None:
+    print(f"{os.environ.get('STEP', '')}{sentence}", file=sys.stderr, flush=True)
 
 
 def fail(sentence: str, log: Path) -> None:

@@ -19,6 +19,7 @@ from urllib.request import OpenerDirector, ProxyHandler, build_opener
 
 READY_DEADLINE_S = 60.0
 PAUSE_S = 0.1
+TICK_S = 2.0
 EXIT_UNREACHABLE = 2
 
 
@@ -50,12 +51,18 @@ def check_free(host: str, port: int) -> None:
 
 def wait_until_ready(host: str, port: int, pid: int) -> None:
     local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 (compared, not bound)
-    deadline = time.monotonic() + READY_DEADLINE_S
+    told_at = time.monotonic()
+    deadline = told_at + READY_DEADLINE_S
     while not answers(f"http://{local}:{port}/readyz"):
         if not is_alive(pid):
             sys.exit(1)  # it has said why
         if time.monotonic() > deadline:
             sys.exit(f"start_app.sh: not ready after {READY_DEADLINE_S:.0f} s; its log is above")
+        if time.monotonic() > told_at + TICK_S:
+            told_at = time.monotonic()
+            seconds = told_at - deadline + READY_DEADLINE_S
+            step = os.environ.get("STEP", "")
+            print(f"{step}The application is starting, {seconds:.0f} s", file=sys.stderr)
         time.sleep(PAUSE_S)
 
 

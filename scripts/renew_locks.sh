@@ -10,13 +10,11 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
-tools=$(mktemp -d)
-trap 'rm -rf "$tools"' EXIT
-"$(find_python)" -m venv "$tools"
-"$tools/bin/python" -m pip install --quiet uv==0.13.9
+# The one that installs, too.
+uv=$("$(find_python)" scripts/installers.py)
 
 lock() {
-    "$tools/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --custom-compile-command './scripts/renew_locks.sh' "$@"
 }
 
@@ -30,4 +28,5 @@ lock requirements/training.in --constraint requirements/dev.txt --output-file re
 lock requirements/localstack.in --exclude-newer 2025-12-15 --output-file requirements/localstack.txt
 # Both ask for a boto3 of their own, so each has an environment of its own.
 lock requirements/deploy.in --output-file requirements/deploy.txt "$@"
+lock requirements/uv.in --output-file requirements/uv.txt "$@"
 lock requirements/ministack.in --output-file requirements/ministack.txt "$@"

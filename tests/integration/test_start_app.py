@@ -22,6 +22,7 @@ import urllib3
 
 from app import aws
 from app.settings import Settings
+from scripts.install import WEIGHTS
 from testkit.processes import RunningApp, processes_of, start_app
 from testkit.root import ROOT
 from testkit.waiting import assert_within, wait_until
@@ -92,6 +93,37 @@ def receive(app: RunningApp, queue: str) -> list[dict[str, Any]]:
 def test_it_says_where_it_is_and_what_to_try(app: RunningApp) -> None:
     assert f"The pipeline is ready on http://localhost:{app.port}" in app.text
     assert "./test_upload.sh" in app.text
+
+
+def test_the_first_start_numbers_its_steps_and_says_before_what_they_take(app: RunningApp) -> None:
+    lines = app.text.splitlines()
+    weights = [WEIGHTS["requirements.txt"], WEIGHTS["localstack.txt"]]
+
+    assert lines[0] == (
+        "To install, once: the application and LocalStack; "
+        f"at most {sum(weight.download_mb for weight in weights)} MB to download, "
+        f"{sum(weight.disk_mb for weight in weights)} MB on disk"
+    )
+    assert {line[:5] for line in lines if line.startswith("[")} == {f"[{n}/4]" for n in range(1, 5)}
+
+
+@pytest.mark.parametrize("lock", ["requirements.txt", "localstack.txt"])
+def test_what_is_installed_weighs_what_was_said(app: RunningApp, lock: str) -> None:
+    weight = WEIGHTS[lock]
+
+    (disk_mb,) = re.findall(rf"Installed {weight.name}: (\d+) MB on disk", app.text)
+
+    assert 0.9 * weight.disk_mb <= int(disk_mb) <= weight.disk_mb
+
+
+@pytest.mark.usefixtures("app")
+@pytest.mark.parametrize("venv", [".venv", ".venv-localstack"])
+def test_what_is_pruned_is_missed_by_no_package(tree: Path, venv: str) -> None:
+    command = [*tree.glob(".local/uv/*/bin/uv"), "pip", "check", "--python", tree / venv]
+
+    answer = subprocess.run(command, capture_output=True, text=True)
+
+    assert "All installed packages are compatible" in answer.stderr
 
 
 def test_aws_tools_see_exactly_the_buckets_and_queues_of_the_design(app: RunningApp) -> None:
@@ -318,7 +350,7 @@ def test_an_app_that_dies_takes_its_localstack_along(tree: Path) -> None:
     before = processes_of(tree)
     with start_app(tree) as second:
         second.wait_until_ready(within_s=START_S)
-        assert "app.main all" in new_since(before, tree)
+        assert "scripts.run_app" in new_since(before, tree)
         kill_app_of(second)
         assert second.process.wait(STOP_S) != 0
 
@@ -331,5 +363,5 @@ def new_since(before: dict[int, str], tree: Path) -> str:
 
 def kill_app_of(app: RunningApp) -> None:
     children = psutil.Process(app.process.pid).children()
-    (python,) = [child for child in children if "app.main" in child.cmdline()]
+    (python,) = [child for child in children if "scripts.run_app" in child.cmdline()]
     python.kill()

@@ -6,8 +6,10 @@ import re
 import tomllib
 
 import cv2
+import pytest
 
 from app.version import VERSION
+from scripts import install
 from scripts.bring_libraries import CHECKSUMS, checksums
 from testkit.root import ROOT
 
@@ -59,3 +61,12 @@ def test_the_libraries_that_browsers_run_are_those_that_were_brought() -> None:
     assert checksums() == CHECKSUMS.read_text()
     for folder in ("pdfjs", "pdfjs/decoders", "pdfjs/fonts", "utif"):
         assert list((ROOT / "static" / folder).glob("LICENSE*")), folder
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.pt-BR.md"])
+def test_the_readme_says_what_a_first_start_takes(readme: str) -> None:
+    weights = [install.WEIGHTS[name] for name in ("requirements.txt", "localstack.txt")]
+    text = (ROOT / readme).read_text().replace("\n", " ")
+
+    assert f" {sum(weight.download_mb for weight in weights)} MB" in text
+    assert f" {sum(weight.disk_mb for weight in weights)} MB" in text

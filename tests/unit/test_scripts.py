@@ -93,8 +93,7 @@ def test_a_busy_port_is_said_before_anything_is_installed(busy_port: int, tmp_pa
 def test_a_missing_venv_module_is_one_line_with_the_package_to_install(tmp_path: Path) -> None:
     # A Python as Debian ships it: everything there but ensurepip.
     program = (
-        "import sys, importlib.util as u; find = u.find_spec\n"
-        "u.find_spec = lambda name, *a: None if name == 'ensurepip' else find(name, *a)\n"
+        "import sys; sys.modules['ensurepip'] = None\n"
         "sys.argv = ['install.py', 'venv', 'lock']; sys.path.insert(0, 'scripts')\n"
         "import install; sys.exit(install.main())"
     )
@@ -117,9 +116,10 @@ def test_no_network_is_one_line_and_leaves_nothing_that_looks_installed(tmp_path
         PIP_FIND_LINKS="",
     )
 
-    first, last = answer.stderr.splitlines()
+    first, *_, last = answer.stderr.splitlines()
     assert answer.returncode != 0
     assert first.startswith("Installing ")
+    assert "Traceback" not in answer.stderr
     assert "(no network?)" in last
     assert not list((tmp_path / "v").glob(".installed*"))
 

@@ -1,0 +1,252 @@
+"""The two programs that install a lock file with its hashes: uv, and pip where uv cannot be had.
+
+Standard library only. uv comes from the same index as everything else, pinned by
+requirements/uv.txt, into .local/uv; `installers.py` alone prints its path. pip is the one that
+every Python with `ensurepip` carries.
+"""
+
+from __future__ import annotations
+
+import configparser
+import fcntl
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+UV_LOCK = ROOT / "requirements" / "uv.txt"
+UV_PLACE = ROOT / ".local" / "uv"
+TICK_S = 2.0
+MB_PER_UNIT = {"k": 1e-3, "K": 1.024e-3, "M": 1.0, "G": 1e3}
+
+Tell = Callable[[str], None]
+
+
+class InstallError(Exception):
+    """The lock is not installed; says why in one line."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a command ended, and what it said."""
+
+    returncode: int
+    output: str
+
+
+def install(venv: Path, lock: Path, tell: Tell) -> None:
+    """Install *lock* into *venv*; *tell* hears every two seconds how far it is.
+
+    Raises:
+        InstallError: neither program can.
+    """
+    uv = find_uv(tell)
+    if uv:
+        done = run([str(uv), *uv_arguments(venv, lock)], env=uv_environment(), tell=tell)
+        if not done.returncode:
+            return
+        check_final(done.output)
+        tell(f"uv gives up ({reason_in(done.output)})")
+    tell("installing with pip, which takes several times as long as uv")
+    done = run_pip(["install", *PIP_OPTIONS, "-r", str(lock)], tell, python=python_of(venv))
+    if done.returncode:
+        log = venv / "install.log"
+        log.write_text(done.output)
+        check_final(done.output)
+        raise InstallError(f"(no network?) {reason_in(done.output)} (all of it: {log})")
+
+
+def check_final(output: str) -> None:
+    """Another program would fail in the same way, after the same downloads."""
+    if "No space left on device" in output:
+        raise InstallError("no space left on the disk")
+    if "Hash mismatch" in output or "DO NOT MATCH THE HASHES" in output:
+        raise InstallError("a download is damaged or not the pinned one: its hash differs")
+
+
+# --- uv ----------------------------------------------------------------------------------------
+
+
+def find_uv(tell: Tell) -> Path | None:
+    """The pinned uv, fetched if need be; None where the index has none for this machine."""
+    version = hashlib.sha256(UV_LOCK.read_bytes()).hexdigest()[:12]
+    uv = UV_PLACE / version / "bin" / "uv"
+    UV_PLACE.mkdir(parents=True, exist_ok=True)
+    with (UV_PLACE.parent / "uv.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if not uv.exists():
+            fetch_uv(UV_PLACE / version, tell)
+    return uv if uv.exists() else None
+
+
+def fetch_uv(place: Path, tell: Tell) -> None:
+    tell("fetching uv, which installs (17 MB)")
+    unfinished = UV_PLACE.parent / "uv.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    options = ["--only-binary", ":all:", "--no-compile", "--no-deps", "--target", str(unfinished)]
+    done = run_pip(["install", *PIP_OPTIONS, *options, "-r", str(UV_LOCK)], tell)
+    if done.returncode:
+        check_final(done.output)
+        tell(f"no uv to be had ({reason_in(done.output)})")
+        return
+    shutil.rmtree(UV_PLACE)  # with earlier versions
+    UV_PLACE.mkdir()
+    unfinished.rename(place)
+
+
+def uv_arguments(venv: Path, lock: Path) -> list[str]:
+    # --no-deps: the locks are complete, and so nothing need be asked about dependencies.
+    options = ["--no-deps", "--require-hashes", "--python", python_of(venv)]
+    return ["pip", "install", *options, "-r", str(lock)]
+
+
+def uv_environment() -> dict[str, str]:
+    """What pip is told here about the index, in uv's words; uv reads none of pip's settings."""
+    told = {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
+    told["UV_HTTP_RETRIES"] = "1"  # pip tries after it
+    index, certificates = pip_setting("index-url"), pip_setting("cert")
+    if index:
+        told["UV_DEFAULT_INDEX"] = index
+    if certificates:
+        told["SSL_CERT_FILE"] = certificates
+    return told | os.environ
+
+
+def pip_setting(name: str) -> str | None:
+    """From the environment or pip's files: https://pip.pypa.io/en/stable/topics/configuration/."""
+    found = os.environ.get("PIP_" + name.upper().replace("-", "_"))
+    if found:
+        return found
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(pip_files(), encoding="utf-8")
+    except (configparser.Error, ValueError):
+        return None  # pip will say so
+    sections = (s for s in ("install", "global") if parser.has_option(s, name))
+    return next((parser.get(section, name) for section in sections), None)
+
+
+def pip_files() -> list[Path]:
+    """The later ones override the earlier."""
+    own = os.environ.get("PIP_CONFIG_FILE")
+    if own == os.devnull:
+        return []
+    home = Path.home()
+    files = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf"), home / ".pip/pip.conf"]
+    files += [home / "Library/Application Support/pip/pip.conf"]
+    config_home = os.environ.get("XDG_CONFIG_HOME") or home / ".config"
+    files += [Path(config_home, "pip/pip.conf"), Path(sys.prefix, "pip.conf")]
+    return [*files, Path(own)] if own else files
+
+
+# --- pip ---------------------------------------------------------------------------------------
+
+PIP_OPTIONS = ("--require-hashes", "--no-input", "--retries", "2", "--root-user-action", "ignore")
+
+
+def run_pip(arguments: Sequence[str], tell: Tell, *, python: str = sys.executable) -> Run:
+    """Run Python's own pip out of its wheel: environments need none inside."""
+    command = [python, "-m", "pip", "--disable-pip-version-check", *arguments]
+    environment = {"PYTHONPATH": str(pip_wheel()), "PIP_REQUIRE_VIRTUALENV": "0"}
+    return run(command, env=environment, tell=tell)
+
+
+def pip_wheel() -> Path:
+    # Distributions may keep it elsewhere: https://docs.python.org/3/using/configure.html
+    places = [sysconfig.get_config_var("WHEEL_PKG_DIR")]
+    if (ensurepip := importlib.util.find_spec("ensurepip")) and ensurepip.origin:
+        places.append(Path(ensurepip.origin).parent / "_bundled")
+    wheels = [wheel for place in places if place for wheel in Path(place).glob("pip-*.whl")]
+    if not wheels:
+        raise InstallError(f"the ensurepip of {sys.executable} has no pip inside")
+    return wheels[0]
+
+
+# --- both --------------------------------------------------------------------------------------
+
+
+def python_of(venv: Path) -> str:
+    # Scripts such as bin/pip carry the path in their first line, which a space in it breaks.
+    return str(venv / "bin" / "python")
+
+
+def site_of(venv: Path) -> Path | None:
+    return next(venv.glob("lib/python*/site-packages"), None)
+
+
+def run(
+    command: Sequence[str], *, env: Mapping[str, str] | None = None, tell: Tell | None = None
+) -> Run:
+    """Run *command* to its end; when ours comes first, end it with all that it has started."""
+    lines: list[str] = []
+    with subprocess.Popen(
+        command,
+        env=os.environ | (env or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            follow(process, lines, tell or (lambda _: None))
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return Run(process.returncode, "".join(lines))
+
+
+def follow(process: subprocess.Popen[str], lines: list[str], tell: Tell) -> None:
+    started_at = time.monotonic()
+    reader = threading.Thread(target=lines.extend, args=(process.stdout or (),), daemon=True)
+    reader.start()
+    while reader.is_alive():
+        reader.join(TICK_S)
+        if reader.is_alive():
+            tell(f"{downloaded_mb(lines):.0f} MB downloaded, {time.monotonic() - started_at:.0f} s")
+
+
+def downloaded_mb(lines: Sequence[str]) -> float:
+    """What uv calls downloaded, or what pip has begun before its last line."""
+    sizes: dict[str, float] = {}
+    finished: set[str] = set()
+    for line in tuple(lines):
+        if begun := re.search(
+            r"(?:Downloading|Using cached) (\S+) \(([\d.]+) ?([kKMG])i?B\)", line
+        ):
+            sizes[begun[1]] = float(begun[2]) * MB_PER_UNIT[begun[3]]
+        elif ended := re.match(r" *Downloaded (\S+)", line):
+            finished.add(ended[1])
+        else:
+            finished.update(name for name in sizes if name.endswith((".whl", ".gz", ".metadata")))
+    return sum(size for name, size in sizes.items() if name in finished)
+
+
+def reason_in(output: str) -> str:
+    """The line of a failed run that says why."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR:")]
+    causes = [line for line in lines if line.startswith(("error:", "cause:", "Caused by:"))]
+    return (errors or causes or lines or ["no reason given"])[-1]
+
+
+def main() -> int:
+    uv = find_uv(lambda news: print(news, file=sys.stderr))
+    print(uv or "")
+    return 0 if uv else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

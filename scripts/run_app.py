@@ -1,0 +1,34 @@
+"""Run web and worker for start_app.sh: `python -m scripts.run_app [PORT]`.
+
+Loads the application while LocalStack starts, and waits for it on PORT; then makes the buckets and
+queues, and serves.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+PAUSE_S = 0.05
+
+
+def main() -> int:
+    os.setsid()  # Ctrl-C reaches this process once, through start_app.sh
+    from app import main, routes, server, setup_aws_resources, worker_service  # noqa: F401
+
+    if len(sys.argv) > 1:
+        wait_for_localstack(int(sys.argv[1]))
+    return setup_aws_resources.main() or main.main(["all"])
+
+
+def wait_for_localstack(port: int) -> None:
+    """Without an end of its own: start_app.sh ends this process when LocalStack does not start."""
+    from scripts import localstack
+
+    while not localstack.answers(port):
+        time.sleep(PAUSE_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""What is removed from environments, and what must not be."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from babel import Locale
+
+from app.languages import LANGUAGES
+from scripts import prune
+from testkit.root import ROOT
+
+
+def made(site: Path, *names: str) -> None:
+    for name in names:
+        path = site / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+
+
+def left_in(site: Path) -> set[str]:
+    return {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
+
+
+def test_data_of_other_services_and_languages_and_the_tests_of_packages_go(tmp_path: Path) -> None:
+    site = tmp_path / "lib/python3.11/site-packages"
+    made(site, "botocore/data/endpoints.json", "botocore/data/s3/2006-03-01/service-2.json.gz")
+    made(site, "botocore/data/ec3/2016-11-15/service-2.json.gz", "babel/locale-data/root.dat")
+    made(site, "babel/locale-data/pt_BR.dat", "babel/locale-data/ptx.dat", "numpy/tests/test_a.py")
+    made(site, "numpy/lib/tests/tests/test_b.py", "numpy/lib/tests.py", "ours/tests/test_c.py")
+
+    prune.prune(tmp_path)
+
+    assert left_in(site) == {
+        "botocore/data/endpoints.json",
+        "botocore/data/s3/2006-03-01/service-2.json.gz",
+        "babel/locale-data/root.dat",
+        "babel/locale-data/pt_BR.dat",
+        "numpy/lib/tests.py",
+        "ours/tests/test_c.py",
+    }
+
+
+def test_only_localstack_goes_without_colours(tmp_path: Path) -> None:
+    names = ("pygments/__init__.py", "rich/__init__.py")
+    ours = tmp_path / "a/lib/python3.11/site-packages"
+    theirs = tmp_path / "b/lib/python3.11/site-packages"
+    made(ours, *names)
+    made(theirs, *names, "localstack/__init__.py")
+
+    prune.prune(tmp_path / "a")
+    prune.prune(tmp_path / "b")
+
+    assert left_in(ours) == set(names)
+    assert left_in(theirs) == {"localstack/__init__.py", "rich/__init__.py"}
+
+
+def test_an_environment_that_other_rules_have_pruned_is_told_from_one_of_ours(
+    tmp_path: Path,
+) -> None:
+    assert prune.is_current(tmp_path)  # nothing is missing there
+    prune.prune(tmp_path)
+    assert prune.is_current(tmp_path)
+    (tmp_path / prune.MARK).write_text("other rules")
+    assert not prune.is_current(tmp_path)
+
+
+def test_every_language_of_the_page_is_kept() -> None:
+    assert {Locale.parse(tag, sep="-").language for tag in LANGUAGES} <= set(prune.LOCALES)
+
+
+def test_every_service_that_the_code_or_a_test_asks_for_is_kept() -> None:
+    sources = (
+        path for folder in ("app", "scripts", "tests") for path in (ROOT / folder).rglob("*.py")
+    )
+
+    asked = {
+        name
+        for path in sources
+        for name in re.findall(r'client\(\s*"([a-z0-9-]+)"', path.read_text())
+    }
+
+    assert {"s3", "sqs"} <= asked <= prune.SERVICES
