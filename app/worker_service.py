@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Final
@@ -14,11 +15,12 @@ from .consumer import Consumer
 from .image_processor import binarize_png
 from .image_store import ImageStore
 from .metrics import Metrics
-from .ports import Queue
+from .ports import Process, Queue
 from .processing import admitted, as_job_asks
 from .sandbox import Caps, Sandbox
 from .settings import Settings, usable_cpus
 from .worker import Worker
+from .worker_metrics import WorkerMetrics
 
 #: The engine takes at most 6 bytes a pixel (docs/engine.md), a file is copied a few times, and
 #: libraries load on the first image.
@@ -44,14 +46,7 @@ class WorkerService:
         engine = partial(binarize_png, limits=settings.png_limits, step=tracing.step)
         process = partial(as_job_asks, engine)
         self._sandbox = Sandbox(process, _caps(settings))
-        admission = Admission(slots=usable_cpus(), max_pixels=settings.max_pixels_in_flight)
-        guarded = partial(
-            admitted,
-            admission=admission,
-            max_pixels=settings.max_pixels,
-            metrics=metrics.worker,
-        )
-        metrics.worker.pixels_in_flight_limit.set(settings.max_pixels_in_flight)
+        guarded = _admitting(settings, metrics.worker)
         linger_s = settings.batch_linger_ms / 1000
         worker = Worker(
             jobs=BatchedQueue(jobs, linger_s=linger_s),
@@ -103,6 +98,13 @@ class WorkerService:
         thread = threading.Thread(target=self._consumer.abandon, daemon=True)
         thread.start()
         thread.join(_AT_ONCE_S)
+
+
+def _admitting(settings: Settings, metrics: WorkerMetrics) -> Callable[[Process], Process]:
+    """What makes a process wait until there is room for its image; there is one room for all."""
+    admission = Admission(slots=usable_cpus(), max_pixels=settings.max_pixels_in_flight)
+    metrics.pixels_in_flight_limit.set(settings.max_pixels_in_flight)
+    return partial(admitted, admission=admission, max_pixels=settings.max_pixels, metrics=metrics)
 
 
 def _caps(settings: Settings) -> Caps:

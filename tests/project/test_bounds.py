@@ -1,0 +1,98 @@
+"""How long functions, classes and modules may be: what is longer has a reason here."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from testkit.root import ROOT
+
+FOLDERS = ("app", "benchmarks", "scripts", "testkit")
+MAX_FUNCTION_LINES = 40
+MAX_CLASS_LINES = 200
+MAX_MODULE_LINES = 300
+MAX_MEDIAN_FUNCTION_LINES = 6
+
+_ONE_LIST = "one list, which a test compares with its page in docs/"
+_CASES = "a corpus: one entry or one short function a case, and nothing but cases"
+_MONITOR = "the one monitor: all that it has seen is behind one lock"
+_KERNEL = "compiled as one loop over pixels; a call for each pixel is what it must not have"
+
+#: By the name of the file, and of the function or class within it.
+REASONS = {
+    "errors.py": _ONE_LIST,
+    "lookout.py": _MONITOR,
+    "lookout.py Lookout": _MONITOR,
+    "compare.py compare": _KERNEL,
+    "page_features.py feature_row": _KERNEL,
+    "surface.py _leave_rows": _KERNEL,
+    "dashboard_questions.py": "a list: the questions of the dashboard, row by row",
+    "engine.py": "each rival as its own documentation uses it, and the page that they all get",
+    "projections.py": "one model, of which each figure of docs/scaling.md is a function",
+    "everyday.py": _CASES,
+    "more.py": _CASES,
+    "office.py": _CASES,
+    "fault_proxy.py": "one protocol, HTTP/1.1 with faults in it, as a server and as a client",
+    "hostile_pngs.py": _CASES,
+    "odd_messages.py": _CASES,
+    "smuggling.py": _CASES,
+    "house.py __init__": "a worker in memory: a list of parts, without a branch",
+}
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    paths = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+    return {path: ast.parse(path.read_text()) for path in paths}
+
+
+def docstring_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Saying more of a function must not cost it anything."""
+    first = node.body[0]
+    is_docstring = ast.get_docstring(node, clean=False) is not None
+    return (first.end_lineno or 0) - first.lineno + 1 if is_docstring else 0
+
+
+def functions() -> Iterator[tuple[str, int]]:
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1 - docstring_lines(node)
+                yield f"{path.name} {node.name}", lines
+
+
+def classes() -> Iterator[tuple[str, int]]:
+    for path, tree in trees().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                yield f"{path.name} {node.name}", (node.end_lineno or 0) - node.lineno + 1
+
+
+def modules() -> Iterator[tuple[str, int]]:
+    for path in trees():
+        yield path.name, len(path.read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("found", "most"),
+    [(functions, MAX_FUNCTION_LINES), (classes, MAX_CLASS_LINES), (modules, MAX_MODULE_LINES)],
+)
+def test_nothing_is_longer_than_its_bound_without_a_reason(found, most: int) -> None:
+    too_long = {name: lines for name, lines in found() if lines > most and name not in REASONS}
+
+    assert too_long == {}
+
+
+def test_half_of_all_functions_are_short() -> None:
+    assert median(lines for _, lines in functions()) <= MAX_MEDIAN_FUNCTION_LINES
+
+
+def test_every_reason_is_for_something_that_exists() -> None:
+    names = {name for found in (functions, classes, modules) for name, _ in found()}
+
+    assert REASONS.keys() - names == set()
