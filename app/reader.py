@@ -1,7 +1,8 @@
 """Read a page without being told how: what it is, and what of it is ink.
 
 What the page is comes first: dark writing or light, nothing, or a photograph. Writing is split
-from paper by a learned threshold (`surface`), a photograph is dithered, an empty page is white.
+from paper by a learned threshold (`surface`), or on old paper by what is known of such paper
+(`old_paper`); a photograph is dithered, an empty page is white.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from . import old_paper
 from .dithering import floyd_steinberg
 from .histogram import Gray, as_gray
 from .page_kind import BLANK, PHOTOGRAPH, Kind, is_all_ink, is_inverted, kind_of
@@ -40,7 +42,9 @@ def read(gray: Gray) -> Reading:
         page = as_gray(cv2.bitwise_not(page))
         cells = cells_of(page)
     maps = page_maps(cells)
-    white = binarize(page, maps, weights())
+    white = old_paper.binarize(page, maps)
+    if white is None:
+        white = binarize(page, maps, weights())
     kind = kind_of(page, white, maps)
     if kind == PHOTOGRAPH:
         return Reading(floyd_steinberg(gray), PHOTOGRAPH)

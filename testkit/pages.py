@@ -44,6 +44,24 @@ def shadow(shape: tuple[int, ...], darkest: float = 0.45) -> Any:
     return slope * (1 - 0.3 / (1 + np.exp((y + x / 2 - height * 0.7) / 15)))
 
 
+def on_old_paper(ink: Any, *, other_side: float = 0.45, seed: int = 4) -> Any:
+    """Ink, paler here and there, on blotched, stained paper with the *other_side* through."""
+    shape = ink.shape
+    paper = 205 + noise(shape, 7, grain_px=40, seed=seed) + noise(shape, 4, grain_px=8, seed=seed)
+    paper *= 1 - 0.35 * _stain(shape, 0.3, 0.4) - 0.25 * _stain(shape, 0.8, 0.7)
+    other = cv2.GaussianBlur(np.ascontiguousarray(ink[:, ::-1]), (0, 0), 2.2)
+    depth = 0.55 + noise(shape, 0.06, grain_px=30, seed=seed)
+    page = paper * (1 - other * other_side * 0.5) * (1 - cv2.GaussianBlur(ink, (0, 0), 0.7) * depth)
+    return scanned(page + noise(shape, 1.5, seed=seed))
+
+
+def _stain(shape: tuple[int, ...], down: float, right: float) -> Any:
+    """1 within a stain, 0 outside, soft in between."""
+    y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
+    away = np.hypot(y - down * shape[0], x - right * shape[1])
+    return 1 / (1 + np.exp((away - shape[0] / 6) / 8))
+
+
 def scanned(page: Any) -> Any:
     return np.clip(np.rint(page), 0, 255).astype(np.uint8)
 

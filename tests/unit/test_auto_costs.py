@@ -19,6 +19,7 @@ from app import (
     compare,
     dithering,
     layers,
+    old_paper,
     page_features,
     page_maps,
     png_filters,
@@ -27,7 +28,7 @@ from app import (
 from app.image_processor import binarize_png
 from app.png_limits import PngLimits
 from app.reader import read
-from testkit.pages import f_measure, noise, printed, scanned, shadow, text
+from testkit.pages import f_measure, noise, on_old_paper, printed, scanned, shadow, text
 from testkit.pngs import RGB, Picture
 from testkit.root import ROOT
 
@@ -56,15 +57,19 @@ print(digest())
 
 
 def digest() -> str:
-    """Of what comes out of PNGs in colour and in gray, dark and light, and of a photograph."""
+    """Of PNGs in colour and in gray, dark and light, a photograph, and a page on old paper."""
     rng, ink = np.random.default_rng(5), text(300, 420)
     paper = printed(ink) * shadow(ink.shape) + noise(ink.shape, 4)
     colored = np.dstack([paper, paper, paper])
     colored[200:204, 40:380] = (120, 180, 240)
+    manuscript = on_old_paper(text(size_px=44))
     photograph = cv2.GaussianBlur(rng.normal(128, 400, (300, 420)), (0, 0), 8)
     pictures = [
         Picture(scanned(colored).astype(int), 8, RGB),
-        *(Picture(scanned(p).astype(int)[..., None]) for p in (paper, 255 - paper, photograph)),
+        *(
+            Picture(scanned(p).astype(int)[..., None])
+            for p in (paper, 255 - paper, photograph, manuscript)
+        ),
     ]
     pages = [page_of(picture.encode()).tobytes() for picture in pictures]
     return hashlib.sha256(b"".join(pages)).hexdigest()
@@ -95,7 +100,9 @@ def test_a_png_becomes_the_same_page_on_an_older_processor(processor: str, tmp_p
 
 
 def test_every_loop_over_pixels_leaves_the_gil_free() -> None:
-    modules = (color, compare, dithering, layers, page_features, page_maps, png_filters, surface)
+    modules = (
+        color, compare, dithering, layers, old_paper, page_features, page_maps, png_filters, surface,
+    )  # fmt: skip
     loops = [f for module in modules for f in vars(module).values() if hasattr(f, "targetoptions")]
 
     assert len(loops) >= 20

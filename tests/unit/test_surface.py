@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app import compare, dithering, layers, page_features, page_maps, surface
+from app import compare, dithering, layers, old_paper, page_features, page_maps, surface
 from app.reader import read
 from app.surface import WEIGHTS_FILE, weights
 from testkit.pages import noise, printed, scanned, shadow, text
@@ -168,7 +168,7 @@ def test_each_pixel_is_compared_as_whole_numbers_say() -> None:
 def test_only_what_is_exact_may_be_fused() -> None:
     fused = {
         name
-        for module in (compare, dithering, layers, page_features, page_maps, surface)
+        for module in (compare, dithering, layers, old_paper, page_features, page_maps, surface)
         for name, function in vars(module).items()
         if getattr(function, "targetoptions", {}).get("fastmath")
     }

@@ -1,0 +1,160 @@
+"""Old paper: which pages are on it, and what is ink there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from app import old_paper
+from app.page_maps import cells_of, page_maps
+from app.reader import read
+from testkit.pages import f_measure, jpeg, noise, on_old_paper, printed, scanned, shadow, text
+
+SHAPE = (700, 900)
+
+
+def ink_of(size_px: int = 44) -> Any:
+    return text(*SHAPE, size_px=size_px)
+
+
+def split(gray: Any) -> Any:
+    return old_paper.binarize(gray, page_maps(cells_of(gray)))
+
+
+# --- which pages are on old paper ---------------------------------------------------
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_page_on_old_paper_is_read_this_way(turned: bool) -> None:
+    page = on_old_paper(ink_of())
+
+    reading = read(255 - page if turned else page)
+
+    assert (reading.kind, reading.inverted) == ("writing", turned)
+    assert (reading.white == split(page)).all()
+
+
+def on_a_desk(page: Any) -> Any:
+    desk = scanned(70 + noise((1200, 1500), 12, grain_px=9))
+    desk[300:1000, 400:1300] = page
+    return desk
+
+
+@pytest.mark.parametrize("size_px", [22, 44])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda page: page,
+        lambda page: page + noise(SHAPE, 2),
+        lambda page: page + noise(SHAPE, 8),
+        lambda page: page * shadow(SHAPE) + noise(SHAPE, 4),
+        lambda page: jpeg(page * shadow(SHAPE), 50),
+        lambda page: on_a_desk(scanned(page)),
+    ],
+    ids=["clean", "scan", "noise", "shadow", "jpeg", "desk"],
+)
+def test_print_on_clean_paper_is_left_to_the_network(spoil: Any, size_px: int) -> None:
+    assert split(scanned(spoil(printed(ink_of(size_px))))) is None
+
+
+def test_a_solid_area_amid_print_makes_no_old_paper() -> None:
+    page = printed(ink_of()) + noise(SHAPE, 2)
+    page[200:420, 300:600] = 90
+
+    assert split(scanned(page)) is None
+
+
+def test_a_page_too_small_to_judge_is_left_to_the_network() -> None:
+    assert split(on_old_paper(ink_of())[:120, :120].copy()) is None
+
+
+def test_old_paper_with_nothing_on_it_is_blank() -> None:
+    reading = read(on_old_paper(np.zeros(SHAPE)))
+
+    assert reading.kind == "blank"
+    assert (reading.white == 255).all()
+
+
+# --- what is ink on them --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other_side", [0, 0.3, 0.6])
+def test_ink_comes_out_and_stains_and_the_other_side_do_not(other_side: float) -> None:
+    ink = ink_of()
+
+    white = split(on_old_paper(ink, other_side=other_side))
+
+    # Bolder than half coverage, as people draw it.
+    assert f_measure(white, ink + 0.2) > 95
+    far_from_ink = cv2.dilate(ink, np.ones((9, 9))) == 0
+    assert (white[far_from_ink] == 0).mean() < 0.002
+
+
+def test_grain_of_the_paper_stays_white() -> None:
+    ink = ink_of()
+    grain = noise(SHAPE, 7, grain_px=0.8)
+
+    white = split(scanned(on_old_paper(ink) + grain))
+
+    assert (white[cv2.dilate(ink, np.ones((9, 9))) == 0] == 0).mean() < 0.005
+    assert f_measure(white, ink + 0.2) > 90
+
+
+@pytest.mark.parametrize("scale", [0.8, 1.0, 2.2])
+def test_strokes_are_measured_on_the_page(scale: float) -> None:
+    page = on_old_paper(ink_of())
+    page = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+    run_px = old_paper._typical_run(page, page_maps(cells_of(page)))
+
+    assert run_px == pytest.approx(5.4 * scale, rel=0.35)
+
+
+# --- the arithmetic, written down a second time -----------------------------------------
+
+
+def test_blotches_are_differences_from_the_mean_around() -> None:
+    paper = np.random.default_rng(5).integers(150, 230, (48, 61), np.uint8)
+    spots = paper[:48, :60].reshape(12, 4, 15, 4).mean((1, 3))
+
+    differences = sorted(
+        abs(spots[y, x] - spots[y - 2 : y + 3, x - 2 : x + 3].mean())
+        for y in range(2, 10)
+        for x in range(2, 13)
+    )
+
+    last = len(differences) - 1
+    expected = [differences[last * i // 4] for i in (1, 2, 3)]
+    assert old_paper._blotches(paper) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("reach", [1, 4, 30])
+def test_sums_around_a_spot_stop_at_the_page(reach: int) -> None:
+    values = np.random.default_rng(6).integers(0, 1000, (17, 23)).astype(float)
+    out = np.empty((24, 24))
+
+    old_paper._sums_around(values, reach, out)
+
+    for y, x in [(0, 0), (3, 22), (16, 11), (9, 5)]:
+        rows = slice(max(0, y - reach), y + reach + 1)
+        assert out[y, x] == values[rows, max(0, x - reach) : x + reach + 1].sum()
+    assert (out[17:] == out[16]).all()
+    assert (out[:, 23] == out[:, 22]).all()
+
+
+def test_runs_are_counted_on_one_row_of_eight() -> None:
+    page = np.full((17, 40), 200, np.uint8)
+    page[0, 3:9] = page[8, 30:40] = page[16, 0:2] = 50
+    page[1:8] = 50
+    runs = np.zeros(256, np.int64)
+
+    old_paper._count_runs(page, np.full((3, 10), 100, np.uint8), runs)
+
+    assert {int(length): int(runs[length]) for length in np.flatnonzero(runs)} == {
+        2: 1,
+        6: 1,
+        10: 1,
+    }
