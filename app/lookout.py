@@ -11,23 +11,18 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from types import TracebackType
 from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
 from . import logs
-from .complaints import Complaints
+from .checks import NO_QUEUE, Checks, Fault, Watched
 from .errors import (
-    PipelineError,
     QueueFullError,
     QueueUnavailableError,
-    StorageUnavailableError,
 )
-from .image_store import ImageStore
 from .metrics import QueueMetrics
-from .ports import Depth, Queue
+from .ports import Depth
 
 logger = logs.get_logger(__name__)
 
@@ -49,14 +44,11 @@ _RETRY_AFTER_FULL_S: Final = 30
 #: A start that is not answered by then is worth a line, before the time-outs tell the cause.
 _SLOW_START_S: Final = 3.0
 _STOP_S: Final = 0.5
-#: The kind of the error that says why we are not ready, and its general words.
-Fault = tuple[type[PipelineError], str]
-#: In general words, since everybody may ask; the log has the names and the cause.
-_NO_QUEUE: Final = "The queue does not answer."
-_NO_STORAGE: Final = "Storage does not answer."
-_NO_WORKER: Final = "The worker in this process does not work."
-_NOT_KNOWN: Final = "Storage and queue have not answered in time."
-_STOPPING: Final = "The process is stopping."
+_NOT_KNOWN: Final[Fault] = (
+    QueueUnavailableError,
+    "Storage and queue have not answered in time.",
+)
+_STOPPING: Final[Fault] = QueueUnavailableError, "The process is stopping."
 
 
 class Service(BaseModel):
@@ -70,16 +62,6 @@ class Service(BaseModel):
     queue: Depth | None = Field(
         description="Images that wait, and that workers hold, by SQS's count; null when unknown."
     )
-
-
-@dataclass(frozen=True)
-class Watched:
-    """What is looked at; *check_worker* raises a PipelineError when the worker here is stuck."""
-
-    store: ImageStore
-    jobs: Queue
-    check_worker: Callable[[], None] | None = None
-    dead_letters: Queue | None = None
 
 
 class Lookout:
@@ -98,10 +80,10 @@ class Lookout:
         metrics: QueueMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._watched = watched
+        self._checks = Checks(watched, metrics, clock)
+        self._queue_name = watched.jobs.name
         self._max_waiting = max_waiting
         self._is_resting = is_resting
-        self._metrics = metrics
         self._clock = clock
         #: Guards what follows, and is notified when it changes.
         self._changed = threading.Condition()
@@ -112,10 +94,8 @@ class Lookout:
         self._fault: Fault | None = None
         self._depth: Depth | None = None
         self._depth_at = -math.inf
-        self._dead_letters_at = -math.inf
         self._is_asked = self._is_counted_on = False
         self._answer, self._answered_at = b"", -math.inf
-        self._complaints = Complaints()
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="lookout", daemon=True)
         self._slow_start = threading.Timer(_SLOW_START_S, self._say_slow)
@@ -182,12 +162,7 @@ class Lookout:
         self._thread.start()
         self._slow_start.start()
 
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._slow_start.cancel()
         with self._changed:
             self._is_stopping = True
@@ -229,7 +204,7 @@ class Lookout:
 
     def _say_slow(self) -> None:
         logger.warning(
-            "no answer yet from S3 or SQS", queue=self._watched.jobs.name, after_s=_SLOW_START_S
+            "no answer yet from S3 or SQS", queue=self._queue_name, after_s=_SLOW_START_S
         )
 
     # --- a look ----------------------------------------------------------------------------------
@@ -254,43 +229,14 @@ class Lookout:
                 self._changed.notify_all()
 
     def _ask_all(self) -> Fault | None:
-        watched = self._watched
         without_queue = self._count_jobs()
-        if watched.dead_letters and self._clock() - self._dead_letters_at > _INTERVAL_S / 2:
-            self._count("dead-letter", watched.dead_letters)
-            self._dead_letters_at = self._clock()
-        without_storage = self._try(watched.store.check, (StorageUnavailableError, _NO_STORAGE))
-        without_worker = None
-        if watched.check_worker:
-            without_worker = self._try(watched.check_worker, (QueueUnavailableError, _NO_WORKER))
+        self._checks.count_dead_letters()
+        without_storage, without_worker = self._checks.check_storage(), self._checks.check_worker()
         return without_storage or without_queue or without_worker
 
     def _count_jobs(self) -> Fault | None:
-        depth = self._count("input", self._watched.jobs)
-        self._depth, self._depth_at = depth, self._clock()
-        if depth is None:
-            return QueueUnavailableError, _NO_QUEUE
-        return None
-
-    def _count(self, name: str, queue: Queue) -> Depth | None:
-        try:
-            depth = queue.depth()
-        except QueueUnavailableError as exc:
-            self._complaints.about(queue.name, str(exc))
-            self._metrics.unknown(name)
-            return None
-        self._complaints.over(queue.name)
-        self._metrics.counted(name, waiting=depth.waiting, held=depth.held)
-        return depth
-
-    def _try(self, check: Callable[[], None], fault: Fault) -> Fault | None:
-        try:
-            check()
-        except PipelineError as exc:
-            self._complaints.about(fault[1], str(exc))
-            return fault
-        self._complaints.over(fault[1])
-        return None
+        self._depth, self._depth_at = self._checks.count_jobs(), self._clock()
+        return NO_QUEUE if self._depth is None else None
 
     # --- what is known ---------------------------------------------------------------------------
 
@@ -303,10 +249,10 @@ class Lookout:
 
     def _fault_now(self) -> Fault | None:
         if self._is_stopping:
-            return QueueUnavailableError, _STOPPING
+            return _STOPPING
         if self._is_fresh():
             return self._fault
-        return self._fault or (QueueUnavailableError, _NOT_KNOWN)
+        return self._fault or _NOT_KNOWN
 
     def _is_full(self, depth: Depth) -> bool:
         return 0 < self._max_waiting < depth.waiting
@@ -315,8 +261,5 @@ class Lookout:
         is_known = self._clock() - self._seen_at < _STALE_S
         depth = self._depth if is_known else None
         is_full = depth is not None and self._is_full(depth)
-        answer = Service(
-            status="up" if is_known and not self._fault and not is_full else "degraded",
-            queue=depth,
-        )
-        return answer.model_dump_json().encode()
+        is_up = is_known and not self._fault and not is_full
+        return Service(status="up" if is_up else "degraded", queue=depth).model_dump_json().encode()

@@ -11,10 +11,11 @@ from .settings import Settings
 if TYPE_CHECKING:
     from flask import Flask
 
+    from .checks import Watched
     from .gate import Gate
     from .health import Health
     from .image_store import ImageStore
-    from .lookout import Lookout, Watched
+    from .lookout import Lookout
     from .metrics import Metrics
     from .ports import Queue
     from .probes import ProbeServer
@@ -94,7 +95,7 @@ class Wiring:
     @cached_property
     def watched(self) -> Watched:
         """What the monitor looks at."""
-        from .lookout import Watched
+        from .checks import Watched
 
         return Watched(
             self.store,

@@ -14,11 +14,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.batching import BatchedQueue
+from app.checks import Watched
 from app.errors import QueueUnavailableError
 from app.image_processor import binarize_png
 from app.image_store import ImageStore
 from app.leases import Leases
-from app.lookout import Watched
 from app.metrics import Metrics
 from app.png_limits import PngLimits
 from app.ports import Message

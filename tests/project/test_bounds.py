@@ -20,14 +20,11 @@ MAX_MEDIAN_FUNCTION_LINES = 6
 
 _ONE_LIST = "one list, which a test compares with its page in docs/"
 _CASES = "a corpus: one entry or one short function a case, and nothing but cases"
-_MONITOR = "the one monitor: all that it has seen is behind one lock"
 _KERNEL = "compiled as one loop over pixels; a call for each pixel is what it must not have"
 
 #: By the name of the file, and of the function or class within it.
 REASONS = {
     "errors.py": _ONE_LIST,
-    "lookout.py": _MONITOR,
-    "lookout.py Lookout": _MONITOR,
     "compare.py compare": _KERNEL,
     "page_features.py feature_row": _KERNEL,
     "surface.py _leave_rows": _KERNEL,

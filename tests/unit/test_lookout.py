@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from app.checks import Watched
 from app.errors import PipelineError, QueueUnavailableError
 from app.image_store import ImageStore
-from app.lookout import Lookout, Service, Watched
+from app.lookout import Lookout, Service
 from app.metrics import Metrics
 from app.ports import Message
 from app.settings import Settings
