@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -80,3 +81,26 @@ def test_without_a_place_to_keep_it_the_machine_code_is_made_each_time() -> None
     only_there = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
 
     assert hits_of_a_new_process(Path("/dev/null/nowhere"), **only_there) == 0
+
+
+def test_machine_code_of_other_loops_is_not_taken_over(tmp_path: Path) -> None:
+    """A function has in it what it calls, so a change of any module with loops makes all anew."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from app.compiled import numba; print(numba.config.CACHE_DIR)"
+    )
+    seen = set()
+    for added in ("", "# changed\n"):
+        shutil.copytree(ROOT / "app", tmp_path / "app", dirs_exist_ok=True)
+        with (tmp_path / "app" / "layers.py").open("a") as module:
+            module.write(added)
+        run = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        seen.add(run.stdout)
+
+    assert len(seen) == 2
