@@ -19,7 +19,7 @@ from testkit.root import ROOT
 
 OPERATIONS = ROOT / "docs" / "operations.md"
 #: What every section of the handbook answers, in this order.
-QUESTIONS = ("Means", "Noticed by", "Look at", "Do", "Ends", "Why so")
+QUESTIONS = ("Means", "Check", "Do", "Threshold")
 
 
 # --- queries -------------------------------------------------------------------------------------
@@ -140,8 +140,8 @@ def case_files() -> list[str]:
 
 
 def sections() -> dict[str, str]:
-    """The text under each heading of the chapter on alarms, by the heading."""
-    chapter = OPERATIONS.read_text().split("\n## Alarms\n")[1].split("\n## ")[0]
+    """The text under each heading of the chapter on alerts, by the heading."""
+    chapter = OPERATIONS.read_text().split("\n## Alerts\n")[1].split("\n## ")[0]
     return dict(re.findall(r"^### (\w+)$(.*?)(?=^### |\Z)", chapter, re.MULTILINE | re.DOTALL))
 
 
@@ -173,8 +173,8 @@ def test_queries_in_the_handbook_ask_for_series_that_there_are() -> None:
     assert [n for n, labels in asked.items() if labels - known[n] - promql.TARGET_LABELS] == []
 
 
-def test_alarms_of_aws_lead_to_sections_that_there_are() -> None:
-    table = OPERATIONS.read_text().split("\n## Alarms of AWS\n")[1].split("\n## ")[0]
+def test_cloudwatch_alarms_lead_to_sections_that_there_are() -> None:
+    table = OPERATIONS.read_text().split("\n## CloudWatch alarms\n")[1].split("\n## ")[0]
     targets = set(re.findall(r"\]\(#(\w+)\)", table))
 
     assert targets
