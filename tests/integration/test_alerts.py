@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,32 +19,17 @@ from app.setup_aws_resources import ensure_resources
 from testkit import promql
 from testkit.fleet import preload, role
 from testkit.ports import free_port
+from testkit.prometheus import find, promtool
 from testkit.root import ROOT
 from testkit.scans import page_png
 from testkit.waiting import is_alive, is_ok, wait_until
 
-#: ./run_tests.sh unpacks Debian's package there.
-UNPACKED = ROOT / ".local" / "prometheus" / "usr" / "bin"
 FILES = [promql.PROMETHEUS / name for name in ("goals.yml", "rules.yml", "alerts.yml")]
 CASES = sorted((ROOT / "tests" / "alerts").glob("*.yml"))
 #: Every expression of the dashboard over this, so that a second of scrapes is enough.
 QUICK = promql.VARIABLES | {"$__rate_interval": "10s"}
 #: A pipeline that is well has nothing to show there.
 EMPTY_IF_WELL = {"Alerts that fire", "Answers of 5xx, by route", "Errors, by code"}
-
-
-def find(program: str) -> str:
-    """Where *program* is; a CI that has lost it fails."""
-    found = shutil.which(program, path=f"{os.environ['PATH']}{os.pathsep}{UNPACKED}")
-    if not found and "CI" not in os.environ:
-        pytest.skip(f"{program} is not here: install Debian's package prometheus, or a newer one")
-    assert found, f"{program} is not here"
-    return found
-
-
-def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [find("promtool"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 # --- promtool ------------------------------------------------------------------------------------

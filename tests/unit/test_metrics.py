@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import threading
 import uuid
 from datetime import timedelta
@@ -109,20 +107,6 @@ def test_two_processes_in_one_do_not_count_for_each_other() -> None:
     assert Counts.of(one).get("worker_polls_total") == 1
     assert other.worker.polls
     assert Counts.of(other).get("worker_polls_total") == 0
-
-
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here")
-def test_promtool_finds_nothing_to_say_of_the_names(metrics: Metrics) -> None:
-    everything = with_all_groups(metrics)
-    everything.http.answered("GET", "/", 200, 0.1)
-    everything.aws.answered("sqs", "SendMessage", 0.1)
-    everything.queues.counted("input", waiting=1, held=0)
-
-    said = subprocess.run(
-        ["promtool", "check", "metrics"], input=everything.expose(), capture_output=True
-    )
-
-    assert (said.returncode, said.stdout + said.stderr) == (0, b"")
 
 
 def test_what_alarms_watch_is_there_before_it_happens(metrics: Metrics) -> None:

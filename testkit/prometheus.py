@@ -1,0 +1,50 @@
+"""Prometheus's programs, from PATH or from where ./run_tests.sh unpacks Debian's package."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from testkit.root import ROOT
+
+_UNPACKED: Final = ROOT / ".local" / "prometheus" / "usr" / "bin"
+
+
+def has(program: str) -> bool:
+    """Whether *program* is here, or has to be: a CI that has lost it fails."""
+    return _place(program) is not None or "CI" in os.environ
+
+
+def find(program: str) -> str:
+    """Where *program* is; skips the test at home where it is not."""
+    found = _place(program)
+    if not has(program):
+        pytest.skip(f"{program} is not here: install Debian's package prometheus, or a newer one")
+    assert found, f"{program} is not here"
+    return found
+
+
+def promtool(*arguments: str | Path, given: bytes = b"") -> subprocess.CompletedProcess[str]:
+    """Run promtool to its end, with *given* for it to read."""
+    command = [find("promtool"), *map(str, arguments)]
+    done = subprocess.run(command, input=given, capture_output=True, timeout=120)
+    said = done.stdout.decode(), done.stderr.decode()
+    return subprocess.CompletedProcess(command, done.returncode, *said)
+
+
+def check_exposition(text: bytes) -> None:
+    """Have promtool find nothing to say of what /metrics answers.
+
+    Of process_*, which are prometheus-client's, it says nothing either.
+    """
+    said = promtool("check", "metrics", given=text)
+    assert (said.returncode, said.stdout + said.stderr) == (0, "")
+
+
+def _place(program: str) -> str | None:
+    return shutil.which(program, path=f"{os.environ['PATH']}{os.pathsep}{_UNPACKED}")
