@@ -21,8 +21,8 @@ def model(_: Figures, projected: Figures) -> Iterator[str]:
     )
     yield ""
     yield (
-        f"The most that this machine does: {of['measured_most_per_s']:.1f} images/s of a burst; "
-        f"the model, {of['model_most_per_s']:.1f}."
+        f"Maximum of this machine in a burst: measured {of['measured_most_per_s']:.1f} images/s, "
+        f"model {of['model_most_per_s']:.1f} images/s."
     )
 
 
@@ -49,13 +49,13 @@ def count(value: float, *, is_share: bool) -> str:
 DEMAND_ROWS = {
     "s3 puts": "S3 PUT/s, both buckets",
     "s3 gets": "S3 GET/s",
-    "s3 prefixes": "partitioned prefixes a bucket",
+    "s3 prefixes": "partitioned prefixes per bucket",
     "sqs calls": "SQS calls/s, both queues",
-    "sqs quota": "of it the busiest action, of its quota",
-    "sqs partitions": "partitions of a queue",
-    "queues": "queues of each kind, at least",
+    "sqs quota": "busiest action, share of its quota",
+    "sqs partitions": "partitions per queue",
+    "queues": "minimum number of queues of each kind",
     "in flight": "messages in flight",
-    "in flight quota": "of its quota",
+    "in flight quota": "messages in flight, share of the quota",
     "gbit/s": "network, Gbit/s",
     "vcpus": "vCPU",
 }
@@ -77,22 +77,22 @@ def cost(_: Figures, projected: Figures) -> Iterator[str]:
     }
     names = list(next(iter(columns.values())))
     body = [(name, *(f"{parts[name]:.2f}" for parts in columns.values())) for name in names]
-    total = ("together", *(f"{sum(parts.values()):.2f}" for parts in columns.values()))
-    yield from rows(("dollars a million images", *columns), [*body, total])
+    total = ("total", *(f"{sum(parts.values()):.2f}" for parts in columns.values()))
+    yield from rows(("US dollars per million images", *columns), [*body, total])
 
 
 def usage(_: Figures, projected: Figures) -> Iterator[str]:
     of = projected["usage"]
     calls = of["auto"]["sqs_calls"]
     yield from rows(
-        ("an image takes", *(f"`{method}`" for method in of)),
+        ("per image", *(f"`{method}`" for method in of)),
         (
             ("CPU of `web`, ms", *(f"{1000 * one['web_cpu_s']:.1f}" for one in of.values())),
             ("CPU of `worker`, ms", *(f"{1000 * one['worker_cpu_s']:.1f}" for one in of.values())),
-            ("in hand of a worker, ms", *(f"{1000 * one['held_s']:.0f}" for one in of.values())),
+            ("held by a worker, ms", *(f"{1000 * one['held_s']:.0f}" for one in of.values())),
             *(
                 (
-                    f"calls of SQS, {name}",
+                    f"SQS calls, {name}",
                     *(f"{one['sqs_calls'].get(name, 0):.2f}" for one in of.values()),
                 )
                 for name in calls
@@ -136,7 +136,7 @@ def burst_cells(one: Figures) -> tuple[str, ...]:
     )
 
 
-BURST_HEAD = ("waiting at most", "tasks at most", "wait p95", "longest", "clear after")
+BURST_HEAD = ("maximum waiting", "maximum tasks", "wait p95", "longest wait", "clear after")
 
 
 def bursts(_: Figures, projected: Figures) -> Iterator[str]:
@@ -158,7 +158,7 @@ def sensitivity(_: Figures, projected: Figures) -> Iterator[str]:
 
 def slots(_: Figures, projected: Figures) -> Iterator[str]:
     yield from rows(
-        ("`WORKER_CONCURRENCY` a CPU", "images/s of a task at most, `otsu`"),
+        ("`WORKER_CONCURRENCY` per CPU", "maximum images/s per task, `otsu`"),
         ((one["per_cpu"], f"{one['most_per_s']:.0f}") for one in projected["slots"]),
     )
 
@@ -169,10 +169,10 @@ def day(_: Figures, projected: Figures) -> Iterator[str]:
         (
             f"{of['lowest_per_s']:.0f} to {of['highest_per_s']:.0f} images/s and back in 6 hours",
             "autoscaler",
-            "always enough for the peak",
+            "constant fleet sized for the peak",
         ),
         (
-            ("task hours", f"{of['task_hours']:.0f}", f"{of['task_hours_for_the_peak']}"),
+            ("task-hours", f"{of['task_hours']:.0f}", f"{of['task_hours_for_the_peak']}"),
             ("wait p95", f"{of['wait_ms'][1] / 1000:.1f} s", ""),
             ("wait p99", f"{of['wait_ms'][2] / 1000:.1f} s", ""),
             ("longest wait", f"{of['longest_wait_s']:.0f} s", ""),
@@ -183,5 +183,5 @@ def day(_: Figures, projected: Figures) -> Iterator[str]:
 def nat(_: Figures, projected: Figures) -> Iterator[str]:
     yield (
         f"S3 through a NAT gateway instead of its gateway endpoint would cost another "
-        f"{projected['through_nat']:.2f} dollars a million."
+        f"{projected['through_nat']:.2f} US dollars per million images."
     )
