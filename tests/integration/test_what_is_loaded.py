@@ -42,6 +42,8 @@ LOADED_BY_ROLE = {
     "worker": ENGINE | WORKER | AWS,
     "all": ENGINE | WORKER | WEB | AWS,
 }
+#: For an answer. The engine may be compiling meanwhile, on a machine that others use.
+PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -69,9 +71,11 @@ def try_everything(settings: Settings) -> None:
     url = f"http://127.0.0.1:{settings.port}"
     wait_until(partial(is_alive, url))
     for path in ("/", "/status", "/docs", "/openapi.json", "/service", "/readyz"):
-        urllib3.request("GET", f"{url}{path}", retries=False)
+        urllib3.request("GET", f"{url}{path}", retries=False, timeout=PATIENCE_S)
     fields = {"image": ("page.png", page_png()), "method": "sauvola", "window": "31"}
-    answer = urllib3.request("POST", f"{url}/upload", fields=fields, retries=False)
+    answer = urllib3.request(
+        "POST", f"{url}/upload", fields=fields, retries=False, timeout=PATIENCE_S
+    )
     assert answer.json()["code"] == "storage-unavailable"  # so the PNG was checked and is good
 
 
@@ -81,7 +85,9 @@ def test_a_role_loads_only_what_it_needs(name: str, settings: Settings, tmp_path
     with start(target, settings, name) as process:
         try:
             wait_until(partial(is_alive, f"http://127.0.0.1:{settings.metrics_port}"))
-            urllib3.request("GET", f"http://127.0.0.1:{settings.metrics_port}/metrics")
+            urllib3.request(
+                "GET", f"http://127.0.0.1:{settings.metrics_port}/metrics", timeout=PATIENCE_S
+            )
             if name != "worker":
                 try_everything(settings)
             process.send_signal(signal.SIGTERM)
