@@ -17,7 +17,7 @@ from .dithering import floyd_steinberg
 from .histogram import Gray, as_gray
 from .page_kind import BLANK, PHOTOGRAPH, Kind, is_all_ink, is_inverted, kind_of
 from .page_maps import cells_of, page_maps
-from .surface import binarize, weights
+from .surface import Weights, binarize, weights
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,11 @@ class Reading:
     inverted: bool = False
 
 
-def read(gray: Gray) -> Reading:
-    """*gray* in black and white, and what it was taken for; *gray* is left as it is."""
+def read(gray: Gray, learned: Weights | None = None) -> Reading:
+    """*gray* in black and white, and what it was taken for; *gray* is left as it is.
+
+    *learned* are other weights than those that ship, to judge them.
+    """
     page = np.ascontiguousarray(gray)
     cells = cells_of(page)
     inverted = is_inverted(cells)
@@ -44,7 +47,7 @@ def read(gray: Gray) -> Reading:
     maps = page_maps(cells)
     white = old_paper.binarize(page, maps)
     if white is None:
-        white = binarize(page, maps, weights())
+        white = binarize(page, maps, learned or weights())
     kind = kind_of(page, white, maps)
     if kind == PHOTOGRAPH:
         return Reading(floyd_steinberg(gray), PHOTOGRAPH)

@@ -31,7 +31,7 @@ _ROUND: Final = np.float32(12582912)
 _MOST_OUTPUT: Final = np.float32(4096)
 #: Sums of the last layer are in 1 / 16384; outputs in 1 / 512.
 _OUTPUT_PART: Final = np.float32(1 / 32)
-_MOST_SHARP: Final = np.float32(57)
+_MOST_SHARP: Final = np.float32(114)
 
 Weights = Mapping[str, Layers]
 

@@ -28,6 +28,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from app import reader, surface
 from app.method_catalogue import METHODS
 from app.methods import binarize
 
@@ -69,7 +70,7 @@ class Page:
 def main() -> None:
     arguments = _arguments()
     cv2.setNumThreads(1)
-    methods = _methods(arguments.last)
+    methods = _methods(arguments.last, arguments.weights)
     if arguments.only:
         methods = {name: each for name, each in methods.items() if name in arguments.only}
     if "pages" in arguments.parts:
@@ -91,20 +92,27 @@ def _arguments() -> argparse.Namespace:
         metavar="COMMIT",
         help="measure the classical `auto` of this commit too; if none is named, of the last one",
     )
+    parser.add_argument("--weights", type=Path, help="another file than app/surface.npz")
     parser.add_argument("--worst", type=Path, help="draw the twenty worst pages into this file")
     parser.add_argument("--only", type=lambda names: names.split(","), help="methods, by commas")
     parser.add_argument("--parts", default="pages,time,reading", help="what to measure")
     return parser.parse_args()
 
 
-def _methods(last: str | None) -> dict[str, Binarizer]:
+def _methods(last: str | None, weights: Path | None) -> dict[str, Binarizer]:
     def run(name: str) -> Binarizer:
         return lambda gray: binarize(gray, name, METHODS[name].parse({}))[0]
 
-    methods = {"auto": run("auto")}
+    methods = {"auto": _auto_with(weights) if weights else run("auto")}
     if last:
         methods["last auto"] = _last_auto(last)
     return methods | {name: run(name) for name in OTHERS}
+
+
+def _auto_with(weights: Path) -> Binarizer:
+    """`auto` with the weights of this file."""
+    learned = surface.weights(weights)
+    return lambda gray: reader.read(gray, learned).white
 
 
 def _last_auto(commit: str) -> Binarizer:

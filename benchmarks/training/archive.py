@@ -15,7 +15,7 @@ from .kinds import kind
 from .sheet import INK, Rng, Sheet, blurred, handwriting, inked, smooth
 from .spoil import dirty
 
-BOLD: Final = 0.3
+BOLD: Final = 0.38
 
 
 def old_paper(rng: Rng) -> Sheet:
@@ -147,7 +147,7 @@ def bleed(page: Sheet, most: float) -> None:
     page.gray *= 1 - other * rng.uniform(0.06, most)
 
 
-@kind(weight=8.0, hard=0.7)
+@kind(weight=6.0, hard=0.7)
 def old_hand(rng: Rng) -> Sheet:
     """A manuscript in fading ink."""
     page = old_paper(rng)
@@ -156,7 +156,7 @@ def old_hand(rng: Rng) -> Sheet:
     return page
 
 
-@kind(weight=5.0, hard=0.7)
+@kind(weight=4.0, hard=0.7)
 def old_print(rng: Rng) -> Sheet:
     """Printed with worn type on rough paper."""
     page = old_paper(rng)
@@ -178,7 +178,7 @@ def two_hands(rng: Rng) -> Sheet:
     return page
 
 
-@kind(weight=8.0, hard=0.7)
+@kind(weight=6.0, hard=0.7)
 def bleeding(rng: Rng) -> Sheet:
     """The other side shows as dark as the ink of this side, but softer."""
     page = old_paper(rng)
@@ -201,7 +201,7 @@ def low_contrast(rng: Rng) -> Sheet:
     return page
 
 
-@kind(weight=4.0, hard=0.4)
+@kind(weight=3.0, hard=0.4)
 def pale_hand(rng: Rng) -> Sheet:
     """Broad strokes of a pale and even ink on light paper."""
     page = old_paper(rng)

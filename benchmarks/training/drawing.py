@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,8 +46,13 @@ def pages(seed: int, count: int, *, held_out: bool = False) -> Iterator[tuple[st
 
 def drawing_code() -> str:
     """A hash of the code that draws, for the provenance of the weights."""
+    return hash_of(SOURCES)
+
+
+def hash_of(modules: Iterable[str]) -> str:
+    """A hash of what these modules of this package do."""
     folder = Path(__file__).parent
-    trees = (ast.parse((folder / f"{name}.py").read_text()) for name in SOURCES)
+    trees = (ast.parse((folder / f"{name}.py").read_text()) for name in modules)
     # Of its syntax tree: not every change of its layout makes other pages.
     return hashlib.sha256("".join(map(ast.dump, trees)).encode()).hexdigest()[:16]
 

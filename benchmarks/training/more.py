@@ -26,7 +26,6 @@ from .sheet import (
 def carbon_copy(rng: Rng) -> Sheet:
     """The second sheet of a form: soft, unevenly pressed writing and print."""
     page = sheet(rng)
-    page.bold = 0.4
     ink = np.zeros_like(page.gray)
     text = Sheet(rng, page.width, page.height, 255)
     text.print((30, 20, page.width - 30, page.height * 0.6), rng.uniform(16, 34), 0)
@@ -313,7 +312,7 @@ def typewriter(rng: Rng) -> Sheet:
     )
     cover = page.coverage(image)
     struck = smooth(rng, cover.shape, 14, 0.5, 1) * smooth(rng, cover.shape, 3, 0.75, 1)
-    page.truth[inked(cover, 0.5)] = INK
+    page.truth[inked(cover, page.bold)] = INK
     page.gray *= 1 - cover * struck * rng.uniform(0.6, 0.9)
     return page
 

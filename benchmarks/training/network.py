@@ -16,8 +16,8 @@ from app.page_maps import FEATURE_STEPS, FEATURES
 #: Channels at 1/8, 1/16, 1/32 and 1/64, and outputs: see `surface`.
 CHANNELS: Final = (12, 24, 24, 24)
 OUTPUTS: Final = 10
-#: How many times sharper than the page at most.
-MOST_SHARP: Final = 2.0
+#: How often the difference between a pixel and the mean around it is added (-) or taken away (+).
+MOST_SHARP: Final = 4.0
 #: Gray values over which black goes to white in training, as a share of the contrast.
 SOFTNESS: Final = 0.12
 
@@ -25,6 +25,22 @@ SOFTNESS: Final = 0.12
 def rounded(x: Any) -> Any:
     """*x* in the steps of the engine, with the gradient of *x*."""
     return x + ((x * FEATURE_STEPS).round() / FEATURE_STEPS - x).detach()
+
+
+class Limited(torch.autograd.Function):
+    """x within +-most. What is at the limit can come back, and is not driven further beyond."""
+
+    @staticmethod
+    def forward(context: Any, x: Any, most: float) -> Any:
+        context.save_for_backward(x)
+        context.most = most
+        return x.clamp(-most, most)
+
+    @staticmethod
+    def backward(context: Any, gradient: Any) -> Any:
+        (x,) = context.saved_tensors
+        is_outward = (x.abs() >= context.most) & (x * gradient < 0)
+        return gradient.masked_fill(is_outward, 0), None
 
 
 def enlarged(x: Any, factor: int) -> Any:
@@ -103,7 +119,7 @@ def threshold(outputs: Any, grays: Any) -> tuple[Any, Any]:
         - cells(outputs[:, 4:5]) * (bright - cell_dark)
         - cells(outputs[:, 5:6]) * (bright - cell_darkest)
     )
-    return t.clamp(-128, 383), outputs[:, 9:10].clamp(-MOST_SHARP, MOST_SHARP)
+    return t.clamp(-128, 383), Limited.apply(outputs[:, 9:10], MOST_SHARP)
 
 
 def logits(outputs: Any, grays: Any, page: Any, oy: int, ox: int) -> Any:

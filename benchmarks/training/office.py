@@ -30,7 +30,6 @@ def pen(rng: Rng, page: Sheet) -> float:
 def some_print(page: Sheet, top: float = 30, bottom: float = 0, gray: float = 0) -> float:
     rng = page.rng
     size = float(np.exp(rng.uniform(np.log(11), np.log(36))))
-    page.bold = 0.4 if size < 13 else page.bold
     box = (rng.uniform(20, 70), top, page.width - rng.uniform(20, 70), bottom or page.height - 20)
     return page.print(box, size, gray or black(rng))
 
@@ -45,11 +44,10 @@ def plain_print(rng: Rng) -> Sheet:
     return page
 
 
-@kind(weight=1.3)
+@kind(weight=2.0)
 def small_print(rng: Rng) -> Sheet:
     """Print of 7 to 13 pixels."""
     page = sheet(rng)
-    page.bold = 0.42
     for column in range(2):
         left = 24 + column * page.width / 2
         box = (left, 20, left + page.width / 2 - 40, page.height - 10)
@@ -166,7 +164,7 @@ def stamp(rng: Rng) -> Sheet:
     return page
 
 
-@kind(weight=3.0)
+@kind(weight=5.0)
 def highlighter(rng: Rng) -> Sheet:
     """Marked words stay, the colour of the marker goes."""
     page = sheet(rng, dark=0)
@@ -180,7 +178,7 @@ def highlighter(rng: Rng) -> Sheet:
             draw.rectangle(
                 (x * 2, (y - size * 0.15) * 2, right * 2, (y + size * 1.25) * 2), fill=255
             )
-    gray = rng.uniform(110, 150) if rng.random() < 0.45 else rng.uniform(112, 232)
+    gray = rng.uniform(105, 150) if rng.random() < 0.6 else rng.uniform(112, 232)
     page.lay(image, gray, counts=False)
     page.print((30, 30, page.width - 30, page.height - 10), size, rng.uniform(8, 50), lead=lead)
     return page
@@ -389,14 +387,14 @@ def screenshot(rng: Rng) -> Sheet:
     return page
 
 
-@kind(weight=2.0, hard=0.6)
+@kind(weight=2.5, hard=0.6)
 def camera(rng: Rng) -> Sheet:
     """Thin print out of focus in uneven light."""
     page = sheet(rng)
-    page.bold = 0.42
     size = rng.uniform(9, 30)
     page.print((20, 20, page.width - 20, page.height - 10), size, rng.uniform(20, 90))
-    page.gray = blurred(page.gray, rng.uniform(0.6, 1.7) * min(1, size / 18))
+    page.gray = blurred(page.gray, rng.uniform(0.6, 2.0) * min(1, size / 20))
+    page.is_blurred = True
     page.gray = page.gray * between(rng, 0.45, 1.05, page.width)
     return page
 
@@ -515,7 +513,7 @@ def dirty_print(rng: Rng) -> Sheet:
     return page
 
 
-@kind(weight=0.8, hard=0.0)
+@kind(weight=0.4, hard=0.0)
 def ghost(rng: Rng) -> Sheet:
     """Hardly visible print, without noise: light ink on what was transparent."""
     page = sheet(rng, dark=0)

@@ -93,6 +93,8 @@ class Sheet:
         self.gray = np.full((height, width), paper, np.float32)
         self.truth = np.full((height, width), PAPER, np.uint8)
         self.bold = COVERED
+        #: Out of focus already: to blur it again would leave full stops that nobody can see.
+        self.is_blurred = False
 
     def drawing(self) -> Drawing:
         """Something to draw coverage on, 0 to 255, SCALE times as large."""

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .sheet import NEITHER, Rng, Sheet, between, blurred, smooth
+from .sheet import NEITHER, Rng, Sheet, between, blurred, inked, smooth
 
 
 def scanned(sheet: Sheet, *, hard: float = 1.0) -> tuple[Any, Any]:
@@ -16,7 +16,7 @@ def scanned(sheet: Sheet, *, hard: float = 1.0) -> tuple[Any, Any]:
     if rng.random() < 0.12 * hard:
         page = _warped(rng, page, sheet)
     page = page * _light(rng, page.shape, hard)
-    if rng.random() < 0.75:
+    if not sheet.is_blurred and rng.random() < 0.75:
         page = blurred(
             page, rng.uniform(0.3, 0.9) if rng.random() < 0.65 else rng.uniform(0.8, 1.9)
         )
@@ -25,7 +25,7 @@ def scanned(sheet: Sheet, *, hard: float = 1.0) -> tuple[Any, Any]:
     page = page + _noise(rng, page.shape, hard)
     page = np.clip(np.rint(page), 0, 255).astype(np.uint8)
     if rng.random() < 0.35 * hard:
-        page = jpeg(page, int(rng.integers(20, 95)))
+        page = jpeg(page, int(rng.integers(12, 95)))
     return page, sheet.truth
 
 
@@ -62,7 +62,7 @@ def _cut(rng: Rng, shape: tuple[int, ...], soft_px: float) -> Any:
 
 
 def _noise(rng: Rng, shape: tuple[int, ...], hard: float) -> Any:
-    shares = [0.14, 0.22, 0.3, 0.21, 0.1, 0.03] if hard > 0.5 else [0.3, 0.3, 0.3, 0.1, 0, 0]
+    shares = [0.14, 0.22, 0.28, 0.2, 0.1, 0.06] if hard > 0.5 else [0.3, 0.3, 0.3, 0.1, 0, 0]
     deviation = rng.choice([0, 1, 2.5, 5, 9, 18], p=shares) * rng.uniform(0.6, 1.3)
     noise = rng.standard_normal(shape, np.float32)
     if rng.random() < 0.4:
@@ -92,7 +92,9 @@ def _warped(rng: Rng, page: Any, sheet: Sheet) -> Any:
     ink, neither = (
         cv2.remap(k, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for k in kept
     )
-    sheet.truth = np.where(neither > 0.3, NEITHER, np.where(ink >= 0.5, 0, 255)).astype(np.uint8)
+    sheet.truth = np.where(neither > 0.3, NEITHER, np.where(inked(ink, sheet.bold), 0, 255)).astype(
+        np.uint8
+    )
     return cv2.remap(page, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 

@@ -1,6 +1,6 @@
 """Draw pages, train the network on them, and write the weights of `auto`.
 
-    python -m benchmarks.training.train FOLDER [--shards 16] [--steps 12000] [--out app/surface.npz]
+    python -m benchmarks.training.train FOLDER [--shards 20] [--steps 12000] [--out app/surface.npz]
 
 FOLDER keeps the drawn pages and the checkpoint: stopped, it goes on where it was. It needs torch
 (requirements/training.txt) and the fonts of requirements/fonts.apt.
@@ -21,14 +21,12 @@ import torch.nn.functional as F  # noqa: N812 - its usual name
 from app.page_maps import FEATURE_STEPS
 
 from . import drawing
-from .crops import crop, importance, seen
+from .crops import counted, crop, importance, seen
 from .network import Network, logits
-from .sheet import INK, NEITHER
+from .sheet import INK
 from .weights import write
 
 BATCH: Final = 4
-#: Pixels beside ink count so much less.
-RIM_LENIENCY: Final = 0.2
 CHECKPOINT_S: Final = 60
 #: A moving average of the weights is what is written: it is better than each of them.
 AVERAGE: Final = 0.997
@@ -70,6 +68,11 @@ class Run:
         torch.save(state, half)
         half.rename(self.path)
 
+    def keep(self, out: Path) -> None:
+        """Save the checkpoint, and write to *out* what was learned so far."""
+        self.save()
+        write(out, self.average, _provenance(self))
+
     def learn(self, batch: tuple[Any, ...]) -> float:
         part = self.step / self.steps
         rate = (
@@ -93,7 +96,8 @@ class Run:
 def batch_loss(
     network: Network,
     page: Any,
-    truth: Any,
+    ink: Any,
+    counts: Any,
     importances: Any,
     found: Any,
     grays: Any,
@@ -102,22 +106,17 @@ def batch_loss(
 ) -> Any:
     """Wrong pixels, weighed so that little ink counts as much as much, and one minus F."""
     z = logits(network(found), grays, page, oy, ox).clamp(-15, 15)
-    all_ink = (truth[:, None] == INK).float()
-    # Where ink ends is a matter of taste by half a pixel; that a thin stroke is there is none.
-    rim = F.max_pool2d(all_ink, 3, 1, 1) - all_ink
-    counts = (truth[:, None] != NEITHER).float() * (1 - RIM_LENIENCY * rim)
-    ink, counts = all_ink[:, :, oy::2, ox::2], counts[:, :, oy::2, ox::2]
     black = torch.sigmoid(z) * counts
     amount = ink.sum((1, 2, 3))
-    weight = (
-        counts
-        * importances[:, :, oy::2, ox::2]
-        / (amount / ink[0].numel()).clamp(0.02, 0.3)[:, None, None, None]
-    )
+    weight = counts * importances / (amount / ink[0].numel()).clamp(0.02, 0.3)[:, None, None, None]
     wrong = (F.binary_cross_entropy_with_logits(z, ink, reduction="none") * weight).mean() / 10
     has_ink = (amount > 40).float()
     f = 2 * (black * ink).sum((1, 2, 3)) / (black.sum((1, 2, 3)) + amount + 1)
     return wrong + (has_ink * (1 - f)).sum() / has_ink.sum().clamp_min(1)
+
+
+def _ink(truth: Any) -> Any:
+    return (truth == INK).astype(np.float32)
 
 
 def batch(rng: Any, pages: list[tuple[str, Any, Any]]) -> tuple[Any, ...]:
@@ -125,13 +124,14 @@ def batch(rng: Any, pages: list[tuple[str, Any, Any]]) -> tuple[Any, ...]:
     maps = [seen(gray) for gray, _ in chosen]
     stacked = [torch.from_numpy(np.stack(each)) for each in zip(*maps, strict=True)]
     page = torch.from_numpy(np.stack([g for g, _ in chosen])).float()[:, None]
-    truth = torch.from_numpy(np.stack([t for _, t in chosen]))
-    weight = torch.from_numpy(np.stack([importance(t) for _, t in chosen]))[:, None]
     oy, ox = (int(v) for v in rng.integers(0, 2, 2))
+    judged = (
+        torch.from_numpy(np.stack([each(t)[oy::2, ox::2] for _, t in chosen]))[:, None]
+        for each in (_ink, counted, importance)
+    )
     return (
         page,
-        truth,
-        weight,
+        *judged,
         stacked[0] / FEATURE_STEPS,
         [g[:, None] for g in stacked[1:]],
         oy,
@@ -147,7 +147,8 @@ def main() -> None:
     pages = [page for path in shards for page in drawing.load(path)]
     pages = [page for page in pages if page[0] not in arguments.leave]
     run = Run(arguments.folder, arguments.seed, arguments.steps, arguments.rate)
-    run.stages.append(_stage(run.step, len(pages), arguments))
+    if run.step < run.steps:
+        run.stages.append(_stage(run.step, len(pages), arguments))
     print(f"{len(pages)} pages; step {run.step} of {run.steps}", flush=True)
     rng, started, saved = (
         np.random.default_rng([arguments.seed, run.step]),
@@ -159,10 +160,10 @@ def main() -> None:
         run.seconds, started = run.seconds + time.time() - started, time.time()
         if run.step % 100 == 0:
             print(f"{run.step} {run.loss:.4f} {run.seconds:.0f} s", flush=True)
-        if time.time() - saved > CHECKPOINT_S or run.step == run.steps:
-            run.save()
-            write(arguments.out, run.average, _provenance(run))
+        if time.time() - saved > CHECKPOINT_S:
+            run.keep(arguments.out)
             saved = time.time()
+    run.keep(arguments.out)
 
 
 def _stage(step: int, pages: int, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -175,6 +176,7 @@ def _stage(step: int, pages: int, arguments: argparse.Namespace) -> dict[str, An
         "pages": pages,
         "kinds": sorted(name for name in kinds if name not in arguments.leave),
         "drawing_code": drawing.drawing_code(),
+        "training_code": drawing.hash_of(("crops", "network", "train")),
     }
 
 
@@ -193,7 +195,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, default=Path("app/surface.npz"))
-    parser.add_argument("--shards", type=int, default=16)
+    parser.add_argument("--shards", type=int, default=20)
     parser.add_argument("--steps", type=int, default=12000)
     parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--seed", type=int, default=1)

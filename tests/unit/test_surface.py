@@ -14,6 +14,7 @@ import pytest
 from app import compare, dithering, layers, old_paper, page_features, page_maps, surface
 from app.reader import read
 from app.surface import WEIGHTS_FILE, weights
+from benchmarks.training.weights import reader_digest
 from testkit.pages import noise, printed, scanned, shadow, text
 from testkit.root import ROOT
 from testkit.waiting import assert_within
@@ -117,7 +118,7 @@ def test_the_network_in_float32_gives_the_very_numbers_of_whole_number_arithmeti
         low = at_8 - contrast * o[j] - o[4] * (paper - maps.cell_dark[spot])
         cells[spot] = low - o[5] * (paper - maps.cell_darkest[spot])
     assert (threshold == rounded(np.clip(cells, -128 * 512, 383 * 512), 16)).all()
-    assert (sharpness == np.clip(rounded(o[9], 18), -57, 57)).all()
+    assert (sharpness == np.clip(rounded(o[9], 18), -114, 114)).all()
 
 
 def test_no_sum_of_the_network_can_leave_the_whole_numbers_of_float32() -> None:
@@ -139,7 +140,7 @@ def test_each_pixel_is_compared_as_whole_numbers_say() -> None:
     rng = np.random.default_rng(3)
     gray = rng.integers(0, 256, (61, 70), np.uint8)
     threshold = rng.integers(-128 * 32, 383 * 32, (32, 32)).astype(np.float32)
-    sharpness = rng.integers(-57, 58, (16, 16)).astype(np.float32)
+    sharpness = rng.integers(-114, 115, (16, 16)).astype(np.float32)
     white = np.empty_like(gray)
 
     compare.compare(gray, threshold, sharpness, white)
@@ -188,6 +189,7 @@ def test_the_weights_are_small_and_say_how_they_came_about() -> None:
     assert WEIGHTS_FILE.stat().st_size < 300_000
     assert sum(array.size for array in weights().values()) == 10_702
     assert {"stages", "steps", "seconds", "torch", "numpy", "opencv"} <= set(told)
+    assert told["reader"] == reader_digest(weights()), "The reader has changed: train it anew."
     for stage in told["stages"]:
         assert stage["command"].startswith("python -m benchmarks.training.train ")
         assert stage["pages"] > 0
