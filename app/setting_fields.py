@@ -23,51 +23,52 @@ class WebFields(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    host: str = Field("127.0.0.1", description="Address that the web server listens on.")
+    host: str = Field("127.0.0.1", description="Address on which the web server listens.")
     port: int = Field(5000, ge=1, le=65535, description="TCP port of the web server.")
-    web_threads: int = Field(8, ge=1, le=256, description="Requests answered at the same time.")
+    web_threads: int = Field(8, ge=1, le=256, description="Requests processed in parallel.")
     metrics_host: str = Field(
-        "127.0.0.1", description="Address that `METRICS_PORT` is opened on; never a public one."
+        "127.0.0.1", description="Address on which `METRICS_PORT` listens; never a public one."
     )
     metrics_port: int | None = Field(
         None,
         ge=1,
         le=65535,
         description=(
-            "TCP port of `/metrics`, `/healthz` and `/readyz`, in every role; `/readyz` is then "
-            "served there only. Unset, the web server has `/metrics` while nobody but this machine "
-            "reaches it, and the role `worker` listens nowhere."
+            "TCP port of `/metrics`, `/healthz` and `/readyz`, in every role; `/readyz` "
+            "then moves there. Unset: the web server serves `/metrics` while only this "
+            "machine can reach it, and the role `worker` listens nowhere."
         ),
     )
 
     allow_anonymous: bool = Field(
-        False, description="Whether to listen beyond loopback without `API_TOKENS`."
+        False, description="Whether the server may listen beyond loopback without `API_TOKENS`."
     )
     api_tokens: str | None = Field(
         None,
         description=(
-            "Who may use the API: `name:sha256` of each token, separated by commas; "
-            "`python -m app.main token NAME` makes one. Unset means everybody."
+            "Tokens that may use the API: `name:sha256` of each, separated by commas; "
+            "`python -m app.main token NAME` makes one. Unset: everybody may."
         ),
     )
     api_tokens_file: FilePath | None = Field(
         None,
-        description="A file of more of them, one a line, read again within a second of a change.",
+        description="File of more tokens, one per line, read again within a second of a change.",
     )
     idempotency_secret: SecretStr | None = Field(
         None,
         min_length=16,
         description=(
-            "What ids are made from, beside the `Idempotency-Key`; the same in the whole fleet. "
-            "Set it where the API is open and keys can be guessed."
+            "Secret from which ids are derived, with the `Idempotency-Key`; the same in the "
+            "whole fleet. Set it where the API is open and keys can be guessed."
         ),
     )
     rate_limit: str | None = Field(
         None,
         pattern=rf"{RATE_PATTERN}|^none$",
         description=(
-            "Uploads that one token, or without tokens one address, may send to one process, such "
-            "as `60/minute`, or `none`; unset means none on loopback, elsewhere `600/minute`."
+            "Uploads that one token, or without tokens one address, may send to one "
+            "process, such as `60/minute`, or `none`. Unset: `none` on loopback, elsewhere "
+            "`600/minute`."
         ),
     )
     max_buffered_bytes: int | None = Field(
@@ -75,9 +76,8 @@ class WebFields(BaseSettings):
         ge=1024 * 1024,
         le=1024**4,
         description=(
-            "Bytes of responses that wait for clients and of bodies that come in, in memory and in "
-            "`/tmp`, for one process; unset means 256 MiB, or twice `MAX_UPLOAD_BYTES` if that is "
-            "more."
+            "Bytes of unsent responses and incoming bodies in one process, in memory and in "
+            "`/tmp`. Unset: 256 MiB, or twice `MAX_UPLOAD_BYTES` if that is more."
         ),
     )
     max_connections_per_client: int = Field(
@@ -85,7 +85,7 @@ class WebFields(BaseSettings):
         ge=1,
         le=1000,
         description=(
-            "Connections that one address, or one IPv6 network of 64 bits, may have open; behind "
+            "Connections that one address, or one IPv6 /64, may have open; behind "
             "`TRUSTED_PROXY_HOPS` proxies, its requests in progress."
         ),
     )
@@ -93,19 +93,22 @@ class WebFields(BaseSettings):
         10_000,
         ge=0,
         le=1_000_000_000,
-        description="Jobs that may wait before uploads are refused for now; 0 means any number.",
+        description="Waiting jobs above which uploads are refused; 0: no limit.",
     )
     trusted_proxy_hops: int = Field(
         0,
         ge=0,
         le=10,
-        description="Proxies in front that each add to `X-Forwarded-For`; 0 ignores the header.",
+        description=(
+            "Proxies in front of the server that each add to `X-Forwarded-For`; 0 ignores "
+            "the header."
+        ),
     )
     cors_origins: str | None = Field(
         None,
         description=(
-            "Web origins whose pages may use the API, such as `https://scan.example`, separated "
-            "by commas."
+            "Web origins whose pages may use the API, such as `https://scan.example`, "
+            "separated by commas."
         ),
     )
 
@@ -114,7 +117,7 @@ class Fields(WebFields):
     """And of AWS, images, the worker, log and traces, in the order of docs/settings.md."""
 
     aws_endpoint_url: Annotated[str | None, BeforeValidator(lambda v: v or None)] = Field(
-        None, pattern=r"^https?://", description="URL of an AWS emulator; unset means real AWS."
+        None, pattern=r"^https?://", description="URL of an AWS emulator. Unset: real AWS."
     )
     aws_region: str | None = Field(
         None,
@@ -132,26 +135,30 @@ class Fields(WebFields):
         "new-image-processed.fifo", description="Queue of the announcements."
     )
     input_dead_letter_queue: QueueName = Field(
-        "new-image-input-dlq.fifo", description="Queue of the jobs that were given up."
+        "new-image-input-dlq.fifo",
+        description="Queue of the jobs that failed `MAX_RECEIVES` times.",
     )
 
     max_upload_bytes: int = Field(
-        32 * 1024 * 1024, ge=1024, le=1024**3, description="Largest PNG, in bytes."
+        32 * 1024 * 1024, ge=1024, le=1024**3, description="Maximum size of a PNG, in bytes."
     )
     max_pixels: int = Field(
-        40_000_000, ge=1, le=1_000_000_000, description="Most pixels an image may have."
+        40_000_000, ge=1, le=1_000_000_000, description="Maximum pixels of an image."
     )
     max_side: int = Field(
-        20_000, ge=1, le=1_000_000, description="Longest width or height, in pixels."
+        20_000, ge=1, le=1_000_000, description="Maximum width or height, in pixels."
     )
     max_png_chunks: int = Field(
         16 * 1024,
         ge=3,
         le=1_000_000,
-        description="Most chunks a PNG may be made of; each takes about 2 µs to check.",
+        description="Maximum chunks of a PNG; checking one takes about 2 µs.",
     )
     retention_days: int = Field(
-        7, ge=0, le=3650, description="Days until S3 expires images and results; 0 keeps them."
+        7,
+        ge=0,
+        le=3650,
+        description="Days after which S3 deletes originals and results; 0 keeps them.",
     )
 
     worker_concurrency: int | None = Field(
@@ -159,8 +166,8 @@ class Fields(WebFields):
         ge=1,
         le=256,
         description=(
-            "Images that one worker process has in hand at the same time: being fetched, computed "
-            "or stored; unset means 6 a CPU. As many as there are CPUs are computed at once."
+            "Images that one worker process fetches, computes or stores at the same time. "
+            "Unset: 6 per CPU. It computes as many at once as there are CPUs."
         ),
     )
     max_pixels_in_flight: int = Field(
@@ -168,65 +175,72 @@ class Fields(WebFields):
         ge=1,
         le=10_000_000_000,
         description=(
-            "Pixels that are computed at the same time; each takes 6 bytes. A larger image goes "
-            "alone."
+            "Pixels computed at the same time, at 6 bytes each. A larger image is computed alone."
         ),
     )
     visibility_timeout_s: int = Field(
         60,
         ge=2,
         le=43_200,
-        description="Seconds until a job is seen again whose worker has died; renewed at half.",
+        description=(
+            "Seconds after which SQS redelivers the job of a dead worker; a live worker "
+            "renews at half."
+        ),
     )
     poll_wait_s: int = Field(
-        1, ge=1, le=20, description="Seconds of a long poll; also the longest an idle stop takes."
+        1,
+        ge=1,
+        le=20,
+        description="Seconds of a long poll; also the maximum duration of an idle stop.",
     )
     grace_period_s: int = Field(
         25,
         ge=0,
         le=3600,
         description=(
-            "Seconds that a stop waits for the images in hand, and for requests that are being "
-            "received or answered; the rest is given back, or cut."
+            "Seconds that a stop waits for images and requests in progress; then messages "
+            "are returned and connections cut."
         ),
     )
     batch_linger_ms: int = Field(
         40,
         ge=0,
         le=1000,
-        description="Milliseconds that an announcement or a delete waits for nine others.",
+        description="Milliseconds that an announcement or a delete waits to fill a batch of ten.",
     )
     max_receives: int = Field(
-        5, ge=2, le=1000, description="Receives of a job before it goes to the dead-letter queue."
+        5, ge=2, le=1000, description="Receives after which a job moves to the dead-letter queue."
     )
     log_level: str = Field(
-        "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe line logged."
+        "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Minimum level logged."
     )
     log_format: str | None = Field(
         None,
         pattern=r"^(json|text)$",
-        description="`json` or `text`; unset means `text` on a terminal and `json` elsewhere.",
+        description="`json` or `text`. Unset: `text` on a terminal, `json` elsewhere.",
     )
 
     otel_exporter_otlp_endpoint: str | None = Field(
         None,
         pattern=r"^https?://",
-        description="URL of an OpenTelemetry collector; set, traces are sent to it (OTLP).",
+        description="URL of an OpenTelemetry collector, which turns traces on (OTLP).",
     )
     otel_exporter_otlp_traces_endpoint: str | None = Field(
-        None, pattern=r"^https?://", description="The same, whole, with its `/v1/traces`."
+        None,
+        pattern=r"^https?://",
+        description="Collector URL for traces, complete with `/v1/traces`.",
     )
     otel_exporter_otlp_protocol: str = Field(
         "http/protobuf",
         pattern=r"^http/protobuf$",
-        description="How the collector is spoken to; there is no other way.",
+        description="The collector's protocol; no other is supported.",
     )
     otel_traces_exporter: str | None = Field(
         None,
         pattern=r"^(otlp|console|none)$",
         description=(
-            "`otlp`, `console` (a line of JSON a span on stdout) or `none`; unset means `otlp` "
-            "where an endpoint is set, else `none`."
+            "`otlp`, `console` (one line of JSON per span on stdout) or `none`. Unset: "
+            "`otlp` if an endpoint is set, else `none`."
         ),
     )
-    otel_sdk_disabled: bool = Field(False, description="Whether there are no traces at all.")
+    otel_sdk_disabled: bool = Field(False, description="Whether traces are off.")
