@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .chroma import LEAST_CHROMA
-from .compiled import compiled
-from .histogram import Gray, as_gray
+from .numeric.compiled import compiled
+from .numeric.histogram import Gray, as_gray
 
 Bytes = NDArray[np.uint8]
 #: Colours are looked at in cells of so many pixels, at 150 to 300 dpi ...

@@ -14,8 +14,8 @@ import cv2
 
 from . import local_thresholds
 from .dithering import floyd_steinberg
-from .histogram import Gray, as_gray
 from .method_catalogue import DEFAULT_METHOD
+from .numeric.histogram import Gray, as_gray
 from .page_kind import WRITING
 from .reader import Reading, read
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .compare import compare
-from .compiled import compiled
-from .histogram import Gray, as_gray, histogram, otsu_split, quantile
+from .numeric.compiled import compiled
+from .numeric.histogram import Gray, as_gray, histogram, otsu_split, quantile
 from .page_maps import Layers, PageMaps
 
 Sums = NDArray[np.float64]

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import old_paper
 from .dithering import floyd_steinberg
-from .histogram import Gray, as_gray
+from .numeric.histogram import Gray, as_gray
 from .page_kind import BLANK, PHOTOGRAPH, Kind, is_all_ink, is_inverted, kind_of
 from .page_maps import cells_of, page_maps
 from .surface import Weights, binarize, weights

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from . import layers
 from .compare import compare
-from .compiled import compiled
-from .histogram import Gray
+from .numeric.compiled import compiled
+from .numeric.histogram import Gray
 from .page_features import arrays, enlarged_row, feature_row, scratch_rows
 from .page_maps import FEATURES, Layers, PageMaps
 

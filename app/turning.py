@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from .exif import UPRIGHT
-from .histogram import Gray, as_gray
+from .numeric.histogram import Gray, as_gray
 
 #: How `cv2.flip` mirrors: left to right, top to bottom, both.
 _ACROSS, _DOWN, _BOTH = 1, 0, -1

@@ -12,9 +12,9 @@ import pytest
 
 from app import local_thresholds
 from app.errors import InvalidParameterError
-from app.gaussian import gaussian_mean
 from app.method_catalogue import DEFAULT_METHOD, METHODS, Method, choose_method
 from app.methods import FUNCTIONS, binarize
+from app.numeric.gaussian import gaussian_mean
 from testkit.waiting import assert_within
 
 WINDOW = 9

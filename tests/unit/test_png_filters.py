@@ -87,7 +87,7 @@ def test_machine_code_of_other_loops_is_not_taken_over(tmp_path: Path) -> None:
     """A function has in it what it calls, so a change of any module with loops makes all anew."""
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from app.compiled import numba; print(numba.config.CACHE_DIR)"
+        "from app.numeric.compiled import numba; print(numba.config.CACHE_DIR)"
     )
     seen = set()
     for added in ("", "# changed\n"):

@@ -1,0 +1,1 @@
+"""Arithmetic on arrays that reading PNGs and binarizing share."""
