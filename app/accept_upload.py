@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import logs, tracing, uploads
+from .domain.ports import Message
+from .domain.representation import Image, ImageStatus
 from .errors import IdempotencyKeyReusedError, ImageDeletedError
-from .ports import Message
-from .representation import Image, ImageStatus
 from .services import services
 from .uploads import Upload
 

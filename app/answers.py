@@ -11,6 +11,8 @@ from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 
 from . import logs, pages
+from .domain.ports import StoredObject
+from .domain.representation import Image, ImageStatus
 from .errors import (
     BadRequestError,
     ContentCodingError,
@@ -23,9 +25,7 @@ from .errors import (
     RangeNotSatisfiableError,
     unknown_image,
 )
-from .ports import StoredObject
 from .rate_limit import Quota
-from .representation import Image, ImageStatus
 
 logger = logs.get_logger(__name__)
 

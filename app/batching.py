@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Final, Generic, TypeVar
 
 from . import tracing
+from .domain.ports import MAX_BATCH, Delivery, Message, Queue, Results
 from .errors import PipelineError, QueueUnavailableError
-from .ports import MAX_BATCH, Delivery, Message, Queue, Results
 
 T = TypeVar("T")
 

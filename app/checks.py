@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from .complaints import Complaints
+from .domain.ports import Depth, Queue
 from .errors import PipelineError, QueueUnavailableError, StorageUnavailableError
 from .image_store import ImageStore
 from .metrics import QueueMetrics
-from .ports import Depth, Queue
 
 #: Why the process is not ready: the class of the error, and its words. They are general, since
 #: everybody may ask; the log has the names and the cause.

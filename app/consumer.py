@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from . import logs, tracing
-from .backoff import Backoff
 from .breaker import Breaker, State
+from .domain.backoff import Backoff
+from .domain.ports import MAX_BATCH, Queue
 from .errors import PipelineError, QueueUnavailableError
 from .leases import Lease, Leases
 from .outcome import Ending, Outcome
-from .ports import MAX_BATCH, Queue
 from .worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)

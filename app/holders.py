@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from .domain.keys import failure_key, original_key, processed_key
+from .domain.messages import Announcement
+from .domain.ports import Bucket, StoredObject
+from .domain.representation import ImageStatus
 from .errors import ImageDeletedError, ImageIdTakenError, NotFoundError, unknown_image
-from .messages import Announcement
-from .object_keys import failure_key, original_key, processed_key
 from .ownership import Claim, Holder, owner_of
-from .ports import Bucket, StoredObject
-from .representation import ImageStatus
 
 #: The metadata of what stands in place of a deleted image.
 DELETED: Final = {"deleted": "true"}

@@ -10,17 +10,17 @@ import cv2
 import numpy as np
 
 from .color import darken_thin_color
+from .domain.methods import DEFAULT_METHOD, METHODS, choose_method
+from .domain.ports import Binarized
+from .domain.representation import TakenFor
 from .exif import TURNS
 from .fast_zlib import compress
 from .light_ink import show_light_ink
-from .method_catalogue import DEFAULT_METHOD, METHODS, choose_method
 from .methods import Gray, binarize_and_tell
 from .png import PhysicalSize, PngInfo, inspect
 from .png_decoder import decode
 from .png_format import GRAY, write
 from .png_limits import PngLimits
-from .ports import Binarized
-from .representation import TakenFor
 from .turning import is_lying, upright
 
 #: Makes a block that runs one step, by its name.

@@ -11,6 +11,16 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from .domain.keys import (
+    failure_key,
+    names_another,
+    original_key,
+    processed_key,
+    spellings,
+)
+from .domain.messages import Job
+from .domain.ports import Admit, Bucket, Message, StoredObject, asking
+from .domain.representation import Image, ImageStatus
 from .errors import (
     ForeignOriginalError,
     NotFoundError,
@@ -19,19 +29,9 @@ from .errors import (
     unknown_image,
 )
 from .holders import DELETED, Holders, is_mark, live, or_none
-from .messages import Job
-from .object_keys import (
-    failure_key,
-    names_another,
-    original_key,
-    processed_key,
-    spellings,
-)
 from .object_metadata import from_metadata, to_metadata
 from .ownership import Claim, as_metadata, may_claim, owner_of
-from .ports import Admit, Bucket, Message, StoredObject, asking
 from .records import PNG, Records
-from .representation import Image, ImageStatus
 
 #: What an upload asks for, and who.
 _ASKED: Final = frozenset(("method", "parameters", "group", "owner"))

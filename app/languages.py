@@ -18,7 +18,7 @@ from babel.dates import format_datetime
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
-from .method_catalogue import Method, Parameter
+from .domain.methods import Method, Parameter
 
 #: As in HTML and HTTP (BCP 47), the default first.
 LANGUAGES: Final = ("pt-BR", "en")

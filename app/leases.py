@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from . import logs
+from .domain.ports import MAX_BATCH, Delivery, Queue, Results
 from .errors import LeaseLostError, PipelineError
-from .ports import MAX_BATCH, Delivery, Queue, Results
 from .worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)

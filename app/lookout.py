@@ -17,12 +17,12 @@ from pydantic import BaseModel, Field
 
 from . import logs
 from .checks import NO_QUEUE, Checks, Fault, Watched
+from .domain.ports import Depth
 from .errors import (
     QueueFullError,
     QueueUnavailableError,
 )
 from .metrics import QueueMetrics
-from .ports import Depth
 
 logger = logs.get_logger(__name__)
 

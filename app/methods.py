@@ -14,7 +14,7 @@ import cv2
 
 from . import local_thresholds
 from .dithering import floyd_steinberg
-from .method_catalogue import DEFAULT_METHOD
+from .domain.methods import DEFAULT_METHOD
 from .numeric.histogram import Gray, as_gray
 from .page_kind import WRITING
 from .reader import Reading, read

@@ -11,10 +11,10 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from .filenames import clean_filename
+from .domain.filenames import clean_filename
+from .domain.ports import StoredObject
+from .domain.representation import Image, ImageStatus
 from .ownership import as_metadata, owner_of
-from .ports import StoredObject
-from .representation import Image, ImageStatus
 
 #: S3 takes 2 KB of metadata an object, names and values together.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html

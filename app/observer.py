@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from . import logs, tracing
-from .messages import Announcement, Job
+from .domain.messages import Announcement, Job
+from .domain.ports import Delivery
+from .domain.representation import now
 from .outcome import Outcome
-from .ports import Delivery
-from .representation import now
 from .worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)

@@ -11,14 +11,14 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from .domain.methods import Method
+from .domain.representation import Image
 from .errors import UnauthorizedError
 from .lookout import Service
-from .method_catalogue import Method
 from .openapi_example import EXAMPLE
 from .openapi_form import form
 from .openapi_parts import Json, Refusal, answer, content, parameter, ref, refusals
 from .openapi_refusals import ALWAYS, FILE, PROBES, RESULT, STORED, UPLOAD
-from .representation import Image
 from .settings import Settings
 from .uploads import MAX_WAIT_S
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from .method_catalogue import Method, Parameter
+from .domain.methods import Method, Parameter
+from .domain.representation import GROUP_PATTERN
 from .openapi_parts import Json
-from .representation import GROUP_PATTERN
 from .settings import MULTIPART_OVERHEAD_BYTES, Settings
 
 #: Pages to try an API on fill fields with examples, and would send what no method takes at once.

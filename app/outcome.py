@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .domain.ports import Binarized
+from .domain.representation import Failure, Image, ImageStatus, Original, Processed, now
 from .errors import PipelineError
 from .object_metadata import original_href, processed_href
-from .ports import Binarized
-from .representation import Failure, Image, ImageStatus, Original, Processed, now
 
 
 class Outcome(StrEnum):

@@ -14,9 +14,9 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from . import languages
+from .domain.methods import Method
 from .errors import CrossSiteError
 from .languages import LANGUAGES, Language
-from .method_catalogue import Method
 from .png_limits import PngLimits
 
 #: What the product is called, in every language: whiteness, in Portuguese.

@@ -6,9 +6,9 @@ from contextlib import ExitStack
 
 from . import tracing
 from .admission import Admission
-from .messages import Job
+from .domain.messages import Job
+from .domain.ports import Binarize, Binarized, Process
 from .png import claimed_pixels
-from .ports import Binarize, Binarized, Process
 from .worker_metrics import WorkerMetrics
 
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from tqdm import tqdm
 
+from .domain.ports import Queue, Results
+from .domain.representation import now
 from .errors import ImageDeletedError, NotFoundError
 from .image_store import ImageStore
 from .orphans import find_orphans
-from .ports import Queue, Results
-from .representation import now
 from .verbs import DONE, FAILED, REFUSED, batches, say, send
 
 

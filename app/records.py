@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from .domain.keys import aside_key, failure_key, original_key, processed_key
+from .domain.messages import Announcement, Job, failure_digest
+from .domain.ports import Bucket, StoredObject
+from .domain.representation import Image, ImageStatus
 from .errors import ImageDeletedError, ImageIdTakenError, NotFoundError, unknown_image
 from .holders import Holders, live, read_record
-from .messages import Announcement, Job, failure_digest
-from .object_keys import aside_key, failure_key, original_key, processed_key
 from .object_metadata import from_metadata, to_metadata
 from .ownership import Claim, as_metadata, key_in
-from .ports import Bucket, StoredObject
-from .representation import Image, ImageStatus
 
 PNG: Final = "image/png"
 JSON: Final = "application/json"

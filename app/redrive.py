@@ -9,10 +9,10 @@ from typing import Final
 from tqdm import tqdm
 
 from . import logs, tracing
+from .domain.messages import Job, deduplication_id
+from .domain.ports import MAX_BATCH, Delivery, Message, Queue
 from .errors import ImageDeletedError, InvalidMessageError, NotFoundError
 from .image_store import ImageStore
-from .messages import Job, deduplication_id
-from .ports import MAX_BATCH, Delivery, Message, Queue
 from .verbs import DONE, FAILED, batches, say, send
 
 logger = logs.get_logger(__name__)

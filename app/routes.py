@@ -30,13 +30,13 @@ from . import (
     request_hooks,
 )
 from .accept_upload import accept
+from .domain.filenames import original_filename, result_filename
+from .domain.ports import Admit, StoredObject
 from .errors import ImageDeletedError, PipelineError
-from .filenames import original_filename, result_filename
 from .gate import ROOM_KEY
 from .object_metadata import filename_of
 from .own_images import Waited
 from .ownership import owner_of
-from .ports import Admit, StoredObject
 from .services import Services, give, services
 
 logger = logs.get_logger(__name__)

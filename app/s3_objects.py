@@ -19,8 +19,8 @@ from obstore.store import S3Store
 
 from . import aws
 from .aws_faults import Place
-from .ports import Admit, Listed, StoredObject
-from .representation import now
+from .domain.ports import Admit, Listed, StoredObject
+from .domain.representation import now
 from .settings import Settings
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from . import logs
+from .domain.messages import Job
+from .domain.ports import Binarized, Process
 from .errors import InternalError, PipelineError, ProcessingCrashedError, TooExpensiveError
-from .messages import Job
-from .ports import Binarized, Process
 
 try:
     import resource

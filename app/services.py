@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from flask import Flask, current_app
 
+from .domain.methods import Method
+from .domain.ports import Queue
 from .gate import Gate
 from .health import Health
 from .image_store import ImageStore
 from .lookout import Lookout
-from .method_catalogue import Method
 from .metrics import HttpMetrics
-from .ports import Queue
 from .settings import Settings
 from .uploads import Reader
 from .waits import Waits

@@ -15,9 +15,9 @@ from typing import Final, Self
 from pydantic import SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .domain.rates import Rate
 from .errors import SettingsError
 from .png_limits import PngLimits
-from .rates import Rate
 from .setting_fields import Fields
 from .tokens import parse_tokens
 

@@ -15,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from . import aws
 from .aws_errors import fault_of
+from .domain.ports import MAX_BATCH, Delivery, Depth, Message, Results
 from .errors import LeaseLostError, PipelineError, QueueUnavailableError
 from .metrics import AwsMetrics
-from .ports import MAX_BATCH, Delivery, Depth, Message, Results
 from .settings import Settings
 from .tracing import TRAVELS
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from . import logs
-from .representation import OWNER_PATTERN
+from .domain.representation import OWNER_PATTERN
 
 logger = logs.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from uuid import UUID
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from .backoff import Backoff
+from .domain.backoff import Backoff
 from .page_remarks import remarks
 from .png_format import SIGNATURE
 from .upload_report import Order, Report

@@ -16,6 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 from werkzeug.http import parse_dict_header
 
 from . import png
+from .domain.filenames import clean_filename
+from .domain.methods import Method, choose_method
+from .domain.representation import Group, Image, ImageStatus, Original, Parameters, now
 from .errors import (
     EmptyImageError,
     InvalidParameterError,
@@ -23,13 +26,10 @@ from .errors import (
     MissingImageError,
     MultipleImagesError,
 )
-from .filenames import clean_filename
 from .forms import Part, read_parts
-from .method_catalogue import Method, choose_method
 from .object_metadata import original_href
 from .png_format import SIGNATURE
 from .png_limits import PngLimits
-from .representation import Group, Image, ImageStatus, Original, Parameters, now
 
 _GROUP: Final = TypeAdapter[str](Group)
 _KEY: Final = re.compile(r"[ -~]{16,255}")

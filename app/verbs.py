@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from . import logs
-from .ports import MAX_BATCH, Message, Queue, Results
+from .domain.ports import MAX_BATCH, Message, Queue, Results
 
 logger = logs.get_logger(__name__)
 T = TypeVar("T")

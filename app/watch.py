@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from .messages import Announcement
+from .domain.messages import Announcement
+from .domain.ports import MAX_BATCH, Delivery, Queue
+from .domain.representation import TakenFor, now
 from .page_remarks import remarks
-from .ports import MAX_BATCH, Delivery, Queue
-from .representation import TakenFor, now
 from .verbs import DONE, FAILED, batches, say
 
 #: How long it hides a message from other consumers, unless it takes it.

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from .checks import Watched
+    from .domain.ports import Queue
     from .gate import Gate
     from .health import Health
     from .image_store import ImageStore
     from .lookout import Lookout
     from .metrics import Metrics
-    from .ports import Queue
     from .probes import ProbeServer
     from .server import HttpServer
     from .services import Services
@@ -44,7 +44,7 @@ class Wiring:
     @cached_property
     def metrics(self) -> Metrics:
         """Those of this process."""
-        from .method_catalogue import METHODS
+        from .domain.methods import METHODS
         from .metrics import Metrics
 
         return Metrics(METHODS)
@@ -154,7 +154,7 @@ class Wiring:
     @cached_property
     def services(self) -> Services:
         """What the views work with."""
-        from .method_catalogue import DEFAULT_METHOD, METHODS
+        from .domain.methods import DEFAULT_METHOD, METHODS
         from .openapi import contract
         from .services import Services
         from .uploads import Reader

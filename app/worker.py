@@ -12,7 +12,11 @@ from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from . import logs, tracing
-from .backoff import Backoff
+from .domain.backoff import Backoff
+from .domain.keys import names_another
+from .domain.messages import Announcement, Job
+from .domain.ports import Delivery, Message, Process, announcing
+from .domain.representation import Image, ImageStatus
 from .errors import (
     CorruptPngError,
     ForeignOriginalError,
@@ -29,13 +33,9 @@ from .errors import (
 )
 from .image_store import ImageStore
 from .leases import Lease
-from .messages import Announcement, Job
-from .object_keys import names_another
 from .observer import Observer, harmless
 from .outcome import Ending, Outcome, as_failed, as_processed
 from .ownership import Claim
-from .ports import Delivery, Message, Process, announcing
-from .representation import Image, ImageStatus
 from .worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)

@@ -12,10 +12,10 @@ from . import interrupts, tracing
 from .admission import Admission
 from .batching import BatchedQueue
 from .consumer import Consumer
+from .domain.ports import Process, Queue
 from .image_processor import binarize_png
 from .image_store import ImageStore
 from .metrics import Metrics
-from .ports import Process, Queue
 from .processing import admitted, as_job_asks
 from .sandbox import Caps, Sandbox
 from .settings import Settings, usable_cpus

@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 
 from app import reader, surface
-from app.method_catalogue import METHODS
+from app.domain.methods import METHODS
 from app.methods import binarize
 
 from . import everyday, reading

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from app.method_catalogue import METHODS, Method
+from app.domain.methods import METHODS, Method
 from app.methods import binarize
 
 from .engine import A4_RATIO, drawn_text

@@ -18,14 +18,14 @@ from typing import Any
 
 from app.admission import Admission
 from app.batching import BatchedQueue
+from app.domain.messages import Job
+from app.domain.methods import METHODS
+from app.domain.ports import Binarized, Message
+from app.domain.representation import now, rfc3339
 from app.image_store import ImageStore
 from app.leases import Leases
-from app.messages import Job
-from app.method_catalogue import METHODS
 from app.metrics import Metrics
-from app.ports import Binarized, Message
 from app.processing import admitted
-from app.representation import now, rfc3339
 from app.worker import Worker
 from testkit.fakes import MemoryBucket, MemoryQueue
 from testkit.scans import page_png

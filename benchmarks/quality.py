@@ -28,7 +28,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from app.method_catalogue import METHODS
+from app.domain.methods import METHODS
 from app.methods import binarize
 
 Binarizer = Callable[[Any], Any]

@@ -29,11 +29,11 @@ from statistics import median
 import psutil
 
 from app import aws
+from app.domain.ports import MAX_BATCH
+from app.domain.representation import Image, ImageStatus, now
 from app.image_processor import binarize_png
 from app.metrics import AwsMetrics
 from app.png_limits import PngLimits
-from app.ports import MAX_BATCH
-from app.representation import Image, ImageStatus, now
 from app.s3_service import make_image_store
 from app.settings import Settings, usable_cpus
 from app.setup_aws_resources import ensure_resources

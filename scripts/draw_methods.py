@@ -13,8 +13,8 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from app.domain.methods import METHODS
 from app.image_processor import binarize_png
-from app.method_catalogue import METHODS
 from app.png_limits import PngLimits
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "static" / "methods"

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from app.messages import Announcement, Job
+from app.domain.messages import Announcement, Job
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 MODELS: dict[str, type[Job] | type[Announcement]] = {

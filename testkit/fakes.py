@@ -10,6 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from app.domain.ports import (
+    MAX_BATCH,
+    Admit,
+    Delivery,
+    Depth,
+    Listed,
+    Message,
+    Results,
+    StoredObject,
+)
 from app.errors import (
     LeaseLostError,
     NotFoundError,
@@ -17,7 +27,6 @@ from app.errors import (
     QueueUnavailableError,
     StorageUnavailableError,
 )
-from app.ports import MAX_BATCH, Admit, Delivery, Depth, Listed, Message, Results, StoredObject
 
 DEDUPLICATION_S = 300
 #: What S3 takes; LocalStack takes more.

@@ -19,10 +19,10 @@ from typing import IO, Any, Self
 from uuid import uuid4
 
 from app import aws
+from app.domain.keys import failure_key, processed_key
+from app.domain.ports import MAX_BATCH
+from app.domain.representation import Image, ImageStatus, now
 from app.metrics import AwsMetrics
-from app.object_keys import failure_key, processed_key
-from app.ports import MAX_BATCH
-from app.representation import Image, ImageStatus, now
 from app.s3_service import make_image_store
 from app.settings import Settings
 from app.sqs_service import make_queue

@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from app.batching import BatchedQueue
+from app.domain.messages import Job
+from app.domain.ports import Admit, Binarized, Delivery, Message, Results, StoredObject
 from app.errors import CorruptPngError, ProcessingCrashedError, QueueUnavailableError
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
-from app.messages import Job
 from app.metrics import Metrics
 from app.outcome import Ending
-from app.ports import Admit, Binarized, Delivery, Message, Results, StoredObject
 from app.worker import Worker
 from app.worker_metrics import WorkerMetrics
 from testkit.fakes import MemoryBucket, MemoryQueue

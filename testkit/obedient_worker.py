@@ -14,9 +14,9 @@ from pathlib import Path
 
 from app import worker_service
 from app.consumer import Consumer
+from app.domain.messages import Job
+from app.domain.ports import Binarize, Binarized
 from app.main import main
-from app.messages import Job
-from app.ports import Binarize, Binarized
 from app.processing import as_job_asks
 
 SLOW_WIDTH, DEADLY_WIDTH = 61, 62

@@ -15,9 +15,9 @@ from pathlib import Path
 from uuid import UUID
 
 from app import logs, sandbox
+from app.domain.messages import Job
+from app.domain.ports import Binarized
 from app.errors import TooManyPixelsError
-from app.messages import Job
-from app.ports import Binarized
 
 JOB = Job(image_id=UUID(int=1), bucket="b", key="k.png", method="otsu")
 logger = logs.get_logger(__name__)

@@ -12,8 +12,8 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.ports import Message
 from app.pace import Moved
-from app.ports import Message
 from app.server import HttpServer
 from app.settings import Settings
 from app.tokens import hash_token

@@ -15,13 +15,13 @@ from werkzeug.test import TestResponse
 
 from app.batching import BatchedQueue
 from app.checks import Watched
+from app.domain.ports import Message
 from app.errors import QueueUnavailableError
 from app.image_processor import binarize_png
 from app.image_store import ImageStore
 from app.leases import Leases
 from app.metrics import Metrics
 from app.png_limits import PngLimits
-from app.ports import Message
 from app.processing import as_job_asks
 from app.settings import Settings
 from app.waits import Waits

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from app.domain.ports import Queue
 from app.image_store import ImageStore
-from app.ports import Queue
 from app.settings import Settings
 from app.wiring import Wiring
 from testkit.fakes import MemoryQueue

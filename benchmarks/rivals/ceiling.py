@@ -6,9 +6,9 @@ import os
 import sys
 
 from app import worker_service
+from app.domain.messages import Job
+from app.domain.ports import Binarize, Binarized
 from app.main import main
-from app.messages import Job
-from app.ports import Binarize, Binarized
 
 _PAGE = os.urandom(40_000)
 

@@ -13,8 +13,8 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from app import aws
+from app.domain.ports import MAX_BATCH, Delivery, Depth, Message, Queue
 from app.errors import LeaseLostError, QueueUnavailableError
-from app.ports import MAX_BATCH, Delivery, Depth, Message, Queue
 from app.settings import Settings
 from app.sqs_service import SqsQueue
 from testkit.fakes import MemoryQueue

@@ -32,17 +32,17 @@ from hypothesis.stateful import (
 
 from app import redrive
 from app.consumer import Consumer
+from app.domain.messages import Announcement, Job
+from app.domain.ports import Binarized, Message
+from app.domain.representation import Image, ImageStatus
 from app.errors import (
     QueueUnavailableError,
     StorageUnavailableError,
 )
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
-from app.messages import Announcement, Job
 from app.outcome import Ending, Outcome
-from app.ports import Binarized, Message
 from app.records import Records
-from app.representation import Image, ImageStatus
 from app.worker import Worker
 from app.worker_metrics import WorkerMetrics
 from testkit.house import VISIBILITY_TIMEOUT_S, House, Killed, to_page

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from app.domain.ports import Message
 from app.image_store import ImageStore
 from app.leases import Lease
-from app.ports import Message
 from app.settings import Settings
 from testkit.fakes import MemoryQueue
 from testkit.house import House, WatchedBucket

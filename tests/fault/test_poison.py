@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app import aws
-from app.ports import Message
+from app.domain.ports import Message
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue

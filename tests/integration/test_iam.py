@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 import urllib3
 
+from app.domain.ports import Message
+from app.domain.representation import Image, ImageStatus, now
 from app.image_store import ImageStore
 from app.metrics import AwsMetrics
-from app.ports import Message
-from app.representation import Image, ImageStatus, now
 from app.s3_service import make_image_store
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources

@@ -10,6 +10,7 @@ import pytest
 import urllib3
 
 from app import aws
+from app.domain.ports import Delivery
 from app.errors import (
     LeaseLostError,
     NotFoundError,
@@ -17,7 +18,6 @@ from app.errors import (
     StorageUnavailableError,
 )
 from app.metrics import Metrics
-from app.ports import Delivery
 from app.s3_service import S3Bucket
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources

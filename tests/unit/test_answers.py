@@ -12,7 +12,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app import logs
-from app.ports import Message
+from app.domain.ports import Message
 from app.settings import Settings
 from app.tokens import hash_token
 from testkit.logged import events

@@ -27,7 +27,7 @@ MODULES = {
         ("app.routes", {"boto3", "cv2"}),
         ("app.upload_client", {"flask", "boto3", "cv2"}),
         ("app.methods", {"flask", "boto3"}),
-        ("app.method_catalogue", {"flask", "boto3", "cv2", "numpy", "numba", "pydantic"}),
+        ("app.domain.methods", {"flask", "boto3", "cv2", "numpy", "numba", "pydantic"}),
     ],
 )
 def test_importing_a_module_loads_no_stranger_and_starts_no_thread(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.method_catalogue import METHODS
+from app.domain.methods import METHODS
 from app.methods import auto, binarize
 from app.page_kind import is_inverted
 from app.page_maps import cells_of

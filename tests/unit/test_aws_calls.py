@@ -11,8 +11,8 @@ import pytest
 from botocore.stub import Stubber
 
 from app import aws
+from app.domain.ports import Message
 from app.metrics import AwsMetrics
-from app.ports import Message
 from app.settings import Settings
 from app.sqs_service import SqsQueue
 from testkit import aws_calls

@@ -17,10 +17,10 @@ from obstore.auth.boto3 import Boto3CredentialProvider
 from app import aws, setup_aws_resources
 from app.aws_errors import fault_of
 from app.aws_faults import Cause, Place
+from app.domain.ports import Message
 from app.errors import UnavailableError
 from app.main import main
 from app.metrics import AwsMetrics
-from app.ports import Message
 from app.s3_service import S3Bucket, make_image_store
 from app.settings import Settings
 from app.sqs_service import SqsQueue, make_queue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.backoff import Backoff
+from app.domain.backoff import Backoff
 
 BACKOFF = Backoff(first_s=2, longest_s=60)
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from app.batching import BatchedQueue, Batcher
+from app.domain.ports import MAX_BATCH, Message, Results
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
-from app.ports import MAX_BATCH, Message, Results
 from testkit.fakes import MemoryQueue
 from testkit.waiting import assert_within, wait_until
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from app import color
 from app.chroma import LEAST_CHROMA, chroma_of
 from app.color import darken_thin_color
+from app.domain.methods import METHODS
 from app.image_processor import binarize_png
-from app.method_catalogue import METHODS
 from app.png import inspect
 from app.png_decoder import decode
 from app.png_limits import PngLimits

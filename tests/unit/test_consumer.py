@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from app.backoff import Backoff
 from app.breaker import FAILURES_TO_OPEN
 from app.consumer import Consumer
+from app.domain.backoff import Backoff
+from app.domain.ports import Delivery, Message, Results
 from app.errors import QueueUnavailableError, StorageUnavailableError
 from app.leases import Lease
 from app.outcome import Ending, Outcome
-from app.ports import Delivery, Message, Results
 from app.worker_metrics import WorkerMetrics
 from testkit.fakes import MemoryQueue
 from testkit.waiting import assert_within, wait_until

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.dithering import floyd_steinberg
-from app.method_catalogue import METHODS
+from app.domain.methods import METHODS
 from app.methods import binarize
 
 

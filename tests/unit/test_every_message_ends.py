@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from app.domain.messages import MESSAGE_VERSION, Job
+from app.domain.methods import DEFAULT_METHOD, METHODS, choose_method
+from app.domain.ports import Binarized, Delivery
 from app.leases import Lease
-from app.messages import MESSAGE_VERSION, Job
-from app.method_catalogue import DEFAULT_METHOD, METHODS, choose_method
 from app.observer import Observer
 from app.outcome import Outcome
-from app.ports import Binarized, Delivery
 from app.records import Records
 from app.worker_metrics import WorkerMetrics
 from testkit.house import House, to_page

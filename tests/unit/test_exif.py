@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from app.domain.methods import METHODS
 from app.exif import orientation_of
 from app.image_processor import binarize_png
-from app.method_catalogue import METHODS
 from app.png import PhysicalSize, inspect
 from app.png_limits import PngLimits
 from testkit.exifs import CONTENTS, ORIENTATION, PLACES, SIX, exif, oriented, tiff

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.filenames import (
+from app.domain.filenames import (
     MAX_FILENAME_BYTES,
     clean_filename,
     original_filename,

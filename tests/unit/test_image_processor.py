@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.domain.ports import Binarized
 from app.errors import InvalidParameterError, PipelineError
 from app.image_processor import binarize_png
 from app.png import PhysicalSize, inspect
 from app.png_limits import PngLimits
-from app.ports import Binarized
 from testkit.exifs import exif, oriented
 from testkit.pngs import RGB, Picture, chunk, gray_png
 

@@ -8,11 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.errors import NotFoundError, NotReadyError, ProcessingFailedError
-from app.image_store import ImageStore
-from app.messages import Job
-from app.object_metadata import MAX_METADATA_BYTES, filename_of
-from app.representation import (
+from app.domain.messages import Job
+from app.domain.representation import (
     MAX_IGNORED,
     MAX_IGNORED_CHARS,
     Failure,
@@ -23,6 +20,9 @@ from app.representation import (
     TakenFor,
     now,
 )
+from app.errors import NotFoundError, NotReadyError, ProcessingFailedError
+from app.image_store import ImageStore
+from app.object_metadata import MAX_METADATA_BYTES, filename_of
 from testkit.fakes import MemoryBucket
 
 EXPIRES = datetime(2026, 12, 2, tzinfo=UTC)

@@ -10,9 +10,9 @@ import pytest
 from babel.messages.pofile import read_po
 
 from app import errors
+from app.domain.methods import METHODS, Method, Parameter
+from app.domain.representation import ImageStatus
 from app.languages import LANGUAGES, choose, language
-from app.method_catalogue import METHODS, Method, Parameter
-from app.representation import ImageStatus
 from app.settings import Settings
 from testkit.root import ROOT
 from testkit.site import Site

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from app.checks import Watched
+from app.domain.ports import Message
 from app.errors import PipelineError, QueueUnavailableError
 from app.image_store import ImageStore
 from app.lookout import Lookout, Service
 from app.metrics import Metrics
-from app.ports import Message
 from app.settings import Settings
 from app.tokens import hash_token
 from testkit.counts import Counts

@@ -8,9 +8,9 @@ import uuid
 
 import pytest
 
+from app.domain.messages import Job, message_group
+from app.domain.representation import GROUP_PATTERN, Image, ImageStatus, now, rfc3339
 from app.errors import InvalidMessageError
-from app.messages import Job, message_group
-from app.representation import GROUP_PATTERN, Image, ImageStatus, now, rfc3339
 
 IMAGE_ID = "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de"
 LEAST = {"image_id": IMAGE_ID, "bucket": "image-input", "key": "a.png"}

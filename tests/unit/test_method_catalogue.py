@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from app.domain.methods import Method, Parameter, choose_method
 from app.errors import InvalidParameterError
-from app.method_catalogue import Method, Parameter, choose_method
 
 SIMPLE = Method("simple", "", (Parameter("threshold", int, 127, 0, 254, ""),))
 NICK = Method("nick", "", (Parameter("k", float, -0.1, -0.3, 0.0, ""),))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from app import local_thresholds
+from app.domain.methods import DEFAULT_METHOD, METHODS, Method, choose_method
 from app.errors import InvalidParameterError
-from app.method_catalogue import DEFAULT_METHOD, METHODS, Method, choose_method
 from app.methods import FUNCTIONS, binarize
 from app.numeric.gaussian import gaussian_mean
 from testkit.waiting import assert_within

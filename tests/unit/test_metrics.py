@@ -14,13 +14,13 @@ from prometheus_client import Counter
 from app import errors
 from app.admission import Admission
 from app.breaker import FAILURES_TO_OPEN, Breaker
+from app.domain.messages import Job
+from app.domain.ports import Binarized, Delivery
+from app.domain.representation import now, rfc3339
 from app.errors import CorruptPngError, LeaseLostError, QueueUnavailableError
 from app.leases import Leases
-from app.messages import Job
 from app.metrics import Metrics
-from app.ports import Binarized, Delivery
 from app.processing import admitted
-from app.representation import now, rfc3339
 from app.settings import Settings
 from testkit.counts import Counts
 from testkit.fakes import MemoryQueue

@@ -16,7 +16,7 @@ import schemathesis
 from hypothesis import HealthCheck, strategies
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from app.method_catalogue import DEFAULT_METHOD, METHODS, Method, Parameter
+from app.domain.methods import DEFAULT_METHOD, METHODS, Method, Parameter
 from app.openapi import contract
 from app.openapi_refusals import documented_errors
 from app.settings import Settings

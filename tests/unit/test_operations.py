@@ -12,10 +12,10 @@ import pytest
 from app import reconcile as reconciling
 from app import redrive as redriving
 from app import watch as watching
+from app.domain.messages import Announcement, Job
+from app.domain.ports import Message
+from app.domain.representation import Image, ImageStatus, now
 from app.errors import QueueUnavailableError
-from app.messages import Announcement, Job
-from app.ports import Message
-from app.representation import Image, ImageStatus, now
 from app.verbs import DONE, FAILED, REFUSED
 from testkit.house import House
 

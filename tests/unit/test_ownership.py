@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import pytest
 
+from app.domain.keys import image_of_key, names_another, spellings
+from app.domain.representation import Image, ImageStatus, Original, now
 from app.errors import NotFoundError
-from app.object_keys import image_of_key, names_another, spellings
 from app.object_metadata import MAX_METADATA_BYTES
 from app.orphans import find_orphans
 from app.outcome import Outcome
 from app.ownership import as_metadata, key_in
-from app.representation import Image, ImageStatus, Original, now
 from testkit.house import House
 
 SECRET = "payroll.png"

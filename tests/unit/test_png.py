@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from app import png
+from app.domain.representation import MAX_IGNORED, MAX_IGNORED_CHARS
 from app.errors import (
     CorruptPngError,
     FileTooLargeError,
@@ -21,7 +22,6 @@ from app.errors import (
     UnsupportedPngError,
 )
 from app.png_ancillary import MAX_LINES, RULES, fault_of
-from app.representation import MAX_IGNORED, MAX_IGNORED_CHARS
 from testkit import hostile_pngs, odd_pngs
 from testkit.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
 from testkit.waiting import assert_within

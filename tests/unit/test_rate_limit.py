@@ -7,8 +7,8 @@ import random
 import pytest
 
 from app import rate_limit
+from app.domain.rates import Rate
 from app.rate_limit import Limiter
-from app.rates import Rate
 
 
 class Clock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.rates import Rate
+from app.domain.rates import Rate
 
 
 @pytest.mark.parametrize(

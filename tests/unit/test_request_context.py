@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 
 from app import request_context
+from app.domain.representation import Image, ImageStatus
 from app.gate import Pass
 from app.own_images import Waited
-from app.representation import Image, ImageStatus
 from app.request_context import RequestContext
 
 

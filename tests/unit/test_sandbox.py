@@ -15,13 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.domain.ports import Binarized
 from app.errors import (
     InternalError,
     ProcessingCrashedError,
     TooExpensiveError,
     TooManyPixelsError,
 )
-from app.ports import Binarized
 from app.sandbox import Caps, Sandbox
 from testkit.root import ROOT
 from testkit.sandboxed import CAPS, JOB, do

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.domain.methods import METHODS
 from app.image_processor import binarize_png
-from app.method_catalogue import METHODS
 from app.png_limits import PngLimits
 from app.settings import Settings
 from app.watch import watch

@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from app import tracing
 from app.batching import BatchedQueue
+from app.domain.ports import Delivery, Message
 from app.errors import QueueUnavailableError
-from app.ports import Delivery, Message
 from app.settings import Settings
 from app.telemetry import provided
 from app.version import VERSION

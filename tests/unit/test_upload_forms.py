@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from app.method_catalogue import METHODS
+from app.domain.methods import METHODS
 from app.uploads import DECORATIONS
 from testkit.raw_http import exchange
 from testkit.scans import page_png

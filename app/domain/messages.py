@@ -11,9 +11,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 
+from ..errors import InvalidMessageError
 from . import bodies
-from .errors import InvalidMessageError
-from .object_keys import MAX_KEY_BYTES, fits_s3
+from .keys import MAX_KEY_BYTES, fits_s3
 from .representation import (
     MAX_GROUP_CHARS,
     Group,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from .errors import InvalidParameterError
+from ..errors import InvalidParameterError
 
 #: OpenCV sums squares of bytes in 32 bits: 255^2 x 181^2 is the most that fits.
 MAX_WINDOW_PX: Final = 181

@@ -8,8 +8,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final, Protocol
 
+from ..errors import PipelineError
 from . import bodies
-from .errors import PipelineError
 from .messages import Announcement, Job, announcement_id, deduplication_id, message_group
 from .representation import Ignored, Parameters, TakenFor
 

@@ -1,0 +1,1 @@
+"""The domain: images, jobs, announcements, and the ports to stores and queues."""
