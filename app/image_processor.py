@@ -13,14 +13,14 @@ from .color import darken_thin_color
 from .domain.methods import DEFAULT_METHOD, METHODS, choose_method
 from .domain.ports import Binarized
 from .domain.representation import TakenFor
-from .exif import TURNS
-from .fast_zlib import compress
-from .light_ink import show_light_ink
 from .methods import Gray, binarize_and_tell
-from .png import PhysicalSize, PngInfo, inspect
-from .png_decoder import decode
-from .png_format import GRAY, write
-from .png_limits import PngLimits
+from .png.check import PhysicalSize, PngInfo, inspect
+from .png.decode import decode
+from .png.exif import TURNS
+from .png.format import GRAY, write
+from .png.light_ink import show_light_ink
+from .png.limits import PngLimits
+from .png.zlibs import compress
 from .turning import is_lying, upright
 
 #: Makes a block that runs one step, by its name.

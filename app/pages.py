@@ -17,7 +17,7 @@ from . import languages
 from .domain.methods import Method
 from .errors import CrossSiteError
 from .languages import LANGUAGES, Language
-from .png_limits import PngLimits
+from .png.limits import PngLimits
 
 #: What the product is called, in every language: whiteness, in Portuguese.
 NAME: Final = "Alvura"

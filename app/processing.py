@@ -8,7 +8,7 @@ from . import tracing
 from .admission import Admission
 from .domain.messages import Job
 from .domain.ports import Binarize, Binarized, Process
-from .png import claimed_pixels
+from .png.check import claimed_pixels
 from .worker_metrics import WorkerMetrics
 
 

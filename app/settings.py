@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .domain.rates import Rate
 from .errors import SettingsError
-from .png_limits import PngLimits
+from .png.limits import PngLimits
 from .setting_fields import Fields
 from .tokens import parse_tokens
 

@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from .domain.backoff import Backoff
 from .page_remarks import remarks
-from .png_format import SIGNATURE
+from .png.format import SIGNATURE
 from .upload_report import Order, Report
 
 _CHUNK_BYTES: Final = 64 * 1024

@@ -15,7 +15,6 @@ from flask import Request
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.http import parse_dict_header
 
-from . import png
 from .domain.filenames import clean_filename
 from .domain.methods import Method, choose_method
 from .domain.representation import Group, Image, ImageStatus, Original, Parameters, now
@@ -28,8 +27,9 @@ from .errors import (
 )
 from .forms import Part, read_parts
 from .object_metadata import original_href
-from .png_format import SIGNATURE
-from .png_limits import PngLimits
+from .png import check as png
+from .png.format import SIGNATURE
+from .png.limits import PngLimits
 
 _GROUP: Final = TypeAdapter[str](Group)
 _KEY: Final = re.compile(r"[ -~]{16,255}")

@@ -40,9 +40,9 @@ sys.path.insert(0, str(ROOT))
 import cv2
 import numpy as np
 
-from app import fast_zlib
 from app.image_processor import binarize_png
-from app.png_limits import PngLimits
+from app.png import zlibs as fast_zlib
+from app.png.limits import PngLimits
 from benchmarks import engine_steps
 
 cv2.setNumThreads(1)
@@ -301,7 +301,7 @@ import re, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from app.image_processor import binarize_png
-from app.png_limits import PngLimits
+from app.png.limits import PngLimits
 from benchmarks import engine_steps
 
 def peak_mb():

@@ -9,10 +9,10 @@ from typing import Final
 
 from app.color import darken_thin_color
 from app.image_processor import encode_page
-from app.png import inspect
-from app.png_decoder import decode
-from app.png_format import PngInfo
-from app.png_limits import PngLimits
+from app.png.check import inspect
+from app.png.decode import decode
+from app.png.format import PngInfo
+from app.png.limits import PngLimits
 from app.reader import read
 
 Step = Callable[[], object]

@@ -21,10 +21,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from app.color import darken_thin_color
-from app.light_ink import show_light_ink
-from app.png import inspect
-from app.png_decoder import decode
-from app.png_limits import PngLimits
+from app.png.check import inspect
+from app.png.decode import decode
+from app.png.light_ink import show_light_ink
+from app.png.limits import PngLimits
 
 WORDS = (  # noqa: SIM905 - easier to read
     "invoice paid amount total delivery receipt number street garden river window paper "

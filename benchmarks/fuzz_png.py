@@ -22,13 +22,14 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 # numba cannot compile instrumented functions.
-from app import color, fast_zlib, png_filters  # noqa: F401
+from app import color  # noqa: F401
+from app.png import zlibs as fast_zlib
 
 with atheris.instrument_imports(include=["app"]):
     from app.errors import PipelineError
-    from app.png import inspect
-    from app.png_decoder import decode
-    from app.png_limits import PngLimits
+    from app.png.check import inspect
+    from app.png.decode import decode
+    from app.png.limits import PngLimits
 
 import cv2
 import numpy as np

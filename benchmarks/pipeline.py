@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from app.image_processor import binarize_png
-from app.png_limits import PngLimits
+from app.png.limits import PngLimits
 from app.settings import usable_cpus
 from benchmarks.engine import page
 from benchmarks.one_load import Figures, Seen, figures_of, percentiles_ms, put_under_load

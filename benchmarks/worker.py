@@ -33,7 +33,7 @@ from app.domain.ports import MAX_BATCH
 from app.domain.representation import Image, ImageStatus, now
 from app.image_processor import binarize_png
 from app.metrics import AwsMetrics
-from app.png_limits import PngLimits
+from app.png.limits import PngLimits
 from app.s3_service import make_image_store
 from app.settings import Settings, usable_cpus
 from app.setup_aws_resources import ensure_resources

@@ -13,7 +13,7 @@ from typing import Final
 from PIL import Image, ImageOps
 
 from app.image_processor import binarize_png
-from app.png_limits import PngLimits
+from app.png.limits import PngLimits
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PICTURE: Final = ROOT / "docs" / "images" / "scan-to-page.png"

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from app.domain.methods import METHODS
 from app.image_processor import binarize_png
-from app.png_limits import PngLimits
+from app.png.limits import PngLimits
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "static" / "methods"
 #: The page that the engine sees, and the corner of it that is shown, at half of its size.

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from app.errors import PipelineError
-from app.png import inspect
-from app.png_decoder import decode
-from app.png_limits import PngLimits
+from app.png.check import inspect
+from app.png.decode import decode
+from app.png.limits import PngLimits
 
 from . import hostile_pngs, libpng, mutated_pngs, odd_pngs
 from .pngs import GRAY, RGB, luma

@@ -21,7 +21,7 @@ from app.image_processor import binarize_png
 from app.image_store import ImageStore
 from app.leases import Leases
 from app.metrics import Metrics
-from app.png_limits import PngLimits
+from app.png.limits import PngLimits
 from app.processing import as_job_asks
 from app.settings import Settings
 from app.waits import Waits

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from app.exif import UPRIGHT
-from app.png import inspect
-from app.png_limits import PngLimits
+from app.png.check import inspect
+from app.png.exif import UPRIGHT
+from app.png.limits import PngLimits
 from app.turning import upright
 from testkit.exifs import CONTENTS, PLACES, exif
 from testkit.pngs import IEND, Picture

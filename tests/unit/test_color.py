@@ -7,13 +7,13 @@ import pytest
 from numpy.typing import NDArray
 
 from app import color
-from app.chroma import LEAST_CHROMA, chroma_of
 from app.color import darken_thin_color
 from app.domain.methods import METHODS
 from app.image_processor import binarize_png
-from app.png import inspect
-from app.png_decoder import decode
-from app.png_limits import PngLimits
+from app.png.check import inspect
+from app.png.chroma import LEAST_CHROMA, chroma_of
+from app.png.decode import decode
+from app.png.limits import PngLimits
 from testkit.pngs import PALETTE, RGB, RGBA, Picture
 
 LIMITS = PngLimits()

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from app.domain.methods import METHODS
-from app.exif import orientation_of
 from app.image_processor import binarize_png
-from app.png import PhysicalSize, inspect
-from app.png_limits import PngLimits
+from app.png.check import PhysicalSize, inspect
+from app.png.exif import orientation_of
+from app.png.limits import PngLimits
 from testkit.exifs import CONTENTS, ORIENTATION, PLACES, SIX, exif, oriented, tiff
 from testkit.pngs import IEND, Picture, chunk
 

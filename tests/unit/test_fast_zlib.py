@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from app import fast_zlib
+from app.png import zlibs as fast_zlib
 
 DATA = bytes(range(256)) * 40
 

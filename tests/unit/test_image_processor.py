@@ -18,8 +18,8 @@ from PIL import Image
 from app.domain.ports import Binarized
 from app.errors import InvalidParameterError, PipelineError
 from app.image_processor import binarize_png
-from app.png import PhysicalSize, inspect
-from app.png_limits import PngLimits
+from app.png.check import PhysicalSize, inspect
+from app.png.limits import PngLimits
 from testkit.exifs import exif, oriented
 from testkit.pngs import RGB, Picture, chunk, gray_png
 
@@ -137,7 +137,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from app.image_processor import binarize_png
-from app.png import PngLimits
+from app.png.check import PngLimits
 
 def peak_kib():
     # ru_maxrss would start with the peak of the process that started this one.

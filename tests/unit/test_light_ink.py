@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from app.image_processor import binarize_png
-from app.light_ink import show_light_ink
-from app.png import inspect
-from app.png_decoder import decode
-from app.png_limits import PngLimits
+from app.png.check import inspect
+from app.png.decode import decode
+from app.png.light_ink import show_light_ink
+from app.png.limits import PngLimits
 from testkit.exifs import SIX, exif
 from testkit.pngs import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, Picture
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from app.image_processor import binarize_png
 from app.pdf_pages import write_pdf
-from app.png_limits import PngLimits
+from app.png.limits import PngLimits
 from testkit.pngs import GRAY, RGB, idat, ihdr
 from testkit.root import ROOT
 from testkit.scans import page_png, png

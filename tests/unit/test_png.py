@@ -11,7 +11,6 @@ import zlib
 import numpy as np
 import pytest
 
-from app import png
 from app.domain.representation import MAX_IGNORED, MAX_IGNORED_CHARS
 from app.errors import (
     CorruptPngError,
@@ -21,7 +20,8 @@ from app.errors import (
     TooManyPixelsError,
     UnsupportedPngError,
 )
-from app.png_ancillary import MAX_LINES, RULES, fault_of
+from app.png import check as png
+from app.png.ancillary import MAX_LINES, RULES, fault_of
 from testkit import hostile_pngs, odd_pngs
 from testkit.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
 from testkit.waiting import assert_within

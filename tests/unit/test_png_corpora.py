@@ -15,9 +15,9 @@ from PIL import Image, UnidentifiedImageError
 
 from app.errors import PipelineError
 from app.image_processor import binarize_png
-from app.png import inspect
-from app.png_decoder import decode
-from app.png_limits import PngLimits
+from app.png.check import inspect
+from app.png.decode import decode
+from app.png.limits import PngLimits
 from testkit.hostile_pngs import ACCEPT, EITHER, REJECT, Case, cases
 from testkit.pngs import luma
 
@@ -119,8 +119,8 @@ for name in {missing!r}:
 from pathlib import Path
 from app import fast_zlib
 from app.errors import PipelineError
-from app.png import PngLimits, inspect
-from app.png_decoder import decode
+from app.png.check import PngLimits, inspect
+from app.png.decode import decode
 from testkit.hostile_pngs import cases
 print([fast_zlib._isal.__name__, fast_zlib._zlib_ng.__name__])
 digest = hashlib.sha256()

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app import fast_zlib, png_decoder
 from app.errors import CorruptPngError, PipelineError, UnsupportedPngError
-from app.png import inspect
-from app.png_decoder import decode
-from app.png_limits import PngLimits
+from app.png import decode as png_decoder
+from app.png import zlibs as fast_zlib
+from app.png.check import inspect
+from app.png.decode import decode
+from app.png.limits import PngLimits
 from testkit.pngs import (
     BIT_DEPTHS,
     CHANNELS,

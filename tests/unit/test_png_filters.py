@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app import png_filters
 from app.errors import CorruptPngError
+from app.png import filters as png_filters
 from testkit.pngs import apply_filter, paeth
 from testkit.root import ROOT
 
@@ -54,7 +54,7 @@ def test_a_filter_type_over_4_is_corrupt() -> None:
 
 def hits_of_a_new_process(cache: Path, **variables: str) -> int:
     """How much of the machine code a process that starts now finds in *cache*."""
-    program = "from app.png_filters import _undo; print(_undo.stats.cache_hits.total())"
+    program = "from app.png.filters import _undo; print(_undo.stats.cache_hits.total())"
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=ROOT,

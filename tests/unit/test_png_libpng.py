@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from app.errors import PipelineError
-from app.png import inspect
-from app.png_decoder import decode
-from app.png_limits import PngLimits
+from app.png.check import inspect
+from app.png.decode import decode
+from app.png.limits import PngLimits
 from testkit import mutated_pngs, odd_pngs
 from testkit.hostile_pngs import ACCEPT, REJECT, Case
 from testkit.libpng import Libpng, Reading

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from app import aws
 from app.errors import SettingsError
-from app.png_limits import PngLimits
+from app.png.limits import PngLimits
 from app.settings import Settings
 from testkit.root import ROOT
 

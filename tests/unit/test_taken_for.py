@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.methods import METHODS
 from app.image_processor import binarize_png
-from app.png_limits import PngLimits
+from app.png.limits import PngLimits
 from app.settings import Settings
 from app.watch import watch
 from testkit.exifs import exif, oriented

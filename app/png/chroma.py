@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .numeric.compiled import compiled
+from ..numeric.compiled import compiled
 
 Bytes = NDArray[np.uint8]
 #: Paper, toner and the fringes of scanners are less colourful than this.

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .numeric.histogram import Gray, as_gray
+from ..numeric.histogram import Gray, as_gray
 
 _CELL_PX: Final = 4
 #: Smaller pictures have no room for marks.

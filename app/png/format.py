@@ -10,9 +10,9 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from .errors import CorruptPngError
+from ..errors import CorruptPngError
 from .exif import UPRIGHT
-from .fast_zlib import crc32
+from .zlibs import crc32
 
 #: Section 5.2.
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"

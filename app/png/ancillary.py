@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Final, NamedTuple
 
-from .png_format import GRAY, PALETTE, RGB, PngInfo
+from .format import GRAY, PALETTE, RGB, PngInfo
 
 #: The decoder may add two lines on the pixel data, and one is a summary: nine in all, for which
 #: `representation.MAX_IGNORED` has room.

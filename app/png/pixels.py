@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .chroma import LEAST_CHROMA, chroma_of
-from .png_format import CHANNELS, GRAY, PALETTE, RGB, RGBA, PngInfo
+from .format import CHANNELS, GRAY, PALETTE, RGB, RGBA, PngInfo
 
 Bytes = NDArray[np.uint8]
 

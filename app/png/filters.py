@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import CorruptPngError
-from .numeric.compiled import compiled
+from ..errors import CorruptPngError
+from ..numeric.compiled import compiled
 
 Bytes = NDArray[np.uint8]
 #: Section 9.2.

@@ -10,9 +10,9 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from .errors import CorruptPngError, UnsupportedPngError
-from .fast_zlib import crc32
-from .png_format import MAX_UINT31, SIGNATURE
+from ..errors import CorruptPngError, UnsupportedPngError
+from .format import MAX_UINT31, SIGNATURE
+from .zlibs import crc32
 
 _LENGTH_TYPE: Final = struct.Struct(">I4s")
 _CRC: Final = struct.Struct(">I")

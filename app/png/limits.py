@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Final
 
-from .errors import CorruptPngError, TooManyPixelsError, UnsupportedPngError
-from .png_format import PngInfo
+from ..errors import CorruptPngError, TooManyPixelsError, UnsupportedPngError
+from .format import PngInfo
 
 #: The most that deflate makes of one byte: 258 bytes from a two-bit match (RFC 1951, 3.2.5).
 _MAX_DEFLATE_RATIO: Final = 1032

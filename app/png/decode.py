@@ -18,11 +18,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from . import fast_zlib
-from .errors import CorruptPngError, UnsupportedPngError
-from .png_filters import undo_filters
-from .png_format import CHANNELS, Pass, PngInfo
-from .png_pixels import Pixels, color_channels, pixel_rule
+from ..errors import CorruptPngError, UnsupportedPngError
+from . import zlibs as fast_zlib
+from .filters import undo_filters
+from .format import CHANNELS, Pass, PngInfo
+from .pixels import Pixels, color_channels, pixel_rule
 
 Bytes = NDArray[np.uint8]
 #: How many bits 16-bit samples may be found to have.

@@ -14,19 +14,19 @@ import struct
 from dataclasses import replace
 from typing import Final
 
-from .errors import (
+from ..errors import (
     CorruptPngError,
     FileTooLargeError,
     NotAPngError,
     UnsupportedPngError,
 )
+from .ancillary import Notes, fault_of, transparency_fault
+from .chunks import Chunk, chunks_of
 from .exif import UPRIGHT, orientation_of
-from .png_ancillary import Notes, fault_of, transparency_fault
-from .png_chunks import Chunk, chunks_of
-from .png_format import GRAY, GRAY_ALPHA, MAX_UINT31, PALETTE, SIGNATURE, parse_header
-from .png_format import PhysicalSize as PhysicalSize
-from .png_format import PngInfo as PngInfo
-from .png_limits import PngLimits, check_pixel_data, check_size
+from .format import GRAY, GRAY_ALPHA, MAX_UINT31, PALETTE, SIGNATURE, parse_header
+from .format import PhysicalSize as PhysicalSize
+from .format import PngInfo as PngInfo
+from .limits import PngLimits, check_pixel_data, check_size
 
 #: Signature, length, type, width and height.
 _HEADER_END: Final = 24
