@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 from flask import Response, request
 
-from . import logs, tracing
-from .redaction import without_secrets
+from .observability import logs, tracing
+from .observability.redaction import without_secrets
 from .request_context import RequestContext
 
 logger = logs.get_logger(__name__)

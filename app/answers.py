@@ -10,7 +10,7 @@ from urllib.parse import quote
 from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 
-from . import logs, pages
+from . import pages
 from .domain.ports import StoredObject
 from .domain.representation import Image, ImageStatus
 from .errors import (
@@ -25,6 +25,7 @@ from .errors import (
     RangeNotSatisfiableError,
     unknown_image,
 )
+from .observability import logs
 from .rate_limit import Quota
 
 logger = logs.get_logger(__name__)

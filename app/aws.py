@@ -19,9 +19,9 @@ from botocore.loaders import Loader, create_loader
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
-from . import tracing
 from .aws_faults import Place
-from .metrics import AwsMetrics
+from .observability import tracing
+from .observability.metrics import AwsMetrics
 from .settings import Settings
 
 if TYPE_CHECKING:

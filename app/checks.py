@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from .complaints import Complaints
 from .domain.ports import Depth, Queue
 from .errors import PipelineError, QueueUnavailableError, StorageUnavailableError
 from .image_store import ImageStore
-from .metrics import QueueMetrics
+from .observability.complaints import Complaints
+from .observability.metrics import QueueMetrics
 
 #: Why the process is not ready: the class of the error, and its words. They are general, since
 #: everybody may ask; the log has the names and the cause.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .errors import NotFoundError
-from .metrics import CONTENT_TYPE
+from .observability.metrics import CONTENT_TYPE
 from .settings import Settings
 
 ALIVE: Final = "/healthz"

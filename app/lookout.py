@@ -15,14 +15,14 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
-from . import logs
 from .checks import NO_QUEUE, Checks, Fault, Watched
 from .domain.ports import Depth
 from .errors import (
     QueueFullError,
     QueueUnavailableError,
 )
-from .metrics import QueueMetrics
+from .observability import logs
+from .observability.metrics import QueueMetrics
 
 logger = logs.get_logger(__name__)
 

@@ -23,9 +23,10 @@ from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from . import interrupts, logs, tracing
+from . import interrupts
 from .arguments import ROLES, parser
 from .errors import PipelineError, SettingsError
+from .observability import logs, tracing
 from .settings import Settings, is_loopback
 from .tokens import hash_token, make_token
 

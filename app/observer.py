@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from . import logs, tracing
 from .domain.messages import Announcement, Job
 from .domain.ports import Delivery
 from .domain.representation import now
+from .observability import logs, tracing
+from .observability.worker_metrics import WorkerMetrics
 from .outcome import Outcome
-from .worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 

@@ -8,7 +8,6 @@ from uuid import uuid4
 from waitress.task import ErrorTask
 from waitress.utilities import Error
 
-from . import logs
 from .answers import SECURITY_HEADERS
 from .errors import (
     BadRequestError,
@@ -23,6 +22,7 @@ from .errors import (
 )
 from .http_head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES
 from .http_reader import NoRoomError
+from .observability import logs
 
 logger = logs.get_logger(__name__)
 

@@ -8,9 +8,10 @@ from flask import Flask, Response, request
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from . import access, answers, logs, request_context
+from . import access, answers, request_context
 from .errors import InternalError, PipelineError
 from .gate import ENVIRON_KEY, Head, Pass, client_address
+from .observability import logs
 from .services import services
 
 logger = logs.get_logger(__name__)

@@ -18,23 +18,14 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from . import (
-    access,
-    answers,
-    api_page,
-    health,
-    logs,
-    own_images,
-    pages,
-    request_context,
-    request_hooks,
-)
+from . import access, answers, api_page, health, own_images, pages, request_context, request_hooks
 from .accept_upload import accept
 from .domain.filenames import original_filename, result_filename
 from .domain.ports import Admit, StoredObject
 from .errors import ImageDeletedError, PipelineError
 from .gate import ROOM_KEY
 from .object_metadata import filename_of
+from .observability import logs
 from .own_images import Waited
 from .ownership import owner_of
 from .services import Services, give, services

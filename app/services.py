@@ -14,7 +14,7 @@ from .gate import Gate
 from .health import Health
 from .image_store import ImageStore
 from .lookout import Lookout
-from .metrics import HttpMetrics
+from .observability.metrics import HttpMetrics
 from .settings import Settings
 from .uploads import Reader
 from .waits import Waits

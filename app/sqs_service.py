@@ -17,9 +17,9 @@ from . import aws
 from .aws_errors import fault_of
 from .domain.ports import MAX_BATCH, Delivery, Depth, Message, Results
 from .errors import LeaseLostError, PipelineError, QueueUnavailableError
-from .metrics import AwsMetrics
+from .observability.metrics import AwsMetrics
+from .observability.tracing import TRAVELS
 from .settings import Settings
-from .tracing import TRAVELS
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient

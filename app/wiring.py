@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .health import Health
     from .image_store import ImageStore
     from .lookout import Lookout
-    from .metrics import Metrics
+    from .observability.metrics import Metrics
     from .probes import ProbeServer
     from .server import HttpServer
     from .services import Services
@@ -45,7 +45,7 @@ class Wiring:
     def metrics(self) -> Metrics:
         """Those of this process."""
         from .domain.methods import METHODS
-        from .metrics import Metrics
+        from .observability.metrics import Metrics
 
         return Metrics(METHODS)
 
@@ -108,7 +108,7 @@ class Wiring:
     def lookout(self) -> Lookout:
         """The one monitor of the process."""
         from .lookout import Lookout
-        from .metrics import QueueMetrics
+        from .observability.metrics import QueueMetrics
 
         if self._has_web:
             return Lookout(

@@ -11,7 +11,6 @@ import math
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
-from . import logs, tracing
 from .domain.backoff import Backoff
 from .domain.keys import names_another
 from .domain.messages import Announcement, Job
@@ -33,10 +32,11 @@ from .errors import (
 )
 from .image_store import ImageStore
 from .leases import Lease
+from .observability import logs, tracing
+from .observability.worker_metrics import WorkerMetrics
 from .observer import Observer, harmless
 from .outcome import Ending, Outcome, as_failed, as_processed
 from .ownership import Claim
-from .worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 

@@ -8,19 +8,20 @@ from functools import partial
 from types import TracebackType
 from typing import Final
 
-from . import interrupts, tracing
+from . import interrupts
 from .admission import Admission
 from .batching import BatchedQueue
 from .consumer import Consumer
 from .domain.ports import Process, Queue
 from .image_processor import binarize_png
 from .image_store import ImageStore
-from .metrics import Metrics
+from .observability import tracing
+from .observability.metrics import Metrics
+from .observability.worker_metrics import WorkerMetrics
 from .processing import admitted, as_job_asks
 from .sandbox import Caps, Sandbox
 from .settings import Settings, usable_cpus
 from .worker import Worker
-from .worker_metrics import WorkerMetrics
 
 #: The engine takes at most 6 bytes a pixel (docs/engine.md), a file is copied a few times, and
 #: libraries load on the first image.

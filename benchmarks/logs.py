@@ -22,9 +22,9 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from app import logs, tracing
+from app.observability import logs, tracing
+from app.observability.telemetry import provided
 from app.settings import Settings
-from app.telemetry import provided
 from testkit.scans import page_png
 from testkit.site import Site
 

@@ -24,7 +24,7 @@ from app.domain.ports import Binarized, Message
 from app.domain.representation import now, rfc3339
 from app.image_store import ImageStore
 from app.leases import Leases
-from app.metrics import Metrics
+from app.observability.metrics import Metrics
 from app.processing import admitted
 from app.worker import Worker
 from testkit.fakes import MemoryBucket, MemoryQueue

@@ -32,7 +32,7 @@ from app import aws
 from app.domain.ports import MAX_BATCH
 from app.domain.representation import Image, ImageStatus, now
 from app.image_processor import binarize_png
-from app.metrics import AwsMetrics
+from app.observability.metrics import AwsMetrics
 from app.png.limits import PngLimits
 from app.s3_service import make_image_store
 from app.settings import Settings, usable_cpus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.metrics import Metrics
+from app.observability.metrics import Metrics
 
 
 class Counts:

@@ -22,7 +22,7 @@ from app import aws
 from app.domain.keys import failure_key, processed_key
 from app.domain.ports import MAX_BATCH
 from app.domain.representation import Image, ImageStatus, now
-from app.metrics import AwsMetrics
+from app.observability.metrics import AwsMetrics
 from app.s3_service import make_image_store
 from app.settings import Settings
 from app.sqs_service import make_queue

@@ -14,10 +14,10 @@ from app.domain.ports import Admit, Binarized, Delivery, Message, Results, Store
 from app.errors import CorruptPngError, ProcessingCrashedError, QueueUnavailableError
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
-from app.metrics import Metrics
+from app.observability.metrics import Metrics
+from app.observability.worker_metrics import WorkerMetrics
 from app.outcome import Ending
 from app.worker import Worker
-from app.worker_metrics import WorkerMetrics
 from testkit.fakes import MemoryBucket, MemoryQueue
 
 VISIBILITY_TIMEOUT_S = 60

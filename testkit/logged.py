@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app import logs
+from app.observability import logs
 
 Event = dict[str, Any]
 

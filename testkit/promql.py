@@ -12,7 +12,7 @@ from typing import Any
 import promql_parser as promql
 import yaml
 
-from app.metrics import Metrics
+from app.observability.metrics import Metrics
 from testkit.root import ROOT
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"

@@ -14,10 +14,11 @@ import threading
 from pathlib import Path
 from uuid import UUID
 
-from app import logs, sandbox
+from app import sandbox
 from app.domain.messages import Job
 from app.domain.ports import Binarized
 from app.errors import TooManyPixelsError
+from app.observability import logs
 
 JOB = Job(image_id=UUID(int=1), bucket="b", key="k.png", method="otsu")
 logger = logs.get_logger(__name__)

@@ -20,13 +20,13 @@ from app.errors import QueueUnavailableError
 from app.image_processor import binarize_png
 from app.image_store import ImageStore
 from app.leases import Leases
-from app.metrics import Metrics
+from app.observability.metrics import Metrics
+from app.observability.worker_metrics import WorkerMetrics
 from app.png.limits import PngLimits
 from app.processing import as_job_asks
 from app.settings import Settings
 from app.waits import Waits
 from app.worker import Worker
-from app.worker_metrics import WorkerMetrics
 from testkit.fakes import MemoryBucket, MemoryQueue
 from testkit.scans import page_png
 from testkit.wired import wired

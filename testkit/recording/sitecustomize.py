@@ -31,7 +31,7 @@ def watch(note: Callable[[str], object]) -> None:
     """
     from botocore.client import BaseClient
 
-    from app.metrics import AwsMetrics
+    from app.observability.metrics import AwsMetrics
 
     call, timed = BaseClient._make_api_call, AwsMetrics.timed
 

@@ -9,7 +9,7 @@ import pytest
 
 from app import aws
 from app.domain.ports import Bucket, Queue
-from app.metrics import AwsMetrics
+from app.observability.metrics import AwsMetrics
 from app.s3_service import S3Bucket
 from app.settings import Settings
 from app.sqs_service import SqsQueue

@@ -17,7 +17,7 @@ import pytest
 from app import aws
 from app.domain.ports import Bucket, StoredObject
 from app.errors import NotFoundError, StorageUnavailableError
-from app.metrics import AwsMetrics, Metrics
+from app.observability.metrics import AwsMetrics, Metrics
 from app.s3_service import S3Bucket
 from app.settings import Settings
 from testkit.counts import Counts

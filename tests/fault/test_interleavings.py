@@ -41,10 +41,10 @@ from app.errors import (
 )
 from app.image_store import ImageStore
 from app.leases import Lease, Leases
+from app.observability.worker_metrics import WorkerMetrics
 from app.outcome import Ending, Outcome
 from app.records import Records
 from app.worker import Worker
-from app.worker_metrics import WorkerMetrics
 from testkit.house import VISIBILITY_TIMEOUT_S, House, Killed, to_page
 
 EXAMPLES = 10_000 if "SOAK" in os.environ else 500

@@ -21,7 +21,7 @@ import urllib3
 from app.domain.ports import Message
 from app.domain.representation import Image, ImageStatus, now
 from app.image_store import ImageStore
-from app.metrics import AwsMetrics
+from app.observability.metrics import AwsMetrics
 from app.s3_service import make_image_store
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources

@@ -17,7 +17,7 @@ from app.errors import (
     QueueUnavailableError,
     StorageUnavailableError,
 )
-from app.metrics import Metrics
+from app.observability.metrics import Metrics
 from app.s3_service import S3Bucket
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app import aws
-from app.metrics import AwsMetrics
+from app.observability.metrics import AwsMetrics
 from app.s3_service import S3Bucket
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 from werkzeug.test import TestResponse
 
-from app import logs
 from app.domain.ports import Message
+from app.observability import logs
 from app.settings import Settings
 from app.tokens import hash_token
 from testkit.logged import events

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 
 from app import aws
 from app.domain.ports import Message
-from app.metrics import AwsMetrics
+from app.observability.metrics import AwsMetrics
 from app.settings import Settings
 from app.sqs_service import SqsQueue
 from testkit import aws_calls
@@ -83,7 +83,7 @@ def test_what_a_process_does_that_a_test_starts_is_noted(
 
 def test_a_run_in_several_processes_is_judged_by_the_calls_of_all(tmp_path: Path) -> None:
     (tmp_path / "test_of_ours.py").write_text(
-        "from app.metrics import AwsMetrics\n"
+        "from app.observability.metrics import AwsMetrics\n"
         "def test_it() -> None:\n"
         "    with AwsMetrics().timed('s3', 'DeleteBucket'):\n"
         "        pass\n"

@@ -20,7 +20,7 @@ from app.aws_faults import Cause, Place
 from app.domain.ports import Message
 from app.errors import UnavailableError
 from app.main import main
-from app.metrics import AwsMetrics
+from app.observability.metrics import AwsMetrics
 from app.s3_service import S3Bucket, make_image_store
 from app.settings import Settings
 from app.sqs_service import SqsQueue, make_queue

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from app.breaker import FAILURES_TO_OPEN, Breaker, State
-from app.worker_metrics import WorkerMetrics
+from app.observability.worker_metrics import WorkerMetrics
 
 
 def breaker_in(state: State) -> Breaker:

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from app.complaints import Complaints
+from app.observability.complaints import Complaints
 from testkit.logged import events
 
 

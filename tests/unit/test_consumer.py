@@ -17,8 +17,8 @@ from app.domain.backoff import Backoff
 from app.domain.ports import Delivery, Message, Results
 from app.errors import QueueUnavailableError, StorageUnavailableError
 from app.leases import Lease
+from app.observability.worker_metrics import WorkerMetrics
 from app.outcome import Ending, Outcome
-from app.worker_metrics import WorkerMetrics
 from testkit.fakes import MemoryQueue
 from testkit.waiting import assert_within, wait_until
 

@@ -8,7 +8,7 @@ import tomllib
 import cv2
 import pytest
 
-from app.version import VERSION
+from app.observability.version import VERSION
 from scripts import install
 from scripts.bring_libraries import CHECKSUMS, checksums
 from testkit.root import ROOT

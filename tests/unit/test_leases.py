@@ -10,7 +10,7 @@ import pytest
 from app.domain.ports import Delivery, Results
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
 from app.leases import MAX_LEASE_S, Lease, Leases
-from app.worker_metrics import WorkerMetrics
+from app.observability.worker_metrics import WorkerMetrics
 from testkit.fakes import MemoryQueue
 from testkit.logged import events
 from testkit.waiting import wait_until

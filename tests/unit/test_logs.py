@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app import logs
+from app.observability import logs
 from testkit.logged import Event, events, parsed
 from testkit.root import ROOT
 
@@ -312,7 +312,7 @@ def test_a_line_stays_json_where_a_value_ends_like_the_name_of_a_secret(
 def test_a_header_for_the_collector_that_cannot_be_read_is_not_quoted() -> None:
     program = """
 from app import logs
-from app.telemetry import make_exporter
+from app.observability.telemetry import make_exporter
 
 logs.configure("DEBUG", "json")
 make_exporter("otlp")

@@ -18,7 +18,7 @@ from app.domain.ports import Message
 from app.errors import PipelineError, QueueUnavailableError
 from app.image_store import ImageStore
 from app.lookout import Lookout, Service
-from app.metrics import Metrics
+from app.observability.metrics import Metrics
 from app.settings import Settings
 from app.tokens import hash_token
 from testkit.counts import Counts

@@ -19,7 +19,7 @@ from app.domain.ports import Binarized, Delivery
 from app.domain.representation import now, rfc3339
 from app.errors import CorruptPngError, LeaseLostError, QueueUnavailableError
 from app.leases import Leases
-from app.metrics import Metrics
+from app.observability.metrics import Metrics
 from app.processing import admitted
 from app.settings import Settings
 from testkit.counts import Counts

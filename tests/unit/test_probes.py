@@ -12,7 +12,7 @@ import urllib3
 
 from app.errors import QueueUnavailableError
 from app.health import Health
-from app.metrics import Metrics
+from app.observability.metrics import Metrics
 from app.probes import ProbeServer, _Handler
 from app.settings import Settings
 from testkit.counts import Counts

@@ -13,7 +13,7 @@ from app import server
 from app.arguments import ROLES
 from app.errors import StorageUnavailableError
 from app.health import Health
-from app.metrics import Metrics
+from app.observability.metrics import Metrics
 from app.probes import ProbeServer
 from app.settings import Settings
 from testkit.ports import free_port

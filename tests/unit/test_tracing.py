@@ -19,13 +19,13 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from app import tracing
 from app.batching import BatchedQueue
 from app.domain.ports import Delivery, Message
 from app.errors import QueueUnavailableError
+from app.observability import tracing
+from app.observability.telemetry import provided
+from app.observability.version import VERSION
 from app.settings import Settings
-from app.telemetry import provided
-from app.version import VERSION
 from testkit.fakes import MemoryQueue
 from testkit.house import House
 from testkit.logged import events

@@ -21,8 +21,8 @@ from opentelemetry.trace import Span as Span  # for callers, as is the next
 from opentelemetry.trace import SpanContext as SpanContext
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from ..errors import SettingsError
 from . import logs
-from .errors import SettingsError
 from .version import VERSION
 
 REQUEST_ID: Final = "request_id"

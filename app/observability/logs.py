@@ -228,7 +228,7 @@ class _Seldom(logging.Filter):
 
 def _catch_the_uncaught() -> None:
     """Python would write these to stderr by itself, in many lines."""
-    logger = get_logger("app.logs")
+    logger = get_logger("app.observability.logs")
 
     def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
