@@ -11,6 +11,7 @@ from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 
 from . import pages
+from .access.rate_limit import Quota
 from .domain.ports import StoredObject
 from .domain.representation import Image, ImageStatus
 from .errors import (
@@ -26,7 +27,6 @@ from .errors import (
     unknown_image,
 )
 from .observability import logs
-from .rate_limit import Quota
 
 logger = logs.get_logger(__name__)
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
+from .access.rate_limit import Limiter, Quota
+from .access.tokens import Tokens
 from .errors import (
     ContentCodingError,
     FileTooLargeError,
@@ -18,9 +20,7 @@ from .errors import (
     RateLimitedError,
     UnauthorizedError,
 )
-from .rate_limit import Limiter, Quota
 from .settings import MULTIPART_OVERHEAD_BYTES, Settings
-from .tokens import Tokens
 
 #: Where the application finds the Pass of a request, in the WSGI environment.
 ENVIRON_KEY: Final = "image_pipeline.pass"

@@ -24,11 +24,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from . import interrupts
+from .access.tokens import hash_token, make_token
 from .arguments import ROLES, parser
 from .errors import PipelineError, SettingsError
 from .observability import logs, tracing
 from .settings import Settings, is_loopback
-from .tokens import hash_token, make_token
 
 # Each role and verb imports what it needs when it starts: with the engine, `web` would hold 125 MB
 # more; with boto3, `upload` would start half a second later.

@@ -8,11 +8,12 @@ from flask import Flask, Response, request
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from . import access, answers, request_context
+from . import answers, request_context
 from .errors import InternalError, PipelineError
 from .gate import ENVIRON_KEY, Head, Pass, client_address
 from .observability import logs
 from .services import services
+from .web import request_log as access
 
 logger = logs.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from . import access, answers, api_page, health, own_images, pages, request_context, request_hooks
+from . import answers, api_page, health, own_images, pages, request_context, request_hooks
 from .accept_upload import accept
 from .domain.filenames import original_filename, result_filename
 from .domain.ports import Admit, StoredObject
@@ -29,6 +29,7 @@ from .observability import logs
 from .own_images import Waited
 from .ownership import owner_of
 from .services import Services, give, services
+from .web import request_log as access
 
 logger = logs.get_logger(__name__)
 api = Blueprint("api", __name__)

@@ -12,11 +12,11 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from app.access.tokens import hash_token
 from app.domain.ports import Message
 from app.pace import Moved
 from app.server import HttpServer
 from app.settings import Settings
-from app.tokens import hash_token
 from testkit.ports import free_port
 from testkit.scans import header, pixels, png
 from testkit.site import Site

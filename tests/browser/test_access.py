@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FileChooser, Page, expect
 
+from app.access.tokens import hash_token
 from app.settings import Settings
-from app.tokens import hash_token
 from scripts.draw_page import walk_by_keyboard
 from testkit.browsing import (
     READY_MS,

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from app.access.tokens import hash_token, make_token
 from app.domain.ports import Message
 from app.domain.representation import Image, ImageStatus, now
 from app.image_store import ImageStore
@@ -26,7 +27,6 @@ from app.s3_service import make_image_store
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import SqsQueue, make_queue
-from app.tokens import hash_token, make_token
 from testkit.fault_proxy import Call, Rule, Status
 from testkit.fleet import environment, role
 from testkit.iam import Permission, Recorder, missing, unused

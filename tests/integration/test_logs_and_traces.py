@@ -20,11 +20,11 @@ import pytest
 import urllib3
 
 from app import aws
+from app.access.tokens import hash_token, make_token
 from app.domain.ports import Message
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
-from app.tokens import hash_token, make_token
 from testkit.collector import Collector, Span, collector
 from testkit.counts import Counts
 from testkit.fleet import role

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from app import aws
+from app.access.tokens import hash_token
 from app.pdf_pages import write_pdf
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from app.tokens import hash_token
 from testkit.fleet import role
 from testkit.pngs import SIGNATURE
 from testkit.ports import free_port

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from app.access.tokens import hash_token, make_token
 from app.settings import Settings
-from app.tokens import hash_token, make_token
 from testkit.fleet import environment, role
 from testkit.ports import free_port
 from testkit.root import ROOT

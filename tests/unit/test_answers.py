@@ -11,10 +11,10 @@ from urllib.parse import quote
 import pytest
 from werkzeug.test import TestResponse
 
+from app.access.tokens import hash_token
 from app.domain.ports import Message
 from app.observability import logs
 from app.settings import Settings
-from app.tokens import hash_token
 from testkit.logged import events
 from testkit.scans import header, page_png, pixels, png
 from testkit.site import Site, problem

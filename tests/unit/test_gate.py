@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from app.access.tokens import hash_token
 from app.errors import QueueFullError
 from app.gate import MULTIPART_OVERHEAD_BYTES, Gate, Head, Pass, client_address
 from app.settings import Settings
-from app.tokens import hash_token
 
 TOKENS = f"ana:{hash_token('one')},bia:{hash_token('two')}"
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from app.access.tokens import hash_token
 from app.checks import Watched
 from app.domain.ports import Message
 from app.errors import PipelineError, QueueUnavailableError
@@ -20,7 +21,6 @@ from app.image_store import ImageStore
 from app.lookout import Lookout, Service
 from app.observability.metrics import Metrics
 from app.settings import Settings
-from app.tokens import hash_token
 from testkit.counts import Counts
 from testkit.fakes import CountedBucket, CountedQueue
 from testkit.house import Clock

@@ -16,11 +16,11 @@ import schemathesis
 from hypothesis import HealthCheck, strategies
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from app.access.tokens import hash_token
 from app.domain.methods import DEFAULT_METHOD, METHODS, Method, Parameter
 from app.openapi import contract
 from app.openapi_refusals import documented_errors
 from app.settings import Settings
-from app.tokens import hash_token
 from testkit.root import ROOT
 from testkit.scans import header, page_png, pixels, png
 from testkit.site import Site

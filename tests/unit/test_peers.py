@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from app.fair_queue import FairQueue
-from app.peers import Peers
+from app.access.fair_queue import FairQueue
+from app.access.peers import Peers
 
 
 def test_one_client_is_let_in_so_many_times_and_another_one_too() -> None:

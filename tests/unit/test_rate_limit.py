@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from app import rate_limit
+from app.access import rate_limit
+from app.access.rate_limit import Limiter
 from app.domain.rates import Rate
-from app.rate_limit import Limiter
 
 
 class Clock:

@@ -6,8 +6,8 @@ import uuid
 
 import pytest
 
+from app.access.tokens import hash_token
 from app.settings import Settings
-from app.tokens import hash_token
 from testkit.fakes import MemoryQueue
 from testkit.scans import header, pixels, png
 from testkit.site import Site, problem

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from app.access.tokens import hash_token
 from app.settings import Settings
-from app.tokens import hash_token
 from testkit.scans import header, page_png, pixels, png
 from testkit.site import Site
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.tokens import Tokens, hash_token, make_token, parse_tokens
+from app.access.tokens import Tokens, hash_token, make_token, parse_tokens
 from testkit.waiting import wait_until
 
 
@@ -120,7 +120,7 @@ def test_all_entries_are_compared_wherever_the_token_is(monkeypatch: pytest.Monk
         compared.append(right)
         return left == right
 
-    monkeypatch.setattr("app.tokens.hmac.compare_digest", compare)
+    monkeypatch.setattr("app.access.tokens.hmac.compare_digest", compare)
     tokens.owner_of("0")
 
     assert len(compared) == 5

@@ -7,8 +7,8 @@ import time
 from collections import Counter
 from typing import Final
 
-from .errors import TooManyConnectionsError
-from .observability import logs
+from ..errors import TooManyConnectionsError
+from ..observability import logs
 
 logger = logs.get_logger(__name__)
 

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from .domain.representation import OWNER_PATTERN
-from .observability import logs
+from ..domain.representation import OWNER_PATTERN
+from ..observability import logs
 
 logger = logs.get_logger(__name__)
 

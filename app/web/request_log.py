@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 
 from flask import Response, request
 
-from .observability import logs, tracing
-from .observability.redaction import without_secrets
-from .request_context import RequestContext
+from ..observability import logs, tracing
+from ..observability.redaction import without_secrets
+from ..request_context import RequestContext
 
 logger = logs.get_logger(__name__)
 

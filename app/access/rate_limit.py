@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from .domain.rates import Rate
+from ..domain.rates import Rate
 
 #: Beyond it those are forgotten who have not come for longest; 100 bytes each.
 _MAX_KEYS: Final = 100_000
