@@ -10,7 +10,7 @@ from typing import Final
 
 from .domain.ports import Depth, Queue
 from .errors import PipelineError, QueueUnavailableError, StorageUnavailableError
-from .image_store import ImageStore
+from .images.store import ImageStore
 from .observability.complaints import Complaints
 from .observability.metrics import QueueMetrics
 

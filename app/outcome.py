@@ -9,7 +9,7 @@ from enum import StrEnum
 from .domain.ports import Binarized
 from .domain.representation import Failure, Image, ImageStatus, Original, Processed, now
 from .errors import PipelineError
-from .object_metadata import original_href, processed_href
+from .images.metadata import original_href, processed_href
 
 
 class Outcome(StrEnum):

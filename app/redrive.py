@@ -11,7 +11,7 @@ from tqdm import tqdm
 from .domain.messages import Job, deduplication_id
 from .domain.ports import MAX_BATCH, Delivery, Message, Queue
 from .errors import ImageDeletedError, InvalidMessageError, NotFoundError
-from .image_store import ImageStore
+from .images.store import ImageStore
 from .observability import logs, tracing
 from .verbs import DONE, FAILED, batches, say, send
 

@@ -24,10 +24,10 @@ from .domain.filenames import original_filename, result_filename
 from .domain.ports import Admit, StoredObject
 from .errors import ImageDeletedError, PipelineError
 from .gate import ROOM_KEY
-from .object_metadata import filename_of
+from .images.metadata import filename_of
+from .images.ownership import owner_of
 from .observability import logs
 from .own_images import Waited
-from .ownership import owner_of
 from .services import Services, give, services
 from .web import request_log as access
 

@@ -23,7 +23,7 @@ from .aws_errors import code_of, fault_of, is_of_aws
 from .aws_faults import Cause, Fault
 from .domain.ports import Admit, Listed, StoredObject
 from .errors import NotFoundError, PipelineError, StorageUnavailableError
-from .image_store import ImageStore
+from .images.store import ImageStore
 from .observability import tracing
 from .observability.metrics import AwsMetrics
 from .s3_objects import OBSTORE_ERRORS, Objects, OddObjects, PlainObjects, TakenError, is_plain

@@ -12,7 +12,7 @@ from .domain.methods import Method
 from .domain.ports import Queue
 from .gate import Gate
 from .health import Health
-from .image_store import ImageStore
+from .images.store import ImageStore
 from .lookout import Lookout
 from .observability.metrics import HttpMetrics
 from .settings import Settings

@@ -26,7 +26,7 @@ from .errors import (
     MultipleImagesError,
 )
 from .forms import Part, read_parts
-from .object_metadata import original_href
+from .images.metadata import original_href
 from .png import check as png
 from .png.format import SIGNATURE
 from .png.limits import PngLimits

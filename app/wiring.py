@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .domain.ports import Queue
     from .gate import Gate
     from .health import Health
-    from .image_store import ImageStore
+    from .images.store import ImageStore
     from .lookout import Lookout
     from .observability.metrics import Metrics
     from .probes import ProbeServer

@@ -30,13 +30,13 @@ from .errors import (
     QueueUnavailableError,
     StorageUnavailableError,
 )
-from .image_store import ImageStore
+from .images.ownership import Claim
+from .images.store import ImageStore
 from .leases import Lease
 from .observability import logs, tracing
 from .observability.worker_metrics import WorkerMetrics
 from .observer import Observer, harmless
 from .outcome import Ending, Outcome, as_failed, as_processed
-from .ownership import Claim
 
 logger = logs.get_logger(__name__)
 

@@ -14,7 +14,7 @@ from .batching import BatchedQueue
 from .consumer import Consumer
 from .domain.ports import Process, Queue
 from .image_processor import binarize_png
-from .image_store import ImageStore
+from .images.store import ImageStore
 from .observability import tracing
 from .observability.metrics import Metrics
 from .observability.worker_metrics import WorkerMetrics

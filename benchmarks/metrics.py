@@ -22,7 +22,7 @@ from app.domain.messages import Job
 from app.domain.methods import METHODS
 from app.domain.ports import Binarized, Message
 from app.domain.representation import now, rfc3339
-from app.image_store import ImageStore
+from app.images.store import ImageStore
 from app.leases import Leases
 from app.observability.metrics import Metrics
 from app.processing import admitted

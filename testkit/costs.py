@@ -13,7 +13,7 @@ from waitress.task import WSGITask
 
 from app.gate import Head, Pass
 from app.http_reader import Parser
-from app.image_store import ImageStore
+from app.images.store import ImageStore
 from app.settings import Settings
 from testkit.fakes import MemoryBucket, MemoryQueue
 from testkit.scans import page_png

@@ -12,7 +12,7 @@ from app.batching import BatchedQueue
 from app.domain.messages import Job
 from app.domain.ports import Admit, Binarized, Delivery, Message, Results, StoredObject
 from app.errors import CorruptPngError, ProcessingCrashedError, QueueUnavailableError
-from app.image_store import ImageStore
+from app.images.store import ImageStore
 from app.leases import Lease, Leases
 from app.observability.metrics import Metrics
 from app.observability.worker_metrics import WorkerMetrics

@@ -11,7 +11,7 @@ import resource
 import signal
 import sys
 
-from app.image_store import ImageStore
+from app.images.store import ImageStore
 from app.settings import Settings
 from testkit.fakes import MemoryBucket, MemoryQueue
 from testkit.wired import wired

@@ -18,7 +18,7 @@ from app.checks import Watched
 from app.domain.ports import Message
 from app.errors import QueueUnavailableError
 from app.image_processor import binarize_png
-from app.image_store import ImageStore
+from app.images.store import ImageStore
 from app.leases import Leases
 from app.observability.metrics import Metrics
 from app.observability.worker_metrics import WorkerMetrics

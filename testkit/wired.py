@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.domain.ports import Queue
-from app.image_store import ImageStore
+from app.images.store import ImageStore
 from app.settings import Settings
 from app.wiring import Wiring
 from testkit.fakes import MemoryQueue

@@ -39,11 +39,11 @@ from app.errors import (
     QueueUnavailableError,
     StorageUnavailableError,
 )
-from app.image_store import ImageStore
+from app.images.records import Records
+from app.images.store import ImageStore
 from app.leases import Lease, Leases
 from app.observability.worker_metrics import WorkerMetrics
 from app.outcome import Ending, Outcome
-from app.records import Records
 from app.worker import Worker
 from testkit.house import VISIBILITY_TIMEOUT_S, House, Killed, to_page
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from app.domain.ports import Message
-from app.image_store import ImageStore
+from app.images.store import ImageStore
 from app.leases import Lease
 from app.settings import Settings
 from testkit.fakes import MemoryQueue

@@ -21,7 +21,7 @@ import urllib3
 from app.access.tokens import hash_token, make_token
 from app.domain.ports import Message
 from app.domain.representation import Image, ImageStatus, now
-from app.image_store import ImageStore
+from app.images.store import ImageStore
 from app.observability.metrics import AwsMetrics
 from app.s3_service import make_image_store
 from app.settings import Settings

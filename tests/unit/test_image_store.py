@@ -21,8 +21,8 @@ from app.domain.representation import (
     now,
 )
 from app.errors import NotFoundError, NotReadyError, ProcessingFailedError
-from app.image_store import ImageStore
-from app.object_metadata import MAX_METADATA_BYTES, filename_of
+from app.images.metadata import MAX_METADATA_BYTES, filename_of
+from app.images.store import ImageStore
 from testkit.fakes import MemoryBucket
 
 EXPIRES = datetime(2026, 12, 2, tzinfo=UTC)

@@ -17,7 +17,7 @@ from app.access.tokens import hash_token
 from app.checks import Watched
 from app.domain.ports import Message
 from app.errors import PipelineError, QueueUnavailableError
-from app.image_store import ImageStore
+from app.images.store import ImageStore
 from app.lookout import Lookout, Service
 from app.observability.metrics import Metrics
 from app.settings import Settings

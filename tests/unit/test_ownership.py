@@ -15,10 +15,10 @@ import pytest
 from app.domain.keys import image_of_key, names_another, spellings
 from app.domain.representation import Image, ImageStatus, Original, now
 from app.errors import NotFoundError
-from app.object_metadata import MAX_METADATA_BYTES
-from app.orphans import find_orphans
+from app.images.metadata import MAX_METADATA_BYTES
+from app.images.orphans import find_orphans
+from app.images.ownership import as_metadata, key_in
 from app.outcome import Outcome
-from app.ownership import as_metadata, key_in
 from testkit.house import House
 
 SECRET = "payroll.png"

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app.image_store import ImageStore
+from app.images.store import ImageStore
 from app.settings import Settings
 from app.wiring import Wiring
 from testkit.fakes import CountedQueue, MemoryBucket, MemoryQueue

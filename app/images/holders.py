@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from .domain.keys import failure_key, original_key, processed_key
-from .domain.messages import Announcement
-from .domain.ports import Bucket, StoredObject
-from .domain.representation import ImageStatus
-from .errors import ImageDeletedError, ImageIdTakenError, NotFoundError, unknown_image
+from ..domain.keys import failure_key, original_key, processed_key
+from ..domain.messages import Announcement
+from ..domain.ports import Bucket, StoredObject
+from ..domain.representation import ImageStatus
+from ..errors import ImageDeletedError, ImageIdTakenError, NotFoundError, unknown_image
 from .ownership import Claim, Holder, owner_of
 
 #: The metadata of what stands in place of a deleted image.

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from .domain.keys import aside_key, failure_key, original_key, processed_key
-from .domain.messages import Announcement, Job, failure_digest
-from .domain.ports import Bucket, StoredObject
-from .domain.representation import Image, ImageStatus
-from .errors import ImageDeletedError, ImageIdTakenError, NotFoundError, unknown_image
+from ..domain.keys import aside_key, failure_key, original_key, processed_key
+from ..domain.messages import Announcement, Job, failure_digest
+from ..domain.ports import Bucket, StoredObject
+from ..domain.representation import Image, ImageStatus
+from ..errors import ImageDeletedError, ImageIdTakenError, NotFoundError, unknown_image
 from .holders import Holders, live, read_record
-from .object_metadata import from_metadata, to_metadata
+from .metadata import from_metadata, to_metadata
 from .ownership import Claim, as_metadata, key_in
 
 PNG: Final = "image/png"

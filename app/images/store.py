@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from .domain.keys import (
+from ..domain.keys import (
     failure_key,
     names_another,
     original_key,
     processed_key,
     spellings,
 )
-from .domain.messages import Job
-from .domain.ports import Admit, Bucket, Message, StoredObject, asking
-from .domain.representation import Image, ImageStatus
-from .errors import (
+from ..domain.messages import Job
+from ..domain.ports import Admit, Bucket, Message, StoredObject, asking
+from ..domain.representation import Image, ImageStatus
+from ..errors import (
     ForeignOriginalError,
     NotFoundError,
     NotReadyError,
@@ -29,7 +29,7 @@ from .errors import (
     unknown_image,
 )
 from .holders import DELETED, Holders, is_mark, live, or_none
-from .object_metadata import from_metadata, to_metadata
+from .metadata import from_metadata, to_metadata
 from .ownership import Claim, as_metadata, may_claim, owner_of
 from .records import PNG, Records
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 from urllib.parse import quote, unquote
 from uuid import UUID
 
-from .domain.filenames import clean_filename
-from .domain.ports import StoredObject
-from .domain.representation import Image, ImageStatus
+from ..domain.filenames import clean_filename
+from ..domain.ports import StoredObject
+from ..domain.representation import Image, ImageStatus
 from .ownership import as_metadata, owner_of
 
 #: S3 takes 2 KB of metadata an object, names and values together.

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from .domain.keys import FAILURES
-from .domain.ports import Bucket, Listed
+from ..domain.keys import FAILURES
+from ..domain.ports import Bucket, Listed
 
 #: A UUID as our keys have it.
 _IMAGE_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

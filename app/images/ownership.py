@@ -11,11 +11,11 @@ from typing import Any, Final, Self
 from urllib.parse import quote, unquote
 from uuid import NAMESPACE_OID, UUID, uuid5
 
-from .domain import bodies
-from .domain.keys import fits_s3, spellings
-from .domain.messages import MAX_REDRIVE, Job
-from .domain.ports import Delivery, StoredObject
-from .domain.representation import GROUP_PATTERN, OWNER_PATTERN
+from ..domain import bodies
+from ..domain.keys import fits_s3, spellings
+from ..domain.messages import MAX_REDRIVE, Job
+from ..domain.ports import Delivery, StoredObject
+from ..domain.representation import GROUP_PATTERN, OWNER_PATTERN
 
 _KEY: Final = "original-key"
 _KEY_BASE64: Final = "original-key-base64"

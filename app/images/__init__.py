@@ -1,0 +1,1 @@
+"""The state of an image, read from and written to the objects in the two buckets."""
