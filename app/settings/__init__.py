@@ -15,11 +15,11 @@ from typing import Final, Self
 from pydantic import SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .access.tokens import parse_tokens
-from .domain.rates import Rate
-from .errors import SettingsError
-from .png.limits import PngLimits
-from .setting_fields import Fields
+from ..access.tokens import parse_tokens
+from ..domain.rates import Rate
+from ..errors import SettingsError
+from ..png.limits import PngLimits
+from .fields import Fields
 
 #: RFC 6454, section 6.2.
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")

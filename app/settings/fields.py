@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import AliasChoices, BeforeValidator, Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .domain.rates import RATE_PATTERN
+from ..domain.rates import RATE_PATTERN
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_NAME: Final = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
