@@ -90,7 +90,7 @@ _CLIENTS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
 def _operate(options: argparse.Namespace, settings: Settings) -> int:
     from botocore.exceptions import BotoCoreError
 
-    from .aws_errors import fault_of
+    from .aws.errors import fault_of
 
     try:
         return _operate_on(options, settings)
@@ -135,7 +135,7 @@ def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
 def _run(role: str, settings: Settings) -> int:
     from botocore.exceptions import BotoCoreError
 
-    from .aws_errors import fault_of
+    from .aws.errors import fault_of
     from .wiring import Wiring
 
     has_web = role != "worker"

@@ -19,14 +19,14 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from .aws_errors import code_of, fault_of, is_of_aws
-from .aws_faults import Cause, Fault
+from .aws.errors import code_of, fault_of, is_of_aws
+from .aws.faults import Cause, Fault
+from .aws.s3_objects import OBSTORE_ERRORS, Objects, OddObjects, PlainObjects, TakenError, is_plain
 from .domain.ports import Admit, Listed, StoredObject
 from .errors import NotFoundError, PipelineError, StorageUnavailableError
 from .images.store import ImageStore
 from .observability import tracing
 from .observability.metrics import AwsMetrics
-from .s3_objects import OBSTORE_ERRORS, Objects, OddObjects, PlainObjects, TakenError, is_plain
 from .settings import Settings
 
 #: HEAD has no body, so a missing key is "404" there and "NoSuchKey" on GET.

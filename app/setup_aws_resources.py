@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import aws
-from .aws_errors import code_of, fault_of
-from .bucket_setup import ensure_bucket
+from .aws import clients as aws
+from .aws.bucket_setup import ensure_bucket
+from .aws.errors import code_of, fault_of
+from .aws.queue_setup import dead_letter_attributes, ensure_queue, job_attributes, result_attributes
 from .errors import PipelineError, ResourceError
-from .queue_setup import dead_letter_attributes, ensure_queue, job_attributes, result_attributes
 from .settings import Settings
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import aws
-from .aws_errors import fault_of
+from .aws import clients as aws
+from .aws.errors import fault_of
 from .domain.ports import MAX_BATCH, Delivery, Depth, Message, Results
 from .errors import LeaseLostError, PipelineError, QueueUnavailableError
 from .observability.metrics import AwsMetrics

@@ -36,7 +36,7 @@ import numpy as np
 import psutil
 import urllib3
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings, usable_cpus
 from app.setup_aws_resources import ensure_resources
 from testkit.fleet import environment, own_localstack

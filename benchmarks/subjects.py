@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import urllib3
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from benchmarks.uploads import app_process

@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 import urllib3
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from testkit.processes import RunningApp, start_app
 

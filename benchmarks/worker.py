@@ -28,7 +28,7 @@ from statistics import median
 
 import psutil
 
-from app import aws
+from app.aws import clients as aws
 from app.domain.ports import MAX_BATCH
 from app.domain.representation import Image, ImageStatus, now
 from app.image_processor import binarize_png

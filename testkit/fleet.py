@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 from uuid import uuid4
 
-from app import aws
+from app.aws import clients as aws
 from app.domain.keys import failure_key, processed_key
 from app.domain.ports import MAX_BATCH
 from app.domain.representation import Image, ImageStatus, now

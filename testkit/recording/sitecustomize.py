@@ -1,7 +1,7 @@
 """Have the processes that tests start note the AWS calls of the application, as the test run does.
 
 Python imports a module of this name at its start when it finds one, and tests/conftest.py puts this
-folder on PYTHONPATH. It does nothing until `app.aws` is loaded.
+folder on PYTHONPATH. It does nothing until `app.aws.clients` is loaded.
 https://docs.python.org/3/library/site.html#module-sitecustomize
 """
 
@@ -72,7 +72,7 @@ def _package(frame: FrameType) -> str:
 
 
 class _WhenLoaded(MetaPathFinder):
-    """Watches once `app.aws` is there, so that other programs load nothing of ours."""
+    """Watches once `app.aws.clients` is there, so that other programs load nothing of ours."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -81,7 +81,7 @@ class _WhenLoaded(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != "app.aws":
+        if name != "app.aws.clients":
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)

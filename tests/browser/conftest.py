@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from testkit.browsing import visit

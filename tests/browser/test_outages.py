@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from testkit.browsing import SAMPLE, act, choose, expect_state, judge, scan, visit
 from testkit.fault_proxy import FaultProxy, LoseAnswer, Rule

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app import aws
+from app.aws import clients as aws
 from app.domain.ports import Bucket, Queue
 from app.observability.metrics import AwsMetrics
 from app.s3_service import S3Bucket

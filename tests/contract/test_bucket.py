@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app import aws
+from app.aws import clients as aws
 from app.domain.ports import Bucket, StoredObject
 from app.errors import NotFoundError, StorageUnavailableError
 from app.observability.metrics import AwsMetrics, Metrics

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from app import aws
+from app.aws import clients as aws
 from app.domain.ports import MAX_BATCH, Delivery, Depth, Message, Queue
 from app.errors import LeaseLostError, QueueUnavailableError
 from app.settings import Settings

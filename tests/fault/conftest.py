@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from testkit.fault_proxy import FaultProxy

@@ -11,7 +11,7 @@ import uuid
 
 import pytest
 
-from app import aws
+from app.aws import clients as aws
 from app.domain.ports import Message
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from testkit.fleet import Announcements, frozen, preload, role
 from testkit.obedient_worker import SLOW_WIDTH

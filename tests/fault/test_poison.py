@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app import aws
+from app.aws import clients as aws
 from app.domain.ports import Message
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources

@@ -8,7 +8,7 @@ import signal
 import pytest
 import urllib3
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from app.sqs_service import make_queue
 from testkit.fault_proxy import Call, FaultProxy, Rule

@@ -13,7 +13,7 @@ import pytest
 import urllib3
 import yaml
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from testkit import promql

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from app import aws
 from app.access.tokens import hash_token, make_token
+from app.aws import clients as aws
 from app.domain.ports import Message
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from app import aws
+from app.aws import clients as aws
 from app.domain.ports import Delivery
 from app.errors import (
     LeaseLostError,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app import aws
+from app.aws import clients as aws
 from app.observability.metrics import AwsMetrics
 from app.s3_service import S3Bucket
 from app.settings import Settings

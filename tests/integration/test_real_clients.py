@@ -12,7 +12,7 @@ import playwright
 import pytest
 import requests
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from testkit.fleet import role

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import pytest
 import urllib3
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from testkit.ports import free_port

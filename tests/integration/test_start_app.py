@@ -20,7 +20,7 @@ import psutil
 import pytest
 import urllib3
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from scripts.install import WEIGHTS
 from testkit.processes import RunningApp, processes_of, start_app

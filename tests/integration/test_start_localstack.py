@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app import aws
+from app.aws import clients as aws
 from app.settings import Settings
 from testkit.ports import free_port
 from testkit.root import ROOT

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from app import aws
 from app.access.tokens import hash_token
+from app.aws import clients as aws
 from app.pdf_pages import write_pdf
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources

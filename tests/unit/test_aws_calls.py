@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from botocore.stub import Stubber
 
-from app import aws
+from app.aws import clients as aws
 from app.domain.ports import Message
 from app.observability.metrics import AwsMetrics
 from app.settings import Settings

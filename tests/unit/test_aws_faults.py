@@ -14,9 +14,10 @@ import pytest
 from botocore.exceptions import TokenRetrievalError
 from obstore.auth.boto3 import Boto3CredentialProvider
 
-from app import aws, setup_aws_resources
-from app.aws_errors import fault_of
-from app.aws_faults import Cause, Place
+from app import setup_aws_resources
+from app.aws import clients as aws
+from app.aws.errors import fault_of
+from app.aws.faults import Cause, Place
 from app.domain.ports import Message
 from app.errors import UnavailableError
 from app.main import main
@@ -345,7 +346,7 @@ def test_where_no_endpoint_is_set_the_sentence_says_that_this_is_aws_itself() ->
 
 
 def test_every_cause_has_words_of_its_own() -> None:
-    from app.aws_faults import _WORDS
+    from app.aws.faults import _WORDS
 
     assert _WORDS.keys() == set(Cause)
     assert len({wrong for wrong, _ in _WORDS.values()}) == len(Cause)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app import aws
+from app.aws import clients as aws
 from app.errors import SettingsError
 from app.png.limits import PngLimits
 from app.settings import Settings

@@ -15,7 +15,7 @@ from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from .aws_faults import Cause, Fault
+from .faults import Cause, Fault
 
 #: Without the prefixes AWS.SimpleQueueService. and KMS., and the suffix Exception.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html

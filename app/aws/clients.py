@@ -19,10 +19,10 @@ from botocore.loaders import Loader, create_loader
 from obstore.auth.boto3 import Boto3CredentialProvider
 from obstore.store import S3Store
 
-from .aws_faults import Place
-from .observability import tracing
-from .observability.metrics import AwsMetrics
-from .settings import Settings
+from ..observability import tracing
+from ..observability.metrics import AwsMetrics
+from ..settings import Settings
+from .faults import Place
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from .aws_errors import code_of
-from .aws_policies import denying_plain_http, with_statements
-from .errors import ResourceError
-from .settings import Settings
+from ..errors import ResourceError
+from ..settings import Settings
+from .errors import code_of
+from .policies import denying_plain_http, with_statements
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient

@@ -17,11 +17,11 @@ from botocore.exceptions import ClientError
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
-from . import aws
-from .aws_faults import Place
-from .domain.ports import Admit, Listed, StoredObject
-from .domain.representation import now
-from .settings import Settings
+from ..domain.ports import Admit, Listed, StoredObject
+from ..domain.representation import now
+from ..settings import Settings
+from . import clients as aws
+from .faults import Place
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

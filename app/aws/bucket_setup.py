@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from . import aws
-from .aws_errors import code_of, fault_of
-from .aws_faults import Cause
-from .aws_policies import denying_old_tls, with_statements
-from .errors import ResourceError
-from .settings import Settings
+from ..errors import ResourceError
+from ..settings import Settings
+from . import clients as aws
+from .errors import code_of, fault_of
+from .faults import Cause
+from .policies import denying_old_tls, with_statements
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

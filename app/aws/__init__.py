@@ -1,0 +1,1 @@
+"""AWS: clients, the meaning of their errors, buckets, queues and their policies."""
