@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 import cv2
 import numpy as np
 
-from .color import darken_thin_color
+from .binarize.color import darken_thin_color
+from .binarize.methods import Gray, binarize_and_tell
+from .binarize.turning import is_lying, upright
 from .domain.methods import DEFAULT_METHOD, METHODS, choose_method
 from .domain.ports import Binarized
 from .domain.representation import TakenFor
-from .methods import Gray, binarize_and_tell
 from .png.check import PhysicalSize, PngInfo, inspect
 from .png.decode import decode
 from .png.exif import TURNS
@@ -21,7 +22,6 @@ from .png.format import GRAY, write
 from .png.light_ink import show_light_ink
 from .png.limits import PngLimits
 from .png.zlibs import compress
-from .turning import is_lying, upright
 
 #: Makes a block that runs one step, by its name.
 Step = Callable[[str], AbstractContextManager[object]]

@@ -28,9 +28,9 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from app import reader, surface
+from app.binarize.auto import reader, surface
+from app.binarize.methods import binarize
 from app.domain.methods import METHODS
-from app.methods import binarize
 
 from . import everyday, reading
 from .quality import pairs
@@ -92,7 +92,9 @@ def _arguments() -> argparse.Namespace:
         metavar="COMMIT",
         help="measure the classical `auto` of this commit too; if none is named, of the last one",
     )
-    parser.add_argument("--weights", type=Path, help="another file than app/surface.npz")
+    parser.add_argument(
+        "--weights", type=Path, help="another file than app/binarize/auto/surface.npz"
+    )
     parser.add_argument("--worst", type=Path, help="draw the twenty worst pages into this file")
     parser.add_argument("--only", type=lambda names: names.split(","), help="methods, by commas")
     parser.add_argument("--parts", default="pages,time,reading", help="what to measure")

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from app.color import darken_thin_color
+from app.binarize.auto.reader import read
+from app.binarize.color import darken_thin_color
 from app.png.chroma import chroma_of
-from app.reader import read
 
 WIDTH, HEIGHT = 1240, 800
 WORDS: Final = (

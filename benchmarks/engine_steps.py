@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from app.color import darken_thin_color
+from app.binarize.auto.reader import read
+from app.binarize.color import darken_thin_color
 from app.image_processor import encode_page
 from app.png.check import inspect
 from app.png.decode import decode
 from app.png.format import PngInfo
 from app.png.limits import PngLimits
-from app.reader import read
 
 Step = Callable[[], object]
 ROUNDS: Final = 11

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from app.color import darken_thin_color
+from app.binarize.color import darken_thin_color
 from app.png.check import inspect
 from app.png.decode import decode
 from app.png.light_ink import show_light_ink

@@ -22,7 +22,7 @@ import atheris
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 # numba cannot compile instrumented functions.
-from app import color  # noqa: F401
+from app.binarize import color  # noqa: F401
 from app.png import zlibs as fast_zlib
 
 with atheris.instrument_imports(include=["app"]):

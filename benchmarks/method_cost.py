@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from app.binarize.methods import binarize
 from app.domain.methods import METHODS, Method
-from app.methods import binarize
 
 from .engine import A4_RATIO, drawn_text
 

@@ -28,8 +28,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from app.binarize.methods import binarize
 from app.domain.methods import METHODS
-from app.methods import binarize
 
 Binarizer = Callable[[Any], Any]
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from app.page_features import enlarged_row, features
-from app.page_maps import cells_of, page_maps
+from app.binarize.auto.page_features import enlarged_row, features
+from app.binarize.auto.page_maps import cells_of, page_maps
 
 from .sheet import COVERED, INK, NEITHER, PAPER, Rng, inked, smooth
 from .spoil import jpeg

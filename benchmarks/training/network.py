@@ -1,6 +1,6 @@
-"""The network of `app.surface` in torch: for training only.
+"""The network of `app.binarize.auto.surface` in torch: for training only.
 
-Activations are in units of one, where `app.surface` counts them in steps of 1 / FEATURE_STEPS.
+Activations are in units of one, where `app.binarize.auto.surface` counts them in steps of 1 / FEATURE_STEPS.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import nn
 
-from app.page_maps import FEATURE_STEPS, FEATURES
+from app.binarize.auto.page_maps import FEATURE_STEPS, FEATURES
 
 #: Channels at 1/8, 1/16, 1/32 and 1/64, and outputs: see `surface`.
 CHANNELS: Final = (12, 24, 24, 24)
@@ -98,7 +98,7 @@ class Network(nn.Module):
 
 
 def threshold(outputs: Any, grays: Any) -> tuple[Any, Any]:
-    """(gray threshold at 1/4, sharpness at 1/8), as in `app.surface`.
+    """(gray threshold at 1/4, sharpness at 1/8), as in `app.binarize.auto.surface`.
 
     *grays* are contrast, paper, far, farther at 1/8; dark, darkest at 1/4; dark at 1/8.
     """

@@ -1,6 +1,6 @@
 """Draw pages, train the network on them, and write the weights of `auto`.
 
-    python -m benchmarks.training.train FOLDER [--shards 20] [--steps 12000] [--out app/surface.npz]
+    python -m benchmarks.training.train FOLDER [--shards 20] [--steps 12000] [--out app/binarize/auto/surface.npz]
 
 FOLDER keeps the drawn pages and the checkpoint: stopped, it goes on where it was. It needs torch
 (requirements/training.txt) and the fonts of requirements/fonts.apt.
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 
-from app.page_maps import FEATURE_STEPS
+from app.binarize.auto.page_maps import FEATURE_STEPS
 
 from . import drawing
 from .crops import counted, crop, importance, seen
@@ -194,7 +194,7 @@ def _provenance(run: Run) -> dict[str, Any]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("app/surface.npz"))
+    parser.add_argument("--out", type=Path, default=Path("app/binarize/auto/surface.npz"))
     parser.add_argument("--shards", type=int, default=20)
     parser.add_argument("--steps", type=int, default=12000)
     parser.add_argument("--rate", type=float, default=4e-3)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from app.page_maps import FEATURE_STEPS, cells_of, page_maps
-from app.surface import surface
+from app.binarize.auto.page_maps import FEATURE_STEPS, cells_of, page_maps
+from app.binarize.auto.surface import surface
 
-#: Weights are kept in steps of this; see `app.surface` for why they are whole numbers.
+#: Weights are kept in steps of this; see `app.binarize.auto.surface` for why they are whole numbers.
 WEIGHT_STEPS = 256
 #: The output that says how sharp to look.
 SHARPNESS = 9
@@ -29,7 +29,7 @@ def write(path: Path, state: dict[str, Any], provenance: dict[str, Any]) -> None
 
 
 def reader_digest(arrays: Mapping[str, Any]) -> str:
-    """What `app.surface` makes of a page with weights of these shapes that nobody learned.
+    """What `app.binarize.auto.surface` makes of a page with weights of these shapes that nobody learned.
 
     It changes if the reader sees or computes anything else than when the weights were written:
     then these have to be learned anew.

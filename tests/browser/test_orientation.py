@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
+from app.binarize.turning import upright
 from app.png.check import inspect
 from app.png.exif import UPRIGHT
 from app.png.limits import PngLimits
-from app.turning import upright
 from testkit.exifs import CONTENTS, PLACES, exif
 from testkit.pngs import IEND, Picture
 

@@ -26,7 +26,7 @@ MODULES = {
         ("app.sandbox", {"flask", "boto3", "cv2"}),
         ("app.routes", {"boto3", "cv2"}),
         ("app.upload_client", {"flask", "boto3", "cv2"}),
-        ("app.methods", {"flask", "boto3"}),
+        ("app.binarize.methods", {"flask", "boto3"}),
         ("app.domain.methods", {"flask", "boto3", "cv2", "numpy", "numba", "pydantic"}),
     ],
 )

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from app.binarize.auto.page_kind import is_inverted
+from app.binarize.auto.page_maps import cells_of
+from app.binarize.methods import auto, binarize
 from app.domain.methods import METHODS
-from app.methods import auto, binarize
-from app.page_kind import is_inverted
-from app.page_maps import cells_of
 from testkit.pages import f_measure, jpeg, noise, printed, scanned, shadow, text
 
 SHAPE = (500, 600)

@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 import pytest
 
-from app import color, compare, dithering, layers, old_paper, page_features, page_maps, surface
+from app.binarize import color, dithering
+from app.binarize.auto import compare, layers, old_paper, page_features, page_maps, surface
+from app.binarize.auto.reader import read
 from app.image_processor import binarize_png
 from app.png import filters as png_filters
 from app.png.limits import PngLimits
-from app.reader import read
 from testkit.pages import f_measure, noise, on_old_paper, printed, scanned, shadow, text
 from testkit.pngs import RGB, Picture
 from testkit.root import ROOT

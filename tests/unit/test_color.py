@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app import color
-from app.color import darken_thin_color
+from app.binarize import color
+from app.binarize.color import darken_thin_color
 from app.domain.methods import METHODS
 from app.image_processor import binarize_png
 from app.png.check import inspect

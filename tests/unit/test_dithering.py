@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from app.dithering import floyd_steinberg
+from app.binarize.dithering import floyd_steinberg
+from app.binarize.methods import binarize
 from app.domain.methods import METHODS
-from app.methods import binarize
 
 
 def slowly(gray: Any) -> Any:

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from app import local_thresholds
+from app.binarize import local_thresholds
+from app.binarize.methods import FUNCTIONS, binarize
 from app.domain.methods import DEFAULT_METHOD, METHODS, Method, choose_method
 from app.errors import InvalidParameterError
-from app.methods import FUNCTIONS, binarize
 from app.numeric.gaussian import gaussian_mean
 from testkit.waiting import assert_within
 

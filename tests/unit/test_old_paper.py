@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from app import old_paper
-from app.page_maps import cells_of, page_maps
-from app.reader import read
+from app.binarize.auto import old_paper
+from app.binarize.auto.page_maps import cells_of, page_maps
+from app.binarize.auto.reader import read
 from testkit.pages import f_measure, jpeg, noise, on_old_paper, printed, scanned, shadow, text
 
 SHAPE = (700, 900)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dithering import floyd_steinberg
-from app.page_kind import is_inverted
-from app.page_maps import cells_of
-from app.reader import read
+from app.binarize.auto.page_kind import is_inverted
+from app.binarize.auto.page_maps import cells_of
+from app.binarize.auto.reader import read
+from app.binarize.dithering import floyd_steinberg
 from testkit.pages import jpeg, noise, printed, scanned, shadow, text
 
 SHAPE = (500, 600)

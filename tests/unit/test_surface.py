@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app import compare, dithering, layers, old_paper, page_features, page_maps, surface
-from app.reader import read
-from app.surface import WEIGHTS_FILE, weights
+from app.binarize import dithering
+from app.binarize.auto import compare, layers, old_paper, page_features, page_maps, surface
+from app.binarize.auto.reader import read
+from app.binarize.auto.surface import WEIGHTS_FILE, weights
 from benchmarks.training.weights import reader_digest
 from testkit.pages import noise, printed, scanned, shadow, text
 from testkit.root import ROOT
@@ -203,7 +204,7 @@ MEMORY = """
 import re
 from pathlib import Path
 import numpy as np
-from app.reader import read
+from app.binarize.auto.reader import read
 from testkit.pages import noise, printed, scanned, text
 
 def peak():
@@ -233,7 +234,7 @@ def test_a_page_of_36_megapixels_takes_at_most_four_bytes_a_pixel(sign: int, bas
 def test_the_first_page_is_ready_soon_after_the_import() -> None:
     read(page())  # keeps the machine code, if it was not kept
     program = (
-        "import time, numpy as np\nfrom app.reader import read\nstarted = time.process_time()\n"
+        "import time, numpy as np\nfrom app.binarize.auto.reader import read\nstarted = time.process_time()\n"
         "read(np.full((200, 200), 255, np.uint8))\nprint(time.process_time() - started)"
     )
 

@@ -15,10 +15,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ...numeric.compiled import compiled
+from ...numeric.histogram import Gray
 from . import layers
 from .compare import compare
-from .numeric.compiled import compiled
-from .numeric.histogram import Gray
 from .page_features import arrays, enlarged_row, feature_row, scratch_rows
 from .page_maps import FEATURES, Layers, PageMaps
 

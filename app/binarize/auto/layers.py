@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .numeric.compiled import compiled
+from ...numeric.compiled import compiled
 from .page_maps import Layers
 
 #: Activations end here; what was learned stays far below.

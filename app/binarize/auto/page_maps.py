@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .numeric.compiled import compiled
-from .numeric.histogram import Gray, as_gray
+from ...numeric.compiled import compiled
+from ...numeric.histogram import Gray, as_gray
 
 #: A cell of the finest map.
 CELL_PX: Final = 4

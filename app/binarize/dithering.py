@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .numeric.compiled import compiled
-from .numeric.histogram import Gray
+from ..numeric.compiled import compiled
+from ..numeric.histogram import Gray
 
 
 def floyd_steinberg(gray: Gray) -> Gray:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import cv2
 import numpy as np
 
-from .numeric.histogram import (
+from ...numeric.histogram import (
     Gray,
     Histogram,
     as_gray,

@@ -12,12 +12,12 @@ from typing import Final
 
 import cv2
 
+from ..domain.methods import DEFAULT_METHOD
+from ..numeric.histogram import Gray, as_gray
 from . import local_thresholds
+from .auto.page_kind import WRITING
+from .auto.reader import Reading, read
 from .dithering import floyd_steinberg
-from .domain.methods import DEFAULT_METHOD
-from .numeric.histogram import Gray, as_gray
-from .page_kind import WRITING
-from .reader import Reading, read
 
 __all__ = ["FUNCTIONS", "Gray", "binarize", "otsu", "simple", "triangle"]
 

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .numeric.gaussian import EXTRA_ROWS, gaussian_mean
-from .numeric.histogram import Gray
+from ..numeric.gaussian import EXTRA_ROWS, gaussian_mean
+from ..numeric.histogram import Gray
 
 Map = NDArray[np.float32]
 Threshold = NDArray[np.floating[Any]]

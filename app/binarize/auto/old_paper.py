@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ...numeric.compiled import compiled
+from ...numeric.histogram import Gray, as_gray, histogram, otsu_split, quantile
 from .compare import compare
-from .numeric.compiled import compiled
-from .numeric.histogram import Gray, as_gray, histogram, otsu_split, quantile
 from .page_maps import Layers, PageMaps
 
 Sums = NDArray[np.float64]

@@ -7,8 +7,8 @@ from typing import Final
 import cv2
 import numpy as np
 
-from .numeric.histogram import Gray, as_gray
-from .png.exif import UPRIGHT
+from ..numeric.histogram import Gray, as_gray
+from ..png.exif import UPRIGHT
 
 #: How `cv2.flip` mirrors: left to right, top to bottom, both.
 _ACROSS, _DOWN, _BOTH = 1, 0, -1

@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .numeric.compiled import compiled
-from .numeric.histogram import Gray, as_gray
-from .png.chroma import LEAST_CHROMA
+from ..numeric.compiled import compiled
+from ..numeric.histogram import Gray, as_gray
+from ..png.chroma import LEAST_CHROMA
 
 Bytes = NDArray[np.uint8]
 #: Colours are looked at in cells of so many pixels, at 150 to 300 dpi ...

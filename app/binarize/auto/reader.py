@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ...numeric.histogram import Gray, as_gray
+from ..dithering import floyd_steinberg
 from . import old_paper
-from .dithering import floyd_steinberg
-from .numeric.histogram import Gray, as_gray
 from .page_kind import BLANK, PHOTOGRAPH, Kind, is_all_ink, is_inverted, kind_of
 from .page_maps import cells_of, page_maps
 from .surface import Weights, binarize, weights

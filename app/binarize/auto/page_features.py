@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .numeric.compiled import compiled
+from ...numeric.compiled import compiled
 from .page_maps import FEATURE_LIMIT, FEATURE_STEPS, FEATURES, LEAST_CONTRAST, Layers, PageMaps
 
 _STEPS: Final = np.float32(FEATURE_STEPS)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .numeric.compiled import compiled
+from ...numeric.compiled import compiled
 
 _F = "float32[:,::1]"
 _ROW = "float32[::1]"

@@ -1,0 +1,1 @@
+"""Binarization: gray pages in, black-and-white pages out. Arithmetic only."""

@@ -1,0 +1,1 @@
+"""The method `auto`: a threshold surface learned from drawn pages."""
