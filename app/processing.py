@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from .admission import Admission
+from .consumer.admission import Admission
 from .domain.messages import Job
 from .domain.ports import Binarize, Binarized, Process
 from .observability import tracing

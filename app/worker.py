@@ -11,6 +11,9 @@ import math
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
+from .consumer.leases import Lease
+from .consumer.observer import Observer, harmless
+from .consumer.outcome import Ending, Outcome, as_failed, as_processed
 from .domain.backoff import Backoff
 from .domain.keys import names_another
 from .domain.messages import Announcement, Job
@@ -32,11 +35,8 @@ from .errors import (
 )
 from .images.ownership import Claim
 from .images.store import ImageStore
-from .leases import Lease
 from .observability import logs, tracing
 from .observability.worker_metrics import WorkerMetrics
-from .observer import Observer, harmless
-from .outcome import Ending, Outcome, as_failed, as_processed
 
 logger = logs.get_logger(__name__)
 

@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import Final
 
 from . import interrupts
-from .admission import Admission
-from .batching import BatchedQueue
-from .consumer import Consumer
+from .consumer.admission import Admission
+from .consumer.batching import BatchedQueue
+from .consumer.consumer import Consumer
+from .consumer.sandbox import Caps, Sandbox
 from .domain.ports import Process, Queue
 from .image_processor import binarize_png
 from .images.store import ImageStore
@@ -19,7 +20,6 @@ from .observability import tracing
 from .observability.metrics import Metrics
 from .observability.worker_metrics import WorkerMetrics
 from .processing import admitted, as_job_asks
-from .sandbox import Caps, Sandbox
 from .settings import Settings, usable_cpus
 from .worker import Worker
 

@@ -16,14 +16,14 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
-from app.admission import Admission
-from app.batching import BatchedQueue
+from app.consumer.admission import Admission
+from app.consumer.batching import BatchedQueue
+from app.consumer.leases import Leases
 from app.domain.messages import Job
 from app.domain.methods import METHODS
 from app.domain.ports import Binarized, Message
 from app.domain.representation import now, rfc3339
 from app.images.store import ImageStore
-from app.leases import Leases
 from app.observability.metrics import Metrics
 from app.processing import admitted
 from app.worker import Worker

@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from app.batching import BatchedQueue
+from app.consumer.batching import BatchedQueue
+from app.consumer.leases import Lease, Leases
+from app.consumer.outcome import Ending
 from app.domain.messages import Job
 from app.domain.ports import Admit, Binarized, Delivery, Message, Results, StoredObject
 from app.errors import CorruptPngError, ProcessingCrashedError, QueueUnavailableError
 from app.images.store import ImageStore
-from app.leases import Lease, Leases
 from app.observability.metrics import Metrics
 from app.observability.worker_metrics import WorkerMetrics
-from app.outcome import Ending
 from app.worker import Worker
 from testkit.fakes import MemoryBucket, MemoryQueue
 

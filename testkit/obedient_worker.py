@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from app import worker_service
-from app.consumer import Consumer
+from app.consumer.consumer import Consumer
 from app.domain.messages import Job
 from app.domain.ports import Binarize, Binarized
 from app.main import main

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from uuid import UUID
 
-from app import sandbox
+from app.consumer import sandbox
 from app.domain.messages import Job
 from app.domain.ports import Binarized
 from app.errors import TooManyPixelsError

@@ -31,7 +31,9 @@ from hypothesis.stateful import (
 )
 
 from app import redrive
-from app.consumer import Consumer
+from app.consumer.consumer import Consumer
+from app.consumer.leases import Lease, Leases
+from app.consumer.outcome import Ending, Outcome
 from app.domain.messages import Announcement, Job
 from app.domain.ports import Binarized, Message
 from app.domain.representation import Image, ImageStatus
@@ -41,9 +43,7 @@ from app.errors import (
 )
 from app.images.records import Records
 from app.images.store import ImageStore
-from app.leases import Lease, Leases
 from app.observability.worker_metrics import WorkerMetrics
-from app.outcome import Ending, Outcome
 from app.worker import Worker
 from testkit.house import VISIBILITY_TIMEOUT_S, House, Killed, to_page
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from app.consumer.leases import Lease
 from app.domain.ports import Message
 from app.images.store import ImageStore
-from app.leases import Lease
 from app.settings import Settings
 from testkit.fakes import MemoryQueue
 from testkit.house import House, WatchedBucket

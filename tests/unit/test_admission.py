@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.admission import Admission
+from app.consumer.admission import Admission
 from testkit.waiting import wait_until
 
 

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from app import errors
+from app.consumer.outcome import Outcome
 from app.observability.buckets import LONG_SECONDS, SECONDS
 from app.observability.worker_metrics import STEPS
-from app.outcome import Outcome
 from scripts import write_dashboard
 from testkit import promql
 from testkit.root import ROOT

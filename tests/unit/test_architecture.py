@@ -22,8 +22,8 @@ MODULES = {
     [
         ("app", {"flask", "boto3", "cv2"}),
         ("app.worker", {"flask", "boto3", "cv2"}),
-        ("app.consumer", {"flask", "boto3", "cv2"}),
-        ("app.sandbox", {"flask", "boto3", "cv2"}),
+        ("app.consumer.consumer", {"flask", "boto3", "cv2"}),
+        ("app.consumer.sandbox", {"flask", "boto3", "cv2"}),
         ("app.routes", {"boto3", "cv2"}),
         ("app.upload_client", {"flask", "boto3", "cv2"}),
         ("app.binarize.methods", {"flask", "boto3"}),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from app.batching import BatchedQueue, Batcher
+from app.consumer.batching import BatchedQueue, Batcher
 from app.domain.ports import MAX_BATCH, Message, Results
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
 from testkit.fakes import MemoryQueue

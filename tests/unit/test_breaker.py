@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.breaker import FAILURES_TO_OPEN, Breaker, State
+from app.consumer.breaker import FAILURES_TO_OPEN, Breaker, State
 from app.observability.worker_metrics import WorkerMetrics
 
 
@@ -104,7 +104,7 @@ def test_pauses_differ_within_their_bounds() -> None:
 
 
 def test_failures_of_many_threads_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.breaker.FAILURES_TO_OPEN", 8 * 500)
+    monkeypatch.setattr("app.consumer.breaker.FAILURES_TO_OPEN", 8 * 500)
     breaker = Breaker(WorkerMetrics())
     fail(breaker, 1)
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from app.breaker import FAILURES_TO_OPEN
-from app.consumer import Consumer
+from app.consumer.breaker import FAILURES_TO_OPEN
+from app.consumer.consumer import Consumer
+from app.consumer.leases import Lease
+from app.consumer.outcome import Ending, Outcome
 from app.domain.backoff import Backoff
 from app.domain.ports import Delivery, Message, Results
 from app.errors import QueueUnavailableError, StorageUnavailableError
-from app.leases import Lease
 from app.observability.worker_metrics import WorkerMetrics
-from app.outcome import Ending, Outcome
 from testkit.fakes import MemoryQueue
 from testkit.waiting import assert_within, wait_until
 
@@ -157,8 +157,8 @@ class House:
 
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    monkeypatch.setattr("app.consumer._BACKOFF", Backoff(0.01, 0.02))
-    monkeypatch.setattr("app.breaker._MAX_PAUSE_S", 0.02)
+    monkeypatch.setattr("app.consumer.consumer._BACKOFF", Backoff(0.01, 0.02))
+    monkeypatch.setattr("app.consumer.breaker._MAX_PAUSE_S", 0.02)
     house = House()
     yield house
     house.jobs.may_answer.set()
@@ -346,7 +346,7 @@ def test_the_attempt_id_is_the_same_until_there_is_an_answer(house: House) -> No
 def test_an_attempt_id_that_is_too_old_is_not_used_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.consumer._ATTEMPT_ID_LIFE_S", 0.0)
+    monkeypatch.setattr("app.consumer.consumer._ATTEMPT_ID_LIFE_S", 0.0)
     house.jobs.is_down = True
 
     house.start(threads=1)
@@ -442,7 +442,7 @@ def test_when_the_one_that_tries_fails_the_outage_goes_on(house: House) -> None:
 def test_when_the_breaker_opens_what_has_not_begun_goes_back_for_a_while(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.breaker._MAX_PAUSE_S", 40.0)
+    monkeypatch.setattr("app.consumer.breaker._MAX_PAUSE_S", 40.0)
     fail_in_a_row(house, FAILURES_TO_OPEN - 1)
     house.handler.endings["a1"] = OUTAGE
     house.handler.hold("a1", "b1")
@@ -490,7 +490,9 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("app.consumer.time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns))
+    monkeypatch.setattr(
+        "app.consumer.consumer.time", SimpleNamespace(monotonic=clock, time_ns=time.time_ns)
+    )
     return clock
 
 
@@ -689,7 +691,7 @@ def test_what_runs_is_renewed_while_a_stop_waits_for_it(house: House) -> None:
 def test_a_stop_in_an_outage_of_the_queue_is_quick(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.consumer._BACKOFF", Backoff(1000.0, 1000.0))
+    monkeypatch.setattr("app.consumer.consumer._BACKOFF", Backoff(1000.0, 1000.0))
     house.jobs.is_down = True
     consumer = house.start(threads=1)
     soon(lambda: house.jobs.polls)
@@ -703,7 +705,7 @@ def test_a_stop_in_an_outage_of_the_queue_is_quick(
 def test_a_stop_in_an_outage_asks_nobody_any_more(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.breaker._MAX_PAUSE_S", 1000.0)
+    monkeypatch.setattr("app.consumer.breaker._MAX_PAUSE_S", 1000.0)
     fail_in_a_row(house, FAILURES_TO_OPEN)
     consumer = house.start(threads=1)
     soon(lambda: consumer._breaker.is_open)

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
+from app.consumer.leases import Lease
+from app.consumer.observer import Observer
+from app.consumer.outcome import Outcome
 from app.domain.messages import MESSAGE_VERSION, Job
 from app.domain.methods import DEFAULT_METHOD, METHODS, choose_method
 from app.domain.ports import Binarized, Delivery
 from app.images.records import Records
-from app.leases import Lease
 from app.observability.worker_metrics import WorkerMetrics
-from app.observer import Observer
-from app.outcome import Outcome
 from testkit.house import House, to_page
 from testkit.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from app.consumer.leases import MAX_LEASE_S, Lease, Leases
 from app.domain.ports import Delivery, Results
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
-from app.leases import MAX_LEASE_S, Lease, Leases
 from app.observability.worker_metrics import WorkerMetrics
 from testkit.fakes import MemoryQueue
 from testkit.logged import events

@@ -226,7 +226,7 @@ def test_what_is_bound_is_in_each_line_of_its_thread_and_of_no_other(
 
 IN_A_CHILD = """
 from app import logs
-from app.sandbox import Sandbox
+from app.consumer.sandbox import Sandbox
 from testkit import sandboxed
 
 logs.configure("INFO", "json")

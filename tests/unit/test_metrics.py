@@ -12,13 +12,13 @@ import pytest
 from prometheus_client import Counter
 
 from app import errors
-from app.admission import Admission
-from app.breaker import FAILURES_TO_OPEN, Breaker
+from app.consumer.admission import Admission
+from app.consumer.breaker import FAILURES_TO_OPEN, Breaker
+from app.consumer.leases import Leases
 from app.domain.messages import Job
 from app.domain.ports import Binarized, Delivery
 from app.domain.representation import now, rfc3339
 from app.errors import CorruptPngError, LeaseLostError, QueueUnavailableError
-from app.leases import Leases
 from app.observability.metrics import Metrics
 from app.processing import admitted
 from app.settings import Settings

@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import pytest
 
+from app.consumer.outcome import Outcome
 from app.domain.keys import image_of_key, names_another, spellings
 from app.domain.representation import Image, ImageStatus, Original, now
 from app.errors import NotFoundError
 from app.images.metadata import MAX_METADATA_BYTES
 from app.images.orphans import find_orphans
 from app.images.ownership import as_metadata, key_in
-from app.outcome import Outcome
 from testkit.house import House
 
 SECRET = "payroll.png"

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.consumer.sandbox import Caps, Sandbox
 from app.domain.ports import Binarized
 from app.errors import (
     InternalError,
@@ -22,7 +23,6 @@ from app.errors import (
     TooExpensiveError,
     TooManyPixelsError,
 )
-from app.sandbox import Caps, Sandbox
 from testkit.root import ROOT
 from testkit.sandboxed import CAPS, JOB, do
 from testkit.waiting import assert_within, wait_until

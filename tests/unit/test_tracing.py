@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from app.batching import BatchedQueue
+from app.consumer.batching import BatchedQueue
 from app.domain.ports import Delivery, Message
 from app.errors import QueueUnavailableError
 from app.observability import tracing

@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from app.outcome import Ending, Outcome
+from app.consumer.outcome import Ending, Outcome
 from testkit.house import House
 
 MAX_RECEIVES = 3

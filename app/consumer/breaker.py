@@ -12,8 +12,8 @@ import threading
 from enum import Enum, auto
 from typing import Final
 
-from .observability import logs
-from .observability.worker_metrics import WorkerMetrics
+from ..observability import logs
+from ..observability.worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Generic, TypeVar
 
-from .domain.ports import MAX_BATCH, Delivery, Message, Queue, Results
-from .errors import PipelineError, QueueUnavailableError
-from .observability import tracing
+from ..domain.ports import MAX_BATCH, Delivery, Message, Queue, Results
+from ..errors import PipelineError, QueueUnavailableError
+from ..observability import tracing
 
 T = TypeVar("T")
 

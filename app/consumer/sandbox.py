@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Final
 
-from .domain.messages import Job
-from .domain.ports import Binarized, Process
-from .errors import InternalError, PipelineError, ProcessingCrashedError, TooExpensiveError
-from .observability import logs
+from ..domain.messages import Job
+from ..domain.ports import Binarized, Process
+from ..errors import InternalError, PipelineError, ProcessingCrashedError, TooExpensiveError
+from ..observability import logs
 
 try:
     import resource

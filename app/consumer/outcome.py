@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .domain.ports import Binarized
-from .domain.representation import Failure, Image, ImageStatus, Original, Processed, now
-from .errors import PipelineError
-from .images.metadata import original_href, processed_href
+from ..domain.ports import Binarized
+from ..domain.representation import Failure, Image, ImageStatus, Original, Processed, now
+from ..errors import PipelineError
+from ..images.metadata import original_href, processed_href
 
 
 class Outcome(StrEnum):

@@ -15,10 +15,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from .domain.ports import MAX_BATCH, Delivery, Queue, Results
-from .errors import LeaseLostError, PipelineError
-from .observability import logs
-from .observability.worker_metrics import WorkerMetrics
+from ..domain.ports import MAX_BATCH, Delivery, Queue, Results
+from ..errors import LeaseLostError, PipelineError
+from ..observability import logs
+from ..observability.worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 

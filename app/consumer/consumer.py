@@ -13,13 +13,13 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from ..domain.backoff import Backoff
+from ..domain.ports import MAX_BATCH, Queue
+from ..errors import PipelineError, QueueUnavailableError
+from ..observability import logs, tracing
+from ..observability.worker_metrics import WorkerMetrics
 from .breaker import Breaker, State
-from .domain.backoff import Backoff
-from .domain.ports import MAX_BATCH, Queue
-from .errors import PipelineError, QueueUnavailableError
 from .leases import Lease, Leases
-from .observability import logs, tracing
-from .observability.worker_metrics import WorkerMetrics
 from .outcome import Ending, Outcome
 
 logger = logs.get_logger(__name__)

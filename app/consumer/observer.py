@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from .domain.messages import Announcement, Job
-from .domain.ports import Delivery
-from .domain.representation import now
-from .observability import logs, tracing
-from .observability.worker_metrics import WorkerMetrics
+from ..domain.messages import Announcement, Job
+from ..domain.ports import Delivery
+from ..domain.representation import now
+from ..observability import logs, tracing
+from ..observability.worker_metrics import WorkerMetrics
 from .outcome import Outcome
 
 logger = logs.get_logger(__name__)

@@ -1,0 +1,1 @@
+"""The machinery around `app.worker`: polling, leases, batches, breaker, admission, sandbox."""
