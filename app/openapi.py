@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from .domain.methods import Method
 from .domain.representation import Image
 from .errors import UnauthorizedError
-from .lookout import Service
+from .health.monitor import Service
 from .openapi_example import EXAMPLE
 from .openapi_form import form
 from .openapi_parts import Json, Refusal, answer, content, parameter, ref, refusals

@@ -18,12 +18,13 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from . import answers, api_page, health, own_images, pages, request_context, request_hooks
+from . import answers, api_page, own_images, pages, request_context, request_hooks
 from .accept_upload import accept
 from .domain.filenames import original_filename, result_filename
 from .domain.ports import Admit, StoredObject
 from .errors import ImageDeletedError, PipelineError
 from .gate import ROOM_KEY
+from .health import health
 from .images.metadata import filename_of
 from .images.ownership import owner_of
 from .observability import logs

@@ -11,9 +11,9 @@ from flask import Flask, current_app
 from .domain.methods import Method
 from .domain.ports import Queue
 from .gate import Gate
-from .health import Health
+from .health.health import Health
+from .health.monitor import Lookout
 from .images.store import ImageStore
-from .lookout import Lookout
 from .observability.metrics import HttpMetrics
 from .settings import Settings
 from .uploads import Reader

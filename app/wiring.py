@@ -11,14 +11,14 @@ from .settings import Settings
 if TYPE_CHECKING:
     from flask import Flask
 
-    from .checks import Watched
     from .domain.ports import Queue
     from .gate import Gate
-    from .health import Health
+    from .health.checks import Watched
+    from .health.health import Health
+    from .health.monitor import Lookout
+    from .health.probes import ProbeServer
     from .images.store import ImageStore
-    from .lookout import Lookout
     from .observability.metrics import Metrics
-    from .probes import ProbeServer
     from .server import HttpServer
     from .services import Services
     from .waits import Waits
@@ -95,7 +95,7 @@ class Wiring:
     @cached_property
     def watched(self) -> Watched:
         """What the monitor looks at."""
-        from .checks import Watched
+        from .health.checks import Watched
 
         return Watched(
             self.store,
@@ -107,7 +107,7 @@ class Wiring:
     @cached_property
     def lookout(self) -> Lookout:
         """The one monitor of the process."""
-        from .lookout import Lookout
+        from .health.monitor import Lookout
         from .observability.metrics import QueueMetrics
 
         if self._has_web:
@@ -121,7 +121,7 @@ class Wiring:
 
     @cached_property
     def health(self) -> Health:
-        from .health import Health
+        from .health.health import Health
 
         return Health(
             self.settings, check_ready=self.lookout.check_ready, expose=self.metrics.expose
@@ -132,7 +132,7 @@ class Wiring:
         """The server on METRICS_PORT, if that is set. Raises OSError if the port is taken."""
         if self.settings.metrics_port is None:
             return None
-        from .probes import ProbeServer
+        from .health.probes import ProbeServer
 
         return ProbeServer(self.settings.metrics_host, self.settings.metrics_port, self.health)
 

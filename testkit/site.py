@@ -13,11 +13,11 @@ from uuid import UUID
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.checks import Watched
 from app.consumer.batching import BatchedQueue
 from app.consumer.leases import Leases
 from app.domain.ports import Message
 from app.errors import QueueUnavailableError
+from app.health.checks import Watched
 from app.image_processor import binarize_png
 from app.images.store import ImageStore
 from app.observability.metrics import Metrics

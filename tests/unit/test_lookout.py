@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from app.access.tokens import hash_token
-from app.checks import Watched
 from app.domain.ports import Message
 from app.errors import PipelineError, QueueUnavailableError
+from app.health.checks import Watched
+from app.health.monitor import Lookout, Service
 from app.images.store import ImageStore
-from app.lookout import Lookout, Service
 from app.observability.metrics import Metrics
 from app.settings import Settings
 from testkit.counts import Counts

@@ -11,9 +11,9 @@ import pytest
 import urllib3
 
 from app.errors import QueueUnavailableError
-from app.health import Health
+from app.health.health import Health
+from app.health.probes import ProbeServer, _Handler
 from app.observability.metrics import Metrics
-from app.probes import ProbeServer, _Handler
 from app.settings import Settings
 from testkit.counts import Counts
 from testkit.waiting import assert_within

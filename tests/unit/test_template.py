@@ -12,9 +12,9 @@ import pytest
 from app import server
 from app.arguments import ROLES
 from app.errors import StorageUnavailableError
-from app.health import Health
+from app.health.health import Health
+from app.health.probes import ProbeServer
 from app.observability.metrics import Metrics
-from app.probes import ProbeServer
 from app.settings import Settings
 from testkit.ports import free_port
 from testkit.root import ROOT

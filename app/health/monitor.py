@@ -15,14 +15,14 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
-from .checks import NO_QUEUE, Checks, Fault, Watched
-from .domain.ports import Depth
-from .errors import (
+from ..domain.ports import Depth
+from ..errors import (
     QueueFullError,
     QueueUnavailableError,
 )
-from .observability import logs
-from .observability.metrics import QueueMetrics
+from ..observability import logs
+from ..observability.metrics import QueueMetrics
+from .checks import NO_QUEUE, Checks, Fault, Watched
 
 logger = logs.get_logger(__name__)
 

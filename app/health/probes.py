@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from .errors import MethodNotAllowedError, PipelineError
+from ..errors import MethodNotAllowedError, PipelineError
+from ..observability import logs
 from .health import Answer, Health
-from .observability import logs
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

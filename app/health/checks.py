@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from .domain.ports import Depth, Queue
-from .errors import PipelineError, QueueUnavailableError, StorageUnavailableError
-from .images.store import ImageStore
-from .observability.complaints import Complaints
-from .observability.metrics import QueueMetrics
+from ..domain.ports import Depth, Queue
+from ..errors import PipelineError, QueueUnavailableError, StorageUnavailableError
+from ..images.store import ImageStore
+from ..observability.complaints import Complaints
+from ..observability.metrics import QueueMetrics
 
 #: Why the process is not ready: the class of the error, and its words. They are general, since
 #: everybody may ask; the log has the names and the cause.

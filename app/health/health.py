@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from .errors import NotFoundError
-from .observability.metrics import CONTENT_TYPE
-from .settings import Settings
+from ..errors import NotFoundError
+from ..observability.metrics import CONTENT_TYPE
+from ..settings import Settings
 
 ALIVE: Final = "/healthz"
 READY: Final = "/readyz"
