@@ -10,8 +10,8 @@ from werkzeug.exceptions import HTTPException
 
 from . import answers, request_context
 from .errors import InternalError, PipelineError
-from .gate import ENVIRON_KEY, Head, Pass, client_address
 from .observability import logs
+from .server.gate import ENVIRON_KEY, Head, Pass, client_address
 from .services import services
 from .web import request_log as access
 

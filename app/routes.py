@@ -23,12 +23,12 @@ from .accept_upload import accept
 from .domain.filenames import original_filename, result_filename
 from .domain.ports import Admit, StoredObject
 from .errors import ImageDeletedError, PipelineError
-from .gate import ROOM_KEY
 from .health import health
 from .images.metadata import filename_of
 from .images.ownership import owner_of
 from .observability import logs
 from .own_images import Waited
+from .server.gate import ROOM_KEY
 from .services import Services, give, services
 from .web import request_log as access
 

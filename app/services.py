@@ -10,11 +10,11 @@ from flask import Flask, current_app
 
 from .domain.methods import Method
 from .domain.ports import Queue
-from .gate import Gate
 from .health.health import Health
 from .health.monitor import Lookout
 from .images.store import ImageStore
 from .observability.metrics import HttpMetrics
+from .server.gate import Gate
 from .settings import Settings
 from .uploads import Reader
 from .waits import Waits

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from .domain.ports import Queue
-    from .gate import Gate
     from .health.checks import Watched
     from .health.health import Health
     from .health.monitor import Lookout
     from .health.probes import ProbeServer
     from .images.store import ImageStore
     from .observability.metrics import Metrics
-    from .server import HttpServer
+    from .server.gate import Gate
+    from .server.server import HttpServer
     from .services import Services
     from .waits import Waits
     from .worker_service import WorkerService
@@ -140,7 +140,7 @@ class Wiring:
 
     @cached_property
     def gate(self) -> Gate:
-        from .gate import Gate
+        from .server.gate import Gate
 
         return Gate(self.settings, self.lookout.check_room)
 
@@ -188,6 +188,6 @@ class Wiring:
     @cached_property
     def server(self) -> HttpServer:
         """The server of `app`. Raises OSError or ValueError if it cannot listen."""
-        from .server import HttpServer
+        from .server.server import HttpServer
 
         return HttpServer(self.app, self.settings, self.gate, on_stop=self.waits.stop)

@@ -11,9 +11,9 @@ from uuid import UUID
 from waitress.adjustments import Adjustments
 from waitress.task import WSGITask
 
-from app.gate import Head, Pass
-from app.http_reader import Parser
 from app.images.store import ImageStore
+from app.server.gate import Head, Pass
+from app.server.reader import Parser
 from app.settings import Settings
 from testkit.fakes import MemoryBucket, MemoryQueue
 from testkit.scans import page_png

@@ -14,8 +14,8 @@ from typing import Any
 
 from app.access.tokens import hash_token
 from app.domain.ports import Message
-from app.pace import Moved
-from app.server import HttpServer
+from app.server.pace import Moved
+from app.server.server import HttpServer
 from app.settings import Settings
 from testkit.ports import free_port
 from testkit.scans import header, pixels, png

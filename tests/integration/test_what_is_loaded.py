@@ -24,7 +24,7 @@ from testkit.waiting import is_alive, wait_until
 ENGINE = {"cv2", "numpy", "numba", "llvmlite", "app.image_processor", "app.binarize.methods"}
 WORKER = {"app.consumer.consumer", "app.consumer.sandbox", "app.worker", "app.worker_service"}
 AWS = {"boto3", "botocore", "obstore", "app.aws.clients"}
-WEB = {"flask", "waitress", "babel", "jinja2", "app.routes", "app.server"}
+WEB = {"flask", "waitress", "babel", "jinja2", "app.routes", "app.server.server"}
 VERBS = {"app.verbs", "app.upload_client", "app.upload_command", "tqdm"}
 #: The SDK is for those who set an exporter; the resources are made by a command of their own.
 OPTIONAL = {"opentelemetry.sdk", "app.setup_aws_resources"}

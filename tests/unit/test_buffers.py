@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pytest
 from waitress.adjustments import Adjustments
 
-from app.buffers import Budget
-from app.gate import Head, Pass
-from app.http_reader import Parser
-from app.pace import Moved, RecentPace
+from app.server.buffers import Budget
+from app.server.gate import Head, Pass
+from app.server.pace import Moved, RecentPace
+from app.server.reader import Parser
 
 MB = 1_000_000
 LIMIT_BYTES = 256 * MB

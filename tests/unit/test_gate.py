@@ -6,7 +6,7 @@ import pytest
 
 from app.access.tokens import hash_token
 from app.errors import QueueFullError
-from app.gate import MULTIPART_OVERHEAD_BYTES, Gate, Head, Pass, client_address
+from app.server.gate import MULTIPART_OVERHEAD_BYTES, Gate, Head, Pass, client_address
 from app.settings import Settings
 
 TOKENS = f"ana:{hash_token('one')},bia:{hash_token('two')}"

@@ -10,9 +10,9 @@ from flask import Flask
 
 from app import request_context
 from app.domain.representation import Image, ImageStatus
-from app.gate import Pass
 from app.own_images import Waited
 from app.request_context import RequestContext
+from app.server.gate import Pass
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import urllib3
 
-from app.pace import Pace
+from app.server.pace import Pace
 from testkit.raw_http import exchange, read_to_end, seconds, send_until_answered
 from testkit.root import ROOT
 from testkit.scans import page_png

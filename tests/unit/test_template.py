@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from app import server
 from app.arguments import ROLES
 from app.errors import StorageUnavailableError
 from app.health.health import Health
 from app.health.probes import ProbeServer
 from app.observability.metrics import Metrics
+from app.server import server
 from app.settings import Settings
 from testkit.ports import free_port
 from testkit.root import ROOT

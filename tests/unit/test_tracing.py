@@ -129,7 +129,7 @@ def test_attributes_of_another_producer_that_are_unsound_are_left_out() -> None:
 
 def test_without_an_exporter_opentelemetrys_sdk_is_not_loaded() -> None:
     program = (
-        "import sys, app.main, app.server\n"
+        "import sys, app.main, app.server.server\n"
         "from testkit.site import Site\n"
         "from app.settings import Settings\n"
         "from app import tracing\n"

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
-from .access.rate_limit import Limiter, Quota
-from .access.tokens import Tokens
-from .errors import (
+from ..access.rate_limit import Limiter, Quota
+from ..access.tokens import Tokens
+from ..errors import (
     ContentCodingError,
     FileTooLargeError,
     PipelineError,
     RateLimitedError,
     UnauthorizedError,
 )
-from .settings import MULTIPART_OVERHEAD_BYTES, Settings
+from ..settings import MULTIPART_OVERHEAD_BYTES, Settings
 
 #: Where the application finds the Pass of a request, in the WSGI environment.
 ENVIRON_KEY: Final = "image_pipeline.pass"

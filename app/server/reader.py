@@ -19,9 +19,9 @@ from waitress.utilities import (
     ServerNotImplemented,
 )
 
+from ..observability import logs
 from .gate import Head, Pass
-from .http_head import HeadBuffer, HeadError, RequestHead, is_field
-from .observability import logs
+from .head import HeadBuffer, HeadError, RequestHead, is_field
 from .pace import Pace
 
 logger = logs.get_logger(__name__)

@@ -20,13 +20,13 @@ from waitress import wasyncore
 from waitress.server import create_server
 from waitress.task import ThreadedTaskDispatcher
 
-from .access.fair_queue import FairQueue
-from .access.peers import Peers
+from ..access.fair_queue import FairQueue
+from ..access.peers import Peers
+from ..settings import Settings
 from .buffers import Budget
 from .connection import READ_BYTES, Channel, Shared
 from .gate import Gate, client_address
 from .pace import Wakeups
-from .settings import Settings
 
 #: Each costs a file descriptor, two with a body that goes to the disk, and up to half a megabyte.
 _MAX_CONNECTIONS: Final = 1000

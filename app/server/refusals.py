@@ -8,8 +8,8 @@ from uuid import uuid4
 from waitress.task import ErrorTask
 from waitress.utilities import Error
 
-from .answers import SECURITY_HEADERS
-from .errors import (
+from ..answers import SECURITY_HEADERS
+from ..errors import (
     BadRequestError,
     BusyError,
     FileTooLargeError,
@@ -20,9 +20,9 @@ from .errors import (
     TargetTooLongError,
     TransferCodingError,
 )
-from .http_head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES
-from .http_reader import NoRoomError
-from .observability import logs
+from ..observability import logs
+from .head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES
+from .reader import NoRoomError
 
 logger = logs.get_logger(__name__)
 

@@ -10,13 +10,13 @@ from typing import Any, Final
 from waitress.buffers import OverflowableBuffer
 from waitress.task import WSGITask
 
-from .access.peers import Peers, Presence
+from ..access.peers import Peers, Presence
+from ..errors import BusyError
 from .buffers import Budget
-from .errors import BusyError
 from .gate import ENVIRON_KEY, ROOM_KEY, Gate, Head, Pass, client_address
-from .http_reader import Parser
 from .lingering import LingeringChannel
 from .pace import Moved, Wakeups
+from .reader import Parser
 from .refusals import ProblemTask
 from .sockets import reset_when_closed, unsent_bytes
 from .traffic import Traffic

@@ -1,0 +1,1 @@
+"""The HTTP server: sockets, the strict request parser, and bounds on what a client may hold."""
