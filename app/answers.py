@@ -10,7 +10,6 @@ from urllib.parse import quote
 from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 
-from . import pages
 from .access.rate_limit import Quota
 from .domain.ports import StoredObject
 from .domain.representation import Image, ImageStatus
@@ -27,6 +26,7 @@ from .errors import (
     unknown_image,
 )
 from .observability import logs
+from .pages import pages
 
 logger = logs.get_logger(__name__)
 

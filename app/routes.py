@@ -18,7 +18,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from . import answers, api_page, own_images, pages, request_context, request_hooks
+from . import answers, own_images, request_context, request_hooks
 from .accept_upload import accept
 from .domain.filenames import original_filename, result_filename
 from .domain.ports import Admit, StoredObject
@@ -28,6 +28,7 @@ from .images.metadata import filename_of
 from .images.ownership import owner_of
 from .observability import logs
 from .own_images import Waited
+from .pages import api_page, pages
 from .server.gate import ROOM_KEY
 from .services import Services, give, services
 from .web import request_log as access

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.api_page import kind_of
 from app.openapi import contract
+from app.pages.api_page import kind_of
 from app.settings import Settings
 from testkit.site import Site
 

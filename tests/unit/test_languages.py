@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 from app import errors
 from app.domain.methods import METHODS, Method, Parameter
 from app.domain.representation import ImageStatus
-from app.languages import LANGUAGES, choose, language
+from app.pages.languages import LANGUAGES, choose, language
 from app.settings import Settings
 from testkit.root import ROOT
 from testkit.site import Site
@@ -68,7 +68,7 @@ def made_of_names() -> set[str]:
 def written() -> set[str]:
     """The keys that templates, scripts and code name."""
     found = set()
-    for path in (*TEMPLATES, *SCRIPTS, ROOT / "app/languages.py"):
+    for path in (*TEMPLATES, *SCRIPTS, ROOT / "app/pages/languages.py"):
         text = path.read_text()
         found |= {key for key in KEY.findall(text) if key.partition(".")[0] in ROOMS}
         for key in re.findall(r'counted\("([a-z.-]+)"', text):

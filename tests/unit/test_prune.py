@@ -7,7 +7,7 @@ from pathlib import Path
 
 from babel import Locale
 
-from app.languages import LANGUAGES
+from app.pages.languages import LANGUAGES
 from scripts import prune
 from testkit.root import ROOT
 

@@ -18,11 +18,11 @@ from babel.dates import format_datetime
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
-from .domain.methods import Method, Parameter
+from ..domain.methods import Method, Parameter
 
 #: As in HTML and HTTP (BCP 47), the default first.
 LANGUAGES: Final = ("pt-BR", "en")
-_CATALOGUES: Final = Path(__file__).resolve().parent.parent / "translations"
+_CATALOGUES: Final = Path(__file__).resolve().parents[2] / "translations"
 #: SI prefixes; the symbols are those of both languages (Babel says MByte in Portuguese).
 _SIZES: Final = ((1_000_000, "MB"), (1_000, "kB"))
 _MEBIBYTE: Final = 2**20

@@ -13,11 +13,11 @@ from flask import Response, current_app, render_template, request
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from ..domain.methods import Method
+from ..errors import CrossSiteError
+from ..png.limits import PngLimits
 from . import languages
-from .domain.methods import Method
-from .errors import CrossSiteError
 from .languages import LANGUAGES, Language
-from .png.limits import PngLimits
 
 #: What the product is called, in every language: whiteness, in Portuguese.
 NAME: Final = "Alvura"
