@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
-    from .services import Services
+    from .web.services import Services
 
 
 def create_app(services: Services) -> Flask:

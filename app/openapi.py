@@ -20,7 +20,7 @@ from .openapi_form import form
 from .openapi_parts import Json, Refusal, answer, content, parameter, ref, refusals
 from .openapi_refusals import ALWAYS, FILE, PROBES, RESULT, STORED, UPLOAD
 from .settings import Settings
-from .uploads import MAX_WAIT_S
+from .web.uploads import MAX_WAIT_S
 
 VERSION: Final = "1.0.0"
 

@@ -18,8 +18,6 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from . import answers, own_images, request_context, request_hooks
-from .accept_upload import accept
 from .domain.filenames import original_filename, result_filename
 from .domain.ports import Admit, StoredObject
 from .errors import ImageDeletedError, PipelineError
@@ -27,11 +25,14 @@ from .health import health
 from .images.metadata import filename_of
 from .images.ownership import owner_of
 from .observability import logs
-from .own_images import Waited
 from .pages import api_page, pages
 from .server.gate import ROOM_KEY
-from .services import Services, give, services
+from .web import own_images, request_context, request_hooks
 from .web import request_log as access
+from .web import responses as answers
+from .web.accept_upload import accept
+from .web.own_images import Waited
+from .web.services import Services, give, services
 
 logger = logs.get_logger(__name__)
 api = Blueprint("api", __name__)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .observability.metrics import Metrics
     from .server.gate import Gate
     from .server.server import HttpServer
-    from .services import Services
-    from .waits import Waits
+    from .web.long_poll import Waits
+    from .web.services import Services
     from .worker_service import WorkerService
 
 _WITH_WEB: Final = ("web", "all")
@@ -146,7 +146,7 @@ class Wiring:
 
     @cached_property
     def waits(self) -> Waits:
-        from .waits import Waits
+        from .web.long_poll import Waits
 
         # The other half of the threads stays free for those who do not wait.
         return Waits(max(1, self.settings.web_threads // 2))
@@ -156,8 +156,8 @@ class Wiring:
         """What the views work with."""
         from .domain.methods import DEFAULT_METHOD, METHODS
         from .openapi import contract
-        from .services import Services
-        from .uploads import Reader
+        from .web.services import Services
+        from .web.uploads import Reader
 
         secret = self.settings.idempotency_secret
         return Services(

@@ -25,7 +25,7 @@ from app.observability.worker_metrics import WorkerMetrics
 from app.png.limits import PngLimits
 from app.processing import as_job_asks
 from app.settings import Settings
-from app.waits import Waits
+from app.web.long_poll import Waits
 from app.worker import Worker
 from testkit.fakes import MemoryBucket, MemoryQueue
 from testkit.scans import page_png

@@ -8,7 +8,6 @@ from uuid import uuid4
 from waitress.task import ErrorTask
 from waitress.utilities import Error
 
-from ..answers import SECURITY_HEADERS
 from ..errors import (
     BadRequestError,
     BusyError,
@@ -21,6 +20,7 @@ from ..errors import (
     TransferCodingError,
 )
 from ..observability import logs
+from ..web.responses import SECURITY_HEADERS
 from .head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES
 from .reader import NoRoomError
 

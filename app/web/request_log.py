@@ -10,7 +10,7 @@ from flask import Response, request
 
 from ..observability import logs, tracing
 from ..observability.redaction import without_secrets
-from ..request_context import RequestContext
+from .request_context import RequestContext
 
 logger = logs.get_logger(__name__)
 

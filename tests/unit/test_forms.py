@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.errors import MalformedMultipartError
-from app.forms import Part, read_parts
+from app.web.upload_form import Part, read_parts
 
 HEAD = b'--B\r\nContent-Disposition: form-data; name="image"; filename="'
 END = b"\r\n--B--\r\n"

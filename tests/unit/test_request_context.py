@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
-from app import request_context
 from app.domain.representation import Image, ImageStatus
-from app.own_images import Waited
-from app.request_context import RequestContext
 from app.server.gate import Pass
+from app.web import request_context
+from app.web.own_images import Waited
+from app.web.request_context import RequestContext
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from app.domain.methods import METHODS
-from app.uploads import DECORATIONS
+from app.web.uploads import DECORATIONS
 from testkit.raw_http import exchange
 from testkit.scans import page_png
 from tests.unit.test_server import serving

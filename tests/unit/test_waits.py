@@ -6,7 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from app.waits import Waits
+from app.web.long_poll import Waits
 from testkit.waiting import assert_within
 
 

@@ -15,21 +15,21 @@ from flask import Request
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.http import parse_dict_header
 
-from .domain.filenames import clean_filename
-from .domain.methods import Method, choose_method
-from .domain.representation import Group, Image, ImageStatus, Original, Parameters, now
-from .errors import (
+from ..domain.filenames import clean_filename
+from ..domain.methods import Method, choose_method
+from ..domain.representation import Group, Image, ImageStatus, Original, Parameters, now
+from ..errors import (
     EmptyImageError,
     InvalidParameterError,
     MalformedMultipartError,
     MissingImageError,
     MultipleImagesError,
 )
-from .forms import Part, read_parts
-from .images.metadata import original_href
-from .png import check as png
-from .png.format import SIGNATURE
-from .png.limits import PngLimits
+from ..images.metadata import original_href
+from ..png import check as png
+from ..png.format import SIGNATURE
+from ..png.limits import PngLimits
+from .upload_form import Part, read_parts
 
 _GROUP: Final = TypeAdapter[str](Group)
 _KEY: Final = re.compile(r"[ -~]{16,255}")

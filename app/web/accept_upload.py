@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..domain.ports import Message
+from ..domain.representation import Image, ImageStatus
+from ..errors import IdempotencyKeyReusedError, ImageDeletedError
+from ..observability import logs, tracing
 from . import uploads
-from .domain.ports import Message
-from .domain.representation import Image, ImageStatus
-from .errors import IdempotencyKeyReusedError, ImageDeletedError
-from .observability import logs, tracing
 from .services import services
 from .uploads import Upload
 

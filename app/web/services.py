@@ -8,16 +8,16 @@ from typing import Any, Final
 
 from flask import Flask, current_app
 
-from .domain.methods import Method
-from .domain.ports import Queue
-from .health.health import Health
-from .health.monitor import Lookout
-from .images.store import ImageStore
-from .observability.metrics import HttpMetrics
-from .server.gate import Gate
-from .settings import Settings
+from ..domain.methods import Method
+from ..domain.ports import Queue
+from ..health.health import Health
+from ..health.monitor import Lookout
+from ..images.store import ImageStore
+from ..observability.metrics import HttpMetrics
+from ..server.gate import Gate
+from ..settings import Settings
+from .long_poll import Waits
 from .uploads import Reader
-from .waits import Waits
 
 _EXTENSION: Final = "image_pipeline"
 

@@ -8,12 +8,13 @@ from flask import Flask, Response, request
 from flask_cors import CORS
 from werkzeug.exceptions import HTTPException
 
-from . import answers, request_context
-from .errors import InternalError, PipelineError
-from .observability import logs
-from .server.gate import ENVIRON_KEY, Head, Pass, client_address
+from ..errors import InternalError, PipelineError
+from ..observability import logs
+from ..server.gate import ENVIRON_KEY, Head, Pass, client_address
+from . import request_context
+from . import request_log as access
+from . import responses as answers
 from .services import services
-from .web import request_log as access
 
 logger = logs.get_logger(__name__)
 

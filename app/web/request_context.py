@@ -12,7 +12,7 @@ from flask import g
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-    from .server.gate import Pass
+    from ..server.gate import Pass
 
 
 @dataclass

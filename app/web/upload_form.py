@@ -26,7 +26,7 @@ from werkzeug.sansio.multipart import (
     State,
 )
 
-from .errors import MalformedMultipartError
+from ..errors import MalformedMultipartError
 
 #: What is read at a time. 64 KiB take three times the CPU: the copies come from mmap, and the last
 #: piece is searched by a regular expression.

@@ -10,10 +10,10 @@ from urllib.parse import quote
 from flask import Response, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestedRangeNotSatisfiable
 
-from .access.rate_limit import Quota
-from .domain.ports import StoredObject
-from .domain.representation import Image, ImageStatus
-from .errors import (
+from ..access.rate_limit import Quota
+from ..domain.ports import StoredObject
+from ..domain.representation import Image, ImageStatus
+from ..errors import (
     BadRequestError,
     ContentCodingError,
     ImageDeletedError,
@@ -25,8 +25,8 @@ from .errors import (
     RangeNotSatisfiableError,
     unknown_image,
 )
-from .observability import logs
-from .pages import pages
+from ..observability import logs
+from ..pages import pages
 
 logger = logs.get_logger(__name__)
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from flask import request
 
+from ..domain.representation import Image, ImageStatus
+from ..errors import ImageDeletedError, unknown_image
 from . import request_context, uploads
-from .domain.representation import Image, ImageStatus
-from .errors import ImageDeletedError, unknown_image
 from .services import services
 
 
