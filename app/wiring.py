@@ -155,7 +155,7 @@ class Wiring:
     def services(self) -> Services:
         """What the views work with."""
         from .domain.methods import DEFAULT_METHOD, METHODS
-        from .openapi import contract
+        from .openapi.document import contract
         from .web.services import Services
         from .web.uploads import Reader
 

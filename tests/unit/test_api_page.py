@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.openapi import contract
+from app.openapi.document import contract
 from app.pages.api_page import kind_of
 from app.settings import Settings
 from testkit.site import Site

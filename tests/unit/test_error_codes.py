@@ -13,7 +13,7 @@ import pytest
 import urllib3
 
 from app import errors
-from app.openapi_refusals import documented_errors
+from app.openapi.refusals import documented_errors
 from testkit.hostile_pngs import cases
 from testkit.raw_http import exchange
 from testkit.root import ROOT

@@ -18,8 +18,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.access.tokens import hash_token
 from app.domain.methods import DEFAULT_METHOD, METHODS, Method, Parameter
-from app.openapi import contract
-from app.openapi_refusals import documented_errors
+from app.openapi.document import contract
+from app.openapi.refusals import documented_errors
 from app.settings import Settings
 from testkit.root import ROOT
 from testkit.scans import header, page_png, pixels, png

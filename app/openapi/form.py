@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from .domain.methods import Method, Parameter
-from .domain.representation import GROUP_PATTERN
-from .openapi_parts import Json
-from .settings import MULTIPART_OVERHEAD_BYTES, Settings
+from ..domain.methods import Method, Parameter
+from ..domain.representation import GROUP_PATTERN
+from ..settings import MULTIPART_OVERHEAD_BYTES, Settings
+from .parts import Json
 
 #: Pages to try an API on fill fields with examples, and would send what no method takes at once.
 _LEFT_EMPTY: Final = [""]

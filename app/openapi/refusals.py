@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import errors
-from .openapi_parts import Refusal
+from .. import errors
+from .parts import Refusal
 
 _Refusals = tuple[Refusal, ...]
 

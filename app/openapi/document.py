@@ -11,16 +11,16 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from .domain.methods import Method
-from .domain.representation import Image
-from .errors import UnauthorizedError
-from .health.monitor import Service
-from .openapi_example import EXAMPLE
-from .openapi_form import form
-from .openapi_parts import Json, Refusal, answer, content, parameter, ref, refusals
-from .openapi_refusals import ALWAYS, FILE, PROBES, RESULT, STORED, UPLOAD
-from .settings import Settings
-from .web.uploads import MAX_WAIT_S
+from ..domain.methods import Method
+from ..domain.representation import Image
+from ..errors import UnauthorizedError
+from ..health.monitor import Service
+from ..settings import Settings
+from ..web.uploads import MAX_WAIT_S
+from .example import EXAMPLE
+from .form import form
+from .parts import Json, Refusal, answer, content, parameter, ref, refusals
+from .refusals import ALWAYS, FILE, PROBES, RESULT, STORED, UPLOAD
 
 VERSION: Final = "1.0.0"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .errors import PipelineError
+from ..errors import PipelineError
 
 Json = dict[str, Any]
 #: A kind of error, with its status and its code.

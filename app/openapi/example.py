@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .domain.representation import Image
+from ..domain.representation import Image
 
 EXAMPLE: Final = Image.model_validate(
     {
