@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import interrupts
 from .access.tokens import hash_token, make_token
-from .arguments import ROLES, parser
+from .cli.arguments import ROLES, parser
 from .errors import PipelineError, SettingsError
 from .observability import logs, tracing
 from .settings import Settings, is_loopback
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _upload(options: argparse.Namespace) -> int:
-    from . import upload_command
+    from .cli import upload as upload_command
 
     return upload_command.run(options, _complain)
 
@@ -105,9 +105,9 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
-    from .reconcile import reconcile
-    from .redrive import redrive
-    from .watch import watch
+    from .cli.reconcile import reconcile
+    from .cli.redrive import redrive
+    from .cli.watch import watch
     from .wiring import Wiring
 
     wiring = Wiring(settings, options.command)

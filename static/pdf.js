@@ -1,7 +1,7 @@
 // Write one PDF of many results: a page each, with the PNG's own pixel data and physical size.
 //
 // A PNG's IDAT is a zlib stream of rows with a predictor each, which PDF's FlateDecode takes as it is.
-// app/pdf_pages.py writes the same bytes and explains them; a test compares the two.
+// app/cli/pdf_pages.py writes the same bytes and explains them; a test compares the two.
 
 // Lengths are in thousandths of a point, in whole numbers: no rounding can differ.
 const A4_LONG_SIDE = 841_890n;

@@ -11,7 +11,7 @@ import pytest
 import urllib3
 from playwright.sync_api import Locator, Page, expect
 
-from app.pdf_pages import write_pdf
+from app.cli.pdf_pages import write_pdf
 from testkit.browsing import READY_MS, choose, judge, scan
 from testkit.scans import page_png, result_png
 

@@ -30,7 +30,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from app import redrive
+from app.cli import redrive
 from app.consumer.consumer import Consumer
 from app.consumer.leases import Lease, Leases
 from app.consumer.outcome import Ending, Outcome

@@ -16,7 +16,7 @@ import pytest
 
 from app.access.tokens import hash_token
 from app.aws import clients as aws
-from app.pdf_pages import write_pdf
+from app.cli.pdf_pages import write_pdf
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from testkit.fleet import role

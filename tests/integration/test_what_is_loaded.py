@@ -25,7 +25,7 @@ ENGINE = {"cv2", "numpy", "numba", "llvmlite", "app.image_processor", "app.binar
 WORKER = {"app.consumer.consumer", "app.consumer.sandbox", "app.worker", "app.worker_service"}
 AWS = {"boto3", "botocore", "obstore", "app.aws.clients"}
 WEB = {"flask", "waitress", "babel", "jinja2", "app.routes", "app.server.server"}
-VERBS = {"app.verbs", "app.upload_client", "app.upload_command", "tqdm"}
+VERBS = {"app.cli.verbs", "app.cli.upload_client", "app.cli.upload", "tqdm"}
 #: The SDK is for those who set an exporter; the resources are made by a command of their own.
 OPTIONAL = {"opentelemetry.sdk", "app.setup_aws_resources"}
 
@@ -34,8 +34,8 @@ NOT_LOADED_BY_ROLE = {
     "worker": WEB | VERBS | OPTIONAL,
     "all": VERBS | OPTIONAL,
 }
-NOT_LOADED_BY_OPERATOR = ENGINE | WORKER | WEB | OPTIONAL | {"app.upload_client"}
-NOT_LOADED_BY_CLIENT = ENGINE | WORKER | WEB | AWS | OPTIONAL | {"app.verbs"}
+NOT_LOADED_BY_OPERATOR = ENGINE | WORKER | WEB | OPTIONAL | {"app.cli.upload_client"}
+NOT_LOADED_BY_CLIENT = ENGINE | WORKER | WEB | AWS | OPTIONAL | {"app.cli.verbs"}
 #: So that a test of what is missing cannot pass because nothing ran.
 LOADED_BY_ROLE = {
     "web": WEB | AWS,

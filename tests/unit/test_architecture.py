@@ -25,7 +25,7 @@ MODULES = {
         ("app.consumer.consumer", {"flask", "boto3", "cv2"}),
         ("app.consumer.sandbox", {"flask", "boto3", "cv2"}),
         ("app.routes", {"boto3", "cv2"}),
-        ("app.upload_client", {"flask", "boto3", "cv2"}),
+        ("app.cli.upload_client", {"flask", "boto3", "cv2"}),
         ("app.binarize.methods", {"flask", "boto3"}),
         ("app.domain.methods", {"flask", "boto3", "cv2", "numpy", "numba", "pydantic"}),
     ],

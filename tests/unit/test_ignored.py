@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from werkzeug.test import TestResponse
 
+from app.cli.watch import watch
 from app.settings import Settings
-from app.watch import watch
 from testkit import odd_pngs
 from testkit.pngs import IEND, SIGNATURE, Picture, chunk, idat
 from testkit.site import Site

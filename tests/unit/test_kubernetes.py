@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from app.arguments import ROLES
+from app.cli.arguments import ROLES
 from app.settings import Settings
 from testkit.root import ROOT
 from testkit.templates import MANIFESTS, manifest, manifests, read, template

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from app import reconcile as reconciling
-from app import redrive as redriving
-from app import watch as watching
+from app.cli import reconcile as reconciling
+from app.cli import redrive as redriving
+from app.cli import watch as watching
+from app.cli.verbs import DONE, FAILED, REFUSED
 from app.domain.messages import Announcement, Job
 from app.domain.ports import Message
 from app.domain.representation import Image, ImageStatus, now
 from app.errors import QueueUnavailableError
-from app.verbs import DONE, FAILED, REFUSED
 from testkit.house import House
 
 AN_HOUR = timedelta(hours=1)

@@ -9,8 +9,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
+from app.cli.pdf_pages import write_pdf
 from app.image_processor import binarize_png
-from app.pdf_pages import write_pdf
 from app.png.limits import PngLimits
 from testkit.pngs import GRAY, RGB, idat, ihdr
 from testkit.root import ROOT

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.cli.watch import watch
 from app.domain.methods import METHODS
 from app.image_processor import binarize_png
 from app.png.limits import PngLimits
 from app.settings import Settings
-from app.watch import watch
 from testkit.exifs import exif, oriented
 from testkit.pngs import GRAY_ALPHA, Picture
 from testkit.scans import header, pixels, png

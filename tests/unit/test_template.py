@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.arguments import ROLES
+from app.cli.arguments import ROLES
 from app.errors import StorageUnavailableError
 from app.health.health import Health
 from app.health.probes import ProbeServer

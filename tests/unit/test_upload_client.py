@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.pdf_pages import write_pdf
+from app.cli.upload_client import DONE, FAILED, upload
+from app.cli.upload_files import Source, find_sources
+from app.cli.upload_report import Order, Report, say, table
 from app.main import main
-from app.pdf_pages import write_pdf
-from app.upload_client import DONE, FAILED, upload
-from app.upload_report import Order, Report, say, table
-from app.upload_sources import Source, find_sources
 from testkit.http_servers import serving
 from testkit.pngs import SIGNATURE
 from testkit.root import ROOT

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from .domain.representation import OWNER_PATTERN
+from ..domain.representation import OWNER_PATTERN
 
 ROLES: Final = {
     "all": "web and worker in one process, for one machine",

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from . import upload_client, upload_sources
+from ..settings import ClientSettings
+from . import upload_client
+from . import upload_files as upload_sources
 from .pdf_pages import write_pdf
-from .settings import ClientSettings
 from .upload_report import Order
 
 _EXIT_FAILED: Final = 1

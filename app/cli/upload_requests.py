@@ -14,9 +14,9 @@ from uuid import UUID
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from .domain.backoff import Backoff
+from ..domain.backoff import Backoff
+from ..png.format import SIGNATURE
 from .page_remarks import remarks
-from .png.format import SIGNATURE
 from .upload_report import Order, Report
 
 _CHUNK_BYTES: Final = 64 * 1024

@@ -8,11 +8,11 @@ from typing import Final
 
 from tqdm import tqdm
 
-from .domain.messages import Job, deduplication_id
-from .domain.ports import MAX_BATCH, Delivery, Message, Queue
-from .errors import ImageDeletedError, InvalidMessageError, NotFoundError
-from .images.store import ImageStore
-from .observability import logs, tracing
+from ..domain.messages import Job, deduplication_id
+from ..domain.ports import MAX_BATCH, Delivery, Message, Queue
+from ..errors import ImageDeletedError, InvalidMessageError, NotFoundError
+from ..images.store import ImageStore
+from ..observability import logs, tracing
 from .verbs import DONE, FAILED, batches, say, send
 
 logger = logs.get_logger(__name__)

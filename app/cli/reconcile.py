@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from tqdm import tqdm
 
-from .domain.ports import Queue, Results
-from .domain.representation import now
-from .errors import ImageDeletedError, NotFoundError
-from .images.orphans import find_orphans
-from .images.store import ImageStore
+from ..domain.ports import Queue, Results
+from ..domain.representation import now
+from ..errors import ImageDeletedError, NotFoundError
+from ..images.orphans import find_orphans
+from ..images.store import ImageStore
 from .verbs import DONE, FAILED, REFUSED, batches, say, send
 
 

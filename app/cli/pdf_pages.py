@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from .png.format import GRAY, SIGNATURE, parse_header
+from ..png.format import GRAY, SIGNATURE, parse_header
 
 #: Lengths are in thousandths of a point (1/72 inch), in whole numbers: no rounding can differ.
 _A4_LONG_SIDE: Final = 841_890

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from .domain.messages import Announcement
-from .domain.ports import MAX_BATCH, Delivery, Queue
-from .domain.representation import TakenFor, now
+from ..domain.messages import Announcement
+from ..domain.ports import MAX_BATCH, Delivery, Queue
+from ..domain.representation import TakenFor, now
 from .page_remarks import remarks
 from .verbs import DONE, FAILED, batches, say
 

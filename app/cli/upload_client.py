@@ -18,9 +18,9 @@ from typing import Any, Final
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
+from .upload_files import Source, save
 from .upload_report import Order, Report, say, table
 from .upload_requests import RefusedError, Requests, StoppedError
-from .upload_sources import Source, save
 
 DONE: Final = 0
 FAILED: Final = 1

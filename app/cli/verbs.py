@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, TypeVar
 
-from .domain.ports import MAX_BATCH, Message, Queue, Results
-from .observability import logs
+from ..domain.ports import MAX_BATCH, Message, Queue, Results
+from ..observability import logs
 
 logger = logs.get_logger(__name__)
 T = TypeVar("T")
