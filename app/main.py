@@ -23,12 +23,12 @@ from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from . import interrupts
 from .access.tokens import hash_token, make_token
 from .cli.arguments import ROLES, parser
 from .errors import PipelineError, SettingsError
 from .observability import logs, tracing
 from .settings import Settings, is_loopback
+from .wiring import interrupts
 
 # Each role and verb imports what it needs when it starts: with the engine, `web` would hold 125 MB
 # more; with boto3, `upload` would start half a second later.

@@ -25,7 +25,7 @@ from app.domain.ports import Binarized, Message
 from app.domain.representation import now, rfc3339
 from app.images.store import ImageStore
 from app.observability.metrics import Metrics
-from app.processing import admitted
+from app.wiring.processing import admitted
 from app.worker import Worker
 from testkit.fakes import MemoryBucket, MemoryQueue
 from testkit.scans import page_png

@@ -15,7 +15,7 @@ PAUSE_S = 0.05
 
 def main() -> int:
     os.setsid()  # Ctrl-C reaches this process once, through start_app.sh
-    from app import main, routes, setup_aws_resources, worker_service  # noqa: F401
+    from app import main, routes, setup_aws_resources  # noqa: F401
 
     if len(sys.argv) > 1:
         wait_for_localstack(int(sys.argv[1]))

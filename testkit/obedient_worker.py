@@ -12,12 +12,12 @@ import sys
 import time
 from pathlib import Path
 
-from app import worker_service
 from app.consumer.consumer import Consumer
 from app.domain.messages import Job
 from app.domain.ports import Binarize, Binarized
 from app.main import main
-from app.processing import as_job_asks
+from app.wiring import worker as worker_service
+from app.wiring.processing import as_job_asks
 
 SLOW_WIDTH, DEADLY_WIDTH = 61, 62
 

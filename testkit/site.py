@@ -23,9 +23,9 @@ from app.images.store import ImageStore
 from app.observability.metrics import Metrics
 from app.observability.worker_metrics import WorkerMetrics
 from app.png.limits import PngLimits
-from app.processing import as_job_asks
 from app.settings import Settings
 from app.web.long_poll import Waits
+from app.wiring.processing import as_job_asks
 from app.worker import Worker
 from testkit.fakes import MemoryBucket, MemoryQueue
 from testkit.scans import page_png

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from app import worker_service
 from app.domain.messages import Job
 from app.domain.ports import Binarize, Binarized
 from app.main import main
+from app.wiring import worker as worker_service
 
 _PAGE = os.urandom(40_000)
 

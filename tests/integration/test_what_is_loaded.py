@@ -22,7 +22,7 @@ from testkit.scans import page_png
 from testkit.waiting import is_alive, wait_until
 
 ENGINE = {"cv2", "numpy", "numba", "llvmlite", "app.image_processor", "app.binarize.methods"}
-WORKER = {"app.consumer.consumer", "app.consumer.sandbox", "app.worker", "app.worker_service"}
+WORKER = {"app.consumer.consumer", "app.consumer.sandbox", "app.worker", "app.wiring.worker"}
 AWS = {"boto3", "botocore", "obstore", "app.aws.clients"}
 WEB = {"flask", "waitress", "babel", "jinja2", "app.routes", "app.server.server"}
 VERBS = {"app.cli.verbs", "app.cli.upload_client", "app.cli.upload", "tqdm"}

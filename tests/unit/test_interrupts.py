@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from app import interrupts
+from app.wiring import interrupts
 
 
 @pytest.fixture(autouse=True)

@@ -20,8 +20,8 @@ from app.domain.ports import Binarized, Delivery
 from app.domain.representation import now, rfc3339
 from app.errors import CorruptPngError, LeaseLostError, QueueUnavailableError
 from app.observability.metrics import Metrics
-from app.processing import admitted
 from app.settings import Settings
+from app.wiring.processing import admitted
 from testkit.counts import Counts
 from testkit.fakes import MemoryQueue
 from testkit.house import VISIBILITY_TIMEOUT_S, Clock, House

@@ -8,20 +8,20 @@ from functools import partial
 from types import TracebackType
 from typing import Final
 
+from ..consumer.admission import Admission
+from ..consumer.batching import BatchedQueue
+from ..consumer.consumer import Consumer
+from ..consumer.sandbox import Caps, Sandbox
+from ..domain.ports import Process, Queue
+from ..image_processor import binarize_png
+from ..images.store import ImageStore
+from ..observability import tracing
+from ..observability.metrics import Metrics
+from ..observability.worker_metrics import WorkerMetrics
+from ..settings import Settings, usable_cpus
+from ..worker import Worker
 from . import interrupts
-from .consumer.admission import Admission
-from .consumer.batching import BatchedQueue
-from .consumer.consumer import Consumer
-from .consumer.sandbox import Caps, Sandbox
-from .domain.ports import Process, Queue
-from .image_processor import binarize_png
-from .images.store import ImageStore
-from .observability import tracing
-from .observability.metrics import Metrics
-from .observability.worker_metrics import WorkerMetrics
 from .processing import admitted, as_job_asks
-from .settings import Settings, usable_cpus
-from .worker import Worker
 
 #: The engine takes at most 6 bytes a pixel (docs/engine.md), a file is copied a few times, and
 #: libraries load on the first image.

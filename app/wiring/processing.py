@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from .consumer.admission import Admission
-from .domain.messages import Job
-from .domain.ports import Binarize, Binarized, Process
-from .observability import tracing
-from .observability.worker_metrics import WorkerMetrics
-from .png.check import claimed_pixels
+from ..consumer.admission import Admission
+from ..domain.messages import Job
+from ..domain.ports import Binarize, Binarized, Process
+from ..observability import tracing
+from ..observability.worker_metrics import WorkerMetrics
+from ..png.check import claimed_pixels
 
 
 def as_job_asks(binarize: Binarize, data: bytes, job: Job) -> Binarized:

@@ -5,24 +5,24 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from .settings import Settings
+from ..settings import Settings
 
 # A part is imported when it is first asked for: with the engine, `web` would hold 125 MB more.
 if TYPE_CHECKING:
     from flask import Flask
 
-    from .domain.ports import Queue
-    from .health.checks import Watched
-    from .health.health import Health
-    from .health.monitor import Lookout
-    from .health.probes import ProbeServer
-    from .images.store import ImageStore
-    from .observability.metrics import Metrics
-    from .server.gate import Gate
-    from .server.server import HttpServer
-    from .web.long_poll import Waits
-    from .web.services import Services
-    from .worker_service import WorkerService
+    from ..domain.ports import Queue
+    from ..health.checks import Watched
+    from ..health.health import Health
+    from ..health.monitor import Lookout
+    from ..health.probes import ProbeServer
+    from ..images.store import ImageStore
+    from ..observability.metrics import Metrics
+    from ..server.gate import Gate
+    from ..server.server import HttpServer
+    from ..web.long_poll import Waits
+    from ..web.services import Services
+    from .worker import WorkerService
 
 _WITH_WEB: Final = ("web", "all")
 _WITH_WORKER: Final = ("worker", "all")
@@ -44,8 +44,8 @@ class Wiring:
     @cached_property
     def metrics(self) -> Metrics:
         """Those of this process."""
-        from .domain.methods import METHODS
-        from .observability.metrics import Metrics
+        from ..domain.methods import METHODS
+        from ..observability.metrics import Metrics
 
         return Metrics(METHODS)
 
@@ -53,7 +53,7 @@ class Wiring:
 
     @cached_property
     def store(self) -> ImageStore:
-        from .s3_service import make_image_store
+        from ..s3_service import make_image_store
 
         return make_image_store(self.settings, self.metrics.aws)
 
@@ -71,7 +71,7 @@ class Wiring:
         return self._queue(self.settings.input_dead_letter_queue)
 
     def _queue(self, name: str) -> Queue:
-        from .sqs_service import make_queue
+        from ..sqs_service import make_queue
 
         return make_queue(self.settings, name, self.metrics.aws)
 
@@ -82,7 +82,7 @@ class Wiring:
         """The worker in this process, if the role has one."""
         if not self._has_worker:
             return None
-        from .worker_service import WorkerService
+        from .worker import WorkerService
 
         return WorkerService(
             self.settings,
@@ -95,7 +95,7 @@ class Wiring:
     @cached_property
     def watched(self) -> Watched:
         """What the monitor looks at."""
-        from .health.checks import Watched
+        from ..health.checks import Watched
 
         return Watched(
             self.store,
@@ -107,8 +107,8 @@ class Wiring:
     @cached_property
     def lookout(self) -> Lookout:
         """The one monitor of the process."""
-        from .health.monitor import Lookout
-        from .observability.metrics import QueueMetrics
+        from ..health.monitor import Lookout
+        from ..observability.metrics import QueueMetrics
 
         if self._has_web:
             return Lookout(
@@ -121,7 +121,7 @@ class Wiring:
 
     @cached_property
     def health(self) -> Health:
-        from .health.health import Health
+        from ..health.health import Health
 
         return Health(
             self.settings, check_ready=self.lookout.check_ready, expose=self.metrics.expose
@@ -132,7 +132,7 @@ class Wiring:
         """The server on METRICS_PORT, if that is set. Raises OSError if the port is taken."""
         if self.settings.metrics_port is None:
             return None
-        from .health.probes import ProbeServer
+        from ..health.probes import ProbeServer
 
         return ProbeServer(self.settings.metrics_host, self.settings.metrics_port, self.health)
 
@@ -140,13 +140,13 @@ class Wiring:
 
     @cached_property
     def gate(self) -> Gate:
-        from .server.gate import Gate
+        from ..server.gate import Gate
 
         return Gate(self.settings, self.lookout.check_room)
 
     @cached_property
     def waits(self) -> Waits:
-        from .web.long_poll import Waits
+        from ..web.long_poll import Waits
 
         # The other half of the threads stays free for those who do not wait.
         return Waits(max(1, self.settings.web_threads // 2))
@@ -154,10 +154,10 @@ class Wiring:
     @cached_property
     def services(self) -> Services:
         """What the views work with."""
-        from .domain.methods import DEFAULT_METHOD, METHODS
-        from .openapi.document import contract
-        from .web.services import Services
-        from .web.uploads import Reader
+        from ..domain.methods import DEFAULT_METHOD, METHODS
+        from ..openapi.document import contract
+        from ..web.services import Services
+        from ..web.uploads import Reader
 
         secret = self.settings.idempotency_secret
         return Services(
@@ -181,13 +181,13 @@ class Wiring:
 
     @cached_property
     def app(self) -> Flask:
-        from . import create_app
+        from .. import create_app
 
         return create_app(self.services)
 
     @cached_property
     def server(self) -> HttpServer:
         """The server of `app`. Raises OSError or ValueError if it cannot listen."""
-        from .server.server import HttpServer
+        from ..server.server import HttpServer
 
         return HttpServer(self.app, self.settings, self.gate, on_stop=self.waits.stop)
