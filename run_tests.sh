@@ -4,7 +4,7 @@
 #   ./run_tests.sh                  everything, with a LocalStack of its own on a free port
 #   ./run_tests.sh unit             the fast part, which needs nothing but Python
 #   ./run_tests.sh soak             the fault tests at full length, with their records: half an hour
-#   ./run_tests.sh tests/unit/test_png.py -k name ...     what pytest is told
+#   ./run_tests.sh tests/unit/png/test_check.py -k name ...     what pytest is told
 set -euo pipefail
 unset CDPATH
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"

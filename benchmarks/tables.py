@@ -1,7 +1,7 @@
 """The tables in docs/benchmarks.md and docs/scaling.md, made from the results beside this file.
 
 A document has `<!-- table: NAME -->` and `<!-- end -->` on lines of their own, and what stands
-between them is made here; tests/unit/test_benchmark_docs.py compares. `python -m benchmarks.plots`
+between them is made here; tests/benchmarks/test_benchmark_docs.py compares. `python -m benchmarks.plots`
 writes them.
 """
 

@@ -37,7 +37,7 @@ if command -v kubectl >/dev/null; then
 fi
 manifests=()
 for file in deploy/kubernetes/base/*.yaml; do
-    # KEDA's kinds are checked by tests/unit/test_kubernetes.py.
+    # KEDA's kinds are checked by tests/deploy/test_kubernetes.py.
     case $file in */kustomization.yaml | */scaling.yaml) ;; *) manifests+=("$file") ;; esac
 done
 for version in "${KUBERNETES_VERSIONS[@]}"; do

@@ -43,7 +43,7 @@ PROCESSORS = {
     },
 }
 DIGEST = """
-from tests.unit.test_auto_costs import digest
+from tests.unit.binarize.auto.test_auto_costs import digest
 print(digest())
 """
 
