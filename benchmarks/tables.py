@@ -1,8 +1,8 @@
 """The tables in docs/benchmarks.md and docs/scaling.md, made from the results beside this file.
 
 A document has `<!-- table: NAME -->` and `<!-- end -->` on lines of their own, and what stands
-between them is made here; tests/benchmarks/test_benchmark_docs.py compares. `python -m benchmarks.plots`
-writes them.
+between them is made here; `python -m benchmarks.plots` writes it and
+tests/benchmarks/test_benchmark_docs.py compares.
 """
 
 from __future__ import annotations

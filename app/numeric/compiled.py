@@ -13,16 +13,16 @@ Function = Callable[..., Any]
 
 
 def _of_this_version(folder: str) -> str:
-    """Where in *folder*, or beside the modules if it is "", to keep this version's machine code.
+    """The folder for this version's machine code: in *folder*, or in `app/__pycache__` if it is "".
 
     A function's machine code has that of the functions which it calls in it, of other modules too,
     but numba compiles anew only where the function's own module has changed.
     """
-    here = Path(__file__).parent
-    sources = [path.read_bytes() for path in sorted(here.glob("*.py"))]
+    app = Path(__file__).parents[1]
+    sources = [path.read_bytes() for path in sorted(app.rglob("*.py"))]
     with_loops = b"".join(source for source in sources if b"@compiled(" in source)
     name = f"numba-{hashlib.sha256(with_loops).hexdigest()[:16]}"
-    return str((Path(folder) if folder else here / "__pycache__") / name)
+    return str((Path(folder) if folder else app / "__pycache__") / name)
 
 
 numba.config.CACHE_DIR = _of_this_version(numba.config.CACHE_DIR)  # type: ignore[attr-defined]

@@ -20,9 +20,9 @@ from ..errors import (
     TransferCodingError,
 )
 from ..observability import logs
-from ..web.responses import SECURITY_HEADERS
 from .head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES
 from .reader import NoRoomError
+from .security_headers import SECURITY_HEADERS
 
 logger = logs.get_logger(__name__)
 

@@ -27,23 +27,10 @@ from ..errors import (
 )
 from ..observability import logs
 from ..pages import pages
+from ..server.security_headers import SECURITY_HEADERS
 
 logger = logs.get_logger(__name__)
 
-#: On every response, whatever its status.
-SECURITY_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-        "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 #: A stored PNG is somebody else's file: as a document of its own it may do nothing at all.
 _FILE_POLICY: Final = "default-src 'none'; sandbox"
 #: Where the error itself does not say.

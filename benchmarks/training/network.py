@@ -1,6 +1,7 @@
 """The network of `app.binarize.auto.surface` in torch: for training only.
 
-Activations are in units of one, where `app.binarize.auto.surface` counts them in steps of 1 / FEATURE_STEPS.
+Activations are in units of one; `app.binarize.auto.surface` counts them in steps of
+1 / FEATURE_STEPS.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Draw pages, train the network on them, and write the weights of `auto`.
 
-    python -m benchmarks.training.train FOLDER [--shards 20] [--steps 12000] [--out app/binarize/auto/surface.npz]
+    python -m benchmarks.training.train FOLDER [--shards 20] [--steps 12000]
+                                        [--out app/binarize/auto/surface.npz]
 
 FOLDER keeps the drawn pages and the checkpoint: stopped, it goes on where it was. It needs torch
 (requirements/training.txt) and the fonts of requirements/fonts.apt.

@@ -13,7 +13,7 @@ import numpy as np
 from app.binarize.auto.page_maps import FEATURE_STEPS, cells_of, page_maps
 from app.binarize.auto.surface import surface
 
-#: Weights are kept in steps of this; see `app.binarize.auto.surface` for why they are whole numbers.
+#: Weights are kept in steps of this; `app.binarize.auto.surface` says why.
 WEIGHT_STEPS = 256
 #: The output that says how sharp to look.
 SHARPNESS = 9
@@ -29,7 +29,7 @@ def write(path: Path, state: dict[str, Any], provenance: dict[str, Any]) -> None
 
 
 def reader_digest(arrays: Mapping[str, Any]) -> str:
-    """What `app.binarize.auto.surface` makes of a page with weights of these shapes that nobody learned.
+    """What `auto` makes of a page with weights of these shapes that nobody learned.
 
     It changes if the reader sees or computes anything else than when the weights were written:
     then these have to be learned anew.

@@ -16,7 +16,8 @@ from testkit.patterns import has_adjacent_repetitions
 from testkit.root import ROOT
 
 Pattern = re.Pattern[str] | re.Pattern[bytes]
-MODULES = sorted(path for path in (ROOT / "app").glob("*.py") if path.stem != "main")
+APP = ROOT / "app"
+MODULES = sorted(path for path in APP.rglob("*.py") if path.stem not in {"main", "__main__"})
 TAKES_PATTERN = {"compile", "match", "fullmatch", "search", "sub", "split", "findall", "finditer"}
 
 
@@ -24,11 +25,12 @@ def patterns_of_the_app() -> dict[str, Pattern]:
     """Each pattern that a module of ours holds, or writes where it uses it."""
     found = {}
     for path in MODULES:
-        module = importlib.import_module(f"app.{path.stem}".removesuffix(".__init__"))
+        name = ".".join(path.relative_to(APP).with_suffix("").parts).removesuffix("__init__")
+        module = importlib.import_module(f"app.{name}".rstrip("."))
         named = [value for name, value in vars(module).items() if name.endswith("PATTERN")]
         texts = [re.compile(value) for value in named if isinstance(value, str)]
         for pattern in (*held(vars(module).values()), *written(path.read_text()), *texts):
-            found[f"{path.stem}: {pattern.pattern!r}"] = pattern
+            found[f"{name}: {pattern.pattern!r}"] = pattern
     return found
 
 
@@ -66,7 +68,13 @@ def test_no_two_adjacent_repetitions_take_the_same_characters(name: str) -> None
 def test_the_patterns_are_found() -> None:
     modules = {name.partition(":")[0] for name in PATTERNS}
 
-    assert {"answers", "http_reader", "messages", "tracing", "uploads"} <= modules
+    assert {
+        "domain.messages",
+        "observability.tracing",
+        "server.reader",
+        "web.responses",
+        "web.uploads",
+    } <= modules
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +21,8 @@ from app.png.check import PhysicalSize, inspect
 from app.png.limits import PngLimits
 from testkit.exifs import exif, oriented
 from testkit.pngs import RGB, Picture, chunk, gray_png
+from testkit.root import ROOT
 
-ROOT = Path(__file__).parents[2]
 LIMITS = PngLimits()
 DENSITY = chunk(b"pHYs", struct.pack(">IIB", 7874, 7900, 1))
 TEXT = chunk(b"tEXt", b"Comment\0secret") + chunk(b"eXIf", b"II*\0\x08\0\0\0\0\0\0\0\0\0")

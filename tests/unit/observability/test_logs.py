@@ -22,7 +22,7 @@ logger = logs.get_logger("app.test")
 #: Each says something in another way; the last two are what Python writes by itself.
 PROGRAM = """
 import logging, threading, warnings
-from app import logs
+from app.observability import logs
 
 logs.configure("DEBUG", {style!r})
 logger = logs.get_logger("app.test")
@@ -132,7 +132,9 @@ def test_nothing_in_a_line_of_text_is_obeyed_by_a_terminal(
 
 def test_a_terminal_gets_text() -> None:
     ours, theirs = pty.openpty()
-    program = "from app import logs; logs.configure('INFO'); print(logs.style().format)"
+    program = (
+        "from app.observability import logs; logs.configure('INFO'); print(logs.style().format)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, timeout=60
     )
@@ -153,7 +155,7 @@ def test_a_value_that_json_does_not_know_is_written_as_text(
 
 LOSING = """
 import logging, sys
-from app import logs
+from app.observability import logs
 
 class Odd:
     def __str__(self):
@@ -225,7 +227,7 @@ def test_what_is_bound_is_in_each_line_of_its_thread_and_of_no_other(
 
 
 IN_A_CHILD = """
-from app import logs
+from app.observability import logs
 from app.consumer.sandbox import Sandbox
 from testkit import sandboxed
 
@@ -311,7 +313,7 @@ def test_a_line_stays_json_where_a_value_ends_like_the_name_of_a_secret(
 
 def test_a_header_for_the_collector_that_cannot_be_read_is_not_quoted() -> None:
     program = """
-from app import logs
+from app.observability import logs
 from app.observability.telemetry import make_exporter
 
 logs.configure("DEBUG", "json")

@@ -132,7 +132,7 @@ def test_without_an_exporter_opentelemetrys_sdk_is_not_loaded() -> None:
         "import sys, app.main, app.server.server\n"
         "from testkit.site import Site\n"
         "from app.settings import Settings\n"
-        "from app import tracing\n"
+        "from app.observability import tracing\n"
         "with tracing.recording('web', Settings().trace_exporter):\n"
         "    site = Site(Settings()); assert site.upload().status_code == 202; site.work()\n"
         "assert site.announced.messages\n"
@@ -421,7 +421,7 @@ def test_a_variable_that_the_sdk_refuses_is_said_in_one_sentence(name: str) -> N
 
 def test_the_console_exporter_writes_one_line_a_span() -> None:
     program = (
-        "from app import tracing\n"
+        "from app.observability import tracing\n"
         "with tracing.recording('web', 'console'), tracing.serving('GET', '/a', {}):\n"
         "    pass"
     )

@@ -20,8 +20,8 @@ from app.png.decode import decode
 from app.png.limits import PngLimits
 from testkit.hostile_pngs import ACCEPT, EITHER, REJECT, Case, cases
 from testkit.pngs import luma
+from testkit.root import ROOT
 
-ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
 LIMITS = PngLimits()
 HOSTILE = list(cases())
@@ -117,12 +117,12 @@ import hashlib, sys
 for name in {missing!r}:
     sys.modules[name] = None
 from pathlib import Path
-from app import fast_zlib
+from app.png import zlibs
 from app.errors import PipelineError
 from app.png.check import PngLimits, inspect
 from app.png.decode import decode
 from testkit.hostile_pngs import cases
-print([fast_zlib._isal.__name__, fast_zlib._zlib_ng.__name__])
+print([zlibs._isal.__name__, zlibs._zlib_ng.__name__])
 digest = hashlib.sha256()
 for data in [path.read_bytes() for path in sorted(Path("tests/data").rglob("*.png"))] + [
     case.data for case in cases()

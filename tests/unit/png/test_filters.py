@@ -92,7 +92,7 @@ def test_machine_code_of_other_loops_is_not_taken_over(tmp_path: Path) -> None:
     seen = set()
     for added in ("", "# changed\n"):
         shutil.copytree(ROOT / "app", tmp_path / "app", dirs_exist_ok=True)
-        with (tmp_path / "app" / "layers.py").open("a") as module:
+        with (tmp_path / "app" / "binarize" / "auto" / "layers.py").open("a") as module:
             module.write(added)
         run = subprocess.run(
             [sys.executable, "-c", program, str(tmp_path)],

@@ -294,7 +294,7 @@ def test_there_are_as_many_connections_as_descriptors_for_them(
     descriptors: int, connections: int
 ) -> None:
     program = (
-        "import resource; from app import server;"
+        "import resource; from app.server import server;"
         f"resource.getrlimit = lambda _: (50, {descriptors});"
         "resource.setrlimit = lambda _, limits: print(limits[0]);"
         "print(server._connection_limit())"

@@ -93,7 +93,8 @@ def test_a_png_becomes_the_same_page_on_an_older_processor(processor: str, tmp_p
 
 def test_every_loop_over_pixels_leaves_the_gil_free() -> None:
     modules = (
-        color, compare, dithering, layers, old_paper, page_features, page_maps, png_filters, surface,
+        color, compare, dithering, layers, old_paper, page_features, page_maps,
+        png_filters, surface,
     )  # fmt: skip
     loops = [f for module in modules for f in vars(module).values() if hasattr(f, "targetoptions")]
 

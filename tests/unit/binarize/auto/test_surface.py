@@ -234,7 +234,8 @@ def test_a_page_of_36_megapixels_takes_at_most_four_bytes_a_pixel(sign: int, bas
 def test_the_first_page_is_ready_soon_after_the_import() -> None:
     read(page())  # keeps the machine code, if it was not kept
     program = (
-        "import time, numpy as np\nfrom app.binarize.auto.reader import read\nstarted = time.process_time()\n"
+        "import time, numpy as np\n"
+        "from app.binarize.auto.reader import read\nstarted = time.process_time()\n"
         "read(np.full((200, 200), 255, np.uint8))\nprint(time.process_time() - started)"
     )
 
