@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from scripts.draw_architecture import PAGE, drawn
 from testkit.root import ROOT
 
 APP = ROOT / "app"
@@ -55,3 +56,20 @@ def test_one_module_keeps_the_context_of_a_request() -> None:
     users = [m.split(".")[-1] for m, text in MODULES.items() if uses_g.search(text)]
 
     assert users == ["request_context"]
+
+
+def test_each_package_says_what_it_is_for_and_is_small_enough_to_be_read_at_once() -> None:
+    packages = sorted(path.parent for path in APP.rglob("__init__.py") if path.parent != APP)
+
+    assert len(packages) > 10
+    for package in packages:
+        text = (package / "__init__.py").read_text()
+        assert text.startswith('"""'), package
+        assert len(list(package.glob("*.py"))) <= 14, package
+
+
+def test_the_picture_of_the_layers_is_drawn_from_the_real_imports() -> None:
+    """After a change: python -m scripts.draw_architecture."""
+    page = PAGE.read_text()
+
+    assert page == drawn(page)
