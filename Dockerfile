@@ -1,6 +1,6 @@
 # The application: API and page, or worker, by the command.
-#   docker build -t image-pipeline .
-#   docker run image-pipeline web
+#   docker build -t alvura .
+#   docker run alvura web
 FROM python:3.13-slim AS build
 COPY requirements.txt scripts/prune.py /tmp/
 # No pip inside, and none of what no part of the application reads: docs/decisions/0007-installing.md.
@@ -9,6 +9,9 @@ RUN python -m venv --without-pip /venv && \
     python /tmp/prune.py /venv
 
 FROM python:3.13-slim
+LABEL org.opencontainers.image.title="Alvura" \
+    org.opencontainers.image.version="0.2.0" \
+    org.opencontainers.image.description="PNG scans in, clean black-and-white pages out"
 # A number, so that Kubernetes can see that it is not root.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin pipeline
 COPY --from=build /venv /venv

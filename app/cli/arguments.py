@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ..domain.representation import OWNER_PATTERN
+from ..observability.version import NAME, VERSION
 
 ROLES: Final = {
     "all": "web and worker in one process, for one machine",
@@ -19,7 +20,10 @@ _EXIT_CODES: Final = "exit code: 0 done, 1 failed in part or S3 or SQS is away, 
 
 def parser() -> argparse.ArgumentParser:
     """What `python -m app.main` understands; a wrong use ends the process with exit code 2."""
-    made = argparse.ArgumentParser(prog="python -m app.main", description="The image pipeline.")
+    made = argparse.ArgumentParser(
+        prog="python -m app.main", description="PNG scans in, black-and-white pages out."
+    )
+    made.add_argument("--version", action="version", version=f"{NAME} {VERSION}")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for role, sentence in ROLES.items():
         commands.add_parser(role, help=sentence, description=sentence)

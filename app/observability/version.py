@@ -1,5 +1,6 @@
-"""The version of this release, as pyproject.toml has it (a test compares)."""
+"""The product's name and this release's version; a test compares them with pyproject.toml."""
 
 from typing import Final
 
-VERSION: Final = "0.1.0"
+NAME: Final = "Alvura"
+VERSION: Final = "0.2.0"

@@ -15,14 +15,13 @@ from ..domain.methods import Method
 from ..domain.representation import Image
 from ..errors import UnauthorizedError
 from ..health.monitor import Service
+from ..observability.version import NAME, VERSION
 from ..settings import Settings
 from ..web.uploads import MAX_WAIT_S
 from .example import EXAMPLE
 from .form import form
 from .parts import Json, Refusal, answer, content, parameter, ref, refusals
 from .refusals import ALWAYS, FILE, PROBES, RESULT, STORED, UPLOAD
-
-VERSION: Final = "1.0.0"
 
 _PREFER: Final = parameter(
     "Prefer",
@@ -84,7 +83,7 @@ def contract(methods: Mapping[str, Method], default_method: str, settings: Setti
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Alvura",
+            "title": NAME,
             "version": VERSION,
             "description": "PNG scans in, clean black-and-white pages out. Changes only ever add.",
         },

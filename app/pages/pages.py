@@ -15,12 +15,12 @@ from markupsafe import Markup
 
 from ..domain.methods import Method
 from ..errors import CrossSiteError
+from ..observability.version import NAME
 from ..png.limits import PngLimits
 from . import languages
 from .languages import LANGUAGES, Language
 
 #: What the product is called, in every language: whiteness, in Portuguese.
-NAME: Final = "Alvura"
 _COOKIE: Final = "lang"
 _COOKIE_S: Final = 365 * 24 * 3600
 #: The rooms of the catalogue that the scripts of a page speak from.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 
 import cv2
 import pytest
 
-from app.observability.version import VERSION
+from app.observability.version import NAME, VERSION
 from scripts import install
 from scripts.bring_libraries import CHECKSUMS, checksums
 from testkit.root import ROOT
@@ -22,10 +24,22 @@ def test_the_png_library_inside_opencv_has_the_fixes_of_2026() -> None:
     assert tuple(map(int, found.groups())) >= (1, 6, 58)
 
 
-def test_the_application_has_the_version_of_its_project() -> None:
+def test_project_image_changelog_and_command_line_tell_one_name_and_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    labels = dict(
+        re.findall(r'org.opencontainers.image.(\w+)="([^"]*)"', (ROOT / "Dockerfile").read_text())
+    )
+    releases = re.findall(
+        r"^## \[(\d[^\]]*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+    answer = subprocess.run(
+        [sys.executable, "-m", "app", "--version"], cwd=ROOT, capture_output=True, text=True
+    )
 
-    assert project["version"] == VERSION
+    assert (project["name"], project["version"]) == (NAME.lower(), VERSION)
+    assert (labels["title"], labels["version"]) == (NAME, VERSION)
+    assert releases[0] == VERSION
+    assert answer.stdout == f"{NAME} {VERSION}\n"
 
 
 def test_every_locked_package_has_hashes() -> None:
