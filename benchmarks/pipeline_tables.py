@@ -19,7 +19,7 @@ def machine(measured: Figures, _: Figures) -> Iterator[str]:
 
 
 def disturbance(measured: Figures) -> str:
-    """How much others had of the machine while it was measured."""
+    """How many CPUs other work used during the run."""
     seen = [
         rung["foreign_cpus"]
         for one in measured["subjects"].values()
@@ -27,13 +27,13 @@ def disturbance(measured: Figures) -> str:
         if "foreign_cpus" in rung
     ]
     if not seen:
-        return "What other work took meanwhile was not counted."
-    return f"Other work took {min(seen):.1f} to {max(seen):.1f} CPUs meanwhile."
+        return "CPU use of other work was not measured."
+    return f"Other work used {min(seen):.1f} to {max(seen):.1f} CPUs during the run."
 
 
 def pipelines(measured: Figures, _: Figures) -> Iterator[str]:
-    head = ("", "images/s sustained", "of a burst", "at half: p50", "p95", "p99", "CPU ms", "")
-    names = (*head[:-1], "images a CPU second")
+    head = ("", "images/s sustained", "in a burst", "at half: p50", "p95", "p99", "CPU ms", "")
+    names = (*head[:-1], "images per CPU-second")
     yield from rows(
         names,
         (
@@ -74,10 +74,10 @@ def goals(measured: Figures, _: Figures) -> Iterator[str]:
             "ours",
             "node",
         ),
-        ("the same, 1 bit as ours", times("ours", "node-1-bit", figure), 2, "ours", "node-1-bit"),
+        ("the same, 1 bit a pixel", times("ours", "node-1-bit", figure), 2, "ours", "node-1-bit"),
     )
     yield from rows(
-        ("goal, images a CPU second", "seen", ""),
+        ("goal, images per CPU-second", "measured", ""),
         (
             (goal, ratio, verdict(of[a][figure] / of[b][figure], least))
             for goal, ratio, least, a, b in seen
@@ -94,7 +94,7 @@ def components(measured: Figures, _: Figures) -> Iterator[str]:
         return ", ".join(f"{name} {value:.0f}{unit}" for name, value in of.items())
 
     yield from rows(
-        ("", "CPU ms an image", "most memory, MB"),
+        ("", "CPU ms per image", "peak memory, MB"),
         (
             (one["title"], listed(one["cpu_ms"], ""), listed(one["peak_rss_mb"], ""))
             for one in measured["subjects"].values()
@@ -116,8 +116,8 @@ def workers(measured: Figures, _: Figures) -> Iterator[str]:
             )
             for name, key in (
                 ("images/s sustained", "sustained_per_s"),
-                ("images/s of a burst", "burst_per_s"),
-                ("images a CPU second", "images_per_cpu_s"),
+                ("images/s in a burst", "burst_per_s"),
+                ("images per CPU-second", "images_per_cpu_s"),
             )
         ),
     )
@@ -126,7 +126,7 @@ def workers(measured: Figures, _: Figures) -> Iterator[str]:
 def overload(measured: Figures, _: Figures) -> Iterator[str]:
     head = ("", "offered/s", "accepted", "429, 503", "lost", "refused in: p50", "p99")
     yield from rows(
-        (*head, "done/s meanwhile", "drained after"),
+        (*head, "processed/s", "drained after"),
         (
             (
                 overload_title(measured, one),
