@@ -1,4 +1,4 @@
-"""Fixtures that several folders share. unit/ needs nothing, the others a LocalStack."""
+"""What several folders share, and their order; unit/ needs nothing, most others a LocalStack."""
 
 from __future__ import annotations
 
@@ -11,9 +11,39 @@ import pytest
 
 from app.settings import Settings
 from testkit import aws_calls
+from testkit.root import ROOT
 
 #: ./run_tests.sh sets it to the LocalStack that it has started.
 ENDPOINT_VARIABLE = "TEST_AWS_ENDPOINT_URL"
+
+
+#: Files and folders, begun in this order: xdist gives the next file to the process that is free,
+#: and a long one near the end would keep the other process waiting. A folder stays together, so
+#: that its fixtures are started once.
+ORDER = (
+    "tests/integration/test_start_app.py",
+    "tests/integration/test_installing.py",
+    "tests/browser/test_page.py",
+    "tests/browser",
+    "tests/fault/test_faults.py",
+    "tests/fault/test_crashes.py",
+    "tests/fault",
+    "tests/integration",
+    "tests/contract",
+    "tests/project",
+    "tests/unit",
+    "tests/deploy",
+    "tests/benchmarks",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    places = (n for n, path in enumerate(ORDER) if item.path.is_relative_to(ROOT / path))
+    return next(places, len(ORDER))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,7 +14,7 @@ from app.domain.methods import METHODS
 from app.web.uploads import DECORATIONS
 from testkit.raw_http import exchange
 from testkit.scans import page_png
-from tests.unit.server.test_server import serving
+from testkit.served import serving
 
 PAGE: Final = page_png()
 PNG_TYPE: Final = b"Content-Type: image/png\r\n"
