@@ -18,8 +18,6 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from testkit.pages import api_page, pages
-
 from .domain.filenames import original_filename, result_filename
 from .domain.ports import Admit, StoredObject
 from .errors import ImageDeletedError, PipelineError
@@ -27,6 +25,7 @@ from .health import health
 from .images.metadata import filename_of
 from .images.ownership import owner_of
 from .observability import logs
+from .pages import api_page, pages
 from .server.gate import ROOM_KEY
 from .web import own_images, request_context, request_hooks
 from .web import request_log as access
