@@ -1,6 +1,6 @@
-"""Say how long to wait before the next try, differently each time.
+"""Exponential backoff with jitter: how long to wait before the next attempt.
 
-A random share keeps a fleet from coming back all at once after an outage:
+The random share keeps a fleet from retrying all at once after an outage:
 https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
 """
 
@@ -10,23 +10,23 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-#: 2 ** 16 times any first wait is beyond every longest one; more would only make large numbers.
+#: After 16 doublings every backoff has reached its longest wait; more would only overflow.
 _MAX_DOUBLINGS: Final = 16
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """Waits up to a bound that doubles with each try, from *first_s* to *longest_s*."""
+    """Random waits below a bound that doubles with each attempt, from *first_s* to *longest_s*."""
 
     first_s: float
     longest_s: float
 
     def full_jitter_s(self, attempt: int) -> float:
-        """Between nothing and the bound of this *attempt*; the first is 1."""
+        """A wait between 0 and the bound of this *attempt*; the first attempt is 1."""
         return random.uniform(0, self._bound_s(attempt))  # noqa: S311 (spreads load, hides nothing)
 
     def equal_jitter_s(self, attempt: int) -> float:
-        """Between half the bound of this *attempt* and all of it, for waits that somebody sees."""
+        """A wait between half the bound of this *attempt* and the bound; for waits a user sees."""
         bound_s = self._bound_s(attempt)
         return random.uniform(bound_s / 2, bound_s)  # noqa: S311 (spreads load, hides nothing)
 

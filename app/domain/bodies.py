@@ -1,7 +1,8 @@
-"""Tell what can be told of a message's body, whatever it holds.
+"""Read what an invalid message body still reveals: the image it names and the envelope it is in.
 
-Nothing here raises: other producers can send anything. What is read here is never taken for a
-job; it says under which image a failure is recorded, and what its producer may want to mend.
+No function here raises, because other producers can send anything. The worker never processes an
+image from these values: it uses them to record the failure under the right image and to tell the
+producer how to fix the message.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-#: U+FEFF, and its three bytes of UTF-8 where somebody has read them as Latin-1.
+#: U+FEFF, and its three UTF-8 bytes wrongly decoded as Latin-1.
 _BYTE_ORDER_MARKS: Final = ("\ufeff", "\u00ef\u00bb\u00bf")
 _UUID: Final = r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}"
 _ANY_UUID: Final = re.compile(rf"(?:urn:uuid:)?\{{?({_UUID})\}}?")
-#: In JSON that breaks off, or is nested too deeply to be read.
+#: Finds image ids in JSON that cannot be parsed: truncated, or nested too deeply.
 _NAMED: Final = re.compile(r'"image_id"\s*:\s*"([^"\\]{32,60})"')
-#: Python turns no more than 4,300 digits into a number.
+#: int() raises beyond 4,300 digits.
 _MAX_DIGITS: Final = 400
-#: By the members that only they have.
+#: Members that identify an envelope, and what its producer should do.
 _ENVELOPES: Final = (
     ({"Type", "TopicArn", "Message"}, "an SNS envelope; turn on raw message delivery"),
     ({"Records"}, "an event of S3 or Lambda; send image_id, bucket and key"),
@@ -37,13 +38,13 @@ def without_mark(body: str) -> str:
 
 
 def fields_of(body: str) -> dict[str, Any]:
-    """The members of the JSON object that *body* is; none when it is something else."""
+    """The members of the JSON object in *body*; empty when *body* is anything else."""
     document = _document(body)
     return document if isinstance(document, dict) else {}
 
 
 def image_named_in(body: str) -> UUID | None:
-    """The image that *body* names, also from within an envelope where there is one only."""
+    """The image that *body* names, directly or in an envelope; None unless there is exactly one."""
     document = _document(body)
     if document is None:
         return _only([_uuid(found) for found in _NAMED.findall(body)])
@@ -52,7 +53,7 @@ def image_named_in(body: str) -> UUID | None:
 
 
 def envelope_of(body: str) -> str | None:
-    """What *body* is instead of a job, and what to do about it; None when that is not plain."""
+    """Which known mistake *body* is and how to fix it; None when no known mistake matches."""
     document = _document(body)
     if isinstance(document, str):
         return "JSON inside a JSON string; send the object itself"
@@ -77,7 +78,7 @@ def _number(digits: str) -> int | float:
 
 
 def _nested(document: Any) -> Iterator[tuple[str, UUID]]:
-    """Each image that is named one level further down, and by which member."""
+    """Each image named one level down, with the name of the member that holds it."""
     members = document.items() if isinstance(document, dict) else [("body", document)]
     for name, value in members:
         inner = _document(value) if isinstance(value, str) and "image_id" in value else value

@@ -1,4 +1,4 @@
-"""Say what travels on the two queues: the job that asks for a page, and its announcement."""
+"""The messages of the two queues: the job that requests a page, and its announcement."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from .representation import (
     Timestamp,
 )
 
-#: The version of both messages. Changes within a version only ever add fields.
+#: The version of both messages. A change within a version only adds fields.
 MESSAGE_VERSION: Final = 1
-#: Nobody sends a job again so often; what is counted must fit into a deduplication id.
+#: Bounded because the count is part of a deduplication id, whose length SQS limits.
 MAX_REDRIVE: Final = 1_000_000
 _MAX_FAULTS: Final = 5
 _MAX_DETAIL_CHARS: Final = 1000
@@ -44,7 +44,7 @@ def _version(value: object) -> object:
 
 
 def _sha256(value: str) -> str | None:
-    """*value* in lower-case hexadecimal: S3 and some producers say it in base64."""
+    """*value* in lower-case hexadecimal; S3 and some producers send base64."""
     value = value.strip()
     if not value or re.fullmatch("[0-9a-fA-F]{64}", value):
         return value.lower() or None
@@ -81,20 +81,21 @@ class Job(Model):
 
     @classmethod
     def parse(cls, body: str) -> Self:
-        """Read a message body.
+        """The job in a message body.
 
         Raises:
-            InvalidMessageError: not JSON, a field missing or wrong, or another version.
+            InvalidMessageError: the body is not JSON, a field is missing or wrong, or the version
+                is another.
         """
         try:
             return cls.model_validate_json(bodies.without_mark(body))
         except ValidationError as exc:
             complaint = _complaint(exc)
-        except ValueError:  # a lone surrogate, which no queue but a fake can hold
+        except ValueError:  # a lone surrogate, which SQS itself cannot deliver
             complaint = "body: not Unicode text"
         if envelope := bodies.envelope_of(body):
             complaint = f"it is {envelope}"
-        # The detail travels in an announcement, which has a largest size.
+        # The detail is part of an announcement, whose size is limited.
         detail = f"The message is not valid: {complaint}."
         raise InvalidMessageError(detail[:_MAX_DETAIL_CHARS])
 
@@ -140,9 +141,10 @@ class Announcement(Image):
 
 
 def message_group(image_id: UUID, group: str | None, owner: str | None) -> str:
-    """The client's group, so that a document keeps its order; else each image for itself.
+    """The SQS message group: the client's group, or the image's own id without one.
 
-    Each *owner* has groups of its own: else the pages of one could wait for those of another.
+    A group keeps the pages of a document in order. The name includes the *owner*, so that the pages
+    of one owner never wait for those of another.
     """
     if not (group and owner):
         return group or str(image_id)
@@ -151,18 +153,18 @@ def message_group(image_id: UUID, group: str | None, owner: str | None) -> str:
 
 
 def deduplication_id(image_id: UUID, redrive: int) -> str:
-    """The same on every resend, so that SQS drops repetitions for five minutes.
+    """The deduplication id of a job: equal on every resend, so that SQS drops it for 5 minutes.
 
-    A job that an operator sends again is another thing: it may end otherwise.
+    A job that an operator sends again gets another id, since its outcome may differ.
     """
     return f"{image_id}:{redrive}" if redrive else str(image_id)
 
 
 def announcement_id(announcement: Announcement) -> str:
-    """The deduplication id of *announcement*: the same for the same end of the same job.
+    """The deduplication id of *announcement*: equal for the same outcome of the same job.
 
-    A failure is told from every other of the same image, and from a result that comes of it when
-    the producer has mended it: SQS would drop the second within five minutes.
+    Each failure of an image has an id of its own, different from that of a later result: SQS would
+    drop the second announcement within five minutes of the first.
     """
     unique = deduplication_id(announcement.image_id, announcement.redrive)
     if announcement.status is not ImageStatus.FAILED:
@@ -171,6 +173,6 @@ def announcement_id(announcement: Announcement) -> str:
 
 
 def failure_digest(announcement: Announcement) -> str:
-    """Tells one failure from another, whenever it came about."""
+    """A digest that differs between failures; the time of the failure has no part in it."""
     said = announcement.model_dump_json(exclude={"processed_at", "expires_at"}, by_alias=True)
     return hashlib.sha256(said.encode()).hexdigest()[:32]

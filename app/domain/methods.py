@@ -1,7 +1,7 @@
-"""List the binarization methods: names, parameters with their ranges, and descriptions.
+"""The list of binarization methods: names, parameters with their ranges, and descriptions.
 
-Plain data, so that the API, the page and the docs list the methods without loading OpenCV, numpy
-or numba. The functions behind the names are in `methods`.
+Plain data, so that the API, the page and the docs can list the methods without loading OpenCV,
+numpy or numba. `app.binarize.methods` maps each name to its function.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Final
 
 from ..errors import InvalidParameterError
 
-#: OpenCV sums squares of bytes in 32 bits: 255^2 x 181^2 is the most that fits.
+#: OpenCV sums squares of bytes in 32 bits; 255^2 x 181^2 is the largest sum that fits.
 MAX_WINDOW_PX: Final = 181
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number that a method takes, with its inclusive range."""
+    """A numeric parameter of a method, with its inclusive range."""
 
     name: str
     kind: type[int] | type[float]
@@ -29,15 +29,15 @@ class Parameter:
     description: str
 
     def parse(self, value: str | float) -> int | float:
-        """Turn *value* into a number within the range.
+        """*value* as a number within the range.
 
         Raises:
-            InvalidParameterError: not a number of this kind, or out of range.
+            InvalidParameterError: *value* is not a number of this kind, or is out of range.
         """
-        # Python also takes 1_0 and the digits of other scripts.
+        # int() and float() also accept 1_0 and the digits of other scripts.
         is_plain = not isinstance(value, str) or (value.isascii() and "_" not in value)
         try:
-            # JSON Schema knows 30.0 for an integer, and so do form libraries.
+            # JSON Schema and form libraries accept 30.0 as an integer.
             number = self.kind(float(value))
             fits = is_plain and number == float(value) and self.minimum <= number <= self.maximum
         except (ValueError, OverflowError):
@@ -59,17 +59,17 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to binarize, under its standard name."""
+    """A binarization method under its standard name, with its parameters."""
 
     name: str
     description: str
     parameters: tuple[Parameter, ...] = ()
 
     def parse(self, given: Mapping[str, str | float]) -> dict[str, int | float]:
-        """Check every parameter and fill in the defaults.
+        """All parameters of the method: those *given*, checked, and defaults for the others.
 
         Raises:
-            InvalidParameterError: a parameter that this method does not take, or a wrong value.
+            InvalidParameterError: the method has no such parameter, or its value is wrong.
         """
         names = [parameter.name for parameter in self.parameters]
         for name in given:
@@ -86,7 +86,7 @@ def choose_method(methods: Mapping[str, Method], name: str) -> Method:
     """The method called *name*.
 
     Raises:
-        InvalidParameterError: there is none.
+        InvalidParameterError: no method has this name.
     """
     if name not in methods:
         raise InvalidParameterError(

@@ -1,4 +1,4 @@
-"""Say what the application needs of a bucket, a queue and the engine, whoever provides it."""
+"""The ports: what the application needs of a bucket, a queue and the engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_BATCH: Final = 10
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object of a bucket; *data* is empty when only its head was asked for.
+    """An object of a bucket; *data* is empty after a HEAD request.
 
     *etag* is quoted, as in RFC 9110, section 8.8.3, and differs whenever the data differs.
     """
@@ -34,18 +34,18 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class Listed:
-    """An object as a listing shows it."""
+    """One entry of a bucket's listing."""
 
     key: str
     modified_at: datetime
 
 
-#: Is told how many bytes are to be fetched, and raises where they are too many for now.
+#: Called with the number of bytes before a fetch; raises when they are too many for now.
 Admit = Callable[[int], None]
 
 
 class Bucket(Protocol):
-    """Keep bytes under keys. Each call is safe to repeat."""
+    """A store of objects under keys. Each call is safe to repeat."""
 
     @property
     def name(self) -> str: ...
@@ -53,27 +53,27 @@ class Bucket(Protocol):
     def put(
         self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str]
     ) -> StoredObject:
-        """Store *data*, replacing what was there. Raises StorageUnavailableError."""
+        """Store *data*, replacing any object under *key*. Raises StorageUnavailableError."""
 
     def put_once(
         self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str]
     ) -> StoredObject | None:
-        """Store *data* unless the key is taken: then None. Raises StorageUnavailableError."""
+        """Store *data*; None if the key has an object already. Raises StorageUnavailableError."""
 
     def get(self, key: str, *, admit: Admit | None = None) -> StoredObject:
-        """Read an object whole. Raises NotFoundError, StorageUnavailableError.
+        """The object with its data. Raises NotFoundError, StorageUnavailableError.
 
-        *admit* is told the size before the data is fetched; what it raises ends the call.
+        *admit* is called with the size before the data is fetched; an exception from it propagates.
         """
 
     def head(self, key: str) -> StoredObject:
-        """Read all but the data. Raises NotFoundError, StorageUnavailableError."""
+        """The object without its data. Raises NotFoundError, StorageUnavailableError."""
 
     def delete(self, key: str) -> None:
         """Remove an object, if there is one. Raises StorageUnavailableError."""
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
-        """What lies under *prefix*, ordered by key. Raises StorageUnavailableError."""
+        """The objects whose keys begin with *prefix*, by key. Raises StorageUnavailableError."""
 
     def check(self) -> None:
         """Raise StorageUnavailableError unless the bucket answers."""
@@ -81,9 +81,9 @@ class Bucket(Protocol):
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent: *deduplication_id* is the same on every resend of the same thing.
+    """A message to send; its *deduplication_id* is the same on every resend.
 
-    *attributes* say where it comes from; none is needed to understand it.
+    *attributes* carry the trace and the request id; readers of the message need none of them.
     """
 
     body: str
@@ -93,7 +93,7 @@ class Message:
 
 
 def asking(job: Job) -> Message:
-    """The message that asks for the processing of *job*."""
+    """The message that requests the processing of *job*."""
     return Message(
         job.to_json(),
         group=message_group(job.image_id, job.group, job.owner),
@@ -102,7 +102,7 @@ def asking(job: Job) -> Message:
 
 
 def announcing(announcement: Announcement) -> Message:
-    """The message that tells of *announcement*."""
+    """The message that carries *announcement*."""
     return Message(
         announcement.to_json(),
         group=message_group(announcement.image_id, announcement.group, announcement.owner),
@@ -112,39 +112,39 @@ def announcing(announcement: Announcement) -> Message:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One receipt of a message; it is ours until the visibility timeout ends."""
+    """One receipt of a message; this worker holds it until the visibility timeout ends."""
 
     body: str
     message_id: str
     group: str
     receive_count: int
     receipt_handle: str = field(repr=False)
-    #: Those of `tracing.TRAVELS` that it was sent with.
+    #: The attributes of the message whose names are in `tracing.TRAVELS`.
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def image_id(self) -> str:
-        """The image that the message names; its own id when it names none."""
+        """The id of the image that the message names; the message's own id when it names none."""
         return str(bodies.image_named_in(self.body) or self.message_id)
 
 
 @dataclass(frozen=True)
 class Depth:
-    """About how many messages wait in a queue, and how many somebody holds."""
+    """About how many messages wait in a queue, and how many are in flight."""
 
     waiting: int
     held: int
 
 
-#: What became of each entry of a batch, in its order: None where it was done.
+#: The result of each entry of a batch, in the order of the entries: None for success.
 Results = list[PipelineError | None]
 
 
 class Queue(Protocol):
-    """Pass messages on in order within a group, at least once.
+    """A FIFO queue: delivers at least once, in order within each message group.
 
-    The batch verbs take 1 to MAX_BATCH entries and are one request. They raise
-    QueueUnavailableError when the request failed as a whole.
+    A batch method sends 1 to MAX_BATCH entries in one request. It raises QueueUnavailableError when
+    the whole request fails.
     """
 
     @property
@@ -164,19 +164,19 @@ class Queue(Protocol):
         visibility_timeout_s: int,
         attempt_id: str | None = None,
     ) -> list[Delivery]:
-        """Wait up to *wait_time_s* for at most *max_messages*. Raises QueueUnavailableError.
+        """At most *max_messages*, after at most *wait_time_s*. Raises QueueUnavailableError.
 
-        After an answer that was lost, the same *attempt_id* asks for the same messages again.
+        After a lost response, a call with the same *attempt_id* returns the same messages.
         """
 
     def delete_batch(self, deliveries: Sequence[Delivery]) -> Results:
-        """Say that the messages are dealt with; LeaseLostError for one that is not ours."""
+        """Delete handled messages; a result is LeaseLostError where the receipt has expired."""
 
     def change_visibility_batch(self, deliveries: Sequence[Delivery], *, timeout_s: int) -> Results:
-        """Have the messages seen again in *timeout_s*; LeaseLostError for one that is not ours."""
+        """Hide the messages for *timeout_s*; LeaseLostError where the receipt has expired."""
 
     def depth(self) -> Depth:
-        """How much is in it. Raises QueueUnavailableError."""
+        """The number of messages in the queue. Raises QueueUnavailableError."""
 
     def check(self) -> None:
         """Raise QueueUnavailableError unless the queue answers."""
@@ -184,10 +184,10 @@ class Queue(Protocol):
 
 @dataclass(frozen=True)
 class Binarized:
-    """A black-and-white page and how it came about.
+    """A black-and-white page, with the method and the measurements that describe it.
 
     *png* is a 1-bit grayscale PNG of the input's size, turned upright. *threshold* is the global
-    one, None for methods without. *black_ratio* is the share of black pixels, 0 to 1.
+    threshold, None for local methods. *black_ratio* is the share of black pixels, 0 to 1.
     """
 
     png: bytes = field(repr=False)
@@ -199,18 +199,18 @@ class Binarized:
     threshold: int | None
     black_ratio: float
     processing_ms: int
-    #: What is wrong with the input and cannot change a pixel, such as "iCCP: wrong CRC".
+    #: Faults of the input that cannot change a pixel, such as "iCCP: wrong CRC".
     ignored: Ignored = field(default_factory=list)
     page: TakenFor | None = None
 
 
 class Binarize(Protocol):
-    """The engine: turn the bytes of an original into a page."""
+    """The engine: a function from the bytes of an original to a page."""
 
     def __call__(
         self, data: bytes, *, method: str | None, parameters: Mapping[str, str | float]
     ) -> Binarized: ...
 
 
-#: Turn the bytes of an original into a page as its job asks.
+#: A function that turns the bytes of an original into the page that its job requests.
 Process = Callable[[bytes, Job], Binarized]

@@ -1,4 +1,4 @@
-"""Say how often something may happen: `60/minute`."""
+"""Rates such as `60/minute`: how many calls are allowed in how much time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Rate:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what RATE_PATTERN describes, such as `60/minute`."""
+        """The rate that *text* spells, such as `60/minute`; it must match RATE_PATTERN."""
         limit, unit = re.split("/", text)
         return cls(int(limit), _WINDOW_S[unit])
 

@@ -1,6 +1,6 @@
-"""Say what an image is to its clients: one shape for the upload's answer, status and announcement.
+"""The representation of an image, shared by the upload response, the status and the announcement.
 
-The models are a contract of docs/architecture.md. A version of it only ever adds fields.
+The models are a contract of docs/architecture.md. A change within a version only adds fields.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from pydantic import (
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 MAX_GROUP_CHARS: Final = 128
 GROUP_PATTERN: Final = r"^[!-~]{1,128}$"
-#: What is ignored in one file is said in so many lines of so many ASCII characters. They travel
-#: in S3 metadata, of which there are 2 KB for everything.
+#: Maximum lines, and ASCII characters per line, about the ignored faults of one file. They are
+#: stored in S3 metadata, which is limited to 2 KB per object.
 MAX_IGNORED: Final = 9
 MAX_IGNORED_CHARS: Final = 48
 
 
 def now() -> datetime:
-    """The time in UTC, in whole milliseconds, as it is written everywhere."""
+    """The time in UTC, in whole milliseconds: the precision of every timestamp."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
@@ -53,12 +53,12 @@ Timestamp = Annotated[
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
 ]
 Group = Annotated[str, Field(pattern=GROUP_PATTERN)]
-#: How operators call who holds a token.
+#: The name that an operator gives to a token.
 OWNER_PATTERN: Final = r"^[A-Za-z0-9._-]{1,64}$"
 Owner = Annotated[str | None, Field(pattern=OWNER_PATTERN)]
-#: Beyond it not every reader of JSON has whole numbers (RFC 8259, section 6).
+#: Beyond it not every JSON parser represents integers exactly (RFC 8259, section 6).
 _MAX_INTEGER: Final = 2**53
-#: Not a number and infinity are no JSON; names, counts and numbers are bounded, as an
+#: JSON has no NaN and no infinity. Names, counts and numbers are bounded because the size of an
 #: announcement is.
 Parameters = Annotated[
     dict[
@@ -67,7 +67,7 @@ Parameters = Annotated[
     ],
     Field(max_length=32),
 ]
-#: What somebody else's object says of itself is shown, so it has to be a number that can be.
+#: Bounded because clients see values from the metadata of objects that other producers stored.
 Count = Annotated[int, Field(ge=0, le=_MAX_INTEGER)]
 Ignored = Annotated[
     list[Annotated[str, Field(max_length=MAX_IGNORED_CHARS, pattern=r"^[ -~]*$")]],
@@ -87,7 +87,7 @@ class Model(BaseModel):
     def to_json(self) -> str:
         """Compact JSON under the published names."""
         text = self.model_dump_json(by_alias=True)
-        # SQS takes every character but these; within a JSON string they can be said otherwise.
+        # SQS rejects only these characters; a JSON string can hold them as escapes.
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
         return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
@@ -161,5 +161,5 @@ class Image(Model):
         ),
     )
     page: TakenFor | None = None
-    #: The name of the token that sent it. Its owner knows, and nobody else sees it.
+    #: The name of the token that sent the image. No response shows it.
     owner: Owner = Field(None, exclude=True)
