@@ -1,1 +1,1 @@
-"""AWS: clients, the meaning of their errors, buckets, queues and their policies."""
+"""AWS: clients, error translation, and the setup of buckets and queues."""

@@ -1,4 +1,4 @@
-"""Make a bucket exist as it must be; what its owner has put on it stays."""
+"""Create or update a bucket; rules and policies that its owner has added stay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: How S3 says that a bucket has no lifecycle, encryption or policy.
+#: The error codes of S3 for a bucket without lifecycle, encryption or policy.
 _NOT_CONFIGURED: Final = frozenset(
     (
         "NoSuchLifecycleConfiguration",
@@ -32,7 +32,7 @@ _EXPIRY_RULE: Final = "expire"
 
 
 def ensure_bucket(s3: S3Client, settings: Settings, name: str, *, demands_tls: bool) -> None:
-    """Make the bucket *name*, or bring the one that is there in line."""
+    """Create the bucket *name*, or update the existing one to match *settings*."""
     made = _create_bucket(s3, settings, name)
     s3.put_public_access_block(
         Bucket=name,
@@ -51,8 +51,8 @@ def ensure_bucket(s3: S3Client, settings: Settings, name: str, *, demands_tls: b
 
 
 def _create_bucket(s3: S3Client, settings: Settings, name: str) -> bool:
-    """True when the bucket is new; False when it was ours already."""
-    # us-east-1 is the one region that must not be named.
+    """True when the bucket is new; False when this account has it already."""
+    # us-east-1 is the only region that S3 rejects as a LocationConstraint.
     # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
     region = aws.region(settings)
     place: Any = (
@@ -66,7 +66,7 @@ def _create_bucket(s3: S3Client, settings: Settings, name: str) -> bool:
     try:
         s3.create_bucket(Bucket=name, **place)
     except ClientError as exc:
-        if code_of(exc) == "BucketAlreadyOwnedByYou":  # made by a run beside this one
+        if code_of(exc) == "BucketAlreadyOwnedByYou":  # created by a concurrent run
             return False
         if code_of(exc) == "BucketAlreadyExists":
             raise _taken(name) from None
@@ -90,20 +90,20 @@ def _bucket_is_ours(s3: S3Client, name: str) -> bool:
 
 
 def _check_region(s3: S3Client, name: str, region: str) -> None:
-    # us-east-1 has no constraint; buckets of the first years may say EU for eu-west-1.
+    # us-east-1 has no constraint; old buckets may have EU for eu-west-1.
     found = s3.get_bucket_location(Bucket=name).get("LocationConstraint") or "us-east-1"
     if {"EU": "eu-west-1"}.get(found, found) != region:
         raise _elsewhere(name, f"it is {found}")
 
 
-# What else stands on a bucket, rules, statements and keys of its owner, is left as it is.
+# The following functions keep the rules, policy statements and keys that the owner has added.
 
 
 def _encrypt(s3: S3Client, name: str) -> None:
     found = _found(
         lambda: s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
     )
-    if found:  # with a key of the owner's, perhaps; AWS itself encrypts every bucket since 2023
+    if found:  # may use the owner's key; AWS itself encrypts every bucket since 2023
         return
     rule: Any = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [rule]})
@@ -139,7 +139,7 @@ def _demand_tls(s3: S3Client, name: str) -> None:
 
 
 def _found(get: Callable[[], list[Any]]) -> list[Any]:
-    """What *get* gets from a bucket; nothing where it has none."""
+    """The configuration that *get* returns; empty where the bucket has none."""
     try:
         return [*get()]
     except ClientError as exc:

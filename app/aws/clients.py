@@ -1,6 +1,6 @@
-"""Make the AWS clients: the only place that does.
+"""The AWS clients; no other module creates any.
 
-Clients are made in the main thread and shared: they are thread-safe, sessions are not.
+Create clients in the main thread and share them: clients are thread-safe, sessions are not.
 https://boto3.amazonaws.com/v1/documentation/api/latest/guide/clients.html
 """
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
     from types_boto3_sqs.client import SQSClient
 
-#: botocore's own 60 s would hang a thread for minutes over its retries.
+#: With botocore's default of 60 s, the retries would block a thread for minutes.
 _CONNECT_TIMEOUT_S: Final = 3
-#: On top of the long poll, which is silent for as long as it waits.
+#: Read timeout added to the long-poll wait, during which SQS sends nothing.
 _ANSWER_TIMEOUT_S: Final = 5
 _SPARE_CONNECTIONS: Final = 8
 _MAX_ATTEMPTS: Final = 3
 #: botocore renews credentials at least ten minutes before they expire.
 _CREDENTIALS_TTL: Final = timedelta(minutes=10)
-#: An upload of MAX_UPLOAD_BYTES over a slow line; silence ends a request long before.
+#: Enough for MAX_UPLOAD_BYTES over a slow line; the read timeout ends a silent request earlier.
 _WHOLE_REQUEST_TIMEOUT: Final = timedelta(minutes=2)
 _BEGAN_AT: Final = "image_pipeline_began_at"
 _SPAN: Final = "image_pipeline_span"
@@ -44,14 +44,14 @@ _PLACE: Final = "image_pipeline_place"
 
 
 def s3_client(settings: Settings) -> S3Client:
-    """A client for S3; `s3_service` counts its calls. Makes no request."""
+    """An S3 client; `s3_service` counts its calls. Makes no request."""
     style = {"addressing_style": "path" if settings.aws_endpoint_url else "auto"}
     client: S3Client = _session().client("s3", **_options(settings, s3=style))
     return client
 
 
 def object_store(settings: Settings, bucket: str) -> S3Store:
-    """A store for the objects of one bucket: a sixth of boto3's CPU time per call.
+    """An obstore client for the objects of one bucket: a sixth of boto3's CPU time per call.
 
     Raises NoCredentialsError; makes no request, unless the credentials themselves need one.
     """
@@ -86,7 +86,7 @@ def object_store(settings: Settings, bucket: str) -> S3Store:
 
 
 def sqs_client(settings: Settings, metrics: AwsMetrics | None = None) -> SQSClient:
-    """A client for SQS, whose calls *metrics* counts. Makes no request."""
+    """An SQS client whose calls *metrics* counts. Makes no request."""
     client: SQSClient = _session().client("sqs", **_options(settings))
     _count_calls(client, metrics)
     return client
@@ -98,16 +98,16 @@ def region(settings: Settings) -> str:
 
 
 def place(client: Any, what: str) -> Place:
-    """Where *client* asks about *what*, for those who have to say that it failed."""
+    """The service, endpoint and region of *client*, for an error sentence about *what*."""
     meta = client.meta
     return Place(meta.service_model.service_name.upper(), meta.endpoint_url, meta.region_name, what)
 
 
 def head_bucket(client: S3Client, name: str) -> str | None:
-    """The region of the bucket, if S3 says it.
+    """The region of the bucket; None where the server does not send it.
 
-    A refusal of HEAD has no words, so that wrong credentials look like somebody else's bucket;
-    the listing of one key, for which S3 asks for the same permission, says which it is.
+    An error response to HEAD has no body, so wrong credentials look like another account's bucket.
+    Listing one key needs the same permission, and its error names the cause.
     """
     try:
         return client.head_bucket(Bucket=name).get("BucketRegion")
@@ -118,7 +118,7 @@ def head_bucket(client: S3Client, name: str) -> str | None:
 
 
 def _session() -> boto3.session.Session:
-    """A session of its own, so that changed credentials are seen; only the models are shared."""
+    """A new session, so that changed credentials take effect; it shares only the models."""
     core = botocore.session.get_session()
     core.register_component("data_loader", _service_models())
     return boto3.session.Session(botocore_session=core)
@@ -126,7 +126,7 @@ def _session() -> boto3.session.Session:
 
 @cache
 def _service_models() -> Loader:
-    # Each session parses the models of S3 and SQS again and keeps them: 9 MB and 0.1 s a client.
+    # Otherwise each session parses and keeps the models of S3 and SQS: 9 MB and 0.1 s per client.
     return create_loader()
 
 
@@ -148,7 +148,7 @@ def _options(settings: Settings, **extra: Any) -> dict[str, Any]:
 
 
 def _count_calls(client: Any, metrics: AwsMetrics | None) -> None:
-    """Have botocore tell *metrics*, and the trace if there is one, of each call of *client*.
+    """Report each call of *client* to *metrics*, and to the current trace if there is one.
 
     https://boto3.amazonaws.com/v1/documentation/api/latest/guide/events.html
     """
@@ -182,7 +182,7 @@ def _count_calls(client: Any, metrics: AwsMetrics | None) -> None:
 
 
 def _errors_in(answer: Any) -> list[str | None]:
-    """The codes of the errors in what botocore has read; None stands for no answer."""
+    """The error codes in a parsed response; a None stands for a missing response."""
     if answer is None:
         return [None]
     entries = [entry["Code"] for entry in answer.get("Failed", [])]

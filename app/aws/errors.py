@@ -1,6 +1,6 @@
-"""Tell from an exception of boto3 or obstore which of the causes in `aws_faults` it is about.
+"""Map each exception of boto3 or obstore to one of the causes in `faults`.
 
-boto3 tells by its kind of exception or by the code that AWS answers with, obstore by its text.
+For boto3 the exception class or AWS's error code decides, for obstore the text of the exception.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from botocore.parsers import ResponseParserError
 
 from .faults import Cause, Fault
 
-#: Without the prefixes AWS.SimpleQueueService. and KMS., and the suffix Exception.
+#: Error codes without the prefixes AWS.SimpleQueueService. and KMS., and the suffix Exception.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
 _CODES: Final[Mapping[Cause, str]] = {
@@ -44,7 +44,7 @@ _CODES: Final[Mapping[Cause, str]] = {
     ),
 }
 _CAUSE_OF: Final = {code: cause for cause, codes in _CODES.items() for code in codes.split()}
-#: How a signature is refused whose date is too old or too new.
+#: The message of AWS for a signature whose date is too old or too new.
 _SIGNED_AT: Final = re.compile(r"Signature (expired|not yet current)", re.IGNORECASE)
 _NO_KEY_ID: Final = "non-empty Access Key"
 _NOT_RENEWED: Final = (
@@ -54,7 +54,7 @@ _NOT_RENEWED: Final = (
     boto.CredentialRetrievalError,
     boto.SSOError,
 )
-#: In the order in which they are looked for in what obstore says; it prints the whole chain.
+#: Searched in this order, because the text of obstore contains the whole chain of errors.
 _SIGNS: Final[tuple[tuple[Cause, re.Pattern[str]], ...]] = (
     (Cause.EXPIRED_CREDENTIALS, re.compile(r"credential provider: (.*)")),
     (Cause.REGION, re.compile(r"(redirect without LOCATION)")),
@@ -67,14 +67,14 @@ _SIGNS: Final[tuple[tuple[Cause, re.Pattern[str]], ...]] = (
 _IN_XML: Final = {
     name: re.compile(f"<{name}>([^<]*)</{name}>") for name in ("Code", "Message", "Region")
 }
-#: How obstore quotes the error of one key in the answer to DeleteObjects.
+#: The text in which obstore quotes the error of one key in a DeleteObjects response.
 _IN_ENTRY: Final = re.compile(r"request failed for key .*\(code: (\w+)\)")
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _MAX_SAID: Final = 300
 
 
 def fault_of(exc: BaseException) -> Fault:
-    """What *exc*, of boto3 or of obstore, is about."""
+    """The cause of *exc*, an exception of boto3 or obstore, with the text that names it."""
     if isinstance(exc, ClientError):
         return _of_answer(_members(exc), _header(exc, "date"))
     if isinstance(exc, KeyError):
@@ -87,7 +87,7 @@ def fault_of(exc: BaseException) -> Fault:
 
 
 def is_of_aws(exc: BaseException) -> bool:
-    """Whether the answer has the headers of S3; any web server can answer 404."""
+    """Whether the response has the headers of S3; any web server can answer 404."""
     headers = (
         exc.response["ResponseMetadata"]["HTTPHeaders"] if isinstance(exc, ClientError) else {}
     )
@@ -95,7 +95,7 @@ def is_of_aws(exc: BaseException) -> bool:
 
 
 def code_of(exc: BaseException) -> str | None:
-    """The code that AWS answered with; a status where HEAD has no more, None without an answer."""
+    """The error code of AWS: the HTTP status for HEAD, None without a response."""
     if isinstance(exc, ClientError):
         return exc.response["Error"]["Code"]
     return _quoted(str(exc)).get("Code")
@@ -139,7 +139,7 @@ def _of_answer(error: Mapping[str, str], date: str | None) -> Fault:
 
 
 def _offset(date: str) -> str:
-    """How far this machine's clock is from *date*, the header of an answer."""
+    """A sentence part with this clock's offset from *date*, a response header."""
     try:
         theirs = parsedate_to_datetime(date)
     except ValueError:
@@ -170,7 +170,7 @@ def _of_boto(exc: Exception) -> Fault:
 def _of_connection(said: str) -> Fault:
     if "resolve" in said:
         return Fault(Cause.NO_SUCH_HOST, said)
-    # urllib3 puts the name of a class and the address before it.
+    # urllib3 prefixes the message with a class name and an address.
     return Fault(Cause.REFUSED, said.rpartition(": ")[2])
 
 

@@ -1,6 +1,6 @@
-"""The causes for which S3 or SQS do not do what was asked, and what an operator has to set.
+"""The causes of failed calls to S3 and SQS, each with its remedy for an operator.
 
-The sentences name endpoints and resources: they are for the log and the command line, not for
+The sentences name endpoints and resources: they are for the log and the command line, never for
 clients.
 """
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-#: https://docs.aws.amazon.com/general/latest/gr/rande.html; those in a VPC have vpce in the name.
+#: https://docs.aws.amazon.com/general/latest/gr/rande.html; VPC endpoints, with vpce, do not match.
 _AWS: Final = re.compile(r"https://(s3|sqs)(\.[a-z0-9-]+)?\.amazonaws\.com(\.cn)?/?")
 
 
 class Cause(Enum):
-    """What is wrong; each asks for another remedy."""
+    """The cause of a failed call; each cause has a remedy of its own."""
 
     NO_CREDENTIALS = auto()
     WRONG_CREDENTIALS = auto()
@@ -30,7 +30,7 @@ class Cause(Enum):
     TLS = auto()
     NOT_AWS = auto()
     DENIED = auto()
-    #: An answer to HEAD, which has no words.
+    #: A 400 or 403 in response to HEAD, which has no body to name the cause.
     FORBIDDEN = auto()
     NO_BUCKET = auto()
     NO_QUEUE = auto()
@@ -40,7 +40,7 @@ class Cause(Enum):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a call went, and *what* it was about: a bucket, an object or a queue."""
+    """The endpoint of a call, and *what* it was about: a bucket, an object or a queue."""
 
     service: str
     endpoint: str
@@ -49,20 +49,20 @@ class Place:
 
     @property
     def is_aws(self) -> bool:
-        """Whether nobody has set an endpoint."""
+        """Whether the endpoint is AWS's default, so that none was set."""
         return bool(_AWS.fullmatch(self.endpoint))
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A cause, and what was said of it: a code of AWS's, a number, the words of an exception."""
+    """A cause, with a detail: AWS's error code, a number or the message of an exception."""
 
     cause: Cause
     said: str = ""
 
     @property
     def advice(self) -> str:
-        """What is wrong and what to set, where it is not known who would have been asked."""
+        """The cause and its remedy, for a fault without a known endpoint."""
         if self.cause is Cause.OTHER:
             return self.said
         wrong, remedy = _WORDS[self.cause]
@@ -70,7 +70,7 @@ class Fault:
         return f"{wrong}{said}. {remedy}"
 
     def sentence(self, place: Place) -> str:
-        """What is wrong, where, and what to set; names the endpoint."""
+        """The cause, the endpoint and the remedy, for operators."""
         wrong, remedy = _WORDS[self.cause]
         said = f" ({self.said})" if self.said else ""
         hint = _HINT if place.is_aws else ""

@@ -1,4 +1,4 @@
-"""Write the policies of buckets and queues: nothing without TLS."""
+"""The policies of buckets and queues, which deny requests without TLS."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def denying_old_tls(bucket: str) -> list[dict[str, Any]]:
 
 
 def denying_plain_http(queue_arn: str) -> list[dict[str, Any]]:
-    """A statement that denies plain HTTP; SQS knows no condition on the version of TLS.
+    """A statement that denies plain HTTP; SQS has no condition key for the TLS version.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-security-best-practices.html
     """
@@ -50,5 +50,5 @@ def with_statements(policy: str | None, ours: list[dict[str, Any]]) -> str:
     statements = [statements] if isinstance(statements, dict) else statements
     sids = {each["Sid"] for each in ours}
     kept = [each for each in statements if each.get("Sid") not in sids]
-    # Theirs is in force with its id, and with the version of the language that it is written in.
+    # The owner's id and policy version stay: the meaning of their statements depends on the version.
     return json.dumps({"Version": "2012-10-17", **theirs, "Statement": kept + ours})

@@ -1,4 +1,4 @@
-"""Make a queue exist as it must be: FIFO, encrypted, with the attributes that are wanted."""
+"""Create or update a queue: FIFO, encrypted, with the wanted attributes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 _SECONDS_PER_DAY: Final = 86_400
 _DEAD_LETTER_RETENTION_S: Final = 14 * _SECONDS_PER_DAY
 _LONG_POLL_S: Final = 10
-#: High throughput for FIFO: limits count by message group.
+#: High throughput for FIFO: SQS applies its limits per message group.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
 _HIGH_THROUGHPUT: Final = {
     "DeduplicationScope": "messageGroup",
@@ -36,17 +36,17 @@ _FIFO: Final = {
 
 
 def result_attributes() -> dict[str, str]:
-    """What the queue of announcements must be like."""
+    """The attributes of the queue of announcements."""
     return _FIFO | _HIGH_THROUGHPUT
 
 
 def dead_letter_attributes() -> dict[str, str]:
-    """What the queue of messages that were given up must be like."""
+    """The attributes of the dead-letter queue."""
     return _FIFO | {"MessageRetentionPeriod": str(_DEAD_LETTER_RETENTION_S)}
 
 
 def job_attributes(settings: Settings, *, dead_letter_arn: str) -> dict[str, str]:
-    """What the queue of jobs must be like."""
+    """The attributes of the queue of jobs."""
     redrive = {"deadLetterTargetArn": dead_letter_arn, "maxReceiveCount": settings.max_receives}
     return (
         _FIFO
@@ -60,7 +60,7 @@ def job_attributes(settings: Settings, *, dead_letter_arn: str) -> dict[str, str
 
 
 def ensure_queue(sqs: SQSClient, name: str, wanted: Mapping[str, str], *, demands_tls: bool) -> str:
-    """Make the queue *name*, or give the one that is there what is *wanted*; returns its ARN."""
+    """Create the queue *name*, or set the *wanted* attributes on it; returns its ARN."""
     url, is_new = _create_queue(sqs, name, wanted)
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     found = {str(k): v for k, v in answer["Attributes"].items()}
@@ -98,7 +98,7 @@ def _create_queue(sqs: SQSClient, name: str, wanted: Mapping[str, str]) -> tuple
     try:
         made = sqs.create_queue(QueueName=name, Attributes=wanted)  # type: ignore[arg-type]
     except ClientError as exc:
-        # Made in between, with other attributes, by a run beside this one.
+        # A concurrent run has created the queue with other attributes.
         if code_of(exc) not in ("QueueAlreadyExists", "QueueNameExists"):
             raise
         return sqs.get_queue_url(QueueName=name)["QueueUrl"], False

@@ -1,7 +1,7 @@
-"""Reach the objects of one bucket: through obstore, or through boto3 where obstore cannot.
+"""Access to the objects of one bucket: by obstore, or by boto3 for keys that obstore cannot express.
 
-obstore costs a sixth of boto3's CPU time per call, and has no path for some keys that S3 has.
-Neither class counts, retries or translates errors: that is `s3_service`'s.
+obstore takes a sixth of boto3's CPU time per call, but cannot express some valid S3 keys as paths.
+Neither class counts calls, repeats them or translates errors: `s3_service` does.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from .faults import Place
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-#: What obstore raises; the second for a missing key and a missing bucket.
+#: The exceptions of obstore; FileNotFoundError stands for a missing key or a missing bucket.
 OBSTORE_ERRORS: Final = (BaseError, FileNotFoundError)
-#: Keys without an empty segment, a segment of dots or a control character.
+#: Keys without an empty segment, a segment `.` or `..`, or a control character.
 _PLAIN_KEY: Final = re.compile(
     r"(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f]+(/(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f]+)*"
 )
 
-#: When an object that is stored at a time expires; None for never.
+#: A function from the time an object is stored to its expiry; None for never.
 Expiry = Callable[[datetime], datetime | None]
 
 
 class TakenError(Exception):
-    """There is an object under the key already."""
+    """The key has an object already."""
 
 
 class Objects(Protocol):
-    """The calls about one object, each named as S3 names it."""
+    """The operations on one object."""
 
     @property
     def deletion(self) -> str:
-        """The operation that `delete` is."""
+        """The S3 operation that `delete` calls."""
 
     def get(self, key: str, admit: Admit | None) -> StoredObject: ...
 
@@ -61,20 +61,20 @@ class Objects(Protocol):
         *,
         is_once: bool,
     ) -> StoredObject:
-        """Raises TakenError if *is_once* and there is an object."""
+        """Store an object. Raises TakenError if *is_once* and the key has one already."""
 
     def delete(self, key: str) -> None: ...
 
 
 def is_plain(key: str) -> bool:
-    """Whether obstore has a path for *key* and for no other."""
+    """Whether obstore can express *key* as a path, unchanged."""
     return bool(_PLAIN_KEY.fullmatch(key))
 
 
 class PlainObjects:
-    """Objects under plain keys, through obstore."""
+    """The objects under plain keys, by obstore."""
 
-    #: obstore has no other; S3 asks for s3:DeleteObject.
+    #: obstore has no DeleteObject; the permission is s3:DeleteObject for both.
     deletion = "DeleteObjects"
 
     def __init__(self, settings: Settings, bucket: str, expiry: Expiry) -> None:
@@ -116,7 +116,7 @@ class PlainObjects:
 
     @cached_property
     def _store(self) -> S3Store:
-        # With the first call: finding credentials can take a request to the metadata service.
+        # Created by the first call: finding credentials can need a request to the metadata service.
         return aws.object_store(self._settings, self._bucket)
 
     def _stored(self, key: str, found: obstore.GetResult, data: bytes = b"") -> StoredObject:
@@ -127,7 +127,7 @@ class PlainObjects:
 
 
 class OddObjects:
-    """Objects under any key, the listing and the bucket itself, through boto3."""
+    """The objects under any key, the listing and the bucket itself, by boto3."""
 
     deletion = "DeleteObject"
 
@@ -137,7 +137,7 @@ class OddObjects:
 
     @property
     def region(self) -> str:
-        """The region that is asked."""
+        """The region of the client."""
         return self._client.meta.region_name
 
     def get(self, key: str, admit: Admit | None) -> StoredObject:
@@ -179,7 +179,7 @@ class OddObjects:
     def page(self, prefix: str, token: str | None) -> tuple[list[Listed], str | None]:
         """Up to 1,000 objects, and the token of the next page if there is one.
 
-        obstore fails at the first odd key in a bucket, and shows `/x` as `x`.
+        Uses boto3, because obstore's listing fails at the first odd key and shows `/x` as `x`.
         """
         later: Any = {} if token is None else {"ContinuationToken": token}
         found = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **later)
@@ -188,9 +188,9 @@ class OddObjects:
         return listed, found.get("NextContinuationToken")
 
     def find_region(self) -> str | None:
-        """The region of the bucket, if S3 says it; raises if there is no such bucket for us."""
+        """The region of the bucket, None if S3 does not send it; raises without access to it."""
         return aws.head_bucket(self._client, self._bucket)
 
     def place(self, what: str) -> Place:
-        """Where calls go to, for a sentence about *what*."""
+        """The endpoint of the calls, for an error sentence about *what*."""
         return aws.place(self._client, what)

@@ -1,1 +1,1 @@
-"""The state of an image, read from and written to the objects in the two buckets."""
+"""The state of each image, stored as objects in the two buckets."""

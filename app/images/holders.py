@@ -1,4 +1,4 @@
-"""Find out whose an image id is, from what lies in the two buckets."""
+"""Find the original and the owner that hold an image id, from the objects in the two buckets."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ..domain.representation import ImageStatus
 from ..errors import ImageDeletedError, ImageIdTakenError, NotFoundError, unknown_image
 from .ownership import Claim, Holder, owner_of
 
-#: The metadata of what stands in place of a deleted image.
+#: The metadata of a deletion mark: the empty object that replaces a deleted image.
 DELETED: Final = {"deleted": "true"}
 
 
 @dataclass(frozen=True)
 class Holders:
-    """What a result, its mark, an original and a failure record say of whose they are."""
+    """Look-ups of the holder of an image id in its result, deletion mark, original and record."""
 
     originals: Bucket
     results: Bucket
 
     def find(self, image_id: UUID) -> Holder:
-        """Whose an image is that somebody may see."""
+        """The holder of the image that clients see under *image_id*."""
         own_key = original_key(image_id)
         if result := or_none(self.results.head, processed_key(image_id)):
             return Holder.of(result, key=own_key)
@@ -36,7 +36,7 @@ class Holders:
         return Holder.of(original, key=own_key) if original else Holder(own_key, None)
 
     def check(self, claim: Claim) -> StoredObject | None:
-        """The result or its mark, if there is one.
+        """The result or its deletion mark, None without; for a claim that may use the image id.
 
         Raises:
             ImageIdTakenError: the image has another original than *claim*, or another owner.
@@ -46,36 +46,36 @@ class Holders:
         own_key = original_key(claim.image_id)
         if original := or_none(self.originals.head, own_key):
             holder = Holder.of(original, key=own_key)
-            # One that cannot be read means the image it names, unless that is somebody's.
+            # A claim without a key may use an image that has no owner, or the same owner.
             if claim.key is not None or holder.owner not in (None, claim.owner):
                 _check(claim, holder)
         if record := or_none(self.results.get, failure_key(claim.image_id)):
             holder = _of_record(record)
-            # Who has the object has the better right than who has failed without it.
+            # A stored original takes precedence over the failure record of another original.
             if not original or holder.key in (None, own_key):
                 _check(claim, holder)
         return None
 
     def check_result(self, claim: Claim) -> StoredObject | None:
-        """`check`, of the result alone."""
+        """The result or its deletion mark; `check` without the original and the failure record."""
         result = or_none(self.results.head, processed_key(claim.image_id))
         if result:
             _check(claim, Holder.of(result, key=original_key(claim.image_id)))
         return result
 
     def check_record(self, claim: Claim) -> StoredObject:
-        """`check`, of the failure record alone. Raises NotFoundError, too."""
+        """The failure record. Raises NotFoundError, and ImageIdTakenError as `check` does."""
         record = self.results.get(failure_key(claim.image_id))
         holder = _of_record(record)
         is_own = claim.key == original_key(claim.image_id)
         if is_own and holder.key not in (None, claim.key):
-            raise unknown_image(claim.image_id)  # somebody failed who had no right to the id
+            raise unknown_image(claim.image_id)  # the record belongs to an invalid claim
         _check(claim, holder)
         return record
 
 
 def or_none(look: Callable[[str], StoredObject], key: str) -> StoredObject | None:
-    """What *look* finds under *key*."""
+    """The object that *look* returns for *key*; None if there is none."""
     try:
         return look(key)
     except NotFoundError:
@@ -83,10 +83,10 @@ def or_none(look: Callable[[str], StoredObject], key: str) -> StoredObject | Non
 
 
 def read_record(stored: StoredObject) -> Announcement:
-    """What to announce of the failure that *stored* records.
+    """The announcement that the failure record *stored* holds.
 
     Raises:
-        NotFoundError: it is no such record; whoever fails next writes one in its place.
+        NotFoundError: *stored* is not a failure record; the next failure overwrites it.
     """
     try:
         record = Announcement.model_validate_json(stored.data)
@@ -98,12 +98,12 @@ def read_record(stored: StoredObject) -> Announcement:
 
 
 def is_mark(stored: StoredObject) -> bool:
-    """Whether *stored* stands in place of a deleted image."""
+    """Whether *stored* is the deletion mark of a deleted image."""
     return DELETED.items() <= stored.metadata.items()
 
 
 def live(stored: StoredObject, image_id: UUID) -> StoredObject:
-    """*stored*. Raises ImageDeletedError when it is a mark."""
+    """*stored*. Raises ImageDeletedError when it is a deletion mark."""
     if is_mark(stored):
         raise ImageDeletedError(image_id, owner_of(stored))
     return stored
@@ -114,7 +114,7 @@ def _is_failure(record: Announcement) -> bool:
 
 
 def _of_record(stored: StoredObject) -> Holder:
-    # Those of older versions have no metadata.
+    # Older versions wrote failure records without metadata.
     try:
         record = read_record(stored)
     except NotFoundError:
@@ -125,7 +125,7 @@ def _of_record(stored: StoredObject) -> Holder:
 
 def _check(claim: Claim, holder: Holder) -> None:
     if not holder.admits(claim):
-        # With the whole key, which tells the announcements of two refusals apart.
+        # The detail has the whole key, so that the announcements of two refusals differ.
         raise ImageIdTakenError(
             f"Image id {claim.image_id} belongs to another original than {claim.key!r}, or to "
             "another owner."

@@ -1,6 +1,6 @@
-"""Write down what is known of an image beside its objects, and read it again.
+"""Convert between an image and the S3 metadata of its objects.
 
-Metadata has ASCII values under "section-field"; what is unknown is left out.
+Metadata has ASCII values under names such as "section-field"; unknown fields are left out.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ..domain.ports import StoredObject
 from ..domain.representation import Image, ImageStatus
 from .ownership import as_metadata, owner_of
 
-#: S3 takes 2 KB of metadata an object, names and values together.
+#: S3 limits the metadata of an object to 2 KB, names and values together.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
 MAX_METADATA_BYTES: Final = 2048
-#: What goes first where a long key leaves no room.
+#: The fields to drop, in this order, when a long key leaves too few bytes.
 _LEAST_NEEDED: Final = (
     "original-filename",
     "processed-processing-ms",
@@ -44,13 +44,13 @@ def processed_href(image_id: UUID) -> str:
 
 
 def filename_of(stored: StoredObject) -> str | None:
-    """What the client called the original that *stored* is, or was made from."""
-    # Cleaned again, since other producers and earlier versions have written it, too.
+    """The client's name of the original file, from the metadata of the original or the result."""
+    # Cleaned again, since other producers and earlier versions also write this field.
     return clean_filename(unquote(stored.metadata.get("original-filename", "")))
 
 
 def to_metadata(image: Image, key: str | None = None) -> dict[str, str]:
-    """What is known of *image*, and the *key* of its original where that is not plain."""
+    """The fields of *image* as metadata; *key* is its original's unless that is the usual key."""
     content = image.model_dump(mode="json", by_alias=True)
     flat = {name: value for name, value in content.items() if name not in _NOT_METADATA}
     for section in _SECTIONS:
@@ -74,7 +74,7 @@ def _fitting(metadata: dict[str, str]) -> dict[str, str]:
 
 
 def _with_ignored(metadata: dict[str, str], lines: Sequence[str]) -> dict[str, str]:
-    """*metadata* with as many of *lines* as S3 has room for, and a last one if there are more."""
+    """*metadata* with as many of *lines* as fit into 2 KB, and "and more" if some do not."""
     for count in range(len(lines), 0, -1):
         kept = [*lines[:count], *(["and more"] if count < len(lines) else [])]
         complete = metadata | {"ignored": json.dumps(kept, separators=(",", ":"))}
@@ -88,9 +88,9 @@ def _size(metadata: Mapping[str, str]) -> int:
 
 
 def from_metadata(image_id: UUID, stored: StoredObject, status: ImageStatus) -> Image:
-    """The image that *stored* is, with what its metadata say of it."""
-    # Somebody else's object: metadata of the same names with another meaning. The image counts
-    # and so does its owner; what else is said about it does not.
+    """The image that *stored* holds, with the fields of its metadata."""
+    # Other producers may use the same names with another meaning. If the metadata is not valid,
+    # only the owner is kept.
     owned = {"owner": owner} if (owner := owner_of(stored)) else {}
     for metadata in (stored.metadata, owned):
         try:

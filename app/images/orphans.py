@@ -1,4 +1,4 @@
-"""Find the images that were stored and of which nobody has heard since."""
+"""Find orphans: images with an original but neither a result nor a failure record."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from uuid import UUID
 from ..domain.keys import FAILURES
 from ..domain.ports import Bucket, Listed
 
-#: A UUID as our keys have it.
+#: A UUID as it is written in keys: lower case, with hyphens.
 _IMAGE_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _AFTER_ALL_IDS: Final = "~"
 
 
 def find_orphans(originals: Bucket, results: Bucket, *, before: datetime) -> Iterator[UUID]:
-    """The images that were stored *before* and of which nothing else is known.
+    """The images stored *before* that have neither a result nor a failure record.
 
-    Three listings are walked side by side, as each is ordered by key; nothing is collected.
+    Three listings are merged, as each is ordered by key, so that memory use is constant.
     """
     finished = _Walk(_ids(results.list(), suffix=".png"))
     failures = _Walk(_ids(results.list(FAILURES), prefix=FAILURES, suffix=".json"))
@@ -30,7 +30,7 @@ def find_orphans(originals: Bucket, results: Bucket, *, before: datetime) -> Ite
 
 
 class _Walk:
-    """Answers whether an id is in an ordered listing, for ids that only ever go up."""
+    """Membership tests against an ordered listing, for ids asked in ascending order."""
 
     def __init__(self, ids: Iterator[tuple[str, datetime]]) -> None:
         self._ids = ids
@@ -45,7 +45,7 @@ class _Walk:
 def _ids(
     listed: Iterator[Listed], *, prefix: str = "", suffix: str
 ) -> Iterator[tuple[str, datetime]]:
-    """The image ids among the keys, in their order, and when each was stored."""
+    """The image ids among the keys, in key order, with the time at which each was stored."""
     for found in listed:
         name = found.key.removeprefix(prefix).removesuffix(suffix)
         if _IMAGE_ID.fullmatch(name) and found.key == f"{prefix}{name}{suffix}":

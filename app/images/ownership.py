@@ -1,4 +1,4 @@
-"""Say whose an object and an image id are, whatever a message claims (docs/decisions/0024)."""
+"""The owners of objects and image ids, and the claims of messages (docs/decisions/0024)."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ _KEY: Final = "original-key"
 _KEY_BASE64: Final = "original-key-base64"
 _MESSAGE: Final = "message"
 _OWNER: Final = "owner"
-#: A key of 1,024 bytes has three times as many when each is percent-encoded; S3 takes 2 KB in all.
+#: Percent-encoding triples a key of 1,024 bytes, and S3 limits all metadata to 2 KB.
 _MAX_QUOTED: Final = 1024
 
 
 def owner_of(stored: StoredObject) -> str | None:
-    """The name of the token that sent the original that *stored* is, or was made from."""
+    """The name of the token that uploaded the original, from the metadata of any of its objects."""
     return stored.metadata.get(_OWNER) or None
 
 
 def may_claim(claimed: str | None, owner: str | None) -> bool:
-    """Whether a message may name the owner *claimed* for something of *owner*.
+    """Whether a message that names the owner *claimed* may use an object of *owner*.
 
-    Nobody need name one, and what has none is anybody's to name: who writes to the queue is
-    trusted for that much.
+    A message without an owner may use every object, and every message may use an object without an
+    owner: producers with write access to the queue are trusted this far.
     """
     return claimed is None or owner is None or claimed == owner
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a message says it is about, as far as it can be read."""
+    """The image, original and owner that a message names, as far as it can be read."""
 
     image_id: UUID
-    #: Of an object in the input bucket.
+    #: The key of an object in the input bucket.
     key: str | None = None
     owner: str | None = None
     group: str | None = None
     redrive: int = 0
-    #: Tells messages without a key apart.
+    #: Digest of the message body; distinguishes messages without a key.
     digest: str | None = None
 
     @classmethod
@@ -58,7 +58,7 @@ class Claim:
 
     @classmethod
     def read(cls, delivery: Delivery, bucket: str) -> Self:
-        """What can be told of a message that is no job, or none for *bucket*."""
+        """The claim of a message that is not a valid job, or is a job for another bucket."""
         fields = bodies.fields_of(delivery.body)
         is_here = fields.get("bucket") == bucket
         digest = hashlib.sha256(delivery.body.encode(errors="replace")).hexdigest()[:32]
@@ -74,27 +74,27 @@ class Claim:
 
 @dataclass(frozen=True)
 class Holder:
-    """Whose an image id is: the original and the owner that it stands for."""
+    """The original and the owner that hold an image id."""
 
     key: str | None
     owner: str | None
-    #: The message that it failed with, when that named no key.
+    #: Digest of the message that failed, if it named no key.
     digest: str | None = None
 
     @classmethod
     def of(cls, stored: StoredObject, *, key: str | None = None, owner: str | None = None) -> Self:
-        """The holder that *stored* tells of: a result, its mark, a failure record, an original."""
+        """The holder named by a result, deletion mark, failure record or original."""
         found = stored.metadata
         return cls(key_in(found) or key, owner_of(stored) or owner, found.get(_MESSAGE))
 
     def admits(self, claim: Claim) -> bool:
-        """Whether *claim* is about the same original of the same owner."""
+        """Whether *claim* names the same original and a permitted owner."""
         return may_claim(claim.owner, self.owner) and self._has_original_of(claim)
 
     def _has_original_of(self, claim: Claim) -> bool:
         if self.key is not None:
             return claim.key is not None and self.key in spellings(claim.key, claim.image_id)
-        # A message that could not be read stands in nobody's way but that of another such.
+        # The record of an unreadable message only blocks other unreadable messages.
         return claim.key is not None or self.digest in (None, claim.digest)
 
 
@@ -113,7 +113,7 @@ def as_metadata(
 
 
 def key_in(metadata: Mapping[str, str]) -> str | None:
-    """The key of the original that `as_metadata` has noted."""
+    """The key of the original in *metadata*, as `as_metadata` writes it; None without."""
     if encoded := metadata.get(_KEY_BASE64):
         try:
             return urlsafe_b64decode(encoded).decode()
@@ -123,7 +123,7 @@ def key_in(metadata: Mapping[str, str]) -> str | None:
 
 
 def _uuid_of(message_id: str) -> UUID:
-    """SQS says a UUID; who imitates it need not."""
+    """*message_id* as a UUID; emulators of SQS may use ids of another form."""
     try:
         return UUID(message_id)
     except ValueError:

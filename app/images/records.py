@@ -1,4 +1,4 @@
-"""Write down how an image ended, its result or why there is none, and find what to announce."""
+"""Store and find the outcome of each image: its result or its failure record."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True)
 class Records:
-    """Results and failure records, in the bucket *results*; a result beats a failure.
+    """Results and failure records, in the bucket *results*; a result overrides a failure.
 
-    Whatever reads an image raises ImageDeletedError once it is deleted.
+    Every method that reads an image raises ImageDeletedError once the image is deleted.
     """
 
     originals: Bucket
@@ -34,10 +34,9 @@ class Records:
         return Holders(self.originals, self.results)
 
     def put_processed(self, image: Image, data: bytes, job: Job) -> Announcement:
-        """Store a result once; returns the announcement of the result that is stored.
+        """Store a result once; returns the announcement of the stored result.
 
-        A result that is there already stays: it can be our own, stored by a request whose
-        answer was lost.
+        An existing result stays: it can be this worker's own, when the response of S3 was lost.
         """
         stored = self.results.put_once(
             processed_key(image.image_id),
@@ -51,9 +50,9 @@ class Records:
         return self.announcement(image, job.key, redrive=job.redrive)
 
     def put_failure(self, image: Image, job: Job | Claim) -> Announcement:
-        """Store the record of a failure, unless there is a result; returns what to announce.
+        """Store a failure record, unless there is a result; returns the announcement.
 
-        What has no right to the image is recorded beside it, with nothing of it.
+        An invalid claim gets a record under a key of its own, without any data of the image.
         """
         claim = Claim.of(job) if isinstance(job, Job) else job
         try:
@@ -70,7 +69,7 @@ class Records:
         metadata = as_metadata(key=claim.key, owner=record.owner, digest=claim.digest)
         stored = self.results.put_once(key, data, content_type=JSON, metadata=metadata)
         if stored is None:
-            # Its own, of an earlier try or round, or somebody's who came since we looked.
+            # The existing record is from an earlier attempt or redrive, or appeared just now.
             self._holders.check(claim)
             stored = self.results.put(key, data, content_type=JSON, metadata=metadata)
         self._take_back_if_deleted(image.image_id)
@@ -85,7 +84,7 @@ class Records:
         return record
 
     def _take_back_if_deleted(self, image_id: UUID) -> None:
-        # It may have been deleted since we looked, and its record would be left behind.
+        # The image may have been deleted since the check; its record would remain.
         try:
             self._find_processed(image_id)
         except NotFoundError:
@@ -95,20 +94,20 @@ class Records:
             raise
 
     def find(self, image_id: UUID) -> Announcement:
-        """What to announce of an image that is processed or failed. Raises NotFoundError."""
+        """The announcement of a processed or failed image. Raises NotFoundError."""
         try:
             return self._find_processed(image_id)
         except NotFoundError:
             return read_record(self.results.get(failure_key(image_id)))
 
     def find_of_job(self, job: Job) -> Announcement:
-        """What to announce of *job*, when it is finished.
+        """The announcement of the outcome of *job*.
 
-        A failure of an earlier round does not count: an operator has sent the job again.
+        A failure from before a redrive does not count: an operator has sent the job again.
 
         Raises:
-            NotFoundError: it is not.
-            ImageIdTakenError: what is finished under its id is another's.
+            NotFoundError: *job* has no outcome yet.
+            ImageIdTakenError: the outcome under its image id belongs to another original or owner.
         """
         result = self._holders.check_result(Claim.of(job))
         if result:
@@ -126,7 +125,7 @@ class Records:
         return self.announcement(image, key_in(stored.metadata) or original_key(image_id))
 
     def announcement(self, image: Image, key: str | None, *, redrive: int = 0) -> Announcement:
-        """*image* with the buckets and keys of its objects, for readers of S3."""
+        """*image* with the buckets and keys of its objects, for consumers that read S3."""
         content: dict[str, Any] = image.model_dump(by_alias=True)
         if image.original and key:
             content["original"] |= {"bucket": self.originals.name, "key": key}

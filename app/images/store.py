@@ -1,8 +1,9 @@
-"""Know an image from what lies in the two buckets: keys, metadata and state.
+"""The image store: the state of every image, derived from the objects in the two buckets.
 
-S3 is the only record, there is no database. A result beats a failure record, which beats the
-original; none of them means that nobody knows the image. A deleted image leaves a mark of no bytes
-in place of its result: a worker that has the image in hand finds the key taken and stores nothing.
+S3 is the only record; there is no database. A result overrides a failure record, which overrides
+the original; without any of them the image is unknown. Deleting an image replaces its result with
+a deletion mark, an empty object: a worker that still processes the image finds the key taken and
+stores nothing.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ from .metadata import from_metadata, to_metadata
 from .ownership import Claim, as_metadata, may_claim, owner_of
 from .records import PNG, Records
 
-#: What an upload asks for, and who.
+#: The fields of a job that override the metadata of the original.
 _ASKED: Final = frozenset(("method", "parameters", "group", "owner"))
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """An original: its job under the key where it was found, what is known of it, its bytes."""
+    """An original: its job, with the key where it was found, its image and its bytes."""
 
     job: Job
     image: Image
@@ -50,7 +51,7 @@ class Fetched:
 class ImageStore:
     """Originals in one bucket, results and failure records in the other.
 
-    Whatever reads an image raises ImageDeletedError once it is deleted.
+    Every method that reads an image raises ImageDeletedError once the image is deleted.
     """
 
     originals: Bucket
@@ -58,7 +59,7 @@ class ImageStore:
 
     @property
     def records(self) -> Records:
-        """How images ended."""
+        """The results and failure records."""
         return Records(self.originals, self.results)
 
     @property
@@ -66,7 +67,7 @@ class ImageStore:
         return Holders(self.originals, self.results)
 
     def put_original(self, image: Image, data: bytes) -> Image | None:
-        """Store what was uploaded, once; returns *image* with its expiry, None if it was there."""
+        """Store an upload once; returns *image* with its expiry, None if it is stored already."""
         stored = self.originals.put_once(
             original_key(image.image_id), data, content_type=PNG, metadata=to_metadata(image)
         )
@@ -75,7 +76,7 @@ class ImageStore:
         return image.model_copy(update={"expires_at": stored.expires_at})
 
     def job_message(self, image: Image) -> Message:
-        """The message that asks for the processing of *image*, whose original is stored."""
+        """The message that requests the processing of *image*, whose original is stored."""
         job = Job(
             image_id=image.image_id,
             bucket=self.originals.name,
@@ -90,21 +91,21 @@ class ImageStore:
         return asking(job)
 
     def get_original(self, job: Job) -> Fetched:
-        """The original of *job* and what is known of it.
+        """The original of *job*, with its image.
 
         Raises:
-            NotFoundError: there is none.
-            ForeignOriginalError: it has an owner, and the job claims another.
+            NotFoundError: the original does not exist.
+            ForeignOriginalError: the original has an owner, and the job names another.
             ImageIdTakenError: the job's image has another original, or another owner.
         """
-        # What the API has stored needs no look: the key is the image's own.
+        # An original stored by the API needs no check: its key is derived from the image id.
         if job.key != original_key(job.image_id):
             self._holders.check(Claim.of(job))
         stored = self._original_of(job)
         if job.owner and not owner_of(stored):
             self._holders.check(Claim.of(job))
         image = from_metadata(job.image_id, stored, ImageStatus.QUEUED)
-        # The message says what is asked for; the metadata can be missing or older.
+        # The message overrides the metadata, which can be missing or older.
         asked = job.model_dump(include={*_ASKED, "uploaded_at"})
         known = {name: value for name, value in asked.items() if value}
         found = job.model_copy(update={"key": stored.key})
@@ -124,7 +125,7 @@ class ImageStore:
         raise unknown_image(job.image_id)
 
     def find(self, image_id: UUID) -> Image:
-        """The representation of an image in whatever state. Raises NotFoundError."""
+        """The representation of an image in any state. Raises NotFoundError."""
         try:
             finished = self.records.find(image_id)
         except NotFoundError:
@@ -132,7 +133,7 @@ class ImageStore:
         return Image.model_validate(finished.model_dump(by_alias=True))
 
     def find_upload(self, image_id: UUID) -> Image:
-        """The image as it was sent, whatever became of it since. Raises NotFoundError."""
+        """The image as it was uploaded, without its outcome. Raises NotFoundError."""
         try:
             stored = self.originals.head(original_key(image_id))
         except NotFoundError:
@@ -140,9 +141,10 @@ class ImageStore:
         return from_metadata(image_id, live(stored, image_id), ImageStatus.QUEUED)
 
     def find_in_vain(self, image_id: UUID, found: ImageStatus | None) -> None:
-        """Make the requests that `find` makes for an unknown image and has not made for this one.
+        """Make the requests that `find` would make for an unknown image and has not made yet.
 
-        So that it takes as long to hear nothing of another's image, or of a deleted one (None).
+        The response then takes as long for another owner's image, or a deleted one (None), as for
+        an unknown image, so that its time does not reveal which it is.
         """
         if found is ImageStatus.QUEUED:
             return
@@ -151,10 +153,10 @@ class ImageStore:
         or_none(self.originals.head, original_key(image_id))
 
     def delete(self, image_id: UUID) -> None:
-        """Erase original, result and failure record. Safe to repeat, and to be repeated if cut.
+        """Erase original, result and failure record. Safe to repeat; repeat it when interrupted.
 
-        The mark on the result comes first: from then on nobody knows the image, and no worker
-        can store anything for it. An original that is another image's or owner's stays.
+        The deletion mark replaces the result first: from then on the image is unknown to clients,
+        and no worker can store anything for it. The original of another image or owner stays.
         """
         holder = self._holders.find(image_id)
         key = holder.key or original_key(image_id)
@@ -170,16 +172,16 @@ class ImageStore:
             return False
         stored = or_none(self.originals.head, key)
         if stored is None:
-            # A mark of its own tells the worker before it computes.
+            # A deletion mark in place of the original stops the worker before it computes.
             return key == original_key(image_id)
         return owner_of(stored) in (None, owner)
 
     def open_original(
         self, image_id: UUID, *, head: bool = False, admit: Admit | None = None
     ) -> StoredObject:
-        """The PNG as it was sent, or its *head* alone. Raises NotFoundError.
+        """The PNG as it was uploaded, without its data if *head*. Raises NotFoundError.
 
-        *admit* is told the size before the data is fetched; what it raises is raised.
+        *admit* is called with the size before the data is fetched; an exception from it propagates.
         """
         key = original_key(image_id)
         try:
@@ -193,12 +195,12 @@ class ImageStore:
     def open_processed(
         self, image_id: UUID, *, head: bool = False, admit: Admit | None = None
     ) -> StoredObject:
-        """The black-and-white page, or its *head* alone; *admit* as in `open_original`.
+        """The black-and-white page; *head* and *admit* as in `open_original`.
 
         Raises:
-            NotReadyError: the image waits or is being processed.
-            ProcessingFailedError: there is a failure record instead.
-            NotFoundError: nobody knows the image.
+            NotReadyError: the image is queued or being processed.
+            ProcessingFailedError: the image has a failure record instead.
+            NotFoundError: the image is unknown.
         """
         try:
             return _open(self.results, processed_key(image_id), image_id, head=head, admit=admit)
