@@ -1,8 +1,9 @@
-"""Bound the bytes that wait in this process for clients: responses to send, bodies that come in.
+"""Bound the memory and disk that transfers use: responses being sent and bodies being received.
 
-Each connection says what it holds. When the budget is used up, slow connections are cut: those
-whose clients would need longest, at their pace of the last seconds, to move what they hold. A
-client with more than its share gives way to another client. Else a new transfer is refused.
+Each connection reports how many bytes it holds. When the budget is used up, the slowest connections
+are cut: those whose clients would need longest, at their recent speed, to move the held bytes. A
+client over its share loses connections to other clients. If none can be cut, the new transfer is
+refused.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ from typing import Final, Protocol
 
 from .pace import Moved
 
-#: A connection that needs so long to move what it holds is slow: a page of 2 MB at 50 kB/s, with
-#: stops, needs less. To keep the whole budget costs clients a sixtieth of it in each second.
+#: A connection that needs longer than this to move its held bytes is slow. A page of 2 MB at
+#: 50 kB/s, with stalls, needs less. An attacker who wants to occupy the whole budget must move a
+#: sixtieth of it per second.
 _SLOW_S: Final = 60.0
-#: Of a client that moves nothing we expect the least that `Pace` lets pass, so that what holds
-#: little is not slow.
+#: Speed assumed for a stalled client: the minimum that `Pace` tolerates. A connection that holds
+#: only a few bytes therefore never counts as slow.
 _LEAST_BYTES_PER_S: Final = 1024
-#: A connection is not called slow before its client had so much time: connections start slowly.
+#: Minimum observation time before a connection can count as slow: connections start slowly.
 _FIRST_LOOK_S: Final = 1.0
-#: The same for one of a client with more than its share, which need not be slow.
+#: The same for a connection of a client over its share, which is cut even when it is not slow.
 _FIRST_LOOK_OVER_SHARE_S: Final = 0.1
-#: A client may keep a quarter of the budget, or one transfer, when others want room.
+#: When the budget is used up, a client may hold a quarter of it, or a single transfer of any size.
 _SHARES: Final = 4
 
 
@@ -33,17 +35,17 @@ class Holder(Protocol):
 
     @property
     def client(self) -> str:
-        """The address whose connections are counted together."""
+        """The address under which connections are counted together."""
 
     def moved_lately(self, now: float) -> Moved | None:
-        """What the client has moved in the last seconds; None while it waits for the server."""
+        """The bytes the client moved in the last seconds; None while it waits for the server."""
 
     def cut(self) -> None:
-        """Close the connection soon and free what it holds."""
+        """Close the connection soon and free the bytes it holds."""
 
 
 class Budget:
-    """At most *limit_bytes* for all connections. Thread-safe."""
+    """A limit of *limit_bytes* on the sum over all connections. Thread-safe."""
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
@@ -56,14 +58,14 @@ class Budget:
         return self._used_bytes
 
     def hold(self, holder: Holder, size_bytes: int) -> bool:
-        """Note that *holder* holds *size_bytes* now; makes room for them, and says if there is."""
+        """Record that *holder* holds *size_bytes*; True if they fit, after cuts if needed."""
         with self._lock:
             before = self._held.get(holder, 0)
             self._set(holder, size_bytes)
             return size_bytes <= before or self._make_room(holder)
 
     def reserve(self, holder: Holder, size_bytes: int) -> bool:
-        """The same, but *holder* gets no bytes unless there is room for them."""
+        """Like `hold`, but record nothing if *size_bytes* do not fit."""
         with self._lock:
             before = self._held.get(holder, 0)
             self._set(holder, size_bytes)
@@ -91,7 +93,7 @@ class Budget:
         return True
 
     def _find_victim(self, needing: Holder) -> Holder | None:
-        """The connection to cut: slow ones first, of them those of clients over their share."""
+        """The connection to cut: slow ones first, and among them clients over their share."""
         now, over_share = time.monotonic(), self._over_share()
         found: list[tuple[bool, bool, float, Holder]] = []
         for holder, size_bytes in self._held.items():
@@ -107,7 +109,7 @@ class Budget:
         return max(found, key=lambda one: one[:3])[3] if found else None
 
     def _over_share(self) -> set[str]:
-        """The clients that hold more than a share, and not for one transfer only."""
+        """The clients that hold more than a share in more than one transfer."""
         shares, transfers = Counter[str](), Counter[str]()
         for holder, size_bytes in self._held.items():
             shares[holder.client] += size_bytes

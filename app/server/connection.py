@@ -1,4 +1,4 @@
-"""Hold one connection: read at a bounded pace, answer, linger, and cut who is too slow."""
+"""Handle one connection: bound its read rate, respond, linger after refusals, cut it if slow."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from .refusals import ProblemTask
 from .sockets import reset_when_closed, unsent_bytes
 from .traffic import Traffic
 
-#: By default waitress reads 8 kB at a time, which costs an upload dozens of rounds of its loop.
+#: Bytes per read. Waitress's default of 8 kB costs dozens of event-loop rounds per upload.
 READ_BYTES: Final = 128 * 1024
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What all connections of a server have in common."""
+    """State shared by all connections of a server."""
 
     gate: Gate
     budget: Budget
-    #: Counts connections, or behind proxies, whose connections are everybody's, requests.
+    #: Counts connections per client. Behind a proxy, whose connections carry requests of many
+    #: clients, it counts requests instead (*counts_requests*).
     peers: Peers
     counts_requests: bool
     wakeups: Wakeups
@@ -39,7 +40,7 @@ class Shared:
 
 
 class _Task(WSGITask):
-    """Takes the pass along; ends the connection after a body that was not read."""
+    """Hands the gate's decision to the application; closes the connection after an unread body."""
 
     def execute(self) -> None:
         if self.request.is_cut or self.channel.shared.is_stopping.is_set():
@@ -57,14 +58,14 @@ class _Task(WSGITask):
 
 
 class Channel(LingeringChannel):
-    """A connection that is cut when it is too slow, and lingers when we end it."""
+    """A connection that is cut when its client is too slow, and lingers when the server ends it."""
 
     error_task_class = ProblemTask
     task_class = _Task
     shared: Shared
     request: Parser | None
     outbufs: list[Any]
-    #: What the client has sent beyond the request in hand.
+    #: Bytes that the client has sent beyond the current request.
     ahead = b""
     _is_condemned = False
 
@@ -78,7 +79,7 @@ class Channel(LingeringChannel):
     def parser_class(self, adj: Any) -> Parser:
         return Parser(adj, self)
 
-    # --- what the loop asks ----------------------------------------------------------------------
+    # --- called by the event loop ----------------------------------------------------------------
 
     def readable(self) -> bool:
         if self.is_lingering:
@@ -86,7 +87,7 @@ class Channel(LingeringChannel):
         now = time.monotonic()
         self._follow(now)
         if self._is_condemned or self._is_overdue(now):
-            # At once: a socket that is full never becomes writable, which waitress would wait for.
+            # Close now: waitress waits until the socket is writable, and a full one never is.
             self._is_condemned = True
             self.handle_close()
             return False
@@ -136,9 +137,9 @@ class Channel(LingeringChannel):
 
     def service(self) -> None:
         super().service()
-        self._account()  # the body is freed; the connection may stay open for a minute
+        self._account()  # the body is freed now; the connection may stay open for another minute
 
-    # --- what a request asks ---------------------------------------------------------------------
+    # --- called while a request is read and answered ---------------------------------------------
 
     def admit(self, head: Head) -> Pass:
         granted = self.shared.gate.admit(head)
@@ -148,7 +149,7 @@ class Channel(LingeringChannel):
         return granted
 
     def reserve(self, size_bytes: int) -> None:
-        """Make room for a response of *size_bytes*, before it is fetched. Raises BusyError."""
+        """Reserve *size_bytes* for a response before it is fetched. Raises BusyError."""
         self._traffic.reserved_bytes = size_bytes
         if not self.shared.budget.reserve(self, self._held_bytes()):
             self._traffic.reserved_bytes = 0
@@ -168,13 +169,13 @@ class Channel(LingeringChannel):
         return written
 
     def has_answered(self) -> None:
-        """The response is made; what of it is not sent yet counts by its own size."""
+        """Replace the reservation by the response's unsent bytes, now that it is written."""
         self._traffic.reserved_bytes = 0
         self._account()
         if self.shared.counts_requests:
             self._presence.leave()
 
-    # --- what the budget asks --------------------------------------------------------------------
+    # --- called by the budget --------------------------------------------------------------------
 
     def moved_lately(self, now: float) -> Moved | None:
         return self._follow(now)
@@ -185,7 +186,7 @@ class Channel(LingeringChannel):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is being received or answered."""
+        """Whether the connection is neither receiving nor answering a request."""
         is_begun = self.request is not None and self.request.is_begun
         is_busy = self.requests or is_begun or self.ahead or self.total_outbufs_len
         return self.is_lingering or not is_busy
@@ -197,11 +198,11 @@ class Channel(LingeringChannel):
         return out_bytes + int(body_bytes) + len(self.ahead)
 
     def _free_sent(self) -> None:
-        """Give up the file of a response that is sent: waitress keeps it until the next one."""
+        """Free the buffer of a sent response; waitress would keep it until the next response."""
         if self.total_outbufs_len or not self._traffic.written_bytes:
             return
         if not self.outbuf_lock.acquire(blocking=False):
-            return  # a response is being written
+            return  # another thread is writing a response
         try:
             if self.connected and not self.total_outbufs_len:
                 for sent in self.outbufs:
@@ -213,16 +214,16 @@ class Channel(LingeringChannel):
 
     def _account(self) -> bool:
         if self._is_condemned or not self.connected:
-            self.shared.budget.release(self)  # the loop frees what it holds
+            self.shared.budget.release(self)  # the event loop frees its buffers
             return True
         self._free_sent()
         has_room = self.shared.budget.hold(self, self._held_bytes())
         if not self.connected:
-            self.shared.budget.release(self)  # it was closed meanwhile, by the other thread
+            self.shared.budget.release(self)  # the other thread closed it in the meantime
         return has_room
 
     def _follow(self, now: float) -> Moved | None:
-        """What has moved lately; None while it is not the client that is waited for."""
+        """The bytes moved recently; None while the server is not waiting for the client."""
         is_receiving = self.request is not None and not self.requests
         if not (self.total_outbufs_len or is_receiving) or self._is_condemned:
             self._traffic.begins(self._unsent_bytes(), now)
@@ -247,7 +248,7 @@ class Channel(LingeringChannel):
         return True
 
     def _end(self) -> None:
-        """The client sends no more: what it has begun is refused, for it may still read."""
+        """Answer an incomplete request with 400: a client that stopped sending may still read."""
         with self.requests_lock:
             request, self.request = self.request, None
             if request is None or not request.is_begun or self.requests:

@@ -1,7 +1,7 @@
-"""Decide from the head of a request whether its body is worth reading: who, how fast, how much.
+"""Decide from the head of a request whether to read its body: token, rate limit, size, backlog.
 
-Nothing here waits for anybody, so the server can ask before it reads a body.
-What is not known to be public needs a token.
+The gate never blocks, so the server can ask it before it reads a body.
+Every path that is not listed as public needs a token.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ..errors import (
 )
 from ..settings import MULTIPART_OVERHEAD_BYTES, Settings
 
-#: Where the application finds the Pass of a request, in the WSGI environment.
+#: The WSGI environment key of a request's Pass.
 ENVIRON_KEY: Final = "image_pipeline.pass"
-#: And there a function that makes room for a response of so many bytes, or raises BusyError.
+#: The WSGI environment key of a function that reserves bytes for a response or raises BusyError.
 ROOM_KEY: Final = "image_pipeline.room"
 UPLOAD_PATH: Final = "/upload"
 _PUBLIC: Final = frozenset(
@@ -46,7 +46,7 @@ _PUBLIC_FOLDER: Final = "/static/"
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a request. *headers* are named as in WSGI, without HTTP_."""
+    """The head of a request. *headers* have their WSGI names without the prefix HTTP_."""
 
     method: str
     path: str
@@ -60,7 +60,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Pass:
-    """What the gate has decided of one request: let in unless there is a *refusal*."""
+    """The gate's decision on one request, which is admitted unless *refusal* is set."""
 
     path: str
     body_limit_bytes: int
@@ -70,7 +70,10 @@ class Pass:
 
 
 class Gate:
-    """Thread-safe. *check_room* raises QueueFullError while uploads are refused; never blocks."""
+    """Admits or refuses requests. Thread-safe.
+
+    *check_room* raises QueueFullError while too many images wait; it must not block.
+    """
 
     def __init__(self, settings: Settings, check_room: Callable[[], None]) -> None:
         self.tokens = Tokens(settings.api_tokens, settings.api_tokens_file)
@@ -80,7 +83,7 @@ class Gate:
         self._limiter = Limiter(settings.rate) if settings.rate else None
 
     def admit(self, head: Head) -> Pass:
-        """Decide; raises nothing. An upload counts against its quota, also one that is refused."""
+        """The decision on *head*; raises nothing. A refused upload still counts in the quota."""
         owner, quota = None, None
         refusal: PipelineError | None = None
         try:
@@ -101,11 +104,11 @@ class Gate:
         return MULTIPART_OVERHEAD_BYTES + self._max_upload_bytes
 
     def body_limit_bytes(self, head: Head) -> int:
-        """The largest body that a request may have; only uploads have one worth the name."""
+        """The largest body that the request may have; only an upload may carry a file."""
         return self.max_body_bytes if head.is_upload else MULTIPART_OVERHEAD_BYTES
 
     def too_large(self, actual: int | None = None) -> FileTooLargeError:
-        """The refusal of a body over the limit, of *actual* bytes if that is known."""
+        """The error for a body over the limit; *actual* is its size in bytes, if known."""
         limit = self._max_upload_bytes
         said = "The body is over the limit" if actual is None else f"The body has {actual} bytes"
         facts = {} if actual is None else {"actual": actual}
@@ -131,7 +134,7 @@ class Gate:
             )
 
     def client_of(self, head: Head) -> str:
-        """Whose request it is: an address as the outermost trusted proxy saw it."""
+        """The client's address as the outermost trusted proxy saw it."""
         return client_address(head.peer, head.headers.get("X_FORWARDED_FOR", ""), self._hops)
 
     def _key(self, head: Head, owner: str | None) -> str:
@@ -144,10 +147,10 @@ class Gate:
 
 
 def client_address(peer: str, forwarded_for: str, hops: int) -> str:
-    """Who sent the request, as the outermost of *hops* trusted proxies saw it.
+    """The client's address as the outermost of *hops* trusted proxies saw it.
 
-    Each proxy adds the address of its caller at the right, so what stands left of those was
-    written by the client. An IPv6 host has 2**64 addresses; its network counts.
+    Each proxy appends its caller's address at the right; the client may have forged every entry
+    further left. An IPv6 host has 2**64 addresses, so its /64 network is returned instead.
     """
     chain = [part.strip() for part in forwarded_for.split(",")]
     claimed = chain[-hops] if 0 < hops <= len(chain) else peer
@@ -175,6 +178,6 @@ def _without_port(address: str) -> str:
 
 
 def _is_public(head: Head) -> bool:
-    # A preflight (Fetch, section 4.8) carries no credentials.
+    # Browsers send no credentials with a CORS preflight (Fetch, section 4.8).
     is_preflight = head.method == "OPTIONS"
     return is_preflight or head.path in _PUBLIC or head.path.startswith(_PUBLIC_FOLDER)

@@ -1,8 +1,8 @@
 """Read the head of an HTTP request: strictly, and in time linear in its length.
 
-Whatever two servers could read as two different requests is refused (RFC 9112, section 11.2). Only
-splitting, stripping, counting and character tables touch the bytes of a client here: a regular
-expression with two adjacent repetitions can take quadratic time.
+A head that two servers could read as two different requests is refused (RFC 9112, section 11.2).
+The parser uses only splitting, stripping, counting and character tables: a regular expression with
+two adjacent repetitions can take quadratic time.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from string import ascii_letters, digits
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-#: Browsers and proxies send one or two KiB.
+#: Browsers and proxies send 1 to 2 KiB.
 MAX_HEAD_BYTES: Final = 32 * 1024
-#: RFC 9110, section 4.1, asks for 8,000; the longest of ours has 120.
+#: RFC 9110, section 4.1, recommends 8,000; the API's longest target has 120 bytes.
 MAX_TARGET_BYTES: Final = 8_000
 MAX_FIELDS: Final = 100
-#: Fields that only adjust a response, and the type of a body, without which an upload is refused.
-#: Longer than this, a field is ignored: the libraries that read it need up to 1 ms per KiB. A list
-#: that is cut would mean something else than was sent.
+#: A field longer than this is ignored: the libraries that parse it need up to 1 ms per KiB, and a
+#: truncated list would change its meaning. All of these only adjust a response, except
+#: Content-Type; an upload without it is refused.
 _MAX_ADJUSTING_BYTES: Final = {
     b"ACCEPT": 2048,
     b"ACCEPT_ENCODING": 1024,
@@ -33,19 +33,19 @@ _MAX_ADJUSTING_BYTES: Final = {
 _END: Final = b"\r\n\r\n"
 _TOKEN: Final = (ascii_letters + digits + "!#$%&'*+-.^_`|~").encode()  # RFC 9110, section 5.6.2
 _VISIBLE: Final = bytes(range(0x21, 0x7F))
-#: RFC 3986, section 3.2.2, without the delimiters that stand in no name that DNS knows.
+#: RFC 3986, section 3.2.2, without the sub-delimiters, which no DNS name contains.
 _REG_NAME: Final = (ascii_letters + digits + "-._~").encode()
 _IP_LITERAL: Final = (ascii_letters + digits + "-._~%:").encode()
 _DIGITS: Final = digits.encode()
-#: Controls other than the tab, CR and LF; those two are looked at with the lines.
+#: All control characters but tab, CR and LF. CR and LF are checked when lines are split.
 _CONTROLS: Final = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 _MAX_LENGTH_DIGITS: Final = 18
-#: A CGI-like environment cannot tell `Content_Length` from `Content-Length`.
+#: Fields refused when spelled with `_`: WSGI cannot tell `Content_Length` from `Content-Length`.
 _FRAMING: Final = frozenset((b"CONTENT_LENGTH", b"HOST", b"TRANSFER_ENCODING"))
 
 
 class HeadError(Exception):
-    """The head is not a request that may be answered with anything but *status*."""
+    """The head is not valid; the response has *status*."""
 
     def __init__(self, reason: str, status: int = 400) -> None:
         super().__init__(reason)
@@ -54,21 +54,21 @@ class HeadError(Exception):
 
 @dataclass(frozen=True)
 class RequestHead:
-    """A head that is sound. *headers* are named as in WSGI, without HTTP_."""
+    """A valid head. *headers* have their WSGI names without the prefix HTTP_."""
 
     method: str
     target: str
-    #: Without the percent-encoding, each byte a character, as WSGI has it.
+    #: Percent-decoded; each byte is one Latin-1 character, as WSGI requires.
     path: str
     query: str
     version: str
     headers: dict[str, str]
-    #: The body has this many bytes; None for a chunked one.
+    #: The size of the body in bytes; None if it is chunked.
     content_length: int | None
 
 
 class HeadBuffer:
-    """Collects a head piece by piece; each byte is looked at once, however small the pieces are."""
+    """Collects a head piece by piece and examines each byte once, however small the pieces are."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
@@ -78,14 +78,14 @@ class HeadBuffer:
 
     @property
     def is_begun(self) -> bool:
-        """Whether more than empty lines has come."""
+        """Whether any byte beyond empty lines has arrived."""
         return bytes(self._bytes[:2]) not in (b"", b"\r")
 
     def add(self, data: bytes) -> int | None:
-        """Take *data*; returns how much of it belongs to the head, once the head is complete.
+        """The number of bytes of *data* that belong to the head; None while it is incomplete.
 
         Raises:
-            HeadError: whatever follows, this does not become a request.
+            HeadError: no further byte can make this a valid request.
         """
         self._bytes += data
         self._received_bytes += len(data)
@@ -99,27 +99,27 @@ class HeadBuffer:
         return None if end < 0 else len(data) - rest_bytes
 
     def head(self) -> RequestHead:
-        """The request, once `add` has said that the head is complete. Raises HeadError."""
+        """The parsed head, once `add` has returned a number. Raises HeadError."""
         return parse_head(bytes(self._bytes[: self._bytes.find(_END, self._looked_at)]))
 
     def _skip_empty_lines(self) -> None:
-        """Empty lines may stand before a request (RFC 9112, section 2.2)."""
+        """Drop the empty lines that may precede a request (RFC 9112, section 2.2)."""
         blanks = len(self._bytes) - len(self._bytes.lstrip(b"\r\n"))
         if blanks == len(self._bytes) and self._bytes.endswith(b"\r"):
-            blanks -= 1  # its LF is still to come
+            blanks -= 1  # the LF of this CR has not arrived yet
         if self._bytes[:blanks] != b"\r\n" * (blanks // 2):
             raise HeadError("Bare CR or LF")
         del self._bytes[:blanks]
 
     def _look(self, end: int) -> None:
-        """Refuse at once what no further byte can mend, so that no client waits for nothing."""
+        """Refuse an invalid head before its end arrives, so that the client need not wait."""
         new = self._bytes[self._looked_at : end]
         lines = new.count(b"\r\n")
         if new.count(b"\n") != lines or new.count(b"\r") - new.endswith(b"\r") != lines:
             raise HeadError("Bare CR or LF")
         if not self._has_line:
             self._look_at_line()
-        # The last bytes may be the beginning of the end; they are looked at again.
+        # The last bytes may begin the terminating CRLF CRLF, so examine them again next time.
         self._looked_at = max(self._looked_at, end - len(_END) + 1)
         if self._bytes[self._looked_at - 1 : self._looked_at] == b"\r":
             self._looked_at -= 1
@@ -130,11 +130,11 @@ class HeadBuffer:
             _split_request_line(bytes(self._bytes[:line_end]))
             self._has_line = True
         elif self._bytes[:1] != b"\r" and not _consists_of(self._bytes[:1] or b"G", _TOKEN):
-            raise HeadError("The method is not a token")  # a client that speaks TLS, for example
+            raise HeadError("The method is not a token")  # for example a TLS handshake
 
 
 def parse_head(head: bytes) -> RequestHead:
-    """The request whose *head*, without the empty line at its end, this is. Raises HeadError."""
+    """The request in *head*, given without its final empty line. Raises HeadError."""
     if head.translate(None, _CONTROLS) != head:
         raise HeadError("A control character")
     request_line, *lines = head.split(b"\r\n")
@@ -160,7 +160,7 @@ def parse_head(head: bytes) -> RequestHead:
 
 
 def is_field(line: bytes) -> bool:
-    """Whether *line* is a field that may stand behind a chunked body, too."""
+    """Whether *line* is a valid field, so that it may be a trailer of a chunked body."""
     try:
         _fields([line])
     except HeadError:
@@ -181,7 +181,7 @@ def _split_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     if len(parts) != 3:
         raise HeadError("The request line does not have three parts")
     method, target, protocol = parts
-    # Methods are case-sensitive; all that anybody knows are upper-case.
+    # Methods are case-sensitive, and all registered ones are upper-case.
     if not _consists_of(method, _TOKEN) or method != method.upper():
         raise HeadError("The method is not a token")
     if not _consists_of(target, _VISIBLE) or b"#" in target:
@@ -194,9 +194,9 @@ def _split_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _split_target(method: bytes, target: bytes) -> tuple[bytes, bytes, bytes | None]:
-    """Path, query, and the authority where the target names one (RFC 9112, section 3.2)."""
+    """Path, query, and authority if the target has one (RFC 9112, section 3.2)."""
     if target == b"*" and method == b"OPTIONS":
-        return b"/", b"", None  # it asks for what the whole server can do
+        return b"/", b"", None  # `OPTIONS *` asks about the server as a whole
     authority = None
     if not target.startswith(b"/"):
         scheme, separator, rest = target.partition(b"://")
@@ -215,7 +215,7 @@ def _split_authority(rest: bytes) -> tuple[bytes, bytes]:
 
 
 def _is_authority(text: bytes) -> bool:
-    """Whether *text* is a host with or without a port, or nothing (RFC 9110, section 7.2)."""
+    """Whether *text* is empty, or a host with or without a port (RFC 9110, section 7.2)."""
     if text.startswith(b"["):
         literal, bracket, port = text[1:].partition(b"]")
         is_host = bool(bracket) and b":" in literal and _consists_of(literal, _IP_LITERAL)
@@ -228,7 +228,7 @@ def _is_authority(text: bytes) -> bool:
 
 
 def _is_port(text: bytes) -> bool:
-    # It may be empty (RFC 3986, section 3.2.3).
+    # A port may be empty (RFC 3986, section 3.2.3).
     return not text or (_consists_of(text, _DIGITS) and len(text) <= 5 and int(text) <= 65535)
 
 
@@ -236,11 +236,11 @@ def _is_port(text: bytes) -> bool:
 
 
 def _fields(lines: list[bytes]) -> dict[bytes, list[bytes]]:
-    """The values of each field, in their order."""
+    """The values of each field in order of arrival, by WSGI name."""
     fields: dict[bytes, list[bytes]] = {}
     for line in lines:
         name, colon, value = line.partition(b":")
-        # A folded line begins with a blank, which is no token either (RFC 9112, section 5.2).
+        # The token check also refuses folded lines, which begin with a blank (RFC 9112, 5.2).
         if not colon or not _consists_of(name, _TOKEN) or b"\r" in value:
             raise HeadError("A line is not a field")
         key = name.upper().replace(b"-", b"_")
@@ -259,7 +259,7 @@ def _check_hosts(hosts: list[bytes], *, is_needed: bool) -> None:
 
 
 def _content_length(fields: dict[bytes, list[bytes]], version: bytes) -> int | None:
-    """How long the body is, None if it is chunked (RFC 9112, section 6.3)."""
+    """The size of the body in bytes; None if it is chunked (RFC 9112, section 6.3)."""
     lengths, codings = fields.get(b"CONTENT_LENGTH", []), fields.get(b"TRANSFER_ENCODING", [])
     if len(lengths) > 1 or (codings and (lengths or len(codings) > 1 or version != b"1.1")):
         raise HeadError("The length of the body is given twice")
@@ -273,7 +273,7 @@ def _content_length(fields: dict[bytes, list[bytes]], version: bytes) -> int | N
 
 
 def _check_coding(coding: bytes) -> None:
-    if not _consists_of(coding, _TOKEN):  # several of them, too
+    if not _consists_of(coding, _TOKEN):  # this also refuses a list of codings
         raise HeadError("Transfer-Encoding is not exactly one")
     if coding.lower() != b"chunked":
         raise HeadError("Transfer-Encoding is not chunked", 501)

@@ -1,4 +1,4 @@
-"""Read on for a while from a connection that we end before the request is read."""
+"""Keep reading for a while from a connection that the server ends before the request is read."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, Final
 
 from waitress.channel import HTTPChannel
 
-#: After a refusal what still comes is read and thrown away for a while: closing at once would
-#: reset the connection, and the client could lose the answer (RFC 9112, section 9.6).
+#: After a refusal, incoming bytes are read and discarded for this long: an immediate close would
+#: reset the connection, and the client could lose the response (RFC 9112, section 9.6).
 _LINGER_S: Final = 10.0
 _LINGER_BYTES: Final = 64 * 1024 * 1024
 
 
 class LingeringChannel(HTTPChannel):
-    """A connection that throws away what still comes once its last answer is written."""
+    """A connection that discards incoming bytes once its last response is written."""
 
-    #: A request came that is not read to its end; the connection ends with its answer.
+    #: The current request is not read to its end; the connection closes after the response.
     is_cut = False
     _lingers_until: float | None = None
     _thrown_away_bytes = 0
@@ -49,7 +49,7 @@ class LingeringChannel(HTTPChannel):
         super().handle_close()
 
     def throw_away(self, data: bytes) -> None:
-        """Take note of *data*, read while it lingers; none is the end of what the client sends."""
+        """Count *data*, read while lingering; empty *data* means that the client has closed."""
         self._thrown_away_bytes += len(data)
         if not data:
             self.handle_close()

@@ -1,4 +1,4 @@
-"""Tell who is too slow, and how often a connection is worth a look."""
+"""Measure the speed of transfers, and bound how often a connection is read."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-#: A header must be there by then; of a body or an answer that much must have moved meanwhile.
+#: A head must be complete within this time. Within each such period, a body or a response must
+#: move at least _SLOW_BYTES.
 _SLOW_S: Final = 30.0
 _SLOW_BYTES: Final = 30 * 1024
-#: A round of the loop costs as much for one byte as for 128 KiB. After a few small reads for one
-#: request the next ones wait, twice as long each time, so that bytes collect in the kernel.
+#: A round of the event loop costs as much for 1 byte as for 128 KiB. After a few small reads for
+#: one request, the pause before each further read doubles, so that bytes collect in the kernel.
 _SMALL_READ_BYTES: Final = 1024
 _FREE_SMALL_READS: Final = 4
 _FIRST_PAUSE_S: Final = 0.005
 _LONGEST_PAUSE_S: Final = 0.5
-#: What a client moves lately is what it moves in one or two of these.
+#: Recent speed is measured over one to two of these periods.
 _LATELY_S: Final = 2.0
 
 
 class Pace:
-    """Tells who is too slow: each _SLOW_S of a transfer must bring _SLOW_BYTES."""
+    """Tells whether a transfer is too slow: it must move _SLOW_BYTES in each _SLOW_S."""
 
     def __init__(self) -> None:
         self.restart()
@@ -40,7 +41,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Moved:
-    """What a client moved in the last seconds."""
+    """The bytes that a client moved in the last *seconds*."""
 
     size_bytes: int
     seconds: float
@@ -51,17 +52,17 @@ class Moved:
 
 
 class RecentPace:
-    """Tells what has moved in the last two to four seconds, or since the transfer began."""
+    """Measures the bytes moved in the last 2 to 4 seconds, or since the transfer began."""
 
     def __init__(self) -> None:
         self.restart(0, time.monotonic())
 
     def restart(self, moved_bytes: int, now: float) -> None:
-        # One assignment: the budget asks from other threads.
+        # One assignment, because the budget reads the marks from other threads.
         self._marks = ((moved_bytes, now), (moved_bytes, now))
 
     def look(self, moved_bytes: int, now: float) -> Moved:
-        """Note that *moved_bytes* have moved in all; must be called about each second."""
+        """The recent movement, given *moved_bytes* in total; must be called about once a second."""
         older, newer = self._marks
         if now - newer[1] >= _LATELY_S:
             older, newer = newer, (moved_bytes, now)
@@ -70,7 +71,7 @@ class RecentPace:
 
 
 class ReadPace:
-    """Says when to read from a connection again: at once, unless it sends many small pieces."""
+    """Tells when to read from a connection again: at once, unless it sends many small pieces."""
 
     def __init__(self) -> None:
         self.reads_again_at = 0.0
@@ -86,7 +87,7 @@ class ReadPace:
 
 
 class Wakeups:
-    """Know when the loop must look at its connections again, though no socket is ready."""
+    """Collects the times at which the event loop must run although no socket is ready."""
 
     def __init__(self) -> None:
         self._soonest = math.inf
@@ -95,6 +96,6 @@ class Wakeups:
         self._soonest = min(self._soonest, moment)
 
     def take_timeout_s(self, longest_s: float) -> float:
-        """How long the loop may sleep. Who must be woken later says so again in each round."""
+        """Seconds that the loop may sleep. Clears the times; connections set them each round."""
         soonest, self._soonest = self._soonest, math.inf
         return min(longest_s, max(0.0, soonest - time.monotonic()))

@@ -1,6 +1,6 @@
-"""Read HTTP requests strictly, one at a time, and ask the gate before a body is read.
+"""Read HTTP requests strictly, one at a time, and ask the gate before reading a body.
 
-Whatever would let a client take more memory, disk or time than its request is worth is refused.
+A request that would take more memory, disk or time than its limits is refused.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ logger = logs.get_logger(__name__)
 
 _MAX_CHUNK_LINE_BYTES: Final = 1024
 _MAX_TRAILER_BYTES: Final = 8 * 1024
-#: What the sizes of chunks and their line ends may take beyond a quarter of the data: each chunk
-#: costs microseconds of the server's only loop.
+#: Chunk sizes and line ends may take this many bytes plus a quarter of the data. Each chunk costs
+#: microseconds of the server's only event loop.
 _MAX_FRAMING_BYTES: Final = 64 * 1024
-#: The size in hexadecimal, and extensions that nobody uses.
+#: The size in hexadecimal, then optional extensions, which are ignored.
 _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e]*)?")
 
 
@@ -47,7 +47,7 @@ class TargetTooLongError(Error):
     code, reason = 414, "URI Too Long"
 
 
-#: The server's tasks answer waitress's errors.
+#: ErrorTask expects waitress's own error classes.
 _AS_WAITRESS: Final[dict[int, type[Error]]] = {
     400: BadRequest,
     414: TargetTooLongError,
@@ -57,26 +57,27 @@ _AS_WAITRESS: Final[dict[int, type[Error]]] = {
 
 
 class _Chunks:
-    """A chunked body, read exactly (RFC 9112, section 7.1); stands in for waitress's receiver.
+    """A strict reader of chunked bodies (RFC 9112, section 7.1), in place of waitress's receiver.
 
-    Waitress's takes a bare LF for the end of a line, and lines of any length.
+    Waitress's receiver accepts a bare LF as a line end, and lines of any length.
     """
 
     def __init__(self, buffer: Any) -> None:
         self._buffer = buffer
-        #: What is to come: bytes of a chunk, or else a line.
+        #: Bytes missing from the current chunk; 0 while a line is read.
         self._left_bytes = 0
         self._line = b""
         self._act_on = self._begin_chunk
         self._trailer_bytes = 0
         self._framing_bytes = 0
-        #: Of the piece in hand; appending each chunk to a file by itself costs three system calls.
+        #: Chunk data of the current piece, appended to the file in one go: each append costs three
+        #: system calls.
         self._data: list[bytes] = []
         self.completed = False
         self.error: Error | None = None
 
     def received(self, data: bytes) -> int:
-        """Take in *data*; returns how much of it belongs to the body."""
+        """The number of bytes of *data* that belong to the body; keeps them."""
         at = 0
         while at < len(data) and not (self.completed or self.error):
             at = self._take_chunk(data, at) if self._left_bytes else self._take_line(data, at)
@@ -135,27 +136,27 @@ class _Chunks:
 
 
 class Connection(Protocol):
-    """What a parser needs of the connection that it reads from."""
+    """The part of a connection that the parser uses."""
 
     addr: Any
-    #: What the client has sent beyond the request in hand.
+    #: Bytes that the client has sent beyond the current request.
     ahead: bytes
-    #: A request came that is not read to its end; the connection ends with its answer.
+    #: The current request is not read to its end; the connection closes after the response.
     is_cut: bool
 
     def admit(self, head: Head) -> Pass: ...
 
     def has_room(self) -> bool:
-        """Whether what has come in may be kept."""
+        """Whether the received bytes fit the budget."""
 
 
 class Parser(HTTPRequestParser):
-    """Reads a request; larger bodies wait in a temporary file."""
+    """Reads one request; waitress keeps a large body in a temporary file."""
 
     body_rcv: Any
     chunked: bool
     content_length: int
-    #: Of a request whose own version is not known.
+    #: The HTTP version of the response to a head that cannot be parsed.
     version = "1.1"
 
     def __init__(self, adj: Any, connection: Connection) -> None:
@@ -164,12 +165,12 @@ class Parser(HTTPRequestParser):
         self._pace = Pace()
         self._head = HeadBuffer()
         self.granted: Pass | None = None
-        #: There is a body, and it is not read to its end.
+        #: The request has a body that is not read to its end.
         self.is_cut = False
 
     @property
     def is_begun(self) -> bool:
-        """Whether anything but empty lines has come."""
+        """Whether any byte beyond empty lines has arrived."""
         return self.headers_finished or self._head.is_begun
 
     def received(self, data: bytes) -> int:
@@ -177,7 +178,7 @@ class Parser(HTTPRequestParser):
         if self.error is not None:
             self.is_cut = True
         if self.is_cut:
-            # What comes now is the rest of that body, never another request.
+            # Further bytes belong to that body and must never be parsed as another request.
             self._connection.is_cut = True
             return len(data)
         if self.completed:
@@ -188,12 +189,12 @@ class Parser(HTTPRequestParser):
         return consumed
 
     def end(self) -> None:
-        """The client sends no more, and this request is not complete."""
+        """Fail the request, because the client has closed before completing it."""
         self.is_cut = self._connection.is_cut = True
         self._fail(BadRequest("The request breaks off"))
 
     def is_overdue(self, now: float) -> bool:
-        # A head has no length that it could be slow to: it is late when it is not there.
+        # The length of a head is unknown, so only its deadline counts, not its speed.
         moved_bytes = self.body_bytes_received if self.headers_finished else 0
         return self._pace.is_too_slow(moved_bytes, now)
 
@@ -203,7 +204,7 @@ class Parser(HTTPRequestParser):
         try:
             consumed = int(super().received(data))
         except OSError as exc:
-            # Waitress itself would drop the connection without an answer.
+            # Waitress would drop the connection without a response.
             logger.error("request body not kept", reason=str(exc))
             self._fail(DiskFullError(""))
             consumed = len(data)
@@ -215,13 +216,13 @@ class Parser(HTTPRequestParser):
         return consumed
 
     def _free_body(self) -> None:
-        """Make room at once: until the answer is sent, bodies that go on would find none."""
+        """Free the body now: until the response is sent, it would take room from other bodies."""
         self.close()
         self.body_rcv, self.body_bytes_received = None, 0
         self._connection.has_room()
 
     def _read_head(self, data: bytes) -> int:
-        """Read with our own code: waitress's patterns need quadratic time for some heads."""
+        """Read the head without waitress's patterns, which take quadratic time on some heads."""
         try:
             consumed = self._head.add(data)
             if consumed is None:
@@ -233,7 +234,7 @@ class Parser(HTTPRequestParser):
         return consumed
 
     def _take_head(self, head: RequestHead) -> None:
-        """Fill in what waitress's own `parse_header` would, and ask the gate."""
+        """Set the attributes that waitress's `parse_header` would set, then ask the gate."""
         self.headers_finished = True
         self.command, self.version, self.headers = head.method, head.version, head.headers
         self.request_uri, self.path, self.query = head.target, head.path, head.query
@@ -247,7 +248,7 @@ class Parser(HTTPRequestParser):
         self.completed = self.body_rcv is None
 
     def _take_connection(self) -> None:
-        # Waitress's tasks know a single option only.
+        # Waitress's tasks understand a single option only.
         options = {one.strip().lower() for one in self.headers.get("CONNECTION", "").split(",")}
         named = [one for one in ("close", "keep-alive") if one in options]
         self.headers["CONNECTION"] = named[0] if named else ""
@@ -263,16 +264,16 @@ class Parser(HTTPRequestParser):
             whole = FixedStreamReceiver(self.content_length, kept)
             self.body_rcv = _Chunks(kept) if self.chunked else whole
         else:
-            self.expect_continue = False  # waitress would wait for a body then
+            self.expect_continue = False  # otherwise waitress would wait for a body
 
     def _fail(self, error: Error) -> None:
         self.error, self.completed = error, True
-        # The answer comes instead of 100 Continue.
+        # The error response replaces 100 Continue.
         self.expect_continue = False
 
     def _drop_body(self) -> None:
         self.is_cut = self.chunked or self.content_length > 0
         self.body_rcv, self.chunked, self.content_length = None, False, 0
         self.headers.pop("CONTENT_LENGTH", None)
-        # The answer comes instead of 100 Continue, and the body is never sent.
+        # The final response replaces 100 Continue, so the client never sends the body.
         self.expect_continue = False

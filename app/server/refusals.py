@@ -1,4 +1,4 @@
-"""Say in our words what the server refuses before Flask sees it."""
+"""Answer requests that the server refuses before Flask sees them, as problem documents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = logs.get_logger(__name__)
 
 
 class ProblemTask(ErrorTask):
-    """A refusal by waitress itself, as a problem document instead of plain text."""
+    """The response to a request that waitress refuses: a problem document, not plain text."""
 
     def execute(self) -> None:
         error = _as_problem(self.request.error)

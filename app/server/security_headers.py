@@ -1,4 +1,4 @@
-"""The security headers of every response, whatever its status and whoever writes it."""
+"""The security headers of every response, from Flask and from the server itself."""
 
 from __future__ import annotations
 

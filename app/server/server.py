@@ -1,7 +1,7 @@
-"""Serve the application with waitress, behind a gate that sees a request before its body is read.
+"""Serve the application with waitress, behind a gate that decides before a body is read.
 
-Waitress reads a request whole before it takes a thread, so slow clients cost none. `http_head`,
-`http_reader` and `connection` replace what of it lets a client take more than its share.
+Waitress reads a whole request before it assigns a thread, so slow clients occupy no threads.
+`head`, `reader` and `connection` replace the parts of waitress that do not bound a client's use.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from .connection import READ_BYTES, Channel, Shared
 from .gate import Gate, client_address
 from .pace import Wakeups
 
-#: Each costs a file descriptor, two with a body that goes to the disk, and up to half a megabyte.
+#: A connection costs one file descriptor, two while its body is on disk, and up to 0.5 MB.
 _MAX_CONNECTIONS: Final = 1000
 _DESCRIPTORS_A_CONNECTION: Final = 2
-#: For the files, S3 and SQS.
+#: Reserved for files, S3 and SQS.
 _OTHER_DESCRIPTORS: Final = 128
 _IDLE_S: Final = 60
 _CLEANUP_S: Final = 5
-#: So often the loop looks for who is too slow.
+#: Seconds between two checks for slow clients.
 _LOOK_S: Final = 1.0
 _DRAIN_LOOK_S: Final = 0.05
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -44,10 +44,10 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 class HttpServer:
     """A listening socket; `run` answers requests until SIGTERM or SIGINT.
 
-    *on_stop* is called when the requests in hand should come to an end.
+    *on_stop* is called when the server begins to drain; it should end long requests.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: the server cannot listen on the address.
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class HttpServer:
             _dispatcher=self._dispatcher,
             host=settings.host,
             port=settings.port,
-            # Waitress refuses a body of this size; ours is the largest that may be.
+            # Waitress refuses a body of this size; the gate's limit is the largest one allowed.
             max_request_body_size=gate.max_body_bytes + 1,
             connection_limit=_connection_limit(),
             recv_bytes=READ_BYTES,
             channel_timeout=_IDLE_S,
             cleanup_interval=_CLEANUP_S,
-            asyncore_use_poll=True,  # select() knows no file descriptor over 1023
+            asyncore_use_poll=True,  # select() cannot handle file descriptors over 1023
             ident=None,
-            clear_untrusted_proxy_headers=False,  # the gate alone reads them, and only if told to
+            clear_untrusted_proxy_headers=False,  # only the gate reads them, if configured to
         )
         self.budget = Budget(settings.buffered_bytes)
         self._shared = Shared(
@@ -90,13 +90,13 @@ class HttpServer:
 
     @property
     def addresses(self) -> list[str]:
-        """Those that are listened on."""
+        """The addresses that the server listens on."""
         return [str(listener.socket.getsockname()[0]) for listener in self._listeners]
 
     def run(self) -> None:
-        """Serve; on a signal finish the requests in hand, within the grace period, and return.
+        """Serve until a signal, then finish the current requests within the grace period.
 
-        A second signal cuts what is still in hand.
+        A second signal cuts the requests that are still running.
         """
         try:
             with self._stopped_by_signals():
@@ -112,7 +112,7 @@ class HttpServer:
     def _open(
         self, listener: Any, sock: socket, address: Any, *arguments: Any, **more: Any
     ) -> None:
-        """Take a connection, unless its client has as many as one may have."""
+        """Accept a connection unless its client has reached its limit."""
         shared = self._shared
         if shared.counts_requests or shared.peers.enter(client_address(address[0], "", 0)):
             self._channel_class(listener, sock, address, *arguments, **more)
@@ -120,19 +120,19 @@ class HttpServer:
             sock.close()
 
     def _look(self, longest_s: float) -> None:
-        """Serve whoever is ready, or wait for somebody."""
+        """Run one round of the event loop, which waits at most *longest_s* for a socket."""
         wasyncore.poll2(self._shared.wakeups.take_timeout_s(longest_s), self._sockets)
 
     def _drain(self, deadline: float) -> None:
         self._on_stop()
-        self._look(0)  # what has come already is being received
+        self._look(0)  # begin to receive requests that have already arrived
         for listener in self._listeners:
             wasyncore.dispatcher.close(listener)
         while time.monotonic() < deadline:
             channels = [one for one in self._sockets.values() if isinstance(one, Channel)]
             for channel in channels:
                 if channel.is_idle:
-                    channel.is_cut = False  # else it would linger
+                    channel.is_cut = False  # otherwise it would linger
                     channel.handle_close()
             if not any(one.connected for one in channels):
                 return
@@ -140,7 +140,7 @@ class HttpServer:
 
     @contextmanager
     def _stopped_by_signals(self) -> Iterator[None]:
-        """Have the first signal end the loop where it is safe, the second one at once."""
+        """Let the first signal end the loop between rounds, and the second one immediately."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -159,7 +159,7 @@ class HttpServer:
 
 
 def _connection_limit() -> int:
-    """As many connections as there are file descriptors for; asks for enough of them."""
+    """The connections that the file descriptors allow; raises the soft limit if needed."""
     wanted = _MAX_CONNECTIONS * _DESCRIPTORS_A_CONNECTION + _OTHER_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:

@@ -1,4 +1,4 @@
-"""Ask the kernel what it holds of a connection, and have it let go."""
+"""Query and drop the bytes that the kernel buffers for a connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 
 
 def unsent_bytes(connection: socket.socket) -> int:
-    """What the kernel still holds for the other side; 0 where it does not say (not Linux)."""
+    """The bytes the kernel still has to send; 0 on systems that cannot tell (not Linux)."""
     try:
         answer = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))  # SIOCOUTQ
     except (OSError, ValueError):
@@ -19,6 +19,6 @@ def unsent_bytes(connection: socket.socket) -> int:
 
 
 def reset_when_closed(connection: socket.socket) -> None:
-    """Have `close` drop what is not sent: the kernel would keep megabytes of it for minutes."""
+    """Let `close` drop unsent bytes: the kernel would otherwise keep megabytes for minutes."""
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,4 +1,4 @@
-"""Keep account of what a connection has moved and holds, and how fast."""
+"""Count the bytes that a connection moves and holds, and measure its speed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from .pace import Moved, Pace, ReadPace, RecentPace
 
 
 class Traffic:
-    """The bytes of one connection. Other threads may ask; the loop and the task count."""
+    """The byte counts of one connection. The loop and the task update them; any thread reads."""
 
     def __init__(self) -> None:
-        #: Room for the response in the making.
+        #: Bytes reserved for the response that is being made.
         self.reserved_bytes = 0
-        #: All that was written since nothing waited: a buffer is freed when it is sent to its end.
+        #: Bytes written since the output buffer was last empty: waitress frees a buffer only when
+        #: all of it is sent.
         self.written_bytes = 0
         self._sent_bytes = 0
         self._received_bytes = 0
@@ -21,7 +22,7 @@ class Traffic:
 
     @property
     def reads_again_at(self) -> float:
-        """When a client that sends many small pieces is read from again."""
+        """The time of the next read from a client that sends many small pieces."""
         return self._read_pace.reads_again_at
 
     def received(self, size_bytes: int) -> None:
@@ -34,14 +35,14 @@ class Traffic:
         self._sent_bytes += size_bytes
 
     def begins(self, unsent_bytes: int, now: float) -> None:
-        """Count what moves lately anew: nothing was waited for until now."""
+        """Restart the measurement: until now the server was not waiting for the client."""
         self._recent_pace.restart(self._moved_bytes(unsent_bytes), now)
 
     def moved_lately(self, unsent_bytes: int, now: float) -> Moved:
         return self._recent_pace.look(self._moved_bytes(unsent_bytes), now)
 
     def takes_too_long(self, now: float) -> bool:
-        """Whether the client takes too little of a response that waits for it."""
+        """Whether the client reads its response too slowly."""
         return self._pace.is_too_slow(self._sent_bytes, now)
 
     def has_nothing_to_send(self) -> None:
