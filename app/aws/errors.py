@@ -102,7 +102,7 @@ def code_of(exc: BaseException) -> str | None:
 
 
 def _quoted(text: str) -> dict[str, str]:
-    """The members of AWS's error that obstore quotes in *text*."""
+    """The members of the AWS error that obstore quotes in *text*."""
     found = {name: match[1] for name, pattern in _IN_XML.items() if (match := pattern.search(text))}
     code = _IN_ENTRY.search(text) or _STATUS.search(text)
     return {"Code": code[1], **found} if code else found
@@ -121,7 +121,7 @@ def _header(exc: ClientError, name: str) -> str | None:
 
 
 def _of_answer(error: Mapping[str, str], date: str | None) -> Fault:
-    # The lines after the first quote the request, with its session token.
+    # Only the first line: the others quote the request, with its session token.
     code, message = error["Code"], error.get("Message", "").partition("\n")[0]
     cause = _CAUSE_OF.get(code.rpartition(".")[2].removesuffix("Exception"), Cause.OTHER)
     if _SIGNED_AT.search(message):

@@ -42,13 +42,13 @@ def denying_plain_http(queue_arn: str) -> list[dict[str, Any]]:
 
 
 def with_statements(policy: str | None, ours: list[dict[str, Any]]) -> str:
-    """*policy* with our statements; what its owner has put into it stays."""
+    """*policy* with the statements *ours*; statements of its owner stay."""
     theirs = json.loads(policy) if policy else {}
     statements = theirs.get("Statement", [])
-    # One alone need be in no list:
+    # A single statement may stand without a list:
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_statement.html
     statements = [statements] if isinstance(statements, dict) else statements
     sids = {each["Sid"] for each in ours}
     kept = [each for each in statements if each.get("Sid") not in sids]
-    # The owner's id and policy version stay: the meaning of their statements depends on the version.
+    # Keep the owner's id and policy version: the meaning of statements depends on the version.
     return json.dumps({"Version": "2012-10-17", **theirs, "Statement": kept + ours})

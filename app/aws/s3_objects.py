@@ -1,6 +1,6 @@
-"""Access to the objects of one bucket: by obstore, or by boto3 for keys that obstore cannot express.
+"""Access to the objects of one bucket, by obstore or, for some keys, by boto3.
 
-obstore takes a sixth of boto3's CPU time per call, but cannot express some valid S3 keys as paths.
+obstore takes a sixth of boto3's CPU time per call, but cannot express every S3 key as a path.
 Neither class counts calls, repeats them or translates errors: `s3_service` does.
 """
 
