@@ -15,7 +15,15 @@ import numpy as np
 import pytest
 
 from app.binarize import color, dithering
-from app.binarize.auto import compare, layers, old_paper, page_features, page_maps, surface
+from app.binarize.auto import (
+    compare,
+    layers,
+    old_paper,
+    page_features,
+    page_maps,
+    paper_depth,
+    surface,
+)
 from app.binarize.auto.reader import read
 from app.image_processor import binarize_png
 from app.png import filters as png_filters
@@ -94,7 +102,7 @@ def test_a_png_becomes_the_same_page_on_an_older_processor(processor: str, tmp_p
 def test_every_loop_over_pixels_leaves_the_gil_free() -> None:
     modules = (
         color, compare, dithering, layers, old_paper, page_features, page_maps,
-        png_filters, surface,
+        paper_depth, png_filters, surface,
     )  # fmt: skip
     loops = [f for module in modules for f in vars(module).values() if hasattr(f, "targetoptions")]
 

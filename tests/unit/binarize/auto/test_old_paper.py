@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.binarize.auto import old_paper
+from app.binarize.auto import old_paper, paper_depth
 from app.binarize.auto.page_maps import cells_of, page_maps
 from app.binarize.auto.reader import read
 from testkit.pages import f_measure, jpeg, noise, on_old_paper, printed, scanned, shadow, text
@@ -78,6 +78,12 @@ def test_old_paper_with_nothing_on_it_is_blank() -> None:
     assert (reading.white == 255).all()
 
 
+def test_blotches_alone_are_not_taken_for_ink() -> None:
+    blotches = noise(SHAPE, 9, grain_px=40) + noise(SHAPE, 5, grain_px=9) + noise(SHAPE, 1)
+
+    assert split(scanned(185 + blotches)) is None
+
+
 # --- what is ink on them --------------------------------------------------------------
 
 
@@ -91,6 +97,21 @@ def test_ink_comes_out_and_stains_and_the_other_side_do_not(other_side: float) -
     assert f_measure(white, ink + 0.2) > 95
     far_from_ink = cv2.dilate(ink, np.ones((9, 9))) == 0
     assert (white[far_from_ink] == 0).mean() < 0.002
+
+
+def test_a_dark_margin_leaves_the_writing_as_it_is() -> None:
+    ink = ink_of()
+    page = on_old_paper(ink)
+    page[:, :90] = page[630:] = 0
+    page[:, :90] += scanned(25 + noise((700, 90), 5))
+    page[630:] += scanned(25 + noise((70, 900), 5))
+
+    white = split(page)
+
+    # Its rim may be taken for a stroke.
+    inside = slice(30, 600), slice(120, 870)
+    assert f_measure(white[inside], ink[inside] + 0.2) > 95
+    assert (white[640:] == 0).mean() < 0.01
 
 
 def test_grain_of_the_paper_stays_white() -> None:
@@ -136,7 +157,7 @@ def test_sums_around_a_spot_stop_at_the_page(reach: int) -> None:
     values = np.random.default_rng(6).integers(0, 1000, (17, 23)).astype(float)
     out = np.empty((24, 24))
 
-    old_paper._sums_around(values, reach, out)
+    paper_depth._sums_around(values, reach, out)
 
     for y, x in [(0, 0), (3, 22), (16, 11), (9, 5)]:
         rows = slice(max(0, y - reach), y + reach + 1)
