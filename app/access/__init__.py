@@ -1,1 +1,1 @@
-"""Access: who a client is (tokens, addresses) and what share of the service it may use."""
+"""Access: identify clients by token or address, and limit the share of the service each may use."""

@@ -1,4 +1,4 @@
-"""Take turns between clients: one that sends a thousand requests delays the others by one each."""
+"""Serve clients in turn: a client with a thousand requests delays each other client by only one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Task(Protocol):
-    """Something to do for a client."""
+    """A task that is queued under its client."""
 
     @property
     def client(self) -> str: ...
@@ -17,7 +17,10 @@ T = TypeVar("T", bound=Task)
 
 
 class FairQueue(Generic[T]):
-    """A queue with the methods of a deque that waitress's dispatcher calls, under its own lock."""
+    """A queue that serves clients in turn, with the deque methods that waitress's dispatcher calls.
+
+    The dispatcher calls them under its own lock.
+    """
 
     def __init__(self) -> None:
         self._lines: OrderedDict[str, deque[T]] = OrderedDict()
@@ -31,10 +34,10 @@ class FairQueue(Generic[T]):
         self._length += 1
 
     def popleft(self) -> T:
-        """The oldest task of the client whose turn it is. Raises KeyError when there is none."""
+        """The oldest task of the client whose turn it is. Raises KeyError if the queue is empty."""
         client, line = self._lines.popitem(last=False)
         task = line.popleft()
         if line:
-            self._lines[client] = line  # at the end
+            self._lines[client] = line  # the client goes to the end
         self._length -= 1
         return task

@@ -1,4 +1,4 @@
-"""Let no client have more connections, or requests at once, than its share."""
+"""Limit the connections, or the simultaneous requests, of each client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SAID_AGAIN_AFTER_S: Final = 60.0
 
 
 class Peers:
-    """Counts at most *limit* for each client. Thread-safe."""
+    """Counts the connections or requests of each client, at most *limit*. Thread-safe."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -25,7 +25,7 @@ class Peers:
         self._said_at = -_SAID_AGAIN_AFTER_S
 
     def enter(self, client: str) -> bool:
-        """Count one more of *client*; False if that would be too many."""
+        """Count one more for *client*; False if it has reached the limit."""
         with self._lock:
             if self._present[client] < self.limit:
                 self._present[client] += 1
@@ -37,7 +37,7 @@ class Peers:
         return False
 
     def refusal(self) -> TooManyConnectionsError:
-        """What to tell a client that may not enter."""
+        """The error for a client that has reached the limit."""
         sentence = f"{self.limit} requests of this address are in progress."
         return TooManyConnectionsError(sentence, limit=self.limit, retry_after_s=1)
 
@@ -45,18 +45,18 @@ class Peers:
         with self._lock:
             self._present[client] -= 1
             if self._present[client] <= 0:
-                del self._present[client]  # addresses are many
+                del self._present[client]  # otherwise the counter grows with every new address
 
 
 class Presence:
-    """The place of one connection among the *peers*, if it has any."""
+    """The one entry in *peers* that a connection may hold."""
 
     def __init__(self, peers: Peers, counted_as: str | None = None) -> None:
         self._peers = peers
         self._counted_as = counted_as
 
     def enter(self, client: str) -> bool:
-        """Be counted as *client* and nothing else; False if that would be too many."""
+        """Count as *client* instead of any earlier one; False if it has reached the limit."""
         self.leave()
         if self._peers.enter(client):
             self._counted_as = client

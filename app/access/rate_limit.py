@@ -1,8 +1,8 @@
-"""Count how often each caller comes, within bounds of memory: a sliding window of two counters.
+"""Limit the rate of each caller in bounded memory, with a sliding window of two counters.
 
-The last window counts as far as it still overlaps the sliding one, as if its calls had come evenly.
-Cloudflare, "How we built rate limiting capable of scaling to millions of domains", 2017, found it
-wrong in 0.003 % of 400 million requests:
+The previous window counts in proportion to its overlap with the sliding window, as if its calls had
+been evenly spread. Cloudflare, "How we built rate limiting capable of scaling to millions of
+domains", 2017, measured wrong decisions for 0.003 % of 400 million requests:
 https://blog.cloudflare.com/counting-things-a-lot-of-different-things/
 """
 
@@ -18,13 +18,13 @@ from typing import Final
 
 from ..domain.rates import Rate
 
-#: Beyond it those are forgotten who have not come for longest; 100 bytes each.
+#: Evict the least recently seen keys beyond this; a key takes about 100 bytes.
 _MAX_KEYS: Final = 100_000
 
 
 @dataclass(frozen=True)
 class Quota:
-    """What is left of a rate: *remaining* of *limit*, more in *reset_s* seconds."""
+    """The calls left of a rate: *remaining* of *limit*; more are allowed in *reset_s* seconds."""
 
     limit: int
     window_s: int
@@ -33,17 +33,17 @@ class Quota:
 
 
 class Limiter:
-    """Thread-safe."""
+    """Counts calls by key and says whether they are within *rate*. Thread-safe."""
 
     def __init__(self, rate: Rate, clock: Callable[[], float] = time.monotonic) -> None:
         self.rate = rate
         self._clock = clock
         self._lock = threading.Lock()
-        #: By key, the last to come at the end: number of the window, calls in it and in the last.
+        #: By key, most recent last: window number, calls in that window, calls in the previous one.
         self._counts: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
 
     def take(self, key: str) -> tuple[bool, Quota]:
-        """Count a call of *key* if it is within the rate; whether it is, and what is left."""
+        """Whether a call of *key* is within the rate, and the quota left; counts it if so."""
         with self._lock:
             window, elapsed = divmod(self._clock(), self.rate.window_s)
             share = 1 - elapsed / self.rate.window_s
@@ -71,7 +71,7 @@ class Limiter:
         return Quota(self.rate.limit, self.rate.window_s, remaining, max(1, wait_s))
 
     def _wait_s(self, current: int, last: int, share: float) -> float:
-        """Until one call more is within the rate than now, or the window ends."""
+        """Seconds until the rate allows one more call, or until the window ends."""
         window_s, room = self.rate.window_s, self.rate.limit - 1
         to_the_end_s = share * window_s
         if current <= room and last:

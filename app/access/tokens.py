@@ -1,6 +1,6 @@
-"""Know who holds a bearer token (RFC 6750), from the hashes of the tokens alone.
+"""Find the owner of a bearer token (RFC 6750), given only the hashes of all tokens.
 
-A token is 256 random bits, so its SHA-256 cannot be turned back and needs no salt.
+A token is 256 random bits, so its SHA-256 cannot be inverted and needs no salt.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ..observability import logs
 
 logger = logs.get_logger(__name__)
 
-#: So that scanners for leaked secrets know one when they see it.
+#: Lets secret scanners recognise a leaked token.
 _PREFIX: Final = "ipt_"
 _ENTRY: Final = re.compile(OWNER_PATTERN.strip("^$") + r":[0-9a-f]{64}")
 _RELOAD_S: Final = 1.0
 
-#: Names and SHA-256 in hexadecimal. A name can stand there several times, while it changes tokens.
+#: Pairs of name and hexadecimal SHA-256. A name has several entries while its token is rotated.
 Entries = tuple[tuple[str, str], ...]
 
 
@@ -40,8 +40,8 @@ def parse_tokens(text: str) -> Entries:
     """Read `name:sha256` entries between commas or line ends; `#` begins a comment.
 
     Raises:
-        ValueError: an entry is something else. The message quotes its name only, in case somebody
-            has put a token there.
+        ValueError: an entry has another form. The message quotes at most the entry's name, in case
+            the rest is a token.
     """
     lines = (line.partition("#")[0] for line in text.splitlines())
     words = [word.strip() for line in lines for word in line.split(",") if word.strip()]
@@ -53,7 +53,7 @@ def parse_tokens(text: str) -> Entries:
 
 
 class Tokens:
-    """The tokens of a setting and of a file, which may change while we run. Thread-safe.
+    """The tokens of a setting and of a file; changes to the file are picked up. Thread-safe.
 
     Raises:
         ValueError, OSError: the file cannot be read.
@@ -71,13 +71,13 @@ class Tokens:
 
     @property
     def are_required(self) -> bool:
-        """A file counts even when it is empty: then nobody may."""
+        """Whether requests need a token. An empty file also requires one, and so admits nobody."""
         return bool(self._fixed or self._path)
 
     def owner_of(self, token: str) -> str | None:
-        """The name of *token*; None for one that nobody has."""
+        """The name of the owner of *token*; None for an unknown token."""
         digest, owner = hash_token(token), None
-        # To the end in any case, so that the time tells nothing of where it was found.
+        # Compare with every entry, so that the response time does not reveal a match's position.
         for name, known in self._entries():
             if hmac.compare_digest(digest, known):
                 owner = name
