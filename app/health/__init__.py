@@ -1,1 +1,1 @@
-"""Health: one monitor of S3, SQS and the worker, and the probes that report what it sees."""
+"""Health: one monitor of S3, SQS and the worker, and the probes that report its findings."""

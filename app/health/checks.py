@@ -1,4 +1,4 @@
-"""Ask S3, SQS and the worker how they are; log what is not well once, and when it is over."""
+"""Check S3, SQS and the worker; log each fault once when it begins and once when it ends."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ..images.store import ImageStore
 from ..observability.complaints import Complaints
 from ..observability.metrics import QueueMetrics
 
-#: Why the process is not ready: the class of the error, and its words. They are general, since
-#: everybody may ask; the log has the names and the cause.
+#: The reason why the process is not ready: an error class and its detail. The detail is general,
+#: because anybody may request it; the log has the resource names and the cause.
 Fault = tuple[type[PipelineError], str]
 NO_QUEUE: Final[Fault] = QueueUnavailableError, "The queue does not answer."
 NO_STORAGE: Final[Fault] = StorageUnavailableError, "Storage does not answer."
 NO_WORKER: Final[Fault] = QueueUnavailableError, "The worker in this process does not work."
-#: Seconds between two counts of the dead-letter queue, which only the metrics need.
+#: Minimum seconds between two counts of the dead-letter queue, which only the metrics need.
 _DEAD_LETTERS_PACE_S: Final = 5.0
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What is asked; *check_worker* raises a PipelineError when the worker here is stuck."""
+    """The parts to check; *check_worker* raises a PipelineError if the local worker is stuck."""
 
     store: ImageStore
     jobs: Queue
@@ -35,7 +35,7 @@ class Watched:
 
 
 class Checks:
-    """One thread at a time may ask. *metrics* are told how much lies in the queues."""
+    """The checks of the *watched* parts; *metrics* get the queue depths. Not thread-safe."""
 
     def __init__(
         self,
@@ -50,11 +50,11 @@ class Checks:
         self._dead_letters_at = -math.inf
 
     def count_jobs(self) -> Depth | None:
-        """How many jobs wait and are held; None if SQS does not say."""
+        """The numbers of waiting and held jobs; None if SQS does not answer."""
         return self._count("input", self._watched.jobs)
 
     def count_dead_letters(self) -> None:
-        """Tell the metrics how many dead letters there are, unless they were told a moment ago."""
+        """Update the dead-letter metric, at most once in _DEAD_LETTERS_PACE_S seconds."""
         queue = self._watched.dead_letters
         if queue and self._clock() - self._dead_letters_at > _DEAD_LETTERS_PACE_S:
             self._count("dead-letter", queue)

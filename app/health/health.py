@@ -1,4 +1,4 @@
-"""Answer /healthz, /readyz and /metrics alike on both ports: PORT and METRICS_PORT."""
+"""Answer /healthz, /readyz and /metrics in the same way on PORT and on METRICS_PORT."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _JSON: Final = "application/json"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a probe gets with status 200; no cache may keep it."""
+    """The 200 response to a probe; it must not be cached."""
 
     mime: str
     body: bytes
 
 
 class Health:
-    """Whether the process lives and can work, and its metrics. Thread-safe.
+    """Liveness, readiness and metrics of the process. Thread-safe.
 
     *check_ready* raises a PipelineError while the process cannot work. *expose* returns all metrics
     of the process as text.
@@ -37,7 +37,8 @@ class Health:
         self._answers = {ALIVE: self._alive, READY: self._ready, METRICS: self._metrics}
         self._check_ready = check_ready
         self._expose = expose
-        #: Readiness is told in one place only; the metrics are not for everybody who reaches PORT.
+        #: Whether PORT hides a path: readiness is served on one port only, and metrics are private
+        #: unless the settings publish them on PORT.
         self._is_hidden = {
             READY: settings.metrics_port is not None,
             METRICS: not settings.has_metrics_on_api,
@@ -47,21 +48,21 @@ class Health:
         """The answer on METRICS_PORT.
 
         Raises:
-            NotFoundError: another path.
-            PipelineError: READY, and the process cannot work.
+            NotFoundError: *path* is not a probe.
+            PipelineError: *path* is READY and the process is not ready.
         """
         if path not in self._answers:
             raise NotFoundError(f"There is nothing but {ALIVE}, {READY} and {METRICS}.")
         return self._answers[path]()
 
     def answer_on_api(self, path: str) -> Answer:
-        """The answer on PORT. Raises as `answer`, and NotFoundError for what METRICS_PORT has."""
+        """The answer on PORT. Raises as `answer`, and NotFoundError for a path hidden on PORT."""
         if self._is_hidden.get(path):
             raise NotFoundError(f"There is nothing at {path}.")
         return self.answer(path)
 
     def _alive(self) -> Answer:
-        # Nothing of S3, SQS or the worker, so that an outage of theirs restarts nobody.
+        # Independent of S3, SQS and the worker, so that their outage restarts no process.
         return Answer(_JSON, b'{"status": "alive"}')
 
     def _ready(self) -> Answer:

@@ -1,8 +1,8 @@
-"""Watch S3, SQS and the worker, so that nobody who asks this process causes a call to AWS.
+"""Monitor S3, SQS and the worker, so that health requests cause no calls to AWS of their own.
 
-The one monitor of the process: readiness, the page's status, the gate and the metrics all read what
-it has seen. Inside its `with` block a thread looks, every ten seconds and sooner while somebody
-asks. Without the block those who ask look themselves, one at a time.
+A process has one monitor: readiness, the page's status, the gate and the metrics read its results.
+Inside its `with` block a thread checks every 10 s, and about every 2 s while requests ask for
+results. Without the block the requesting thread checks by itself, one thread at a time.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ from .checks import NO_QUEUE, Checks, Fault, Watched
 
 logger = logs.get_logger(__name__)
 
-#: Seconds between two looks while nobody asks.
+#: Seconds between two checks while no request asks for results.
 _INTERVAL_S: Final = 10
-#: Readiness is at most this old when it is asked for; it counts from the begin of a look.
+#: Maximum age of a readiness result, counted from the start of its check.
 _FRESH_S: Final = 2.0
-#: While somebody asks, looks begin this far apart: a little less, so that nobody waits for one.
+#: Seconds between two checks while requests ask for results: below _FRESH_S, so that a request
+#: rarely has to wait for a check.
 _PACE_S: Final = 1.8
-#: Who asks for readiness waits this long at most, counted from the begin of the look.
+#: Maximum wait of a readiness request, counted from the start of the check.
 _PATIENCE_S: Final = 1.0
-#: Without a thread, who asks for the status looks after this.
+#: Without the thread, a status request runs a check when the last one is older than this.
 _DUE_S: Final = 2.0 * _INTERVAL_S
-#: What was seen longer ago says nothing.
+#: Results older than this count as unknown.
 _STALE_S: Final = 30.0
-#: An answer is given again for this long, so that a flood costs next to nothing.
+#: A status response is reused for this long, so that a flood of requests costs little CPU.
 _ANSWER_LIFE_S: Final = 1.0
 _RETRY_AFTER_FULL_S: Final = 30
-#: A start that is not answered by then is worth a line, before the time-outs tell the cause.
+#: Without a first result after this time, log a warning: the time-outs that name the cause take
+#: longer.
 _SLOW_START_S: Final = 3.0
 _STOP_S: Final = 0.5
 _NOT_KNOWN: Final[Fault] = (
@@ -52,10 +54,10 @@ _STOPPING: Final[Fault] = QueueUnavailableError, "The process is stopping."
 
 
 class Service(BaseModel):
-    """How the service is.
+    """The state of the service.
 
-    `degraded` means that S3, SQS or the worker in the process did not answer when it was last
-    asked, or that so many images wait that uploads are refused.
+    `degraded` means that the last check of S3, SQS or the worker in the process failed, or that so
+    many images wait that uploads are refused.
     """
 
     status: Literal["up", "degraded"]
@@ -65,10 +67,10 @@ class Service(BaseModel):
 
 
 class Lookout:
-    """Thread-safe.
+    """The monitor. Thread-safe.
 
-    *max_waiting* is how many images may wait before uploads are refused; 0 means any number. One
-    that *is_resting* looks once at the start, and then only when it is asked.
+    *max_waiting* is the number of images that may wait before uploads are refused; 0 means no
+    limit. With *is_resting* it checks once at the start, and then only on request.
     """
 
     def __init__(
@@ -85,11 +87,11 @@ class Lookout:
         self._max_waiting = max_waiting
         self._is_resting = is_resting
         self._clock = clock
-        #: Guards what follows, and is notified when it changes.
+        #: Guards the fields below, and is notified when they change.
         self._changed = threading.Condition()
         self._is_looking = False
         self._began_at = self._counted_at = -math.inf
-        #: What the last whole look has found: when it began, and why we are not ready.
+        #: The result of the last full check: its start time, and why the process is not ready.
         self._seen_at = -math.inf
         self._fault: Fault | None = None
         self._depth: Depth | None = None
@@ -103,15 +105,15 @@ class Lookout:
 
     @property
     def is_running(self) -> bool:
-        """Whether its `with` block has begun and not ended."""
+        """Whether the monitor's thread runs, that is, inside its `with` block."""
         return self._thread.is_alive()
 
-    # --- what others ask -------------------------------------------------------------------------
+    # --- results ---------------------------------------------------------------------------------
 
     def check_ready(self) -> None:
-        """Raise in general words unless S3, SQS and the worker were well within two seconds.
+        """Raise a PipelineError unless a check of S3, SQS and the worker passed in the last 2 s.
 
-        Costs no call where a look is that recent; else all who ask wait for the same one.
+        A recent result costs no call to AWS; otherwise all callers wait for the same check.
         """
         self._want(is_whole=True)
         if not self._is_fresh():
@@ -124,7 +126,7 @@ class Lookout:
             raise kind(detail)
 
     def service(self) -> bytes:
-        """The answer to GET /service, a Service in JSON, at most a second old."""
+        """The response body of GET /service: a Service as JSON, reused for up to 1 s."""
         self._want(is_whole=True)
         now = self._clock()
         if now - self._answered_at > _ANSWER_LIFE_S:
@@ -134,7 +136,7 @@ class Lookout:
         return self._answer
 
     def check_room(self) -> None:
-        """Raise QueueFullError if too many images wait, as far as is known. Never blocks."""
+        """Raise QueueFullError if the last count found too many waiting images. Never blocks."""
         depth = self._depth if self._clock() - self._depth_at < _STALE_S else None
         if depth and self._is_full(depth):
             raise QueueFullError(
@@ -145,7 +147,7 @@ class Lookout:
             )
 
     def keep_counting(self) -> None:
-        """Count the jobs again within two seconds, since uploads come for `check_room` to judge."""
+        """Have the jobs counted again within 2 s, because `check_room` needs it for uploads."""
         if not self._max_waiting:
             return
         self._want(is_whole=False)
@@ -153,7 +155,7 @@ class Lookout:
             self._look(is_whole=False)
 
     def look(self) -> None:
-        """Ask all of them; raises nothing. One thread asks, the others go on."""
+        """Run a full check; raises nothing. Returns at once if another thread is checking."""
         self._look(is_whole=True)
 
     # --- the thread ------------------------------------------------------------------------------
@@ -167,7 +169,7 @@ class Lookout:
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()
-        # It may be waiting for an SQS that is away; nothing is lost with it.
+        # Do not wait longer: the thread may hang on an unreachable SQS, and holds no state to save.
         self._thread.join(_STOP_S)
 
     def _run(self) -> None:
@@ -176,14 +178,14 @@ class Lookout:
             try:
                 self._look(is_whole=is_whole)
             except Exception:
-                # Without it the page would say for ever what was true once.
+                # The thread must survive, or the page would show an outdated state for ever.
                 logger.exception("the lookout stumbled")
             self._slow_start.cancel()
             round_at = math.inf if self._is_resting else self._began_at + _INTERVAL_S
             is_whole = self._wait_until_due(round_at)
 
     def _wait_until_due(self, round_at: float) -> bool:
-        """Wait for the next round, or for somebody who asks; returns whether the look is whole."""
+        """Wait until the next check is due; returns whether it is a full one."""
         with self._changed:
             while not self._is_stopping:
                 whole_at = self._began_at + _PACE_S if self._is_asked else round_at
@@ -207,7 +209,7 @@ class Lookout:
             "no answer yet from S3 or SQS", queue=self._queue_name, after_s=_SLOW_START_S
         )
 
-    # --- a look ----------------------------------------------------------------------------------
+    # --- one check -------------------------------------------------------------------------------
 
     def _look(self, *, is_whole: bool) -> None:
         with self._changed:
@@ -238,7 +240,7 @@ class Lookout:
         self._depth, self._depth_at = self._checks.count_jobs(), self._clock()
         return NO_QUEUE if self._depth is None else None
 
-    # --- what is known ---------------------------------------------------------------------------
+    # --- the last result -------------------------------------------------------------------------
 
     def _is_fresh(self) -> bool:
         return self._is_stopping or self._clock() - self._seen_at <= _FRESH_S

@@ -1,6 +1,6 @@
-"""Answer /healthz, /readyz and /metrics on a port of their own, for those who run the service.
+"""Serve /healthz, /readyz and /metrics to operators on a separate port, METRICS_PORT.
 
-The standard library's server: a thread for each of the few who ask, cut off when silent.
+This is the standard library's server: one thread per connection, closed when the client is silent.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 logger = logs.get_logger(__name__)
 
-#: Who is silent for longer is cut off.
+#: Seconds of silence after which a connection is closed.
 _SILENCE_S: Final = 10
-#: A stop waits for this at most.
+#: The server notices a stop within this time.
 _LOOK_S: Final = 0.2
 _PROBLEM: Final = "application/problem+json"
 
 
 class ProbeServer:
-    """Listens at once, answers inside its `with` block. Port 0 takes any that is free.
+    """Listens as soon as it is made, and answers inside its `with` block. Port 0 means a free port.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: the server cannot listen on the address.
     """
 
     def __init__(self, host: str, port: int, health: Health) -> None:
@@ -84,7 +84,7 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def server_bind(self) -> None:
-        # HTTPServer's own asks the DNS for our name, which can take half a minute to fail.
+        # HTTPServer.server_bind looks up the host name in DNS, which can take 30 s to fail.
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
