@@ -1,1 +1,1 @@
-"""The machinery around `app.worker`: polling, leases, batches, breaker, admission, sandbox."""
+"""The parts around `app.worker`: polling, leases, batches, breaker, admission, sandbox."""

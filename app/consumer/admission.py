@@ -1,4 +1,4 @@
-"""Let no more images be computed at once than there are CPUs and memory for."""
+"""Limit the images computed at the same time to the available CPUs and memory."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 
 class Admission:
-    """A gate for *slots* images with *max_pixels* between them, first come, first served.
+    """Admission of at most *slots* images with *max_pixels* in total, first come, first served.
 
-    An image larger than that is let through alone.
+    An image with more than *max_pixels* is admitted alone.
     """
 
     def __init__(self, *, slots: int, max_pixels: int) -> None:
@@ -23,7 +23,7 @@ class Admission:
 
     @contextmanager
     def of(self, pixels: int) -> Iterator[None]:
-        """Wait for room for *pixels*, and take it until the block ends."""
+        """A block that starts once *pixels* fit, and occupies them until it ends."""
         self._enter(pixels)
         try:
             yield
@@ -34,7 +34,7 @@ class Admission:
         ticket = object()
         with self._changed:
             self._queue.append(ticket)
-            # In order, or a large image would wait for as long as small ones come.
+            # In order of arrival: otherwise a stream of small images would starve a large one.
             self._changed.wait_for(lambda: self._queue[0] is ticket and self._has_room(pixels))
             self._queue.popleft()
             self._free_slots -= 1

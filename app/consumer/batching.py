@@ -1,4 +1,4 @@
-"""Collect what many threads send into requests of ten; each of them gets its own answer."""
+"""Collect the messages of many threads into requests of ten; each thread gets its own result."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..observability import tracing
 
 T = TypeVar("T")
 
-#: An entry that SQS did not take while it took others, as it may: tried again at once.
+#: SQS may reject one entry of a batch and accept the others; such an entry is retried at once.
 _MAX_ATTEMPTS: Final = 3
 
 
 class BatchedQueue:
-    """The verbs of a queue for one message each, which share requests between threads."""
+    """Queue operations on one message each, which share their requests between threads."""
 
     def __init__(self, queue: Queue, *, linger_s: float) -> None:
         self._queue = queue
@@ -35,7 +35,7 @@ class BatchedQueue:
             self._sends.do(replace(message, attributes=attributes))
 
     def delete(self, delivery: Delivery) -> None:
-        """Say that the message is dealt with. Raises QueueUnavailableError, LeaseLostError."""
+        """Delete a handled message. Raises QueueUnavailableError, LeaseLostError."""
         with tracing.settling(self.name):
             self._deletes.do(delivery)
 
@@ -47,7 +47,7 @@ class BatchedQueue:
 class _Batch(Generic[T]):
     def __init__(self) -> None:
         self.entries: list[T] = []
-        #: The spans of those who wait.
+        #: The spans of the waiting threads.
         self.spans: list[tracing.SpanContext] = []
         self.is_full = threading.Event()
         self.is_done = threading.Event()
@@ -56,10 +56,10 @@ class _Batch(Generic[T]):
 
 
 class Batcher(Generic[T]):
-    """Do something with up to ten entries at a time.
+    """Perform *act* on up to ten entries at a time.
 
-    The first thread to come waits *linger_s* for nine others and acts for all of them, so there
-    is no thread of its own to stop, and nothing is left behind when nobody waits.
+    The first thread of a batch waits *linger_s* for nine others and then acts for all. The batcher
+    needs no thread of its own, so there is nothing to stop, and no entry without a waiting thread.
     """
 
     def __init__(self, act: Callable[[Sequence[T]], Results], *, linger_s: float) -> None:
@@ -69,7 +69,7 @@ class Batcher(Generic[T]):
         self._open: _Batch[T] | None = None
 
     def do(self, entry: T) -> None:
-        """Return once *entry* is done; raises what became of it, or of the whole request."""
+        """Return once *entry* is done; raises the error of the entry or of the whole request."""
         attempts_left = _MAX_ATTEMPTS
         while error := self._join(entry):
             attempts_left -= 1
@@ -101,6 +101,6 @@ class Batcher(Generic[T]):
             with tracing.on_behalf_of(batch.spans):
                 batch.results = self._act(batch.entries)
         except Exception as exc:
-            batch.error = exc  # for each of those who wait
+            batch.error = exc  # every waiting thread raises it
         finally:
             batch.is_done.set()

@@ -1,8 +1,8 @@
-"""Ask for no more work while what the work needs is down.
+"""Stop receiving jobs while S3 or SQS is down.
 
-The circuit breaker of Nygard, "Release It!" (2007): closed, open, and half-open while one image
-tries. Without it an outage uses up the receives of everyone who waits, and sends them all to the
-dead-letter queue without a record, since the record's bucket is away, too.
+The circuit breaker of Nygard, "Release It!" (2007): closed, open, and half-open during a trial with
+one image. Without it an outage uses up the receives of every waiting job and moves the jobs to the
+dead-letter queue, without failure records, since their bucket is unavailable, too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..observability.worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 
-#: One failed image says little, this many in a row that nothing gets through.
+#: One failed image can be chance; this many in a row indicate an outage.
 FAILURES_TO_OPEN: Final = 5
 _MAX_PAUSE_S: Final = 3.0
 
@@ -46,14 +46,14 @@ class Breaker:
         return self._state is State.OPEN
 
     def succeeded(self) -> None:
-        """An image got through: whatever was down is back."""
+        """Close the breaker: an image reached its end, so S3 and SQS answer."""
         with self._lock:
             if self._state is not State.CLOSED:
                 logger.warning("S3 and SQS are back")
             self._state, self._failures = State.CLOSED, 0
 
     def failed(self) -> None:
-        """An image failed because S3 or SQS did."""
+        """Count an image that failed because S3 or SQS did."""
         with self._lock:
             self._failures += 1
             is_enough = self._failures >= FAILURES_TO_OPEN or self._state is State.HALF_OPEN
@@ -63,13 +63,12 @@ class Breaker:
                 self._state = State.OPEN
 
     def try_one(self) -> None:
-        """Let one image through and see."""
+        """Go half-open: receive one image as a trial."""
         with self._lock:
             if self._state is State.OPEN:
                 self._state = State.HALF_OPEN
 
     @staticmethod
     def pause_s() -> float:
-        """How long to leave them alone; different each time, so that a fleet does not return at
-        once."""
+        """Seconds until the next probe; random, so that a fleet does not return all at once."""
         return random.uniform(_MAX_PAUSE_S / 2, _MAX_PAUSE_S)  # noqa: S311 (hides nothing)

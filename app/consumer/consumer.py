@@ -1,7 +1,7 @@
-"""Receive messages and have them handled by a pool of threads, in order within each group.
+"""Receive messages and process them in a pool of threads, in order within each group.
 
-One poller, the job threads, and the heartbeat of `leases`. Everything that can wait is bounded:
-messages in hand by the threads, pixels by `admission`, an outage by `breaker`.
+One poller, the job threads, and the heartbeat of `leases`. Every wait is bounded: the number of
+threads limits received messages, `admission` limits pixels, and `breaker` limits retries.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .outcome import Ending, Outcome
 logger = logs.get_logger(__name__)
 
 _BACKOFF: Final = Backoff(first_s=0.4, longest_s=5.0)
-#: SQS repeats an answer for five minutes, as long as none of its messages was touched.
+#: SQS repeats a response for five minutes, unless one of its messages was changed or deleted.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 _ATTEMPT_ID_LIFE_S: Final = 240.0
-#: A poll, its time-out and its repetitions.
+#: Unanswered poll periods before the worker reports not ready.
 _SILENCE_IN_POLLS: Final = 3
 _ANSWER_TIMEOUT_S: Final = 5
 
 
 class Consumer:
-    """Keeps *threads* images in hand, and half as many messages at most waiting for a thread."""
+    """Processes *threads* images at once; at most half as many messages wait for a thread."""
 
     def __init__(
         self,
@@ -75,24 +75,24 @@ class Consumer:
             thread.start()
 
     def stop(self, *, grace_s: float) -> None:
-        """Finish what is in hand within *grace_s*, give back the rest; nothing stays hidden."""
+        """Finish images within *grace_s* and give back the others, so that no message is hidden."""
         deadline = time.monotonic() + grace_s
         logger.info("stopping", messages_in_hand=len(self._leases))
         self._stop_polling()
-        # What the pending poll brings would else be hidden until its visibility timeout.
+        # Otherwise messages from the pending poll stay hidden until their visibility timeout.
         _join([self._poller], deadline)
         for _ in self._workers:
             self._ready.put(None)
         _join(self._workers, deadline)
         self._leases.give_back(self._leases.held(), delay_s=0)
-        # Last: what is in hand is ours until the end.
+        # Last, since the images in progress need their leases renewed until the end.
         self._leases.stop()
 
     def abandon(self) -> None:
-        """Give back everything at once; what is being done is done again by somebody else."""
+        """Give back all messages at once; another worker repeats the images in progress."""
         self._stop_polling()
-        # First the pending poll, which would take again what is given back. Not join(): Python
-        # 3.11 takes a thread for ended once a signal has interrupted its join.
+        # Wait for the pending poll, which would receive the same messages again. Not by join():
+        # after a signal interrupts it, Python 3.11 considers the thread ended.
         self._has_polled.wait()
         self._leases.give_back(self._leases.held(), delay_s=0)
 
@@ -127,8 +127,7 @@ class Consumer:
                 self._poll_once()
                 failures = 0
             except Exception as exc:
-                # A worker that ends because its queue was away for a minute is the loudest
-                # complaint about workers of this kind.
+                # A short outage of the queue must not end the worker.
                 failures += 1
                 self._metrics.poll_failures.inc()
                 delay_s = _BACKOFF.full_jitter_s(failures)
@@ -150,7 +149,7 @@ class Consumer:
     def _has_room(self) -> bool:
         if self._breaker.state is State.HALF_OPEN:
             return len(self._leases) == 0
-        # Not as soon as one thread is free: a request brings up to ten.
+        # Not as soon as one thread is free: one request can bring up to ten messages.
         return self._waiting == 0 and len(self._leases) < self._capacity
 
     def _wait_out_an_outage(self) -> None:
@@ -196,17 +195,17 @@ class Consumer:
             try:
                 self._do_group(group)
             except Exception:
-                # A thread that ends would be missed for ever; the messages come back.
+                # The pool never replaces a thread that ends. The messages are redelivered.
                 logger.exception("a fault of ours")
                 self._leases.drop(group)
             self._now_waiting(0)
 
     def _do_group(self, group: list[Lease]) -> None:
-        """One image after the other; when one has to wait, those behind it wait with it."""
+        """Process a group in order; when one image has to be retried, give back the rest, too."""
         for place, lease in enumerate(group):
             rest = group[place:]
             if self._stopping.is_set():
-                self._has_polled.wait()  # the pending poll would take them again
+                self._has_polled.wait()  # the pending poll would receive them again
                 return self._leases.give_back(rest, delay_s=0)
             if self._breaker.is_open:
                 return self._leases.give_back(rest, delay_s=round(self._breaker.pause_s()))
@@ -216,7 +215,7 @@ class Consumer:
             if ending.outcome in (Outcome.RETRIED, Outcome.LEASE_LOST):
                 return self._leases.give_back(rest, delay_s=ending.delay_s)
             if ending.outcome is Outcome.GIVEN_UP:
-                # It goes to the dead-letter queue; its group goes on.
+                # SQS moves the message to the dead-letter queue; the group continues.
                 self._leases.give_back([lease], delay_s=0)
             self._leases.drop([lease])
             self._now_waiting(0)
@@ -229,14 +228,14 @@ class Consumer:
             self._breaker.succeeded()
 
     def _now_waiting(self, more: int) -> None:
-        """Count what waits for a thread, and have the poller look for room again."""
+        """Count the messages that wait for a thread, and wake the poller to check its capacity."""
         with self._changed:
             self._waiting += more
             self._changed.notify_all()
 
 
 class _Attempt:
-    """The id of a poll: the same until an answer comes, since a lost one must hide no message."""
+    """The id of a poll: unchanged until a response arrives, so that a lost one hides no message."""
 
     def __init__(self) -> None:
         self._id, self._began_at = "", 0.0
@@ -248,7 +247,7 @@ class _Attempt:
 
 
 def _thread(target: Callable[[], None], name: str) -> threading.Thread:
-    # Daemons, so that a job that hangs cannot keep the process: its message comes back.
+    # Daemon threads, so that a hanging job cannot block the exit: SQS redelivers its message.
     return threading.Thread(target=target, name=name, daemon=True)
 
 

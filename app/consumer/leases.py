@@ -1,8 +1,8 @@
-"""Know which messages are ours, and keep them ours while we work on them.
+"""Leases: the received messages of this worker, renewed while it works on them.
 
-A message that was received is hidden from others for the visibility timeout. The heartbeat renews
-that at half time. What SQS says is not waited for: a lease ends here, by our own clock, no later
-than it ends there, so that whoever was frozen or cut off stops before somebody else begins.
+SQS hides a received message from other workers for the visibility timeout. The heartbeat renews a
+lease at half that time. A lease ends by the local clock, no later than at SQS and without asking
+SQS, so that a frozen or disconnected worker stops before another worker begins.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
 """
 
@@ -22,18 +22,18 @@ from ..observability.worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 
-#: Whoever works longer on one image hangs; its message goes to somebody else.
+#: A job that takes longer hangs; its lease is not renewed, and another worker gets the message.
 MAX_LEASE_S: Final = 600.0
 
 
 class Lease:
-    """One delivery, ours until *ends_at* by the clock."""
+    """One delivery, held by this worker until *ends_at* by *clock*."""
 
     def __init__(self, delivery: Delivery, *, ends_at: float, clock: Callable[[], float]) -> None:
         self.delivery = delivery
         self.ends_at = ends_at
         self.began_at = clock()
-        #: The thread that works on it, for the log when it hangs.
+        #: The thread that works on the message, whose stack is logged when it hangs.
         self.thread_id: int | None = None
         self.is_overdue = False
         self.is_lost = False
@@ -44,7 +44,7 @@ class Lease:
         return self._clock() < self.ends_at
 
     def check(self) -> None:
-        """Raise LeaseLostError unless the message is still ours."""
+        """Raise LeaseLostError once the lease has ended."""
         if not self.is_ours:
             raise LeaseLostError(f"Message {self.delivery.message_id} may be somebody else's now.")
 
@@ -68,14 +68,14 @@ class Leases:
         self._timeout_s = visibility_timeout_s
         self._clock = clock
         self._leases: set[Lease] = set()
-        # Held while SQS is asked, so that nothing is renewed that was just given back.
+        # Held during renewal requests, so that none renews a lease that was just given back.
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def hold(self, deliveries: Sequence[Delivery], *, asked_at: float) -> list[Lease]:
-        """Begin the leases of *deliveries*, which were asked for at *asked_at* by the clock."""
-        # From when we asked, not from the answer: we may have been frozen in between.
+        """The new leases of *deliveries*, whose request was sent at *asked_at* by the clock."""
+        # Counted from the request: the process may have been frozen before it got the response.
         ends_at = asked_at + self._timeout_s
         leases = [Lease(d, ends_at=ends_at, clock=self._clock) for d in deliveries]
         with self._lock:
@@ -83,24 +83,24 @@ class Leases:
         return leases
 
     def drop(self, leases: Sequence[Lease]) -> None:
-        """Forget *leases*: they are dealt with, or about to be given back."""
+        """Stop renewing *leases*: their messages are handled, or about to be given back."""
         with self._lock:
             self._note_losses(leases)
             self._leases.difference_update(leases)
 
     def held(self) -> list[Lease]:
-        # Without the lock: who asks how we are must not wait for SQS.
+        # Without the lock: the readiness check must not wait for SQS.
         return list(self._leases)
 
     def __len__(self) -> int:
         return len(self._leases)
 
     def count_overdue(self) -> int:
-        """How many images have been worked on for longer than MAX_LEASE_S."""
+        """The number of images in progress for longer than MAX_LEASE_S."""
         return sum(lease.is_overdue for lease in self.held())
 
     def give_back(self, leases: Sequence[Lease], *, delay_s: int) -> None:
-        """End *leases* and have their messages seen again in *delay_s*; raises nothing."""
+        """End *leases* and make their messages visible in *delay_s*; raises nothing."""
         self.drop(leases)
         ours = [lease for lease in leases if lease.is_ours]
         for lease in ours:
@@ -109,11 +109,11 @@ class Leases:
             batch = ours[start : start + MAX_BATCH]
             for lease, result in zip(batch, self._change(batch, delay_s), strict=True):
                 if result is not None:
-                    # It comes back by itself when its visibility timeout ends.
+                    # SQS redelivers the message when its visibility timeout ends.
                     logger.warning("message not given back", **_names(lease), reason=str(result))
 
     def renew(self) -> None:
-        """Renew what has passed half its time."""
+        """Renew the leases that have passed half their time."""
         self._metrics.heartbeats.inc()
         for lease in self.held():
             self._note_a_hang(lease)
@@ -135,7 +135,7 @@ class Leases:
             try:
                 self.renew()
             except Exception:
-                # Without a heartbeat every long job would be done twice, for ever.
+                # Without a heartbeat every long job would be repeated by another worker, forever.
                 logger.exception("the heartbeat stumbled")
 
     def _is_due(self, lease: Lease) -> bool:
@@ -151,7 +151,7 @@ class Leases:
 
     def _note_losses(self, leases: Sequence[Lease]) -> None:
         for lease in leases:
-            # What was given back is no longer among them.
+            # A lease that was given back is no longer in the set.
             if lease in self._leases and not lease.is_ours and not lease.is_lost:
                 lease.is_lost = True
                 self._metrics.leases_lost.inc()

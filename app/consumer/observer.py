@@ -1,4 +1,4 @@
-"""Tell log, trace and metrics what becomes of each delivery. A fault in here stops no image."""
+"""Record each delivery in log, trace and metrics. A fault in this module stops no image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logs.get_logger(__name__)
 
 @contextmanager
 def harmless() -> Iterator[None]:
-    """A block that only watches: an exception in it is logged and ends there."""
+    """A block whose exceptions are logged and suppressed, since it only records."""
     try:
         yield
     except Exception:
@@ -26,7 +26,7 @@ def harmless() -> Iterator[None]:
 
 
 class Observer:
-    """Watches the deliveries of one queue. Thread-safe."""
+    """Records the deliveries of one queue. Thread-safe."""
 
     def __init__(self, queue: str, metrics: WorkerMetrics) -> None:
         self._queue = queue
@@ -34,9 +34,10 @@ class Observer:
 
     @contextmanager
     def delivery(self, delivery: Delivery) -> Iterator[Callable[[Outcome], None]]:
-        """The work on *delivery*; log and trace name its image. Yields what takes its outcome.
+        """A block for the work on *delivery*, in its trace; yields a function for the outcome.
 
-        Raises what goes wrong before the work begins or after it ended.
+        Every log line of the block carries the ids of the delivery. Unlike in `started`,
+        `announced` and `finished`, a fault of the recording itself propagates.
         """
         count = delivery.receive_count
         if count > 1:
@@ -61,26 +62,26 @@ class Observer:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """A step of the work: its time and its span."""
+        """A block that is one step of the work, with its duration and its span."""
         with tracing.step(name), self._metrics.step(name):
             yield
 
     @harmless()
     def started(self, job: Job) -> None:
-        """Work on *job* began for the first time."""
+        """Record that work on *job* begins for the first time."""
         self._metrics.started(_age_s(job.uploaded_at, now()))
 
     @harmless()
     def announced(self, announcement: Announcement) -> None:
-        """SQS took *announcement*. Nobody knows whether an earlier one was heard."""
+        """Record that SQS accepted *announcement*, which may repeat an earlier one."""
         is_timed = announcement.redrive == 0
         self._metrics.announced(_age_s(announcement.uploaded_at, now()) if is_timed else None)
 
     @harmless()
     def finished(self, finished: Announcement, *, is_new: bool) -> None:
-        """An image is done with; it *is_new* unless it was before."""
+        """Record a finished image; *is_new* is False when it was finished before."""
         if is_new:
-            # What an operator has sent again says nothing of how long an image takes.
+            # The time of a redrive depends on the operator, so it is no processing time.
             is_timed = finished.redrive == 0
             self._metrics.finished(
                 finished.status,
@@ -91,7 +92,7 @@ class Observer:
 
 
 def _ids(delivery: Delivery) -> dict[str, str]:
-    """What each line of the log says: which image it is about, and which request asked for it."""
+    """The fields of every log line: the message, its image, and the request that uploaded it."""
     ids = {"message_id": delivery.message_id, "image_id": delivery.image_id}
     if request_id := tracing.request_id(delivery.attributes):
         ids[tracing.REQUEST_ID] = request_id

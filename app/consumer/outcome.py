@@ -1,4 +1,4 @@
-"""Say how a delivery ended, and what is known of its image then."""
+"""The outcome of a delivery, and the representation of its image afterwards."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from ..images.metadata import original_href, processed_href
 
 
 class Outcome(StrEnum):
-    """How one delivery ended."""
+    """The outcome of one delivery."""
 
     PROCESSED = "processed"
     FAILED = "failed"
     ANNOUNCED_AGAIN = "announced-again"
-    #: To be seen again after a while.
+    #: The message becomes visible again after a delay.
     RETRIED = "retried"
-    #: Recorded as failed and left to the dead-letter queue.
+    #: The failure is recorded, and SQS moves the message to the dead-letter queue.
     GIVEN_UP = "given-up"
-    #: Its sender has erased the image; there is nothing to say.
+    #: The owner has deleted the image; nothing is announced.
     DELETED = "deleted"
-    #: Somebody else has it by now.
+    #: The visibility timeout has passed; another worker may have the message.
     LEASE_LOST = "lease-lost"
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How one delivery ended, and for RETRIED in how many seconds it is to be seen again."""
+    """The outcome of one delivery; for RETRIED with the delay before the next attempt."""
 
     outcome: Outcome
     delay_s: int = 0
-    #: It was S3 or SQS that failed, not the image and not we.
+    #: Whether S3 or SQS failed, rather than the image or this program.
     is_outage: bool = False
 
 
 def as_failed(image: Image, error: PipelineError) -> Image:
-    """*image* as it is known once *error* has ended it."""
+    """The failed *image*, with *error* as its cause."""
     outcome = {
         "status": ImageStatus.FAILED,
         "processed_at": now(),
@@ -49,7 +49,7 @@ def as_failed(image: Image, error: PipelineError) -> Image:
 
 
 def as_processed(image: Image, data: bytes, page: Binarized) -> Image:
-    """*image* as it is known once its original *data* has become *page*."""
+    """The processed *image*, whose original *data* became *page*."""
     outcome = {
         "status": ImageStatus.PROCESSED,
         "method": page.method,

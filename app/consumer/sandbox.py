@@ -1,8 +1,8 @@
-"""Process an image in a child process, from which it can harm nobody.
+"""Process an image in a child process, isolated from the worker.
 
-A redelivered message may hold the image that killed the worker before. In a child it can only
-kill the child, and there it gets so much memory and CPU time and no more (setrlimit(2); macOS
-has no limit of memory, Windows neither).
+A redelivered message may name an image that has crashed a worker. In a child process such an image
+can only crash the child. setrlimit(2) limits the memory and the CPU time of the child; macOS and
+Windows have no limit of memory.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from ..observability import logs
 
 try:
     import resource
-except ImportError:  # not a Unix
+except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 logger = logs.get_logger(__name__)
 
-#: A child that nobody needs gives its memory back.
+#: An idle child exits after this time, to free its memory.
 _IDLE_S: Final = 60.0
 _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
 class Caps:
-    """What one image may use: *memory_bytes* on top of the empty child's, and CPU seconds."""
+    """The limits of one image: *memory_bytes* beyond those of an idle child, and CPU seconds."""
 
     memory_bytes: int
-    #: The slowest page known takes a tenth of it.
+    #: The slowest known page takes a tenth of this.
     cpu_s: int = 30
 
 
 class Sandbox:
-    """Run *process*, a picklable function, in child processes. Thread-safe.
+    """A pool of child processes that run *process*, a picklable function. Thread-safe.
 
-    A child serves one image after the other; there are as many as are called for at once.
+    A child processes one image after the other. The pool grows to the number of concurrent calls.
     """
 
     def __init__(self, process: Process, caps: Caps) -> None:
@@ -55,26 +55,26 @@ class Sandbox:
         self._is_closing = False
 
     def run(self, data: bytes, job: Job) -> Binarized:
-        """What *process* returns or raises.
+        """The page that *process* returns; an exception of *process* propagates.
 
         Raises:
-            ProcessingCrashedError: the child died, or wanted more memory than it may.
-            TooExpensiveError: it used up its CPU time.
-            InternalError: it was told to end.
+            ProcessingCrashedError: the child crashed, or exceeded its memory limit.
+            TooExpensiveError: the child exceeded its CPU time.
+            InternalError: the child was stopped.
         """
         try:
             return self._run(data, job)
         except _ChildGoneError as gone:
             if gone.exit_code != 0:
                 raise self._epitaph(gone.exit_code) from None
-        # It had just left, for want of work: the next one is new.
+        # Exit code 0: the idle child had just exited. The next call starts a new one.
         try:
             return self._run(data, job)
         except _ChildGoneError as gone:
             raise self._epitaph(gone.exit_code) from None
 
     def close(self) -> None:
-        """End the children, busy or not."""
+        """Kill all children, busy or idle."""
         self._is_closing = True
         for child in list(self._children):
             child.kill()
@@ -155,7 +155,7 @@ class _Child:
 
 
 def _serve(connection: Connection, process: Process, caps: Caps, style: logs.Style | None) -> None:
-    # Ctrl-C reaches every process of a terminal; when to end is the parent's to say.
+    # Ctrl-C signals every process of the terminal; the parent decides when the child ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if style:
         logs.configure(style.level, style.format)
@@ -178,7 +178,7 @@ def _answer(process: Process, data: bytes, job: Job) -> Binarized | Exception:
     except PipelineError as exc:
         return exc
     except Exception as exc:
-        # Not every exception survives the way to the parent.
+        # Not every exception can be pickled.
         return RuntimeError(f"{type(exc).__name__}: {exc}")
 
 
@@ -199,7 +199,7 @@ def _limit_cpu(caps: Caps) -> None:
 
 
 def _lower(what: int, limit: int) -> None:
-    """Set the soft limit, under the hard one that somebody else may have set."""
+    """Set the soft limit, but not above the existing hard limit."""
     _, hard = resource.getrlimit(what)
     soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
     resource.setrlimit(what, (soft, hard))
