@@ -1,4 +1,4 @@
-"""Name each thing that can go wrong; the base class says whether to try again."""
+"""Every error of the pipeline; its base class says whether a retry can succeed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ JsonValue = str | int | float | bool | None
 class PipelineError(Exception):
     """Base of every error raised on purpose.
 
-    *detail* is shown to clients, so it says what, which and the limit, and
-    nothing private. *facts* are the same numbers for machines: they become
+    *detail* is shown to clients: it names the fault, the object and the limit,
+    and nothing private. *facts* are the same numbers for machines: they become
     members of the problem document (RFC 9457, section 3.2).
     """
 
     code: ClassVar[str]
     title: ClassVar[str]
     status: ClassVar[int]
-    #: Whether the same request can succeed later without being changed.
+    #: Whether the same request can succeed later, unchanged.
     is_transient: ClassVar[bool]
 
     def __init__(self, detail: str, **facts: JsonValue) -> None:
@@ -27,7 +27,7 @@ class PipelineError(Exception):
         self.facts = facts
 
     def to_problem(self) -> dict[str, JsonValue]:
-        """The problem document of RFC 9457; *code* is the part to program against."""
+        """The problem document of RFC 9457; clients should test its *code*."""
         return {
             "type": f"urn:image-pipeline:problem:{self.code}",
             "title": self.title,
@@ -39,13 +39,13 @@ class PipelineError(Exception):
 
 
 class PermanentError(PipelineError):
-    """Trying again with the same input gives the same answer."""
+    """A retry with the same input fails in the same way."""
 
     is_transient = False
 
 
 class TransientError(PipelineError):
-    """The same input can succeed later: back off and try again."""
+    """A retry with the same input can succeed: back off and try again."""
 
     is_transient = True
 
@@ -60,7 +60,7 @@ class BadRequestError(PermanentError):
 
 
 class MethodNotAllowedError(PermanentError):
-    """The path exists, for other methods."""
+    """The path exists, but not for this method."""
 
     code, title, status = "method-not-allowed", "The method is not allowed here", 405
 
@@ -90,7 +90,7 @@ class TransferCodingError(PermanentError):
 
 
 class RangeNotSatisfiableError(PermanentError):
-    """The bytes asked for lie outside the file."""
+    """The requested bytes are outside the file."""
 
     code, title, status = "range-not-satisfiable", "The range is outside the file", 416
 
@@ -114,19 +114,19 @@ class MultipleImagesError(PermanentError):
 
 
 class EmptyImageError(PermanentError):
-    """The image part holds no byte."""
+    """The image part is empty."""
 
     code, title, status = "empty-image", "The image is empty", 400
 
 
 class UnauthorizedError(PermanentError):
-    """No bearer token, or none that we know (RFC 6750)."""
+    """The bearer token is missing or unknown (RFC 6750)."""
 
     code, title, status = "unauthorized", "A valid token is needed", 401
 
 
 class CrossSiteError(PermanentError):
-    """A form that only our own pages may send comes from somewhere else."""
+    """Another site sends a form that only the pages of this server may send."""
 
     code, title, status = "cross-site", "The form comes from another site", 403
 
@@ -144,13 +144,13 @@ class InvalidParameterError(PermanentError):
 
 
 class IdempotencyKeyReusedError(PermanentError):
-    """The Idempotency-Key belongs to another request, or to an image that was deleted."""
+    """The Idempotency-Key belongs to another request, or to a deleted image."""
 
     code, title, status = "idempotency-key-reused", "The idempotency key was used before", 422
 
 
 class RateLimitedError(TransientError):
-    """More uploads than one token or address may send (RFC 6585, section 4)."""
+    """One token or address sends too many uploads (RFC 6585, section 4)."""
 
     code, title, status = "rate-limited", "Too many uploads", 429
 
@@ -165,7 +165,7 @@ class NotAPngError(PermanentError):
 
 
 class CorruptPngError(PermanentError):
-    """The file claims to be a PNG and breaks the PNG specification."""
+    """The file has the PNG signature but breaks the PNG specification."""
 
     code, title, status = "corrupt-png", "The PNG is damaged", 422
 
@@ -186,13 +186,13 @@ class TooManyPixelsError(PermanentError):
 
 
 class NotFoundError(PermanentError):
-    """Unknown, deleted or expired: nobody can tell these apart."""
+    """The image is unknown, deleted or expired; the response does not say which."""
 
     code, title, status = "not-found", "Not found", 404
 
 
 class ImageDeletedError(PermanentError):
-    """Its sender has erased it. Over HTTP nobody can tell that from `not-found`."""
+    """The owner has deleted the image. The HTTP response is the same as for `not-found`."""
 
     code, title, status = "deleted", "The image was deleted", 404
 
@@ -203,69 +203,69 @@ class ImageDeletedError(PermanentError):
 
 
 def unknown_image(image_id: object) -> NotFoundError:
-    """What is said of an image that is unknown, deleted, expired or somebody else's."""
+    """The error for an image that is unknown, deleted, expired or another owner's."""
     return NotFoundError(f"There is no image {image_id}; it is unknown, deleted or expired.")
 
 
 class NotReadyError(TransientError):
-    """The result is asked for before it exists."""
+    """The result does not exist yet."""
 
     code, title, status = "not-ready", "The image is not ready yet", 409
 
 
 class ProcessingFailedError(PermanentError):
-    """The result is asked for and will never exist."""
+    """The image has failed, so its result will never exist."""
 
     code, title, status = "processing-failed", "The image could not be processed", 409
 
 
 class InvalidMessageError(PermanentError):
-    """A message on the input queue is not one of ours."""
+    """A message on the input queue is not a valid job."""
 
     code, title, status = "invalid-message", "The message is not valid", 422
 
 
 class OriginalMissingError(PermanentError):
-    """The object that a message names is not in the bucket."""
+    """A message names an object that is not in the bucket."""
 
     code, title, status = "original-missing", "The original is missing", 404
 
 
 class ForeignOriginalError(PermanentError):
-    """A message names an object of another image, or of an owner that it does not claim."""
+    """A message names an object of another image or another owner."""
 
     code, title, status = "foreign-original", "The original is somebody else's", 403
 
 
 class ImageIdTakenError(PermanentError):
-    """A message names an image that has another original, or another owner."""
+    """A message names an image id that has another original or another owner."""
 
     code, title, status = "image-id-taken", "The image id belongs to another original", 409
 
 
 class ProcessingCrashedError(PermanentError):
-    """The image ended the process that worked on it, or used up its memory."""
+    """The image crashed the child process that processed it, or exceeded its memory."""
 
     code, title, status = "processing-crashed", "The image cannot be processed safely", 422
 
 
 class TooExpensiveError(PermanentError):
-    """The image took more CPU time than any image may."""
+    """The image exceeded the limit of CPU time."""
 
     code, title, status = "too-expensive", "The image takes too long to process", 422
 
 
 class LeaseLostError(TransientError):
-    """The message is no longer ours: its visibility timeout has ended."""
+    """The visibility timeout has passed, so that another worker may have the message."""
 
     code, title, status = "lease-lost", "Another worker has the message", 503
 
 
 class UnavailableError(TransientError):
-    """What we depend on refused or did not answer.
+    """A service that the pipeline depends on refused a request or did not respond.
 
-    *detail* is for clients, as everywhere. *reason* is for operators, names the resource, the
-    endpoint and the cause, and is what str() gives.
+    *detail* is for clients, as in every error. *reason* is for operators: it names the resource,
+    the endpoint and the cause. str() returns it.
     """
 
     def __init__(self, detail: str, *, reason: str = "", **facts: JsonValue) -> None:
@@ -274,19 +274,19 @@ class UnavailableError(TransientError):
 
 
 class StorageUnavailableError(UnavailableError):
-    """S3 refused or did not answer."""
+    """S3 refused a request or did not respond."""
 
     code, title, status = "storage-unavailable", "Storage is unavailable", 503
 
 
 class QueueUnavailableError(UnavailableError):
-    """SQS refused or did not answer."""
+    """SQS refused a request or did not respond."""
 
     code, title, status = "queue-unavailable", "The queue is unavailable", 503
 
 
 class BusyError(TransientError):
-    """So many bytes wait for slow clients that there is no room for another transfer."""
+    """The bytes that wait for slow clients have reached `MAX_BUFFERED_BYTES`."""
 
     code, title, status = "busy", "Too many transfers are waiting", 503
 
@@ -298,13 +298,13 @@ class TooManyConnectionsError(TransientError):
 
 
 class QueueFullError(TransientError):
-    """So many images wait that another one would wait too long."""
+    """The number of waiting images has reached its limit."""
 
     code, title, status = "queue-full", "Too many images are waiting", 503
 
 
 class InternalError(TransientError):
-    """A fault of ours; the log has the rest, under the request's or the image's id."""
+    """A fault of this program; the log has its details under the id of the request or image."""
 
     code, title, status = "internal-error", "Something went wrong on our side", 500
 
@@ -313,12 +313,12 @@ class InternalError(TransientError):
 
 
 class SettingsError(PermanentError):
-    """The environment holds values that the program cannot run with."""
+    """The environment has invalid settings."""
 
     code, title, status = "invalid-settings", "The settings are not valid", 500
 
 
 class ResourceError(PermanentError):
-    """A bucket or queue cannot be made, or cannot be made as it must be."""
+    """A bucket or queue cannot be created, or cannot get the required attributes."""
 
     code, title, status = "resource-conflict", "An AWS resource is in the way", 500

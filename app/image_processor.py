@@ -23,7 +23,7 @@ from .png.light_ink import show_light_ink
 from .png.limits import PngLimits
 from .png.zlibs import compress
 
-#: Makes a block that runs one step, by its name.
+#: A function from the name of a step to the block in which the step runs.
 Step = Callable[[str], AbstractContextManager[object]]
 
 
@@ -35,9 +35,9 @@ def binarize_png(
     limits: PngLimits,
     step: Step = nullcontext,
 ) -> Binarized:
-    """Check, decode, turn upright, binarize and encode one page; deterministic.
+    """The black-and-white page of a PNG: checked, decoded, turned upright, binarized and encoded.
 
-    Each of these runs in a block of *step*, so that the caller can time it.
+    Deterministic. Each of these steps runs in a block of *step*, so that the caller can time it.
 
     Raises:
         PermanentError: *data* is not a PNG within *limits*, or a parameter is wrong; see
@@ -77,7 +77,7 @@ def binarize_png(
 
 
 def _read(data: bytes, info: PngInfo, ignored: list[str], *, with_color: bool) -> tuple[Gray, bool]:
-    """The page in gray, upright, and whether light ink on transparency was turned round."""
+    """The page in gray, upright, and whether light ink on transparency was inverted."""
     page = decode(data, info, ignored.append, with_chroma=with_color)
     gray = upright(page.gray, info.orientation)
     has_light_ink = page.alpha is not None and show_light_ink(
@@ -89,17 +89,17 @@ def _read(data: bytes, info: PngInfo, ignored: list[str], *, with_color: bool) -
 
 
 def _physical_size(info: PngInfo) -> PhysicalSize | None:
-    """That of the upright page."""
+    """The physical size of the upright page."""
     size = info.physical_size
     return size.lying() if size and is_lying(info.orientation) else size
 
 
 def encode_page(white: Gray, physical_size: PhysicalSize | None) -> bytes:
-    """Pack (H, W) of 0 and 255 into a 1-bit grayscale PNG."""
+    """A 1-bit grayscale PNG of *white*, an (H, W) array of 0 and 255."""
     height, width = white.shape
     bits = np.packbits(white, axis=1)
     rows = np.empty((height, 1 + bits.shape[1]), np.uint8)
-    rows[:, 0] = 0  # filter type None: on packed bits the others make the file larger
+    rows[:, 0] = 0  # filter type None: with packed bits the other filters make the file larger
     rows[:, 1:] = bits
     return write(
         compress(rows.tobytes()),

@@ -1,11 +1,11 @@
-"""Keep objects in S3 buckets, and the images in two of them.
+"""Object storage on S3: a bucket behind the port `Bucket`, and the image store on two buckets.
 
-Which client makes a call is said in `s3_objects` (docs/decisions/0010); here each call is counted
-and its errors become ours, in one way for both.
+`aws.s3_objects` chooses the client of each call (docs/decisions/0010). This module counts the calls
+of both clients and translates their errors.
 
 IAM: s3:GetObject, s3:PutObject and s3:DeleteObject on the objects, s3:ListBucket on the bucket.
-Without s3:ListBucket S3 answers 403 instead of 404 for a missing key, and an image that is merely
-unknown would look like an outage.
+Without s3:ListBucket S3 answers 403 instead of 404 for a missing key, so that an unknown image
+would look like an outage.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 """
 
@@ -29,18 +29,18 @@ from .observability import tracing
 from .observability.metrics import AwsMetrics
 from .settings import Settings
 
-#: HEAD has no body, so a missing key is "404" there and "NoSuchKey" on GET.
+#: The code of a missing key is "NoSuchKey" for GET, and "404" for HEAD, whose response has no body.
 _MISSING: Final = frozenset(("404", "NoSuchKey"))
-#: What S3 answered with an error.
+#: Exceptions for an error response of S3.
 _REFUSALS: Final = (ClientError, *OBSTORE_ERRORS)
-#: S3 was not asked or did not answer; RuntimeError is obstore's for a stale credential.
+#: Exceptions without a response of S3; obstore raises RuntimeError for a stale credential.
 _SILENCES: Final = (BotoCoreError, HTTPError, RuntimeError)
-#: For clients, who learn no name and no endpoint.
+#: Shown to clients, so it names no bucket and no endpoint.
 _UNAVAILABLE: Final = "Storage is unavailable; try again later."
 
 
 def make_image_store(settings: Settings, metrics: AwsMetrics) -> ImageStore:
-    """The image store of the two buckets that *settings* name, whose calls *metrics* counts."""
+    """The image store of the two buckets in *settings*; *metrics* counts its calls."""
     return ImageStore(
         originals=S3Bucket(settings, settings.input_bucket, metrics),
         results=S3Bucket(settings, settings.processed_bucket, metrics),
@@ -100,7 +100,7 @@ class S3Bucket:
     def check(self) -> None:
         with self._call("HeadBucket", None):
             found = self._odd.find_region()
-        # boto3 goes on to the right region by itself, obstore does not. Emulators say anything.
+        # boto3 follows a redirect to another region, obstore does not. Emulators report any region.
         if found not in (None, self._odd.region) and self._settings.aws_endpoint_url is None:
             raise self._unavailable(Fault(Cause.REGION, f"it is {found}"), None)
 
@@ -108,7 +108,7 @@ class S3Bucket:
         return self._plain if is_plain(key) else self._odd
 
     def _expiry(self, stored_at: datetime) -> datetime | None:
-        """When the lifecycle rule removes the object: the next midnight, UTC, after its days.
+        """When the lifecycle rule expires the object: at midnight UTC after the retention days.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
         """
@@ -119,9 +119,12 @@ class S3Bucket:
 
     @contextmanager
     def _call(self, operation: str, key: str | None) -> Iterator[None]:
-        """One call to S3: counted, in the trace, with our errors; *key* is None for the bucket."""
+        """A block that is one call to S3: counted, traced, and with its errors translated.
+
+        *key* is None for calls about the bucket.
+        """
         if key and not key.strip("/"):
-            # An emulator takes it for the bucket itself; a DELETE would be the bucket's.
+            # An emulator treats an empty key as the bucket; a DELETE would delete the bucket.
             raise NotFoundError(f"There is no {self._name}/{key}.")
         try:
             with self._counted(operation, key):
@@ -133,7 +136,7 @@ class S3Bucket:
 
     @contextmanager
     def _counted(self, operation: str, key: str | None) -> Iterator[None]:
-        """Tell metrics and trace of a block that is one call, whichever client makes it."""
+        """A block that is one call of either client, recorded in metrics and trace."""
         place = {"aws.s3.bucket": self._name, **({"aws.s3.key": key} if key else {})}
         span = tracing.call("s3", operation, place)
         with self._metrics.timed("s3", operation):

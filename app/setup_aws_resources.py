@@ -1,7 +1,7 @@
-"""Make the buckets and queues exist as they must be: `python -m app.setup_aws_resources`.
+"""Create or update the buckets and queues: `python -m app.setup_aws_resources`.
 
-Safe to repeat, to run several times at once, and over resources that are there with other
-attributes: what can be brought in line is, what cannot is said clearly.
+Safe to repeat and to run several times at once. Existing resources with other attributes are
+updated; an error names each attribute that cannot be changed.
 
 IAM: s3:CreateBucket, s3:ListBucket, s3:PutBucketPublicAccessBlock, s3:PutEncryptionConfiguration,
 s3:PutLifecycleConfiguration, s3:PutBucketPolicy, s3:GetEncryptionConfiguration,
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Somebody else is at the same thing, or a name is not free again yet: SQS asks for 60 s.
+#: Errors that pass: a concurrent run, or a name in use until 60 s after the queue was deleted.
 _PASSING: Final = frozenset(
     ("OperationAborted", "AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently")
 )
@@ -44,11 +44,11 @@ _PAUSE_S: Final = 2.0
 
 
 def ensure_resources(settings: Settings, *, s3: S3Client, sqs: SQSClient) -> None:
-    """Make all buckets and queues exist with the attributes of docs/architecture.md.
+    """Create or update all buckets and queues to have the attributes of docs/architecture.md.
 
     Raises:
-        ResourceError: a name belongs to somebody else, something cannot be brought in line, or AWS
-            cannot be asked; it says what to set.
+        ResourceError: a name belongs to another account, an attribute cannot be changed, or AWS
+            does not respond; the error names the setting to change.
     """
     demands_tls = settings.aws_endpoint_url is None  # an emulator on loopback speaks plain HTTP
     for bucket in (settings.input_bucket, settings.processed_bucket):
@@ -66,7 +66,7 @@ def ensure_resources(settings: Settings, *, s3: S3Client, sqs: SQSClient) -> Non
 
 @contextmanager
 def _explained(client: S3Client | SQSClient, what: str) -> Iterator[None]:
-    """Say what AWS or its library says in the words of `aws_faults`, about *what*."""
+    """A block in which errors of AWS and boto3 become sentences of `aws.faults` about *what*."""
     try:
         yield
     except (ClientError, BotoCoreError, RuntimeError) as exc:
@@ -74,7 +74,7 @@ def _explained(client: S3Client | SQSClient, what: str) -> Iterator[None]:
 
 
 def _patiently(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Repeat *act* while AWS asks to wait; at most _PATIENCE_S."""
+    """The result of *act*, repeated for at most _PATIENCE_S while AWS asks to wait."""
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         try:
@@ -96,7 +96,7 @@ def main() -> int:
     except PipelineError as exc:
         logger.error("setup_aws_resources: %s", exc)
         return 1
-    except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
+    except (BotoCoreError, ValueError) as exc:  # an unknown profile or an invalid endpoint
         logger.error("setup_aws_resources: %s", fault_of(exc).advice)
         return 1
     return 0

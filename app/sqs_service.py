@@ -1,8 +1,8 @@
-"""Pass messages through one SQS FIFO queue.
+"""An SQS FIFO queue behind the port `Queue`.
 
 IAM: sqs:GetQueueUrl and, by role, sqs:SendMessage or sqs:ReceiveMessage, sqs:DeleteMessage,
 sqs:ChangeMessageVisibility; sqs:GetQueueAttributes for the readiness check and the depth. The
-batch verbs need the permission of the single one.
+batch operations need the permission of the single operation.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
     from types_boto3_sqs.type_defs import MessageTypeDef
 
-#: How SQS says that a receipt handle has expired, or that the message is not in flight.
+#: The error codes for an expired receipt handle, or a message that is not in flight.
 _LEASE_LOST: Final = frozenset(
     ("ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight")
 )
-#: For clients, who learn no name and no endpoint.
+#: Shown to clients, so it names no queue and no endpoint.
 _UNAVAILABLE: Final = "The queue is unavailable; try again later."
 
 
 def make_queue(settings: Settings, name: str, metrics: AwsMetrics | None = None) -> SqsQueue:
-    """The queue called *name*, whose calls *metrics* counts."""
+    """The queue called *name*; *metrics* counts its calls."""
     return SqsQueue(aws.sqs_client(settings, metrics), name)
 
 
@@ -79,7 +79,7 @@ class SqsQueue:
                 MessageAttributeNames=TRAVELS,
                 **again,
             )
-        # The member is absent, not empty, when there is no message.
+        # SQS omits the member when there is no message.
         return [_delivery(message) for message in answer.get("Messages", [])]
 
     def delete_batch(self, deliveries: Sequence[Delivery]) -> Results:
@@ -115,7 +115,7 @@ class SqsQueue:
         return self._known_url
 
     def _results(self, verb: str, answer: Any, count: int) -> Results:
-        # By id, not by place: SQS may answer in any order. An entry that it does not mention
+        # Matched by id, since SQS may return results in any order. An entry without a result
         # counts as failed.
         unsaid = f"SQS did not say whether it did the {verb} on {self._name}."
         results: Results = [QueueUnavailableError(_UNAVAILABLE, reason=unsaid)] * count
@@ -126,8 +126,8 @@ class SqsQueue:
         return results
 
     def _error(self, verb: str, code: str) -> PipelineError:
-        # With the prefix AWS.SimpleQueueService. or the suffix Exception, as it is asked. What is
-        # wrong with a message that is sent has nothing to do with one that is held.
+        # Depending on the protocol, codes have the prefix AWS.SimpleQueueService. or the suffix
+        # Exception. A code in response to a send never concerns a lease.
         if verb != "send" and code.rpartition(".")[2].removesuffix("Exception") in _LEASE_LOST:
             return LeaseLostError(f"SQS answered {code} to {verb} on {self._name}.")
         return QueueUnavailableError(
@@ -138,9 +138,9 @@ class SqsQueue:
     def _translated(self, verb: str) -> Iterator[None]:
         try:
             yield
-        # RuntimeError: a credential that is stale; KeyError: an answer that is none of SQS's.
+        # RuntimeError: a stale credential. KeyError: a response that is not from SQS.
         except (ClientError, BotoCoreError, RuntimeError, KeyError) as exc:
-            self._known_url = None  # the queue may have been made anew, elsewhere
+            self._known_url = None  # the queue may have been recreated under another URL
             place = aws.place(self._client, f"{verb} on queue {self._name}")
             reason = fault_of(exc).sentence(place)
             raise QueueUnavailableError(_UNAVAILABLE, reason=reason) from exc
@@ -166,7 +166,7 @@ def _entries(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
 
 def _delivery(message: MessageTypeDef) -> Delivery:
     attributes = message["Attributes"]
-    # Other producers can send bytes under our names; those have no StringValue.
+    # Other producers can send binary attributes under these names, without a StringValue.
     said = message.get("MessageAttributes", {})
     return Delivery(
         body=message["Body"],
