@@ -49,11 +49,16 @@ trap 'exit 1' USR1 # the job beside us has failed, and has said why
 # Now, not after half a minute of installing.
 "$PYTHON" scripts/probe.py free "$HOST" "$PORT"
 
-environments=(.venv requirements.txt)
+python=$(application_python)
+environments=()
+if [[ $python == "$PWD/.venv/"* ]]; then environments=(.venv requirements.txt); fi
 emulator=none
 if [[ -z ${AWS_ENDPOINT_URL:-} ]]; then emulator=$(emulator_source); fi
 if [[ $emulator == pypi ]]; then environments+=(.venv-localstack requirements/localstack.txt); fi
-missing=" $("$PYTHON" scripts/install.py --plan "${environments[@]}" | tr '\n' ' ')"
+missing=' '
+if [[ ${#environments[@]} != 0 ]]; then
+    missing=" $("$PYTHON" scripts/install.py --plan "${environments[@]}" | tr '\n' ' ')"
+fi
 
 step=0 steps=1
 for _ in $missing; do steps=$((steps + 1)); done
@@ -78,7 +83,7 @@ prepare_emulator() {
 
 # Load the application, and run it when LocalStack answers on port $1, if there is one.
 run_app() {
-    .venv/bin/python -m scripts.run_app "$@" &
+    "$python" -m scripts.run_app "$@" &
     ATTENDED_PID=$!
 }
 

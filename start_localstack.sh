@@ -27,13 +27,15 @@ trap 'stop_attended; exit 143' TERM HUP
 trap 'stop_attended; exit 130' INT
 
 start() {
-    local source environments=(.venv requirements.txt)
+    local source python environments=()
     source=$(emulator_source)
+    python=$(application_python)
+    [[ $python != "$PWD/.venv/"* ]] || environments=(.venv requirements.txt)
     [[ $source != pypi ]] || environments+=(.venv-localstack requirements/localstack.txt)
-    attended "$PYTHON" scripts/install.py "${environments[@]}"
+    [[ ${#environments[@]} == 0 ]] || attended "$PYTHON" scripts/install.py "${environments[@]}"
     start_emulator "$source"
     use_emulator "http://127.0.0.1:$LOCALSTACK_PORT"
-    attended .venv/bin/python -m app.setup_aws_resources
+    attended "$python" -m app.setup_aws_resources
 }
 
 stop() {

@@ -4,21 +4,24 @@
 #
 #   ./test_upload.sh [FILE.png] [FIELD=VALUE ...]      e.g. ./test_upload.sh scan.png method=simple
 #
-# It runs `python -m app.main upload --wait --out`. APP_URL is the pipeline's address,
+# It runs `./alvura upload --wait --out`. APP_URL is the pipeline's address,
 # http://127.0.0.1:5000 unless set; IMAGE_PIPELINE_TOKEN a token, where one is needed. Exit code 0:
 # the result is saved; 1: refused, failed or not ready in time; 2: nobody answers, or wrong usage.
 set -euo pipefail
-here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+unset CDPATH
+place=$PWD
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 # shellcheck source=scripts/common.sh
-. "$here/scripts/common.sh"
-: "${PORT:=$(cd "$here" && load_env_file && echo "${PORT:-5000}")}"
+. scripts/common.sh
 
-python=$here/.venv/bin/python
-[[ -x $python ]] || die "nothing is installed yet; run ./start_app.sh first"
-
-file=${1:-$here/image.png}
-[[ $file == /* ]] || file=$PWD/$file
-options=(--url "${APP_URL:-http://127.0.0.1:$PORT}" --wait --timeout 60 --out "$(dirname "$file")")
+case ${1:-} in
+    -h | --help) show_help ;;
+    -*) die "unknown option '$1'; it takes a file and FIELD=VALUE" ;;
+esac
+load_env_file
+file=${1:-$PWD/image.png}
+[[ $file == /* ]] || file=$place/$file
+options=(--url "${APP_URL:-http://127.0.0.1:${PORT:-5000}}" --wait --timeout 60 --out "$(dirname "$file")")
 for field in "${@:2}"; do
     case $field in
         method=* | group=*) options+=("--$field") ;;
@@ -26,6 +29,5 @@ for field in "${@:2}"; do
     esac
 done
 
-cd "$here" # where the package `app` is
-"$python" scripts/probe.py answers "${options[1]}"
-exec "$python" -m app.main upload "${options[@]}" -- "$file"
+"$(find_python)" scripts/probe.py answers "${options[1]}"
+exec ./alvura upload "${options[@]}" -- "$file"

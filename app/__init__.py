@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from .web.services import Services
 
 
-def create_app(services: Services) -> Flask:
+def create_app(services: Services | None = None) -> Flask:
     """Make the application that answers with *services*; connects to nothing and starts nothing.
 
     `wiring.Wiring(settings, "web").app` is the application with S3 and SQS.
     """
+    if services is None:  # Flask's own command calls it so
+        raise SystemExit("app: Flask's server is not enough here; type ./alvura start")
     # Imported here, so that `import app.worker` loads no Flask.
     from flask import Flask
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+import importlib.util
 import os
 import sys
 import threading
@@ -22,6 +23,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+
+# Before anything is imported that would end in a traceback.
+if not __package__:
+    sys.exit("app/main.py: type ./alvura start, or python -m app.main --help")
+if importlib.util.find_spec("structlog") is None:
+    sys.exit("app.main: the packages are not installed here; type ./alvura start")
 
 from .access.tokens import hash_token, make_token
 from .cli.arguments import ROLES, parser
@@ -41,12 +48,12 @@ _EXIT_USAGE: Final = 2
 _EXIT_UNAVAILABLE: Final = 1
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = "python -m app.main") -> int:
     """Run one role until SIGINT or SIGTERM, or one verb to its end; returns the exit code."""
     # Else the interpreter's last collection walks all that numba and botocore have made, which
     # was a second of each stop.
     atexit.register(gc.freeze)
-    options = parser().parse_args(argv)
+    options = parser(prog).parse_args(argv)
     interrupts.install()
     if options.command in _CLIENTS:
         return _CLIENTS[options.command](options)

@@ -58,6 +58,17 @@ check_port() {
     fi
 }
 
+# Print the Python that has the application's packages, or will have once they are installed: that of
+# the active environment, if they are all there.
+application_python() {
+    local active=${VIRTUAL_ENV:-}/bin/python
+    if [[ -n ${VIRTUAL_ENV:-} ]] && "$active" scripts/has_lock.py requirements.txt >/dev/null 2>&1; then
+        echo "$active"
+    else
+        echo "$PWD/.venv/bin/python"
+    fi
+}
+
 docker_answers() {
     [[ ${LOCALSTACK_DOCKER:-1} != 0 ]] && docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1
 }

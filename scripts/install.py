@@ -45,7 +45,7 @@ class Weight:
 WEIGHTS = {
     "requirements.txt": Weight("the application", 185, 450),
     "localstack.txt": Weight("LocalStack", 35, 75),
-    "dev.txt": Weight("the application and its tests", 310, 870),
+    "dev.txt": Weight("the application and its tests", 310, 880),
     "ministack.txt": Weight("MiniStack", 25, 25),
     "deploy.txt": Weight("the linters of deploy/", 100, 300),
 }

@@ -24,7 +24,7 @@ from urllib.request import ProxyHandler, build_opener
 
 PROGRAM = Path(__file__).resolve().with_name("localstack_on_loopback.py")
 SERVICES = ("s3", "sqs")
-START_DEADLINE_S = 90.0
+START_DEADLINE_S = 180.0
 STOP_DEADLINE_S = 10.0
 PAUSE_S = 0.1
 TICK_S = 2.0

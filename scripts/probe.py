@@ -17,7 +17,7 @@ from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import OpenerDirector, ProxyHandler, build_opener
 
-READY_DEADLINE_S = 60.0
+READY_DEADLINE_S = 180.0
 PAUSE_S = 0.1
 TICK_S = 2.0
 EXIT_UNREACHABLE = 2

@@ -15,7 +15,11 @@ PAUSE_S = 0.05
 
 def main() -> int:
     os.setsid()  # Ctrl-C reaches this process once, through start_app.sh
-    from app import main, routes, setup_aws_resources  # noqa: F401
+    # The first load compiles the engine's loops, which takes longer than LocalStack's start.
+    from app import image_processor, main, routes, setup_aws_resources  # noqa: F401
+    from app.openapi import document  # noqa: F401
+    from app.server import server  # noqa: F401
+    from app.wiring import processing, worker  # noqa: F401
 
     if len(sys.argv) > 1:
         wait_for_localstack(int(sys.argv[1]))

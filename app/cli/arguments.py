@@ -18,10 +18,10 @@ ROLES: Final = {
 _EXIT_CODES: Final = "exit code: 0 done, 1 failed in part or S3 or SQS is away, 2 wrong usage"
 
 
-def parser() -> argparse.ArgumentParser:
-    """What `python -m app.main` understands; a wrong use ends the process with exit code 2."""
+def parser(prog: str) -> argparse.ArgumentParser:
+    """What the command line *prog* understands; a wrong use ends the process with exit code 2."""
     made = argparse.ArgumentParser(
-        prog="python -m app.main", description="PNG scans in, black-and-white pages out."
+        prog=prog, description="PNG scans in, black-and-white pages out."
     )
     made.add_argument("--version", action="version", version=f"{NAME} {VERSION}")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")

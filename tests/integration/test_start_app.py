@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from testkit.root import ROOT
 from testkit.waiting import assert_within, wait_until
 
 INSTALL_S = 400.0
-START_S = 60.0
+START_S = 120.0
 STOP_S = 15.0
 
 
@@ -258,6 +259,89 @@ def test_every_command_of_the_readme_works_as_it_stands(app: RunningApp, tree: P
     assert "processed" in answers[-1]
 
 
+def ports_of(app: RunningApp) -> dict[str, str]:
+    return {"PORT": str(app.port), "LOCALSTACK_PORT": str(app.localstack_port)}
+
+
+def alvura(
+    tree: Path, *arguments: str, cwd: Path, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [tree / "alvura", *arguments],
+        cwd=cwd,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_one_command_sends_files_from_where_it_is_called(
+    app: RunningApp, tree: Path, tmp_path: Path
+) -> None:
+    shutil.copy(ROOT / "image.png", tmp_path / "scan.png")
+    (tmp_path / "app").mkdir()  # of the caller, and none of ours
+
+    answer = alvura(tree, "upload", "scan.png", "--out", "pages", cwd=tmp_path, **ports_of(app))
+
+    assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / "pages" / "scan-bw.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_command_finds_the_localstack_that_runs_and_says_so(
+    app: RunningApp, tree: Path, tmp_path: Path
+) -> None:
+    made = alvura(tree, "setup", cwd=tmp_path, **ports_of(app))
+    dry = alvura(tree, "redrive", "--dry-run", cwd=tmp_path, **ports_of(app))
+
+    assert f"alvura: with LocalStack on {app.endpoint}" in made.stderr
+    assert "queue new-image-input.fifo is there" in made.stderr
+    assert (made.returncode, dry.returncode) == (0, 0), dry.stderr
+
+
+def test_one_command_goes_to_aws_when_the_endpoint_is_set_to_nothing(
+    app: RunningApp, tree: Path, tmp_path: Path
+) -> None:
+    answer = alvura(
+        tree,
+        "setup",
+        cwd=tmp_path,
+        AWS_ENDPOINT_URL="",
+        AWS_EC2_METADATA_DISABLED="true",
+        AWS_ACCESS_KEY_ID="",  # so that nobody is asked
+        AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+        AWS_CONFIG_FILE=os.devnull,
+        **ports_of(app),
+    )
+
+    assert answer.returncode == 1
+    assert "there are no AWS credentials" in answer.stderr
+
+
+@pytest.mark.usefixtures("app")  # so that uv is there
+def test_an_active_environment_that_has_everything_is_used_and_nothing_installed(
+    tree: Path, tmp_path: Path
+) -> None:
+    copy, venv = tmp_path / "clone", tmp_path / "clone" / "venv"
+    shutil.copytree(tree, copy, ignore=shutil.ignore_patterns(".venv*", ".local", "__pycache__"))
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    (uv,) = tree.glob(".local/uv/*/bin/uv")
+    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--no-deps", "--python", venv]
+
+    subprocess.run([*install, "-r", copy / "requirements.txt"], check=True)
+    answer = alvura(copy, "token", "ana", cwd=tmp_path, VIRTUAL_ENV=str(venv))
+    there = {path.name for path in copy.iterdir()}
+    subprocess.run([uv, "pip", "uninstall", "--quiet", "--python", venv, "flask"], check=True)
+    incomplete = subprocess.run(
+        [venv / "bin/python", "scripts/has_lock.py", "requirements.txt"], cwd=copy
+    )
+
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines()[1].startswith("ana:")
+    assert not {".venv", ".local"} & there
+    assert incomplete.returncode == 1
+
+
 def run_block(block: str, app: RunningApp, tree: Path) -> str:
     """Run the commands as a reader would, to the first that fails; returns what they say."""
     places = {"http://localhost:5000": app.url, "http://localhost:4566": app.endpoint}
@@ -266,7 +350,7 @@ def run_block(block: str, app: RunningApp, tree: Path) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
         cwd=tree,
-        env=os.environ | {"APP_URL": app.url, "IMAGE_PIPELINE_URL": app.url},
+        env=os.environ | {"APP_URL": app.url, **ports_of(app)},
         capture_output=True,
         text=True,
         timeout=120,

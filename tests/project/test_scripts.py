@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 
 import psutil
 import pytest
 
+from app.cli.arguments import parser
+from testkit.http_servers import serving
 from testkit.ports import free_port
 from testkit.root import ROOT
 from testkit.waiting import wait_until
@@ -221,20 +225,23 @@ def test_sending_to_nobody_says_so() -> None:
 
 
 def test_sending_runs_the_upload_command_and_saves_next_to_the_file(tmp_path: Path) -> None:
-    tree = copy_of_scripts(tmp_path)
-    shutil.copy(ROOT / "test_upload.sh", tree)
-    (tree / ".venv" / "bin").mkdir(parents=True)
-    script(tree / ".venv" / "bin" / "python", 'for given; do echo "$given"; done; pwd')
+    tree, active = copy_of_scripts(tmp_path), tmp_path / "active"
+    for name in ("test_upload.sh", "alvura"):
+        shutil.copy(ROOT / name, tree)
+    (active / "bin").mkdir(parents=True)
+    script(active / "bin" / "python", 'for given; do echo "$given"; done; pwd')
     fields = ["method=nick", "group=a b", "k=-0.2"]
 
-    answer = run(
-        [tree / "test_upload.sh", "my scan.png", *fields], cwd=tmp_path, APP_URL="http://x"
-    )
+    with serving(HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)) as url:
+        answer = run(
+            [tree / "test_upload.sh", "my scan.png", *fields],
+            cwd=tmp_path,
+            APP_URL=url,
+            VIRTUAL_ENV=str(active),
+        )
 
-    probe, command = answer.stdout.splitlines()[:4], answer.stdout.splitlines()[4:]
-    assert probe == ["scripts/probe.py", "answers", "http://x", str(tree)]
-    assert command == [
-        *("-m", "app.main", "upload", "--url", "http://x", "--wait", "--timeout", "60"),
+    assert answer.stdout.splitlines() == [
+        *("-P", "-m", "app", "upload", "--url", url, "--wait", "--timeout", "60"),
         *("--out", str(tmp_path), "--method=nick", "--group=a b", "--set", "k=-0.2"),
         *("--", str(tmp_path / "my scan.png"), str(tree)),
     ]
@@ -250,3 +257,67 @@ def copy_of_scripts(target: Path) -> Path:
 def start_localstack(place: Path, port: int) -> subprocess.CompletedProcess[str]:
     command: list[str | Path] = [sys.executable, ROOT / "scripts" / "localstack.py", "start"]
     return run([*command, str(port), place / "venv", place / "state"])
+
+
+@pytest.mark.parametrize(
+    "door", ["alvura", "start_app.sh", "start_localstack.sh", "run_tests.sh", "test_upload.sh"]
+)
+def test_help_tells_what_a_script_does_and_does_nothing(door: str, tmp_path: Path) -> None:
+    answer = run([ROOT / door, "--help"], cwd=tmp_path)
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert f"./{door}" in answer.stdout
+    assert not answer.stdout.startswith("#")
+
+
+@pytest.mark.parametrize(
+    ("door", "argument"),
+    [
+        ("alvura", "strat"),
+        ("start_app.sh", "--port=5001"),
+        ("start_localstack.sh", "restart"),
+        ("test_upload.sh", "--wait"),
+    ],
+)
+def test_a_script_refuses_an_argument_that_it_does_not_know(door: str, argument: str) -> None:
+    line = only_line(run([ROOT / door, argument]))
+
+    assert line.startswith(f"{door}: un")
+    assert repr(argument) in line
+
+
+def test_one_command_has_every_verb_of_the_command_line() -> None:
+    listed = run([ROOT / "alvura"]).stdout
+    commands = parser("alvura").parse_args  # it has no public list of its commands
+    verbs = set(re.findall(r"^  ./alvura (\w+)", listed, re.MULTILINE))
+
+    assert verbs >= {"start", "setup", "test", "upload", "watch", "reconcile", "redrive", "token"}
+    for verb in verbs - {"start", "setup", "test"}:
+        with pytest.raises(SystemExit) as ended:
+            commands([verb, "--help"])
+        assert ended.value.code == 0
+
+
+@pytest.mark.parametrize(
+    "first_try",
+    [
+        ["app/main.py"],
+        ["-m", "app"],
+        ["-m", "flask", "--app", "app", "run"],
+    ],
+)
+def test_a_natural_first_try_is_answered_with_what_to_type(first_try: list[str]) -> None:
+    assert "type ./alvura start" in only_line(run([sys.executable, *first_try]))
+
+
+def test_a_python_without_the_packages_is_answered_with_what_to_type(tmp_path: Path) -> None:
+    run([sys.executable, "-m", "venv", "--without-pip", tmp_path])
+
+    line = only_line(run([tmp_path / "bin/python", "-m", "app.main", "--help"]))
+
+    assert line == "app.main: the packages are not installed here; type ./alvura start"
+
+
+@pytest.mark.parametrize("folder", ["venv/", "pages/"])
+def test_git_ignores_what_the_documents_have_people_make(folder: str) -> None:
+    assert run(["git", "check-ignore", "--quiet", folder + "x"]).returncode == 0

@@ -1,0 +1,37 @@
+"""Say by the exit code whether this Python has all packages of a lock file: `has_lock.py LOCK`.
+
+Standard library and the pip of the environment, which knows which lines are for this machine.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+
+
+def main() -> int:
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        sys.exit(__doc__)
+    try:
+        packaging = import_module("pip._vendor.packaging.requirements")
+    except ImportError:
+        return 1
+    lines = re.findall(r"^[^\s#].*==[^\\\n]+", Path(sys.argv[1]).read_text(), re.MULTILINE)
+    for wanted in map(packaging.Requirement, lines):
+        is_for_us = wanted.marker is None or wanted.marker.evaluate()
+        if is_for_us and version_of(wanted.name) not in wanted.specifier:
+            return 1
+    return 0
+
+
+def version_of(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
