@@ -1,4 +1,4 @@
-"""Log what is not well once, however often it is found, and when it is over."""
+"""Log a repeated fault once when it begins and once when it ends."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from . import logs
 
 logger = logs.get_logger(__name__)
 
-#: A reason that differs by seconds, or by how far a clock is off, is the same one.
+#: Reasons that differ only in numbers, such as seconds, count as the same reason.
 _NUMBER: Final = re.compile(r"\d+")
 
 
 class Complaints:
-    """For one thread at a time."""
+    """The current faults, each logged once. Not thread-safe."""
 
     def __init__(self) -> None:
         self._reasons: dict[str, str] = {}
 
     def about(self, what: str, reason: str) -> None:
-        """Say why *what* is not well, unless that has been said."""
+        """Log the *reason* of a fault of *what*, unless it is logged already."""
         kind = _NUMBER.sub("", reason)
         if self._reasons.get(what) != kind:
             logger.warning("not well", reason=reason)
         self._reasons[what] = kind
 
     def over(self, what: str) -> None:
-        """Say that *what* is well, if anything else was said of it."""
+        """Log that the fault of *what* has ended, if one was logged."""
         if self._reasons.pop(what, None):
             logger.info("well again", after=what)

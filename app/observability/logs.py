@@ -1,8 +1,8 @@
-"""Write the log: one event a line, with what is known of its request and its image.
+"""The log: one event per line, with the ids of its request and its image.
 
-What we say goes through structlog, what libraries say through `logging`; one handler writes both,
-as JSON for machines or as text for a terminal (docs/logs.md). A secret that gets into a line by
-whatever way is hidden in the last step before the line is written.
+The program logs through structlog, libraries log through `logging`. One handler writes both, as
+JSON for machines or as text for a terminal (docs/logs.md). The last step before a line is written
+hides secrets, however they got into the line.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from .redaction import harmless, without_secrets
 JSON: Final = "json"
 TEXT: Final = "text"
 
-#: Libraries whose lines below a warning are for their own makers; botocore's show signatures.
+#: Libraries that log only from WARNING on: lower levels are for their developers, and botocore's
+#: contain signatures.
 _NOISY: Final = (
     "asyncio",
     "boto3",
@@ -40,18 +41,18 @@ _NOISY: Final = (
     "s3transfer",
     "urllib3",
 )
-#: They say the same at every attempt, for as long as their other side is away.
+#: Loggers that repeat the same warning at every attempt while their server is unavailable.
 _REPEATING: Final = "opentelemetry"
 _REPEATED_AFTER_S: Final = 60.0
-#: Fields that have several lines by nature.
+#: Fields whose values have several lines.
 _BLOCKS: Final = ("exception", "stack")
-#: In this order; the first four are in every line.
+#: The first fields of a line, in this order; the first four are in every line.
 _FIRST: Final = ("time", "level", "event", "logger", "image_id", "request_id")
 
 
 @dataclass(frozen=True)
 class Style:
-    """How the log is written, for whoever must write it in the same way, such as a child."""
+    """The level and format of the log, to configure a child process in the same way."""
 
     level: str
     format: str
@@ -61,13 +62,13 @@ _style: Style | None = None
 
 
 def get_logger(name: str) -> BoundLogger:
-    """The logger of a module. Events are short and constant; what varies are their fields."""
+    """The logger of a module. Events are short, constant texts; fields hold what varies."""
     logger: BoundLogger = structlog.wrap_logger(
         logging.getLogger(name),
         processors=[
             structlog.stdlib.filter_by_level,
             *_COMMON,
-            # Here, while the exception is still being handled.
+            # Format here, because sys.exc_info() is empty once the exception is handled.
             structlog.processors.format_exc_info,
             ProcessorFormatter.wrap_for_formatter,
         ],
@@ -80,7 +81,7 @@ def get_logger(name: str) -> BoundLogger:
 def configure(level: str, style: str | None = None) -> None:
     """Log to stderr from *level* on, in the *style* JSON or TEXT.
 
-    None means TEXT on a terminal and JSON elsewhere: whoever reads a file or a pipe is a machine.
+    None means TEXT on a terminal and JSON elsewhere, since programs read files and pipes.
     """
     global _style
     is_terminal = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
@@ -92,23 +93,23 @@ def configure(level: str, style: str | None = None) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
-    # It warns of each request that waits for a thread.
+    # waitress.queue warns of each request that waits for a thread.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    # It quotes what it cannot read of OTEL_EXPORTER_OTLP_HEADERS, which is a key.
+    # opentelemetry.util.re quotes malformed parts of OTEL_EXPORTER_OTLP_HEADERS, which hold a key.
     logging.getLogger("opentelemetry.util.re").setLevel(logging.ERROR)
-    # It warns of what is wrong with the headers of clients.
+    # opentelemetry.trace warns of malformed headers of clients.
     logging.getLogger("opentelemetry.trace").setLevel(logging.ERROR)
     logging.captureWarnings(True)
     _catch_the_uncaught()
 
 
 def style() -> Style | None:
-    """How `configure` was told to write; None before."""
+    """The style set by `configure`; None before the first call."""
     return _style
 
 
 def formatter(style: str, *, colors: bool = False) -> logging.Formatter:
-    """Turns a record, ours or a library's, into a line of *style*."""
+    """A formatter of *style* for the records of this program and of libraries."""
     writer = _Text(colors) if style == TEXT else _to_json
     return ProcessorFormatter(
         foreign_pre_chain=_COMMON,
@@ -122,31 +123,31 @@ def formatter(style: str, *, colors: bool = False) -> logging.Formatter:
     )
 
 
-# --- what is known of the work in hand -----------------------------------------------------------
+# --- the fields of the current request or message ------------------------------------------------
 
 
 def begin(**fields: str) -> None:
-    """Forget what was bound, and have each line of this thread carry *fields* from now on."""
+    """Replace the fields that every line of this thread carries by *fields*."""
     clear_contextvars()
     bind_contextvars(**fields)
 
 
 def bind(**fields: str) -> None:
-    """Have each line of this thread carry *fields* too."""
+    """Add *fields* to every further line of this thread."""
     bind_contextvars(**fields)
 
 
 def bound(**fields: str) -> AbstractContextManager[None]:
-    """Have each line of a block carry *fields*."""
+    """A block whose lines carry *fields*."""
     return bound_contextvars(**fields)
 
 
 def context() -> dict[str, str]:
-    """What the lines of this thread carry now."""
+    """The fields that the lines of this thread carry."""
     return structlog.contextvars.get_contextvars()
 
 
-# --- how a line is made --------------------------------------------------------------------------
+# --- formatting ----------------------------------------------------------------------------------
 
 
 def _in_order(_: Any, __: str, event: EventDict) -> EventDict:
@@ -155,7 +156,8 @@ def _in_order(_: Any, __: str, event: EventDict) -> EventDict:
 
 
 def _to_json(_: Any, __: str, event: EventDict) -> str:
-    # ASCII: a lone surrogate in what a client sent is no UTF-8, and U+2028 ends lines for some.
+    # ASCII only: a lone surrogate from a client has no UTF-8 form, and some readers treat U+2028
+    # as a line end.
     return json.dumps(event, default=str, separators=(",", ":"))
 
 
@@ -163,7 +165,7 @@ class _Text:
     def __init__(self, colors: bool) -> None:
         self._render = structlog.dev.ConsoleRenderer(
             colors=colors,
-            # The others show local variables, which can be secrets.
+            # The other traceback formatters show local variables, which can be secrets.
             exception_formatter=structlog.dev.plain_traceback,
             timestamp_key="time",
             sort_keys=False,
@@ -179,7 +181,7 @@ def _harmless(name: str, value: Any) -> Any:
 
 def _hiding_secrets(writer: Callable[[Any, str, EventDict], str]) -> Processor:
     def write(logger: Any, name: str, event: EventDict) -> str:
-        # Within a JSON string too: what is hidden has neither quote nor backslash in it.
+        # Safe within JSON strings: a secret contains neither a quote nor a backslash.
         return without_secrets(writer(logger, name, event))
 
     return write
@@ -194,20 +196,20 @@ _COMMON: Final[list[Processor]] = [
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes to stderr, and never stops the work that a line is about."""
+    """A handler that writes to stderr; a failed write never raises into the program."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the parent's name)
-        """Say where a line was lost; the parent would quote it, in many lines and with secrets."""
+        """Log where a line was lost; the parent class would print the line with its secrets."""
         reason = type(sys.exc_info()[1]).__name__
         lost: dict[str, Any] = {"name": record.name, "levelno": logging.ERROR, "levelname": "ERROR"}
         lost["msg"] = f"a line of the log was lost: {reason}"
-        with suppress(Exception):  # the disk is full, or nobody reads any more
+        with suppress(Exception):  # the disk is full, or the pipe is closed
             self.stream.write(self.format(logging.makeLogRecord(lost)) + self.terminator)
             self.flush()
 
 
 class _Seldom(logging.Filter):
-    """Lets a complaint of the trace exporter through once a minute."""
+    """A filter that passes one warning of the trace exporter per minute."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -223,11 +225,11 @@ class _Seldom(logging.Filter):
         return True
 
 
-# --- what nobody caught --------------------------------------------------------------------------
+# --- uncaught exceptions -------------------------------------------------------------------------
 
 
 def _catch_the_uncaught() -> None:
-    """Python would write these to stderr by itself, in many lines."""
+    """Log uncaught exceptions, which Python would print to stderr as several plain lines."""
     logger = get_logger("app.observability.logs")
 
     def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -1,8 +1,8 @@
-"""Count what happens, for Prometheus: the metrics of a process, of its requests and of AWS.
+"""The Prometheus metrics of a process, its HTTP requests, its calls to AWS and its queues.
 
 Every metric is a row of docs/metrics.md; those of the worker are in `worker_metrics`.
 
-Names end in their unit; labels have few values, known beforehand: routes, never paths, and no ids.
+Names end in their unit. Labels have few, fixed values: routes but never paths, and no ids.
 https://prometheus.io/docs/practices/naming/
 """
 
@@ -26,7 +26,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from .buckets import BYTES, OTHER, SECONDS
 from .worker_metrics import WorkerMetrics
 
-#: Of what `Metrics.expose` returns.
+#: The media type of the text that `Metrics.expose` returns.
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 _METHODS_OF_HTTP: Final = frozenset(("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"))
 #: These series start at 0: `increase()` ignores a series' first sample, so the first failure would
@@ -46,8 +46,8 @@ _UPLOAD_RESULTS: Final = (
 class Metrics:
     """All metrics of one process, in a registry of their own.
 
-    Each group is made when it is first asked for, in the main thread: what a role does not do is
-    not in its answer. *methods* are the names that may stand for a method of the engine.
+    Each group is created on first use, in the main thread, so that a role exposes only its own
+    metrics. *methods* are the allowed values of the label for the binarization method.
     """
 
     def __init__(self, methods: Iterable[str] = ()) -> None:
@@ -72,12 +72,12 @@ class Metrics:
         return QueueMetrics(self.registry)
 
     def expose(self) -> bytes:
-        """Every metric in Prometheus's text format, which is CONTENT_TYPE."""
+        """Every metric in the Prometheus text format, whose media type is CONTENT_TYPE."""
         return generate_latest(self.registry)
 
 
 class HttpMetrics:
-    """What the web side answers."""
+    """The requests and uploads of the web server."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self._requests = Counter(
@@ -109,7 +109,7 @@ class HttpMetrics:
         )
 
     def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        """Count a request; *route* is its template, None where none fits."""
+        """Count a request; *route* is the template of its path, None for an unknown path."""
         method = method if method in _METHODS_OF_HTTP else OTHER
         route = route or OTHER
         self._requests.labels(method, route, str(status)).inc()
@@ -121,12 +121,12 @@ class HttpMetrics:
             self._sizes.observe(size_bytes)
 
     def refused(self, code: str) -> None:
-        """Count an upload that ends as the problem *code*."""
+        """Count an upload that is refused with the problem *code*."""
         self._uploads.labels(code).inc()
 
 
 class AwsMetrics:
-    """Every call to S3 and SQS, with its repetitions as one."""
+    """The calls to S3 and SQS; a call with its retries counts once."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self._durations = Histogram(
@@ -144,16 +144,16 @@ class AwsMetrics:
         )
 
     def answered(self, service: str, operation: str, seconds: float) -> None:
-        """Count a call that has come to an end, good or bad."""
+        """Count a completed call, successful or not."""
         self._durations.labels(service, operation).observe(seconds)
 
     def failed(self, service: str, operation: str, code: str | None) -> None:
-        """Count an error; *code* is AWS's, None when there was no answer."""
+        """Count an error; *code* is the AWS error code, None without a response."""
         self._errors.labels(service, operation, code or "no-answer").inc()
 
     @contextmanager
     def timed(self, service: str, operation: str) -> Iterator[None]:
-        """Time a block as one call."""
+        """A block that is timed as one call."""
         began_at = time.perf_counter()
         try:
             yield
@@ -162,7 +162,7 @@ class AwsMetrics:
 
 
 class QueueMetrics:
-    """How much lies in the queues; what is not known is absent, not zero."""
+    """The depths of the queues; an unknown depth is absent, not zero."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self._messages = Gauge(
@@ -183,7 +183,7 @@ class QueueMetrics:
         self._messages.labels(queue, "held").set(held)
 
     def unknown(self, queue: str) -> None:
-        """Say nothing of *queue* until it is counted again."""
+        """Remove the depth of *queue* until the next successful count."""
         self._errors.labels(queue).inc()
         self._messages.remove(queue, "waiting")
         self._messages.remove(queue, "held")

@@ -1,13 +1,13 @@
-"""Take out of a line of the log what must not be in it: secrets, and what a terminal obeys."""
+"""Remove secrets and terminal control characters from log lines."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-#: Looked for first: hardly any line has one, and the pattern is slow.
+#: Searched before the slow pattern; hardly any line contains one of them.
 _HINTS: Final = ("ipt_", "authorization", "bearer", "amz-", "signature", "secret", "session")
-#: No \b before a word: the n of an escaped line end precedes it, in JSON and in what Python quotes.
+#: No \b before a word, since the n of an escaped line end can precede it, in JSON and in repr().
 _SECRET: Final = re.compile(
     r"""(?ix)
     ( (?: (?<! [a-z0-9] ) | (?<= \\[nrt] ) | (?<= %[0-9a-f]{2} ) ) ipt_   # our own tokens
@@ -25,7 +25,7 @@ _SECRET: Final = re.compile(
     """
 )
 _HIDDEN: Final = r"\1[hidden]"
-#: C0 but line ends and tabs, DEL, C1, and what ends a line in Unicode: a terminal obeys them.
+#: C0 except line ends and tabs, DEL, C1, and Unicode line ends: a terminal interprets them.
 _CONTROLS: Final = {
     code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (9, 10)
 } | {code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *range(0x202A, 0x202F))}
@@ -34,16 +34,16 @@ _MARK: Final = "  | "
 
 
 def without_secrets(text: str) -> str:
-    """*text* with what looks like a token, a key or a signature hidden."""
+    """*text* with everything hidden that looks like a token, a key or a signature."""
     lower = text.lower()
     return _SECRET.sub(_HIDDEN, text) if any(hint in lower for hint in _HINTS) else text
 
 
 def harmless(value: str, *, is_block: bool = False) -> str:
-    """*value* without what a terminal would obey, or a reader take for a line of ours.
+    """*value* without control characters and without line ends that would forge a log line.
 
-    The lines of a block, such as a traceback, stay, each behind a mark: an exception can quote what
-    a client sent, and a line of its own would look like one of the log.
+    A block, such as a traceback, keeps its lines, each behind a mark: an exception can quote text
+    from a client, which could otherwise look like a log line.
     """
     value = value.translate(_CONTROLS)
     if is_block:

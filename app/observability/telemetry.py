@@ -1,8 +1,8 @@
-"""Set up OpenTelemetry's SDK: the resource, the exporter, and a bounded end.
+"""Setup of the OpenTelemetry SDK: the resource, the exporter, and a shutdown with a time limit.
 
-`tracing` loads this module when an exporter is set. A slow or dead collector costs no request
-anything: spans wait in a bounded queue for a thread of the SDK, and the SDK drops what does not
-fit. The SDK reads the OTEL_ variables by itself.
+`tracing` loads this module when an exporter is set. A slow or dead collector delays no request:
+spans wait in a bounded queue for a thread of the SDK, which drops the spans that do not fit. The
+SDK reads the OTEL_ variables itself.
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
@@ -19,31 +19,31 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 
 from .version import VERSION
 
-#: Seconds to send the last spans; the images in hand have the grace period before it.
+#: Seconds to send the last spans, after the grace period of the images in progress.
 _FLUSH_S: Final = 2.0
 
 
 @contextmanager
 def provided(service: str, exporter: SpanExporter) -> Iterator[TracerProvider]:
-    """A provider of tracers for a block; its last spans are sent at the end, within 2 s.
+    """A block with a tracer provider, which sends its last spans at the end, within 2 s.
 
     *service* is the `service.name` of the spans, unless OTEL_SERVICE_NAME or
-    OTEL_RESOURCE_ATTRIBUTES has one. Sampling is by OTEL_TRACES_SAMPLER.
+    OTEL_RESOURCE_ATTRIBUTES sets one. OTEL_TRACES_SAMPLER selects the sampling.
     """
-    # The SDK's own hook at the end of the process would wait without a limit.
+    # No shutdown_on_exit: the exit hook of the SDK would wait without a limit.
     provider = TracerProvider(resource=_resource(service), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     try:
         yield provider
     finally:
-        # The SDK waits for 30 s, and for a response that is under way even longer.
+        # In a thread, since shutdown() waits 30 s, and longer for a response in progress.
         thread = threading.Thread(target=provider.shutdown, name="last spans", daemon=True)
         thread.start()
         thread.join(_FLUSH_S)
 
 
 def make_exporter(name: str) -> SpanExporter:
-    """The exporter that OTEL_TRACES_EXPORTER calls *name*: `otlp` or `console`."""
+    """The exporter for the OTEL_TRACES_EXPORTER value *name*: `otlp` or `console`."""
     if name == "console":
         return ConsoleSpanExporter(formatter=lambda span: f"{span.to_json(indent=None)}\n")
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

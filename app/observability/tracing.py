@@ -1,8 +1,8 @@
-"""Follow an image from its upload over the queue to its announcement, as one trace.
+"""Trace each image from its upload through the queue to its announcement.
 
-This module says which spans there are, in the words of OpenTelemetry's conventions, through
-OpenTelemetry's API. Without an exporter the API's tracer records nothing and the SDK is not loaded;
-a trace that a client began still goes along: request -> message -> announcement (docs/logs.md).
+This module defines all spans, with the names of OpenTelemetry's semantic conventions, through
+OpenTelemetry's API. Without an exporter nothing is recorded and the SDK is not loaded; the trace
+context of a client is still passed on: request -> message -> announcement (docs/logs.md).
 https://opentelemetry.io/docs/specs/semconv/messaging/sqs/
 """
 
@@ -27,42 +27,42 @@ from .version import VERSION
 
 REQUEST_ID: Final = "request_id"
 IMAGE_ID: Final = "image_pipeline.image_id"
-#: The attributes of a message that say where it comes from. SQS takes ten.
+#: The attributes that propagate trace and request id in a message. SQS allows ten attributes.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 TRAVELS: Final = ("traceparent", "tracestate", REQUEST_ID)
 
-#: What says where something comes from: the headers of a request, the attributes of a message.
+#: A carrier of trace context: the headers of a request or the attributes of a message.
 Carrier = Mapping[str, str]
 Attributes = Mapping[str, str | int]
 
 _SCOPE: Final = "image-pipeline"
 _SOUND_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-#: https://www.w3.org/TR/trace-context/#tracestate-limits asks for no more.
+#: The least that https://www.w3.org/TR/trace-context/#tracestate-limits asks to propagate.
 _MAX_TRACESTATE: Final = 512
 #: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#name
 _METHODS: Final = frozenset(("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"))
 _NOTHING: Final = nullcontext(INVALID_SPAN)
 _OFF: Final = NoOpTracer()
 _tracer: trace.Tracer = _OFF
-#: W3C whatever OTEL_PROPAGATORS says: the attributes of messages are a contract with others.
+#: Always W3C, regardless of OTEL_PROPAGATORS: message attributes are a contract with producers.
 _w3c: Final = TraceContextTextMapPropagator()
-#: The other spans that the next call to AWS is made for.
+#: The spans of other threads that share the next call to AWS.
 _links: ContextVar[Sequence[SpanContext]] = ContextVar("links", default=())
 
 
 @contextmanager
 def recording(role: str, exporter: str | None) -> Iterator[None]:
-    """Record what a block does and send it to *exporter*; None records nothing.
+    """A block whose spans go to *exporter*; None records nothing.
 
     Raises:
-        SettingsError: the SDK refuses one of the OTEL_ variables that it reads by itself.
+        SettingsError: the SDK rejects one of the OTEL_ variables that it reads itself.
     """
     if exporter is None:
         yield
         return
     with ExitStack() as block:
         try:
-            from .telemetry import make_exporter, provided  # reads some variables when it is loaded
+            from .telemetry import make_exporter, provided  # the import reads OTEL_ variables
 
             provider = block.enter_context(provided(f"{_SCOPE}-{role}", make_exporter(exporter)))
         except ValueError as exc:
@@ -73,7 +73,7 @@ def recording(role: str, exporter: str | None) -> Iterator[None]:
 
 @contextmanager
 def recorded_by(provider: trace.TracerProvider) -> Iterator[None]:
-    """Record what a block does, in every thread, with a tracer of *provider*."""
+    """A block whose spans, in every thread, go to a tracer of *provider*."""
     # OpenTelemetry's global provider can be set only once in a process; tests need several.
     global _tracer
     _tracer = provider.get_tracer(_SCOPE, VERSION)
@@ -89,14 +89,14 @@ def recorded_by(provider: trace.TracerProvider) -> Iterator[None]:
 def serving(
     method: str, path: str, headers: Carrier, *, scheme: str = "http"
 ) -> AbstractContextManager[Span]:
-    """A request, from its head to its answer; `answered` says how that went."""
+    """A block with the span of one request; `answered` records the response."""
     name, known = (method, method) if method in _METHODS else ("HTTP", "_OTHER")
     about = {"http.request.method": known, "url.path": path, "url.scheme": scheme}
     return _entering(name, SpanKind.SERVER, about, headers)
 
 
 def answered(span: Span, method: str, route: str | None, status: int) -> None:
-    """Say of a request's *span* which *route*, a template, was asked for, and what was answered."""
+    """Record *route*, the template of the path, and the *status* in the *span* of a request."""
     if route is not None:
         span.update_name(f"{method if method in _METHODS else 'HTTP'} {route}")
         span.set_attribute("http.route", route)
@@ -108,7 +108,7 @@ def answered(span: Span, method: str, route: str | None, status: int) -> None:
 def processing(
     queue: str, attributes: Carrier, *, message_id: str, image_id: str, receive_count: int
 ) -> AbstractContextManager[Span]:
-    """The work on a message that came with *attributes*, from taking it up to its end."""
+    """A block with the span of one message, a child of the trace in its *attributes*."""
     about = _messaging("process", "process", queue) | {
         "messaging.message.id": message_id,
         IMAGE_ID: image_id,
@@ -126,7 +126,7 @@ def _entering(
 
 
 def _ids(span: Span) -> dict[str, str]:
-    """The fields of the lines of the log."""
+    """The ids of *span* as fields of log lines."""
     found = span.get_span_context()
     if not found.is_valid:
         return {}
@@ -134,30 +134,30 @@ def _ids(span: Span) -> dict[str, str]:
     return {"trace_id": trace_id, "span_id": span_id}
 
 
-# --- what happens within one ---------------------------------------------------------------------
+# --- spans within a request or message -----------------------------------------------------------
 
 
 def is_recording() -> bool:
-    """Whether this thread is in a span that is recorded."""
+    """Whether the current span of this thread is recorded."""
     return trace.get_current_span().is_recording()
 
 
 def step(name: str) -> AbstractContextManager[Span]:
-    """A part of the work in hand."""
+    """A block with the span of one step of the current work."""
     return _within(name, SpanKind.INTERNAL, {})
 
 
 def fail(kind: str, span: Span | None = None) -> None:
-    """Say that *span*, or the work in hand, went wrong: no message, no stack, no secret in them."""
+    """Mark *span*, or the current span, as failed, without message or stack: they hold secrets."""
     span = span or trace.get_current_span()
     span.set_attribute("error.type", kind)
     span.set_status(trace.StatusCode.ERROR)
 
 
 def call(service: str, operation: str, place: Attributes) -> Span:
-    """A call to AWS for the work in hand; the caller ends the span.
+    """The span of a call to AWS; the caller ends it.
 
-    Calls for no image and no request, such as polls that bring nothing, are not recorded.
+    A call outside of any request or message, such as an empty poll, is not recorded.
     """
     if not is_recording():
         return INVALID_SPAN
@@ -171,7 +171,7 @@ def call(service: str, operation: str, place: Attributes) -> Span:
 
 @contextmanager
 def sending(queue: str) -> Iterator[Carrier]:
-    """The sending of one message; yields the attributes that it is to be sent with."""
+    """A block with the span of sending a message; yields the attributes for the message."""
     with _within(f"send {queue}", SpanKind.PRODUCER, _messaging("send", "send", queue)):
         carrier: dict[str, str] = {}
         _w3c.inject(carrier)
@@ -181,18 +181,18 @@ def sending(queue: str) -> Iterator[Carrier]:
 
 
 def settling(queue: str) -> AbstractContextManager[Span]:
-    """The deleting of one message that is dealt with."""
+    """A block with the span of deleting a handled message."""
     return _within(f"settle {queue}", SpanKind.CLIENT, _messaging("settle", "delete", queue))
 
 
 def here() -> SpanContext:
-    """The span that this thread is in, for `on_behalf_of`."""
+    """The context of the current span of this thread, for `on_behalf_of`."""
     return trace.get_current_span().get_span_context()
 
 
 @contextmanager
 def on_behalf_of(others: Sequence[SpanContext]) -> Iterator[None]:
-    """A block whose calls to AWS are made for *others* too, and are linked to them."""
+    """A block whose calls to AWS are linked to the spans *others*, which share them."""
     own = here()
     token = _links.set([other for other in others if other.is_valid and other != own])
     try:
@@ -202,9 +202,9 @@ def on_behalf_of(others: Sequence[SpanContext]) -> Iterator[None]:
 
 
 def received(queue: str, began_at_ns: int, messages: Sequence[Carrier]) -> None:
-    """Record a receive that brought *messages*: a trace of its own, linked to theirs.
+    """Record a receive that returned *messages* as a trace of its own, linked to their traces.
 
-    It ends now and began at *began_at_ns* since 1970.
+    Its span ends now; *began_at_ns* is its start in nanoseconds since 1970.
     """
     if _tracer is _OFF or not messages:
         return
@@ -220,7 +220,7 @@ def received(queue: str, began_at_ns: int, messages: Sequence[Carrier]) -> None:
 
 
 def _within(name: str, kind: SpanKind, attributes: Attributes) -> AbstractContextManager[Span]:
-    """A span below the one that this thread is in; none where that is not recorded."""
+    """A block with a child of the current span; without a span if that is not recorded."""
     return _span(name, kind, attributes) if is_recording() else _NOTHING
 
 
@@ -229,7 +229,7 @@ def _span(
     name: str, kind: SpanKind, attributes: Attributes, around: Context | None = None
 ) -> Iterator[Span]:
     span = _tracer.start_span(name, around, kind, dict(attributes))
-    # Not the API's own record of an exception: it has the message and the stack.
+    # Do not record exceptions: the event would contain the message and the stack.
     with trace.use_span(
         span, end_on_exit=True, record_exception=False, set_status_on_exception=False
     ):
@@ -253,17 +253,17 @@ def _messaging(kind: str, name: str, queue: str) -> dict[str, str | int]:
     }
 
 
-# --- what travels --------------------------------------------------------------------------------
+# --- propagation ---------------------------------------------------------------------------------
 
 
 def request_id(carrier: Carrier) -> str | None:
-    """The id of the request that *carrier* comes from, if it has one and it is harmless."""
+    """The request id in *carrier*; None if it is missing or has unsafe characters."""
     found = carrier.get(REQUEST_ID, "")
     return found if _SOUND_ID.fullmatch(found) else None
 
 
 def sound(carrier: Carrier) -> dict[str, str]:
-    """What of *carrier* is what it should be; the rest is somebody else's."""
+    """The valid trace context and request id of *carrier*, without anything else."""
     found: dict[str, str] = {}
     _w3c.inject(found, _read(carrier))
     asked = request_id(carrier)
@@ -271,7 +271,7 @@ def sound(carrier: Carrier) -> dict[str, str]:
 
 
 def _read(carrier: Carrier) -> Context:
-    """The context that came in *carrier*, empty where there is none or it is unsound."""
+    """The trace context in *carrier*; empty if it is missing or invalid."""
     fits = len(carrier.get("tracestate", "")) <= _MAX_TRACESTATE
     names = ("traceparent", "tracestate") if fits else ("traceparent",)
     return _w3c.extract({name: carrier[name] for name in names if name in carrier}, Context())

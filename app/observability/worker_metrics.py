@@ -1,4 +1,4 @@
-"""Count what one worker process does; every metric is a row of docs/metrics.md."""
+"""The Prometheus metrics of one worker process; every metric is a row of docs/metrics.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from .buckets import LONG_SECONDS, OTHER, SECONDS
 
-#: How an image can fail although its upload was accepted. These series start at 0: `increase()`
+#: The error codes with which an accepted image can fail. These series start at 0: `increase()`
 #: ignores a series' first sample, so the first failure would be invisible.
 _FAILURES: Final = (
     "corrupt-png",
@@ -27,7 +27,7 @@ RENEWALS: Final = ("renewed", "lost", "failed")
 
 
 class WorkerMetrics:
-    """What one worker process does. Thread-safe."""
+    """The metrics of one worker process. Thread-safe."""
 
     def __init__(
         self, registry: CollectorRegistry | None = None, methods: Iterable[str] = ()
@@ -151,12 +151,12 @@ class WorkerMetrics:
         )
 
     def step(self, name: str) -> AbstractContextManager[object]:
-        """Time a block as the step *name*, one of STEPS."""
+        """A block that is timed as the step *name*, one of STEPS."""
         return self._steps[name].time()
 
     @contextmanager
     def computing(self, pixels: int) -> Iterator[None]:
-        """Time a block as the step "compute", of an image of so many *pixels*."""
+        """A block that is timed as the step "compute" of an image of *pixels* pixels."""
         self._pixels_in_flight.inc(pixels)
         try:
             with self.step("compute"):
@@ -165,18 +165,18 @@ class WorkerMetrics:
             self._pixels_in_flight.dec(pixels)
 
     def started(self, waited_s: float | None) -> None:
-        """Count the start of an image that nobody has tried before."""
+        """Record the wait between upload and first attempt of an image, if known."""
         if waited_s is not None:
             self._queue_waits.observe(max(0.0, waited_s))
 
     def ended(self, outcome: str) -> None:
-        """Count a delivery."""
+        """Count a delivery by its *outcome*."""
         self._deliveries.labels(outcome).inc()
 
     def finished(
         self, status: str, method: str | None, code: str | None, seconds: float | None
     ) -> None:
-        """Count an image that is done with, *seconds* after its upload, if that is known."""
+        """Count a finished image, *seconds* after its upload if known."""
         method = method if method in self._methods else OTHER
         self._images.labels(status, method).inc()
         if code is not None:
@@ -185,11 +185,11 @@ class WorkerMetrics:
             self._end_to_ends.observe(max(0.0, seconds))
 
     def announced(self, seconds: float | None) -> None:
-        """Count an announcement, *seconds* after the upload, if that is known."""
+        """Count an announcement, *seconds* after the upload if known."""
         if seconds is not None:
             self._times_to_announcement.observe(max(0.0, seconds))
 
     def watch(self, *, in_hand: Callable[[], int], is_open: Callable[[], bool]) -> None:
-        """Ask these two at each scrape."""
+        """Read the gauges of leases and breaker from these two functions at each scrape."""
         self._messages_in_hand.set_function(in_hand)
         self._breaker_open.set_function(is_open)
