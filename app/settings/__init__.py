@@ -1,7 +1,7 @@
-"""Turn the environment into checked values, once, at the start.
+"""The settings, read from the environment and checked once at start.
 
-A wrong value refuses to start and every fault is named at once. Names, units and bounds are
-listed in docs/settings.md; a test compares.
+A wrong value prevents the start; the error names all wrong values at once. docs/settings.md lists
+the names, units and bounds, and a test compares it.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from .fields import Fields
 
 #: RFC 6454, section 6.2.
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
-#: Room for the boundary, the headers of the parts and the other fields around the file.
+#: Bytes allowed for the boundary, the part headers and the other fields around the file.
 MULTIPART_OVERHEAD_BYTES: Final = 64 * 1024
-#: A quarter of the smallest container in deploy/; the threads' copies of uploads take the half.
+#: A quarter of the memory of the smallest container in deploy/; the threads' copies of uploads
+#: take another half.
 _MIN_BUFFERED_BYTES: Final = 256 * 1024 * 1024
 _RATE_BEYOND_LOOPBACK: Final = Rate(600, 60)
 
 
 class Settings(Fields):
-    """What can be set from outside; the defaults serve one machine and nobody needs to set one."""
+    """All settings; the defaults suit a single machine, so that none is required."""
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -76,7 +77,7 @@ class Settings(Fields):
 
     @property
     def buffered_bytes(self) -> int:
-        """The bytes that may wait for clients in this process."""
+        """The maximum bytes of unsent responses and incoming bodies in this process."""
         default = max(_MIN_BUFFERED_BYTES, 2 * self.max_upload_bytes + MULTIPART_OVERHEAD_BYTES)
         return self.max_buffered_bytes or default
 
@@ -92,8 +93,8 @@ class Settings(Fields):
 
     @property
     def has_metrics_on_api(self) -> bool:
-        """Whether the web server answers /metrics: while only this machine can ask."""
-        # A proxy on this machine speaks for the world.
+        """Whether the web server serves /metrics: only while no other machine can reach it."""
+        # A proxy on this machine forwards requests of other machines.
         is_private = is_loopback(self.host) and self.trusted_proxy_hops == 0
         return self.metrics_port is None and is_private
 
@@ -103,12 +104,12 @@ class Settings(Fields):
 
     @property
     def worker_threads(self) -> int:
-        """Images in hand at once: enough that the CPUs compute while others wait for AWS."""
+        """Images in progress at once: enough to keep the CPUs busy while others wait for AWS."""
         return self.worker_concurrency or 6 * usable_cpus()
 
     @model_validator(mode="after")
     def _lease_outlives_poll(self) -> Self:
-        # A lease counts from when we ask.
+        # A lease begins when the poll is sent, so it must outlast the poll.
         if self.visibility_timeout_s <= self.poll_wait_s:
             raise ValueError(
                 f"VISIBILITY_TIMEOUT_S ({self.visibility_timeout_s} s) must be over POLL_WAIT_S "
@@ -118,7 +119,7 @@ class Settings(Fields):
 
     @classmethod
     def from_env(cls) -> Self:
-        """Read and check the environment.
+        """The settings in the environment, checked.
 
         Raises:
             SettingsError: one or more values are wrong; the message names them all.
@@ -131,7 +132,7 @@ class Settings(Fields):
 
     @property
     def trace_exporter(self) -> str | None:
-        """The exporter of traces; None, the default, for none at all."""
+        """The exporter of traces; None, the default, when traces are off."""
         endpoint = self.otel_exporter_otlp_endpoint or self.otel_exporter_otlp_traces_endpoint
         exporter = self.otel_traces_exporter or ("otlp" if endpoint else "none")
         return None if self.otel_sdk_disabled or exporter == "none" else exporter
@@ -147,7 +148,7 @@ class Settings(Fields):
 
 
 class ClientSettings(BaseSettings):
-    """What `python -m app.main upload` takes from outside."""
+    """The settings of `python -m app.main upload`."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
@@ -161,13 +162,13 @@ class ClientSettings(BaseSettings):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether all that *host* stands for can be reached from this machine only."""
+    """Whether every address of *host* is a loopback address."""
     if host == "*":
         return False
     try:
         found = socket.getaddrinfo(host.strip("[]"), None)
     except OSError:
-        return True  # nobody can listen there; that is for the server to say
+        return True  # an unknown host; the server reports it when it tries to listen
     return all(ip_address(str(place[4][0]).partition("%")[0]).is_loopback for place in found)
 
 
@@ -176,10 +177,10 @@ def _words(text: str | None) -> list[str]:
 
 
 def usable_cpus() -> int:
-    """The CPUs that this process may run on, which can be fewer than the machine has."""
+    """The number of CPUs that this process may use, which can be fewer than the machine has."""
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # only Linux has it
+    except AttributeError:  # not on Linux
         return os.cpu_count() or 1
 
 

@@ -1,4 +1,4 @@
-"""The settings themselves: a field each, with its bounds, its default and what it is for."""
+"""The fields of the settings, each with its bounds, default and description."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QueueName = Annotated[str, Field(pattern=_FIFO_QUEUE_NAME)]
 
 
 class WebFields(BaseSettings):
-    """Of the web server and of who may use it."""
+    """The settings of the web server and of access to it."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
@@ -114,7 +114,7 @@ class WebFields(BaseSettings):
 
 
 class Fields(WebFields):
-    """And of AWS, images, the worker, log and traces, in the order of docs/settings.md."""
+    """Also the settings of AWS, images, worker, log and traces, in docs/settings.md's order."""
 
     aws_endpoint_url: Annotated[str | None, BeforeValidator(lambda v: v or None)] = Field(
         None, pattern=r"^https?://", description="URL of an AWS emulator. Unset: real AWS."
