@@ -1,1 +1,1 @@
-"""Arithmetic on arrays that reading PNGs and binarizing share."""
+"""Array arithmetic shared by the packages `png` and `binarize`."""

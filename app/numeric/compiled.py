@@ -13,10 +13,10 @@ Function = Callable[..., Any]
 
 
 def _of_this_version(folder: str) -> str:
-    """The folder for this version's machine code: in *folder*, or in `app/__pycache__` if it is "".
+    """The cache folder of this version: in *folder*, or in `app/__pycache__` if it is "".
 
-    A function's machine code has that of the functions which it calls in it, of other modules too,
-    but numba compiles anew only where the function's own module has changed.
+    The machine code of a function includes that of the functions it calls, also from other modules,
+    but numba recompiles it only when the module of the function itself has changed.
     """
     app = Path(__file__).parents[1]
     sources = [path.read_bytes() for path in sorted(app.rglob("*.py"))]
@@ -31,9 +31,9 @@ numba.config.CACHE_DIR = _of_this_version(numba.config.CACHE_DIR)  # type: ignor
 def compiled(
     signature: str | None = None, *, may_fuse: bool = False
 ) -> Callable[[Function], Function]:
-    """Make machine code for *signature* at import, and keep it for the next process.
+    """A decorator that compiles a function for *signature* at import, with a cache on disk.
 
-    It is kept beside the modules or where NUMBA_CACHE_DIR says:
+    The cache is beside the modules or in NUMBA_CACHE_DIR:
     https://numba.readthedocs.io/en/stable/developer/caching.html. A function without a signature
     becomes part of those that call it. With *may_fuse* a product and a sum may become one
     instruction: only where each of them is exact, so that the result is the same on processors
@@ -47,7 +47,7 @@ def compiled(
             return part
         try:
             made: Function = numba.njit(signature, nogil=True, cache=True, fastmath=fast)(function)
-        except Exception:  # no place to keep it, a full disk, or what was kept is damaged
+        except Exception:  # no writable cache folder, a full disk, or a damaged cache
             made = numba.njit(signature, nogil=True, fastmath=fast)(function)
         return made
 

@@ -1,4 +1,4 @@
-"""Blur gray rows with a Gaussian window of any size, in about the same time."""
+"""Gaussian blur of gray rows, in about the same time for every window size."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .histogram import Gray
 Map = NDArray[np.float32]
 
 #: Larger windows are blurred at half the resolution: at 181 pixels a page of 40 megapixels then
-#: takes 0.4 s of CPU instead of 3.4 s. On text pages the means differ by at most 0.25 gray values
-#: from those at full resolution, and one pixel in 100,000 changes its colour.
+#: takes 0.4 s of CPU time instead of 3.4 s. On text pages the means differ by at most 0.25 gray
+#: values from those at full resolution, and one pixel in 100,000 changes between black and white.
 MAX_EXACT_PX: Final = 75
-#: Rows beside a window that its half-resolution twin sees, too.
+#: Rows beside a window that the half-resolution window covers, too.
 EXTRA_ROWS: Final = 6
 
 
 def gaussian_mean(rows: Gray, size_px: int) -> Map:
-    """The mean around each pixel, near pixels counting more: (H, W) uint8 -> (H, W) float32.
+    """The Gaussian-weighted mean around each pixel: (H, W) uint8 -> (H, W) float32.
 
-    *size_px* is odd; the deviation is OpenCV's choice for `adaptiveThreshold`, 0.15 *size_px* +
-    0.35. Beyond the border the rows go on as at the border.
+    *size_px* is odd; the standard deviation is that of OpenCV's `adaptiveThreshold`, 0.15 *size_px*
+    + 0.35. Border pixels are replicated beyond the border.
     """
     if size_px > MAX_EXACT_PX:
         return _at_half_resolution(rows, size_px)
@@ -37,9 +37,9 @@ def gaussian_mean(rows: Gray, size_px: int) -> Map:
 
 
 def _at_half_resolution(rows: Gray, size_px: int) -> Map:
-    """Average squares of 2 x 2, blur those, and interpolate: the pairs begin with row 0."""
+    """The blur at half resolution: averages of 2 x 2 squares, blurred and interpolated."""
     kernel = _half_kernel(size_px)
-    # Padded here, since the border goes on with its last pixel and not with the last square.
+    # Padded here, since the border replicates the last pixel and not the last square.
     pad = len(kernel) + 1
     height, width = rows.shape
     padded = cv2.copyMakeBorder(
@@ -51,7 +51,7 @@ def _at_half_resolution(rows: Gray, size_px: int) -> Map:
         interpolation=cv2.INTER_AREA,
     )
     half = cv2.sepFilter2D(half, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
-    # One square more on each side, which the interpolation looks at.
+    # One more square on each side, for the interpolation.
     cut = pad // 2 - 1
     half = half[cut:-cut, cut:-cut]
     whole = cv2.resize(half, (2 * half.shape[1], 2 * half.shape[0]), interpolation=cv2.INTER_LINEAR)
@@ -60,10 +60,10 @@ def _at_half_resolution(rows: Gray, size_px: int) -> Map:
 
 @lru_cache(maxsize=128)
 def _half_kernel(size_px: int) -> Map:
-    """The kernel for squares of 2 x 2 that comes closest to the one for pixels (least squares).
+    """The kernel for 2 x 2 squares nearest to the pixel kernel, by least squares.
 
-    A pixel of an even row gets 3/4 of its own square's mean and 1/4 of that before it, so the
-    weights of that kernel at the pixels 2i and 2i + 1 are 3/8 k[i] + 1/8 k[i + 1] of this one's.
+    A pixel of an even row gets 3/4 of the mean of its own square and 1/4 of that of the square
+    before, so the pixel kernel at 2i and 2i + 1 is 3/8 k[i] + 1/8 k[i + 1] of the square kernel k.
     """
     wanted = cv2.getGaussianKernel(size_px, _deviation_px(size_px))[:, 0]
     reach = size_px // 2

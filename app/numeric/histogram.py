@@ -1,4 +1,4 @@
-"""Read a page through its histogram: where it splits, how it spreads, what is noise."""
+"""Histogram statistics of a page: moments, quantiles, Otsu's split and the noise peak."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Gray = NDArray[np.uint8]
 Histogram = NDArray[np.float64]
 
-#: A share of a normal distribution of 0.3 % lies further out than this many deviations.
+#: 0.3 % of a normal distribution lies beyond this many standard deviations.
 CLIP_DEVIATIONS: Final = 3.0
 
 
@@ -21,7 +21,7 @@ class Split:
     """Two classes of a histogram: bins up to *threshold*, and the bins over it.
 
     *eta* is the share of the total variance that the split explains, 0 to 1: Otsu's measure of
-    how two-humped the histogram is. The means are in bins.
+    bimodality. The means are in bins.
     """
 
     threshold: int
@@ -32,7 +32,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Noise:
-    """The hump at the low end of a histogram; its last bin is *limit*."""
+    """The peak at the low end of a histogram; its last bin is *limit*."""
 
     mean: float
     deviation: float
@@ -40,13 +40,13 @@ class Noise:
 
 
 def histogram(pixels: Gray, mask: Gray | None = None) -> Histogram:
-    """Count the 256 values of *pixels*, where *mask* is not 0."""
+    """The number of *pixels* with each of the 256 values, where *mask* is not 0."""
     counts = cv2.calcHist([pixels], [0], mask, [256], [0, 256])
     return np.asarray(counts, np.float64).ravel()
 
 
 def moments(counts: Histogram) -> tuple[float, float]:
-    """Mean and standard deviation in bins; 0 and 0 of an empty histogram."""
+    """The mean and the standard deviation in bins; 0 and 0 for an empty histogram."""
     total = counts.sum()
     if total == 0:
         return 0.0, 0.0
@@ -56,12 +56,12 @@ def moments(counts: Histogram) -> tuple[float, float]:
 
 
 def quantile(counts: Histogram, share: float) -> int:
-    """The first bin at which *share*, 0 to 1, of the counts is reached."""
+    """The first bin at which the cumulative count reaches *share*, 0 to 1."""
     return int(np.searchsorted(counts.cumsum(), share * counts.sum()))
 
 
 def otsu_split(counts: Histogram) -> Split:
-    """Split where the variance between the two classes is greatest.
+    """The split with the greatest variance between its two classes.
 
     With w the share and m the first moment of the bins up to t, and M the mean of all, the
     variance between the classes is (M w - m)^2 / (w (1 - w)).
@@ -85,11 +85,11 @@ def otsu_split(counts: Histogram) -> Split:
 
 
 def clipped_noise(counts: Histogram, start: int) -> Noise:
-    """Find the hump at the low end of the histogram, starting from its bins up to *start*.
+    """The peak at the low end of the histogram, found from its bins up to *start*.
 
-    Sigma clipping: take what lies below a limit, set the limit to its mean plus three
-    deviations, and again until it stands still. A threshold cuts a single hump in two and so
-    sees half its spread; clipping finds the whole of it.
+    Sigma clipping: take the bins below a limit, set the limit to their mean plus three standard
+    deviations, and repeat until the limit is stable. A threshold would cut a single peak in two and
+    measure half its spread; clipping measures all of it.
     """
     limit = start
     for _ in range(counts.size):
@@ -102,5 +102,5 @@ def clipped_noise(counts: Histogram, start: int) -> Noise:
 
 
 def as_gray(pixels: NDArray[Any]) -> Gray:
-    """Tell the type checker that what OpenCV returned is (H, W) uint8."""
+    """*pixels*, an array from OpenCV, typed as (H, W) uint8."""
     return pixels.astype(np.uint8, copy=False)

@@ -1,7 +1,7 @@
-"""Judge the chunks of a PNG that a reader may skip, and keep a short list of what was ignored.
+"""Check the ancillary chunks of a PNG, and keep a short list of ignored faults.
 
-A wrong ancillary chunk never refuses a file. It is ignored as libpng 1.6 ignores it, so that the
-two of its kind that count here, tRNS and pHYs, count for us exactly when they count there.
+A faulty ancillary chunk never causes a refusal. It is ignored under the same conditions as in
+libpng 1.6, so that tRNS and pHYs, the two such chunks used here, apply exactly when they do there.
 Section numbers are those of the PNG specification, third edition (W3C,
 https://www.w3.org/TR/png-3/).
 """
@@ -13,15 +13,15 @@ from typing import Final, NamedTuple
 
 from .format import GRAY, PALETTE, RGB, PngInfo
 
-#: The decoder may add two lines on the pixel data, and one is a summary: nine in all, for which
-#: `representation.MAX_IGNORED` has room.
+#: With up to two lines about the pixel data from the decoder and one summary, nine lines in all:
+#: `representation.MAX_IGNORED`.
 MAX_LINES: Final = 6
-#: Section 11.3.1.1: how many bytes of tRNS each colour type takes (palette: one per entry).
+#: Section 11.3.1.1: the bytes of tRNS by colour type (palette: one per entry).
 _TRNS_BYTES: Final = {GRAY: 2, RGB: 6}
 
 
 class _Rule(NamedTuple):
-    """What a chunk that may occur once must be: *least* to *most* bytes, *before* some others."""
+    """The rule for a chunk that may occur once: *least* to *most* bytes, *before* some others."""
 
     least: int
     most: int | None
@@ -31,7 +31,7 @@ class _Rule(NamedTuple):
 _ANYWHERE: Final = ()
 _BEFORE_IDAT: Final = (b"IDAT",)
 _BEFORE_PLTE: Final = (b"PLTE", b"IDAT")
-#: Sections 5.6 and 11.3. The chunks that are missing may repeat and have any size.
+#: Sections 5.6 and 11.3. A chunk that is not listed may repeat and have any size.
 RULES: Final = {
     b"bKGD": _Rule(1, 6, _BEFORE_IDAT),
     b"cHRM": _Rule(32, 32, _BEFORE_PLTE),
@@ -51,7 +51,7 @@ RULES: Final = {
 
 
 class Notes:
-    """What was ignored, each thing once, in little memory however much there is."""
+    """The ignored faults, each once, in bounded memory."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -60,7 +60,7 @@ class Notes:
     def add(self, text: str) -> None:
         """Note *text*.
 
-        It is ASCII, with " (x1000000)" of at most `representation.MAX_IGNORED_CHARS`.
+        It must be ASCII and, with " (x1000000)", have at most `representation.MAX_IGNORED_CHARS`.
         """
         if text in self._counts or len(self._counts) < MAX_LINES:
             self._counts[text] = self._counts.get(text, 0) + 1
@@ -74,9 +74,9 @@ class Notes:
 
 
 def fault_of(kind: bytes, size: int, seen: Container[bytes]) -> str | None:
-    """Why a reader ignores an ancillary chunk with a right CRC, by its place and its *size*.
+    """Why a reader ignores an ancillary chunk with a valid CRC, by its place and its *size*.
 
-    *seen* holds the types of the chunks before it that were not ignored.
+    *seen* holds the types of the accepted chunks before it.
     """
     rule = RULES.get(kind)
     if rule is None:
@@ -92,9 +92,9 @@ def fault_of(kind: bytes, size: int, seen: Container[bytes]) -> str | None:
 
 
 def transparency_fault(header: PngInfo, size: int) -> str | None:
-    """Why a reader ignores a tRNS of *size* bytes; *header* has the palette, if there is one.
+    """Why a reader ignores a tRNS of *size* bytes; *header* includes any palette.
 
-    libpng ignores a tRNS that is too long for the palette as a whole: the image is opaque.
+    libpng ignores the whole tRNS if it is too long for the palette: the image is opaque.
     """
     if header.color_type == PALETTE:
         colors = len(header.palette) // 3

@@ -2,10 +2,10 @@
 
 Section numbers are those of the PNG specification, third edition (W3C,
 https://www.w3.org/TR/png-3/). Nothing here inflates: the check reads chunks and their CRCs,
-because decoders trust lengths that the file only claims. `png_decoder` does the pixels.
+because decoders trust lengths that the file only claims. `decode` handles the pixels.
 
-Critical chunks are held to the specification. What cannot change a pixel is ignored when it is
-wrong (`png_ancillary`), as libpng 1.6 does, and the file counts.
+Critical chunks must meet the specification. A fault that cannot change a pixel is ignored
+(`ancillary`), as in libpng 1.6, and the file is accepted.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MAX_PALETTE_BYTES: Final = 3 * 256
 
 
 def claimed_pixels(data: bytes) -> int:
-    """Width times height as the header of *data* says, unchecked; 0 for what has no header."""
+    """Width times height in the header of *data*, unchecked; 0 without a header."""
     if len(data) < _HEADER_END:
         return 0
     width, height = struct.unpack_from(">II", data, _HEADER_END - 8)
@@ -43,16 +43,16 @@ def claimed_pixels(data: bytes) -> int:
 
 
 def inspect(data: bytes, limits: PngLimits) -> PngInfo:
-    """Check the structure of *data* from signature to IEND, inflating nothing.
+    """The header and the chunks of *data*, checked from signature to IEND, inflating nothing.
 
-    `ignored` of the result says what is wrong with the file and cannot change a pixel.
+    `ignored` of the result lists the faults of the file that cannot change a pixel.
 
     Raises:
         FileTooLargeError: over `limits.max_bytes`.
         NotAPngError: the signature is missing.
         TooManyPixelsError: width, height or their product is over the limits.
         UnsupportedPngError: animated, an unknown critical chunk, over `limits.max_chunks`, or
-            pixel data that is far larger than the pixels.
+            compressed pixel data far larger than the pixels.
         CorruptPngError: a critical chunk breaks the specification, or the file breaks off.
     """
     if len(data) > limits.max_bytes:
@@ -70,7 +70,7 @@ def inspect(data: bytes, limits: PngLimits) -> PngInfo:
 
 
 class _Inspection:
-    """The rules on which chunks may stand where (section 5.6) and what they may say."""
+    """The rules for the order (section 5.6) and the contents of chunks."""
 
     def __init__(self, limits: PngLimits) -> None:
         self._limits = limits
@@ -81,7 +81,7 @@ class _Inspection:
         self._pixel_data: list[slice] = []
         self._end = 0
         self._notes = Notes()
-        #: The types of all chunks that were not ignored.
+        #: The types of all accepted chunks.
         self._seen: set[bytes] = set()
         self._last = b""
 
@@ -100,7 +100,7 @@ class _Inspection:
         self._last = chunk.type
 
     def result(self, data: bytes) -> PngInfo:
-        """What the chunks said, once IEND is taken."""
+        """The contents of the chunks, after IEND."""
         if after := len(data) - self._end:
             self._notes.add(f"{after} bytes after IEND")
         info = replace(
@@ -140,7 +140,7 @@ class _Inspection:
         if rest or not entries or len(chunk.data) > _MAX_PALETTE_BYTES:  # section 11.2.2
             raise CorruptPngError(f"{chunk.place} has {len(chunk.data)} bytes.")
         colors = 1 << header.bit_depth
-        if entries > colors:  # no index gets there
+        if entries > colors:  # no pixel value can select these entries
             self._notes.add(f"PLTE: {entries} entries for {colors} colours")
         self._header = replace(header, palette=bytes(chunk.data[: 3 * colors]))
         self._seen.add(chunk.type)
@@ -181,7 +181,7 @@ class _Inspection:
         if len(chunk.data) != size:
             raise CorruptPngError(f"{chunk.place} has {len(chunk.data)} bytes, not {size}.")
 
-    # --- what cannot change a pixel: ignored where it is wrong ---------------------
+    # --- ancillary chunks: ignored where faulty ------------------------------------
 
     def _take_ancillary(self, chunk: Chunk) -> None:
         header = self._require_header()
@@ -218,7 +218,7 @@ class _Inspection:
             self._notes.add("pHYs: no size")
 
     def _take_orientation(self, chunk: Chunk) -> None:
-        """The first eXIf counts, and only before the pixels, as in Chromium."""
+        """Take the orientation of the first eXIf chunk if it is before IDAT, as in Chromium."""
         orientation = orientation_of(chunk.data)
         if b"IDAT" not in self._seen:
             self._orientation = orientation
@@ -226,11 +226,11 @@ class _Inspection:
             self._notes.add("eXIf: after IDAT")
 
     def _take_suggested_palette(self, chunk: Chunk, header: PngInfo) -> None:
-        """Section 11.2.2: advice where pixels hold colours, and forbidden in gray images."""
+        """Ignore PLTE outside palette images: only a suggestion, forbidden in gray (11.2.2)."""
         if fault := self._fault_of_suggestion(chunk, header):
             self._notes.add(f"PLTE: {fault}")
             return
-        if not len(chunk.data):  # the one fault that libpng refuses
+        if not len(chunk.data):  # libpng refuses a file only for this fault
             raise CorruptPngError(f"{chunk.place} has 0 bytes.")
         if not chunk.is_sound:
             self._notes.add("PLTE: wrong CRC")

@@ -1,4 +1,4 @@
-"""Tell how colourful pixels are: the largest minus the smallest of red, green and blue."""
+"""The chroma of pixels: the largest minus the smallest of red, green and blue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..numeric.compiled import compiled
 
 Bytes = NDArray[np.uint8]
-#: Paper, toner and the fringes of scanners are less colourful than this.
+#: Paper, toner and scanner fringes have a lower chroma than this.
 LEAST_CHROMA: Final = 24
 
 
@@ -33,7 +33,7 @@ def _chroma_by_planes(colors: Bytes) -> Bytes:
 
 @compiled("void(u1[::1], u1[::1])")
 def _subtract_extremes(colors: Any, chroma: Any) -> None:
-    # Flat, so that the compiler can load 32 pixels at once: eight times as fast as by rows.
+    # A flat array lets the compiler load 32 pixels at once: eight times as fast as row by row.
     for i in range(len(chroma)):
         red, green, blue = colors[3 * i], colors[3 * i + 1], colors[3 * i + 2]
         chroma[i] = max(red, max(green, blue)) - min(red, min(green, blue))

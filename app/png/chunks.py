@@ -1,4 +1,4 @@
-"""Read a PNG as the row of chunks that it is, and check that each of them is whole.
+"""Read the sequence of chunks in a PNG, and check that each is complete.
 
 Section numbers are those of the PNG specification, third edition (W3C,
 https://www.w3.org/TR/png-3/).
@@ -20,7 +20,7 @@ _LENGTH_TYPE_CRC_BYTES: Final = _LENGTH_TYPE.size + _CRC.size
 
 
 class Chunk(NamedTuple):
-    """A chunk of a file; *is_sound* says whether its CRC is right."""
+    """A chunk of a file; *is_sound* tells whether its CRC is valid."""
 
     type: bytes
     data: memoryview
@@ -33,21 +33,21 @@ class Chunk(NamedTuple):
 
     @property
     def start(self) -> int:
-        """Where its data begins in the file."""
+        """The offset of its data in the file."""
         return self.offset + _LENGTH_TYPE.size
 
     @property
     def end(self) -> int:
-        """Where the next chunk begins."""
+        """The offset of the next chunk."""
         return self.offset + _LENGTH_TYPE_CRC_BYTES + len(self.data)
 
 
 def chunks_of(view: memoryview, max_chunks: int) -> Iterator[Chunk]:
-    """Yield each chunk whose bytes are really there, up to IEND.
+    """The chunks up to IEND, each complete.
 
     Raises:
-        CorruptPngError: the file breaks off, or a type is no chunk type.
-        UnsupportedPngError: there are more than *max_chunks*.
+        CorruptPngError: the file breaks off, or a chunk type is invalid.
+        UnsupportedPngError: the file has more than *max_chunks* chunks.
     """
     offset, checked = len(SIGNATURE), set[bytes]()
     for _ in range(max_chunks):
@@ -65,12 +65,12 @@ def chunks_of(view: memoryview, max_chunks: int) -> Iterator[Chunk]:
 
 
 def _end_of_chunk(view: memoryview, offset: int) -> int:
-    """Where the data of a chunk ends and its CRC begins (section 5.3)."""
+    """The offset at which the data of a chunk ends and its CRC begins (section 5.3)."""
     left = len(view) - offset - _LENGTH_TYPE_CRC_BYTES
     if left < 0:
         raise CorruptPngError(f"The file breaks off at offset {offset}, before IEND.")
     length, kind = _LENGTH_TYPE.unpack_from(view, offset)
-    # The length is a claim: decoders that believe it allocate gigabytes for a 65-byte file.
+    # Never trust the length: decoders that do allocate gigabytes for a 65-byte file.
     if length > left or length > MAX_UINT31:
         _check_type(kind, offset)
         raise CorruptPngError(
@@ -80,7 +80,7 @@ def _end_of_chunk(view: memoryview, offset: int) -> int:
 
 
 def _check_type(kind: bytes, offset: int) -> None:
-    """Section 5.3: ASCII letters only; section 5.4: the third is an upper-case one so far."""
+    """Raise CorruptPngError unless *kind* is ASCII letters (5.3), the third upper-case (5.4)."""
     if not kind.isalpha() or not kind[2:3].isupper():
         raise CorruptPngError(
             f"The chunk type at offset {offset} is not four letters with a capital third."

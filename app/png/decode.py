@@ -1,10 +1,9 @@
-"""Turn the pixel data of an inspected PNG into gray values, a strip of rows at a time.
+"""Decode the pixel data of an inspected PNG to gray values, one strip of rows at a time.
 
 Section numbers are those of the PNG specification, third edition (W3C,
-https://www.w3.org/TR/png-3/). What the header promises bounds everything: the pixel data is
-inflated to that size, into strips that stay in the processor's cache, and at most to twice that
-size to find the checksum, so the cost is one byte of memory a pixel, two where there is
-transparency, and a time that the number of pixels limits.
+https://www.w3.org/TR/png-3/). The size in the header bounds memory and time. The pixel data is
+inflated to that size, in strips that fit the processor's cache, and to at most twice that size to
+find the checksum. The result takes one byte per pixel, two with transparency.
 """
 
 from __future__ import annotations
@@ -25,33 +24,33 @@ from .format import CHANNELS, Pass, PngInfo
 from .pixels import Pixels, color_channels, pixel_rule
 
 Bytes = NDArray[np.uint8]
-#: How many bits 16-bit samples may be found to have.
+#: The bit depths below 16 that 16-bit samples can turn out to have.
 _FEW_BITS: Final = (8, 10, 12, 14)
-#: In smaller images the greatest sample says nothing: icons, not pages.
+#: In smaller images, such as icons, the greatest sample does not reveal the bit depth.
 _LEAST_PIXELS: Final = 1000
-#: Rows of one strip, filtered and restored, fit the second-level cache together.
+#: The filtered and the restored rows of one strip together fit the second-level cache.
 _STRIP_BYTES: Final = 256 * 1024
-#: The unread rest of a piece is copied each time the output is full, so pieces are small.
+#: Pieces are small because their unread rest is copied each time the output is full.
 _PIECE_BYTES: Final = 64 * 1024
-#: What may lie behind the pixels, beside as many bytes as they take themselves: a few rows more
-#: are read to find the checksum behind them, a bomb is not.
+#: Bytes that may follow the pixels, in addition to as many bytes as the pixels take. A few extra
+#: rows are inflated to find the checksum; a decompression bomb is refused.
 _MAX_EXTRA_BYTES: Final = 64 * 1024
 _MAX_WINDOW_BYTES: Final = 32 * 1024
-#: Where a stream reaches back further than its own header says, zlib finds out only if the bytes
-#: are no longer in its output. We read such streams in the pieces in which libpng reads them, a
-#: row and at most 8 KiB of one IDAT (PNG_IDAT_READ_SIZE), and so refuse what it refuses.
+#: zlib detects a distance beyond the declared window only if those bytes have left its output.
+#: Streams with a small window are therefore read in the same pieces as in libpng, a row and at most
+#: 8 KiB of one IDAT (PNG_IDAT_READ_SIZE), so that the same files are refused.
 _LIBPNG_PIECE_BYTES: Final = 8 * 1024
-#: CPU time that inflating may take before it begins again with the steady library: ISA-L needs 2 to
-#: 4 ns a byte of noisy pages, on a slow machine twice as much.
+#: CPU time after which inflating restarts with the library of linear time. ISA-L takes 2 to 4 ns
+#: per byte of noisy pages, twice as much on a slow machine.
 _PATIENCE_S: Final = 0.1
 _PATIENCE_S_A_BYTE: Final = 10e-9
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A page on white: gray, 0 black to 255 white; None is opacity of 255, and chroma of 0.
+    """A page on white, in (H, W) uint8 arrays; gray is 0 for black to 255 for white.
 
-    All are (H, W) uint8.
+    None stands for an opacity of 255 and a chroma of 0 everywhere.
     """
 
     gray: Bytes
@@ -66,16 +65,16 @@ def decode(
     *,
     with_chroma: bool = False,
 ) -> Decoded:
-    """Decode to gray; *info* is what `inspect` said of *data*.
+    """The page in gray; *info* is the result of `inspect` for *data*.
 
-    *on_ignored* is told, in a few words each, what lies behind the pixels inside IDAT.
+    *on_ignored* is called with a short sentence about each kind of extra data inside IDAT.
 
     The rules, in this order, all in whole numbers:
 
     1. 1, 2 and 4-bit gray v becomes v * 255 / (2^depth - 1), which is exact.
     2. Of 16-bit samples the high byte counts (section 13.12). But where no gray or colour sample of
-       an image of 1,000 pixels or more reaches 2^14, as in raw data of scanners, they have 8, 10,
-       12 or 14 bits, the fewest that hold the greatest of them, and the highest 8 of these count.
+       an image of 1,000 pixels or more reaches 2^14, as in raw data of scanners, the depth is 8,
+       10, 12 or 14 bits, the least that holds the greatest sample, and the highest 8 bits count.
     3. A palette index past the end of PLTE is black, as in libpng.
     4. Gray is (9798 R + 19235 G + 3735 B + 16384) >> 15, the luma of ITU-R BT.601.
     5. Alpha a over white: (gray * a + 255 * (255 - a) + 127) // 255. A pixel that equals the tRNS
@@ -83,8 +82,8 @@ def decode(
 
     6. Chroma, where asked for, is the largest minus the smallest of R, G and B, times a.
 
-    Gamma and colour profiles are ignored. `light_ink`, `color` and `turning` have the rules for
-    light ink on transparency, for ink in colour and for pages that lie on their side.
+    Gamma and colour profiles are ignored. `light_ink`, `binarize.color` and `binarize.turning` have
+    the rules for light ink on transparency, for coloured ink and for pages that lie on their side.
 
     Raises:
         CorruptPngError: the pixel data is damaged, or less than the header promises.
@@ -102,7 +101,7 @@ def decode(
 
 
 class _Planes:
-    """A page in the making; what is not plain is kept from where it is first met."""
+    """A page being decoded; opacity and chroma are allocated when a strip first has them."""
 
     def __init__(self, info: PngInfo) -> None:
         self.gray: Bytes = np.empty((info.height, info.width), np.uint8)
@@ -110,7 +109,7 @@ class _Planes:
         self.chroma: Bytes | None = None
 
     def put(self, at: tuple[slice, slice], pixels: Pixels) -> None:
-        """Keep *pixels*, whose places in the image are *at*."""
+        """Store *pixels* at the image positions *at*."""
         self.gray[at] = pixels.gray
         if pixels.alpha is not None:
             self.alpha = np.full_like(self.gray, 255) if self.alpha is None else self.alpha
@@ -121,7 +120,7 @@ class _Planes:
 
 
 def _sample_bits(data: bytes, info: PngInfo) -> int:
-    """How many bits the samples use; of ordinary 16-bit images this reads one strip."""
+    """The number of bits that samples use; reads only one strip of ordinary 16-bit images."""
     if info.bit_depth < 16 or info.pixels < _LEAST_PIXELS:
         return info.bit_depth
     stream, greatest = _PixelStream(data, info), 0
@@ -135,19 +134,19 @@ def _sample_bits(data: bytes, info: PngInfo) -> int:
 
 
 def _places(each: Pass, top: int, count: int) -> tuple[slice, slice]:
-    """Where in the image the pixels of *count* rows of a pass belong, from its row *top* on."""
+    """The image positions of the pixels in *count* rows of a pass, from its row *top* on."""
     first = each.y + top * each.dy
     return slice(first, first + count * each.dy, each.dy), slice(each.x, None, each.dx)
 
 
 class _PixelStream:
-    """What the IDAT chunks inflate to, in order and only as much as is asked for (section 10.1)."""
+    """A stream that inflates the IDAT chunks in order, only as far as it is read (section 10.1)."""
 
     def __init__(self, data: bytes, info: PngInfo) -> None:
         self._promised_bytes = info.inflated_bytes
         view = memoryview(data)
         window_bits = _window_bits(view, info)
-        #: Whether distances can reach back further than the window that the stream declares.
+        #: Whether a distance can exceed the window that the stream declares.
         self.has_narrow_window = self._promised_bytes > 1 << window_bits < _MAX_WINDOW_BYTES
         piece_bytes = _LIBPNG_PIECE_BYTES if self.has_narrow_window else _PIECE_BYTES
         self._all_pieces = partial(_pieces, view, info.pixel_data, piece_bytes)
@@ -164,7 +163,7 @@ class _PixelStream:
         return fast_zlib.decompressor(ratio=self._promised_bytes / max(1, deflated_bytes))
 
     def read_into(self, target: memoryview) -> None:
-        """Fill *target*. Raises CorruptPngError if the stream is damaged or ends before."""
+        """Fill *target*. Raises CorruptPngError if the stream is damaged or ends too early."""
         filled = 0
         while filled < len(target):
             out = self._inflate(len(target) - filled)
@@ -177,7 +176,7 @@ class _PixelStream:
             filled += len(out)
 
     def finish(self) -> Iterator[str]:
-        """Read on to the end of the stream; yield what is there that the header does not promise.
+        """Read to the end of the stream; yield a sentence for each kind of extra data.
 
         Raises:
             CorruptPngError: the rest of the stream is damaged, or there is no Adler-32.
@@ -200,7 +199,7 @@ class _PixelStream:
             yield "IDAT: bytes after the pixel data"
 
     def _inflate(self, most: int) -> bytes:
-        """Some bytes, at most *most*; none at the end of the stream or of the file."""
+        """Some inflated bytes, at most *most*; empty at the end of the stream or of the file."""
         while not self._inflater.eof:
             out = self._inflate_piece(most)
             if out or not self._rest:
@@ -208,7 +207,7 @@ class _PixelStream:
         return b""
 
     def _inflate_piece(self, most: int) -> bytes:
-        """What the next piece inflates to, at most *most* bytes; it may be none."""
+        """The inflated bytes of the next piece, at most *most*; may be empty."""
         began_at = time.thread_time()
         try:
             out: bytes = self._inflater.decompress(self._rest, most)
@@ -225,7 +224,7 @@ class _PixelStream:
         return _PATIENCE_S + self._inflated_bytes * _PATIENCE_S_A_BYTE
 
     def _begin_again(self) -> None:
-        """Go on with the steady library, from where we are: it has to inflate what went before."""
+        """Continue with the library of linear time, which must inflate all bytes so far again."""
         known_bytes, self._inflated_bytes, self._is_steady = self._inflated_bytes, 0, True
         self._inflater = fast_zlib.steady_decompressor()
         self._pieces = self._all_pieces()
@@ -242,13 +241,13 @@ def _pieces(view: memoryview, parts: tuple[slice, ...], most: int) -> Iterator[m
 
 
 def _window_bits(view: memoryview, info: PngInfo) -> int:
-    """The logarithm of the window that the zlib header declares (RFC 1950, section 2.2)."""
+    """The base-2 logarithm of the window size in the zlib header (RFC 1950, section 2.2)."""
     first = next(part.start for part in info.pixel_data if part.stop > part.start)
     return int(view[first] >> 4) + 8
 
 
 def _strips(stream: _PixelStream, info: PngInfo, each: Pass) -> Iterator[tuple[int, Bytes]]:
-    """Yield (first row, rows without filters) for the rows of a pass, (n, row bytes) uint8."""
+    """Pairs (first row, unfiltered rows) that cover a pass; the rows are (n, row bytes) uint8."""
     row_bytes = info.row_bytes(each.width)
     strip_rows = min(each.height, max(1, _STRIP_BYTES // (1 + row_bytes)))
     filtered = np.empty((strip_rows, 1 + row_bytes), np.uint8)

@@ -1,4 +1,4 @@
-"""Read the one thing in EXIF that changes how a page looks: its orientation.
+"""Read the orientation of a page from EXIF, the only EXIF entry used here.
 
 The chunk eXIf (PNG, third edition, section 11.3.3.1) holds a TIFF file (TIFF 6.0, section 2) whose
 first directory may have the tag Orientation (EXIF 2.32, section 4.6.4).
@@ -12,21 +12,21 @@ from typing import Final, Literal
 
 UPRIGHT: Final = 1
 Turn = Literal[0, 90, 180, 270]
-#: Degrees clockwise that turn each orientation upright. Orientations 2, 4, 5 and 7 are mirrored
-#: left to right before they are turned.
+#: Degrees clockwise that turn each orientation upright. Orientations 2, 4, 5 and 7 must be mirrored
+#: left to right first.
 TURNS: Final[dict[int, Turn]] = {1: 0, 2: 0, 3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}
 _ORIENTATION: Final = 0x0112
 _SHORT: Final = 3
 _BYTE_ORDERS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 _TIFF_HEADER_BYTES: Final = 8
-#: Directories of cameras and scanners have 10 to 60 entries.
+#: Cameras and scanners write directories of 10 to 60 entries.
 _MAX_ENTRIES: Final = 1024
 
 
 def orientation_of(exif: bytes | memoryview) -> int:
-    """How the stored page lies, 1 to 8; 1, upright, where *exif* does not say so soundly.
+    """The orientation of the stored page, 1 to 8; 1, upright, if *exif* has no valid one.
 
-    The same entries count as in Chromium: one value of type SHORT from 1 to 8, the first such.
+    As in Chromium, the first entry with one value of type SHORT from 1 to 8 counts.
     """
     order = _BYTE_ORDERS.get(bytes(exif[:4]))
     if order is None or len(exif) < _TIFF_HEADER_BYTES:

@@ -1,9 +1,9 @@
 """Undo the row filters of a PNG.
 
 Section numbers are those of the PNG specification, third edition (W3C,
-https://www.w3.org/TR/png-3/). numpy cannot do this: a byte needs the one to its left, restored.
-Compiled it takes a fifth to a third of the time of OpenCV with its libpng, which has no SIMD code
-for gray images; docs/engine.md has the figures.
+https://www.w3.org/TR/png-3/). numpy cannot express this loop, since each byte depends on the
+restored byte to its left. Compiled, the loop takes a fifth to a third of the time of OpenCV, whose
+libpng has no SIMD code for gray images; docs/engine.md has the figures.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Bytes = NDArray[np.uint8]
 NONE, SUB, UP, AVERAGE, PAETH = range(5)
 
 
-# Each of the following restores one row; *up* is the restored row above. Where a byte depends on
-# its left neighbour, the neighbour stays in a register: fetching it from the row made gray three
-# times as slow. The three channels of RGB go side by side, as each waits for its own sum.
+# Each of the following functions restores one row; *up* is the restored row above. The left
+# neighbour stays in a register: fetching it from the row made gray images three times as slow. The
+# three channels of RGB are interleaved, because each depends only on its own previous sum.
 
 
 @compiled()
@@ -65,10 +65,10 @@ def _undo_average(raw: Bytes, up: Bytes, row: Bytes, pixel_bytes: int) -> None:
 
 @compiled()
 def _nearest(left: int, above: int, corner: int) -> int:
-    """Paeth's predictor: which one is nearest to left + above - corner (section 9.4).
+    """Paeth's predictor: the neighbour nearest to left + above - corner (section 9.4).
 
-    The corner, while it lies well between the others; else the extreme that is further from it.
-    Ties go as the specification says: left, above, corner.
+    That is the corner if it lies well between the other two, otherwise the extreme further from it.
+    The order in a tie is that of the specification: left, above, corner.
     """
     low, high = min(left, above), max(left, above)
     threshold = 3 * corner - left - above
@@ -76,8 +76,8 @@ def _nearest(left: int, above: int, corner: int) -> int:
     return high if threshold <= low else nearest
 
 
-# Where left equals corner, Paeth predicts the pixel above; with nothing to add to it, that is the
-# pixel. On clean pages nearly all are so, and a test that always ends alike costs next to nothing.
+# Where left equals corner, Paeth predicts the pixel above, and with a difference of 0 that is the
+# pixel. On clean pages this holds for nearly all pixels, and a predictable branch costs little.
 
 
 @compiled()
@@ -137,7 +137,7 @@ def undo_filters(filtered: Bytes, rows: Bytes, pixel_bytes: int) -> None:
     Row 0 of *rows* is the row above, zeros at the top (section 9.2). *pixel_bytes* is at least 1.
 
     Raises:
-        CorruptPngError: a filter type over 4.
+        CorruptPngError: a row has a filter type over 4.
     """
     if filtered[:, 0].max() > PAETH:
         raise CorruptPngError(f"A row has filter type {filtered[:, 0].max()}; 4 is the last.")

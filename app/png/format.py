@@ -1,4 +1,4 @@
-"""What a PNG is made of, in the words of its specification; read a header, write a file.
+"""The parts of a PNG, named as in its specification; reads headers and writes files.
 
 Section numbers are those of the PNG specification, third edition (W3C,
 https://www.w3.org/TR/png-3/).
@@ -73,7 +73,7 @@ class Pass(NamedTuple):
 
 @dataclass(frozen=True)
 class PngInfo:
-    """What the chunks of a sound PNG say about it."""
+    """The contents of the chunks of a valid PNG."""
 
     width: int
     height: int
@@ -81,14 +81,14 @@ class PngInfo:
     color_type: int
     is_interlaced: bool
     physical_size: PhysicalSize | None
-    #: The contents of PLTE and tRNS, empty without.
+    #: The contents of PLTE and tRNS; empty if the chunk is missing.
     palette: bytes = field(default=b"", repr=False)
     transparency: bytes = field(default=b"", repr=False)
-    #: Where in the file the contents of the IDAT chunks are.
+    #: The positions of the contents of the IDAT chunks in the file.
     pixel_data: tuple[slice, ...] = field(default=(), repr=False)
-    #: What is wrong with the file and cannot change a pixel, such as "iCCP: wrong CRC".
+    #: Faults of the file that cannot change a pixel, such as "iCCP: wrong CRC".
     ignored: tuple[str, ...] = ()
-    #: How the stored page lies, as EXIF numbers it, 1 to 8; 1 is upright.
+    #: The EXIF orientation of the stored page, 1 to 8; 1 is upright.
     orientation: int = UPRIGHT
 
     @property
@@ -105,7 +105,7 @@ class PngInfo:
 
     @property
     def passes(self) -> list[Pass]:
-        """The sub-images in their order; those without a pixel are not in the file."""
+        """The sub-images in file order, without those that have no pixel."""
         grids = _ADAM7 if self.is_interlaced else ((0, 0, 1, 1),)
         passes = (
             Pass(x, y, dx, dy, -((x - self.width) // dx), -((y - self.height) // dy))
@@ -114,20 +114,20 @@ class PngInfo:
         return [each for each in passes if each.width > 0 and each.height > 0]
 
     def row_bytes(self, width: int) -> int:
-        """Bytes of a row of *width* pixels, without its filter type (section 7.2)."""
+        """The bytes of a row of *width* pixels, without the filter type (section 7.2)."""
         return (width * self.bits_per_pixel + 7) // 8
 
     @property
     def inflated_bytes(self) -> int:
-        """What the pixel data must inflate to, exactly: a filter type and a row each."""
+        """The exact inflated size of the pixel data: one filter type and the bytes of each row."""
         return sum(each.height * (1 + self.row_bytes(each.width)) for each in self.passes)
 
 
 def parse_header(data: memoryview) -> PngInfo:
-    """Read the 13 bytes of IHDR (section 11.2.1).
+    """The contents of the 13 bytes of IHDR (section 11.2.1).
 
     Raises:
-        CorruptPngError: a value that the specification does not know.
+        CorruptPngError: a value is not in the specification.
     """
     width, height, depth, color, compression, filtering, interlace = struct.unpack(">IIBBBBB", data)
     if not 0 < width <= MAX_UINT31 or not 0 < height <= MAX_UINT31:
@@ -151,7 +151,7 @@ def write(
     color_type: int,
     physical_size: PhysicalSize | None = None,
 ) -> bytes:
-    """Write a PNG with nothing in it but pixels and, if known, their size.
+    """A PNG that contains only pixels and, if known, their physical size.
 
     *pixel_data* is the zlib stream (section 10.1) of a filter type and the bytes of each row.
     """

@@ -1,10 +1,10 @@
-"""Show light ink on transparency, which would be invisible on white paper.
+"""Invert light ink on transparency, which would be invisible on white paper.
 
-A mark is what hangs together in cells of 4 x 4 pixels with a pixel at least half as opaque as the
-most opaque one of the page: a letter, a word, a logo, a sheet that was cut out. It is light if
-hardly any such pixel of it would be visible on white. The colours of light marks are turned round:
-white ink comes out black. All others stay as they are on white, to the bit: dark ink, and light
-sheets on which anything is written.
+A mark is a connected set of cells of 4 x 4 pixels, each with a pixel at least half as opaque as the
+most opaque pixel of the page: a letter, a word, a logo, a sheet that was cut out. A mark is light
+if hardly any of its opaque pixels would be visible on white. Light marks are inverted, so that
+white ink becomes black. All other marks keep the exact values that they have on white: dark ink,
+and light sheets with writing on them.
 """
 
 from __future__ import annotations
@@ -19,33 +19,34 @@ from numpy.typing import NDArray
 from ..numeric.histogram import Gray, as_gray
 
 _CELL_PX: Final = 4
-#: Smaller pictures have no room for marks.
+#: Smaller images are too small for marks.
 _MIN_SIDE_PX: Final = 2 * _CELL_PX
-#: Rows that are looked at together, in whole cells, so that masks stay small.
+#: Rows per band, a multiple of the cell size, so that masks stay small.
 _BAND_ROWS: Final = 256
-#: Ink on nothing leaves at least 1 / 4 of the page transparent. Rounded corners and margins do not.
+#: Ink without paper leaves at least 1 / 4 of the page transparent; rounded corners and margins are
+#: smaller.
 _TRANSPARENT_PARTS: Final = 4
-#: Visible on white is what is darker than 1 / 6 of the depth of black ink.
+#: A pixel is visible on white if it is darker than 1 / 6 of the depth of black ink.
 _VISIBLE_PARTS: Final = 6
-#: In a light mark at most 1 / 256 of the pixels are visible, and at most so many.
+#: In a light mark at most 1 / 256 of the pixels are visible, and at most this number.
 _MOST_VISIBLE_PARTS: Final = 256
 _MOST_VISIBLE_PIXELS: Final = 64
-#: Soft edges and shadows belong to a mark as far as so many cells.
+#: Soft edges and shadows within this many cells belong to a mark.
 _EDGE_CELLS: Final = 3
 
 Mask = NDArray[np.bool_]
 
 
 def show_light_ink(gray: Gray, alpha: Gray) -> bool:
-    """Turn light marks round in *gray*, a page on white; whether most of the ink was light.
+    """Invert light marks in *gray*, a page on white; returns whether most of the ink was light.
 
-    *alpha* is the opacity of each pixel, 0 to 255. Takes under a byte a pixel.
+    *alpha* is the opacity of each pixel, 0 to 255. Takes less than one byte of memory per pixel.
     """
     if min(alpha.shape) < _MIN_SIDE_PX or _is_mostly_opaque(alpha):
         return False
     opaque, visible = _count_in_cells(gray, alpha)
     if not ((opaque > 0) & (visible == 0)).any():
-        return False  # so few pixels of a light mark are visible that some cell has none
+        return False  # a light mark has so few visible pixels that some cell has none
     marks = np.asarray(cv2.connectedComponents(opaque, connectivity=8)[1])
     is_light, share = _judge(marks, opaque, visible)
     if not is_light.any():
@@ -66,7 +67,7 @@ def _is_mostly_opaque(alpha: Gray) -> bool:
 
 
 def _count_in_cells(gray: Gray, alpha: Gray) -> tuple[Gray, Gray]:
-    """How many pixels of each cell are opaque, and how many of these are visible on white."""
+    """The number of opaque pixels in each cell, and of those that are visible on white."""
     most, counts = int(alpha.max()), []
     lightest = (255 * _VISIBLE_PARTS - 1 - most) // _VISIBLE_PARTS
     for rows in _bands(gray):
@@ -79,25 +80,25 @@ def _count_in_cells(gray: Gray, alpha: Gray) -> tuple[Gray, Gray]:
 
 
 def _in_cells(mask: Any) -> Gray:
-    """How many pixels of each cell are 16, the others being 0; cells end at the border."""
+    """The number of pixels with the value 16 in each cell; all others are 0."""
     down, right = (-side % _CELL_PX for side in mask.shape)
-    # The mean over the 16 pixels of a cell is their number, exactly.
+    # The mean over the 16 pixels of a cell is exactly this number.
     whole = cv2.copyMakeBorder(mask, 0, down, 0, right, cv2.BORDER_CONSTANT, value=0)
     return as_gray(cv2.resize(whole, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA))
 
 
 def _judge(marks: NDArray[Any], opaque: Gray, visible: Gray) -> tuple[Mask, float]:
-    """Which marks are light, by their numbers, and their share of what is opaque."""
+    """A mask of the light marks, by mark number, and their share of the opaque pixels."""
     flat = marks.ravel()
     pixels = np.bincount(flat, opaque.ravel())
     seen = np.bincount(flat, visible.ravel())
     is_light = (seen * _MOST_VISIBLE_PARTS <= pixels) & (seen <= _MOST_VISIBLE_PIXELS)
-    is_light[0] = False  # no mark, but what is between them
+    is_light[0] = False  # number 0 is the space between marks
     return is_light, float(pixels[is_light].sum() / max(1, pixels.sum()))
 
 
 def _near_light(is_light: Mask, *, is_dark: Mask) -> Gray:
-    """255 in the cells that are turned round: light marks and what is around them only."""
+    """255 in the cells to invert: light marks and the cells around them alone."""
     if not is_dark.any():
         return np.full(is_light.shape, 255, np.uint8)
     side = 2 * _EDGE_CELLS + 1
@@ -107,7 +108,7 @@ def _near_light(is_light: Mask, *, is_dark: Mask) -> Gray:
 
 
 def _turn_round(gray: Gray, alpha: Gray, cells: Gray) -> None:
-    """On white a pixel of colour c is c a + 1 - a; turned round it is (1 - c) a + 1 - a."""
+    """Invert the *cells*: c a + 1 - a, colour c on white, becomes (1 - c) a + 1 - a."""
     height, width = gray.shape
     where = cells.repeat(_CELL_PX, 0)[:height].repeat(_CELL_PX, 1)[:, :width]
     light = cv2.subtract(gray, cv2.bitwise_not(alpha))

@@ -1,4 +1,4 @@
-"""Say how much a PNG may ask of us before we look at a single pixel."""
+"""The limits of a PNG, checked before any pixel is decoded."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Final
 from ..errors import CorruptPngError, TooManyPixelsError, UnsupportedPngError
 from .format import PngInfo
 
-#: The most that deflate makes of one byte: 258 bytes from a two-bit match (RFC 1951, 3.2.5).
+#: The maximum that deflate expands one byte to: 258 bytes per two-bit match (RFC 1951, 3.2.5).
 _MAX_DEFLATE_RATIO: Final = 1032
-#: Stored, or flushed after each row, pixel data still stays under twice its size and some slack.
-#: But deflate allows blocks of nothing: 32 MiB of them cost ISA-L 11 s for a single pixel.
+#: Pixel data that is stored, or flushed after each row, takes less than twice its inflated size.
+#: But deflate allows empty blocks: 32 MiB of them take ISA-L 11 s for a single pixel.
 _MAX_INFLATED_RATIO: Final = 2
 _MAX_DEFLATE_SLACK_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True)
 class PngLimits:
-    """What a file may ask of us before we look at a single pixel."""
+    """The limits of a file, checked before any pixel is decoded."""
 
     max_bytes: int = 32 * 1024 * 1024
     #: A4 at 600 dpi is 34.8 million.
     max_pixels: int = 40_000_000
     max_side: int = 20_000
-    #: A file of 32 MiB in chunks of 2 KiB. A chunk takes about 2 us to check, so these take 30 ms;
-    #: 700,000 empty ones would take 1.3 s.
+    #: A file of 32 MiB in chunks of 2 KiB. Checking a chunk takes about 2 us, so these take 30 ms;
+    #: 700,000 empty chunks would take 1.3 s.
     max_chunks: int = 16 * 1024
 
 
 def check_size(header: PngInfo, limits: PngLimits) -> None:
-    """Raise TooManyPixelsError for what is over *limits*."""
+    """Raise TooManyPixelsError if the size in *header* is over *limits*."""
     width, height = header.width, header.height
     if max(width, height) > limits.max_side:
         fault, limit = f"has a side over {limits.max_side} pixels", limits.max_side
@@ -45,7 +45,7 @@ def check_size(header: PngInfo, limits: PngLimits) -> None:
 
 
 def check_pixel_data(data: bytes, info: PngInfo) -> None:
-    """Section 10.1, as far as it goes without inflating: a zlib header, and enough to go with it.
+    """Check the zlib header and the size of the pixel data (section 10.1), without inflating.
 
     RFC 1950, section 2.2: method 8, a window of at most 32 KiB, a check of both bytes, and no
     preset dictionary, which PNG does not allow.

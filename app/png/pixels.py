@@ -1,7 +1,7 @@
-"""Turn the samples of a PNG into gray on white, opacity and chroma.
+"""Convert the samples of a PNG to gray on white, opacity and chroma.
 
 Section numbers are those of the PNG specification, third edition (W3C,
-https://www.w3.org/TR/png-3/). `png_decoder.decode` says the rules.
+https://www.w3.org/TR/png-3/). `decode.decode` documents the rules.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Bytes = NDArray[np.uint8]
 
 
 class Pixels(NamedTuple):
-    """Gray on white; opacity and chroma where there is any transparency and colour."""
+    """Gray on white, with opacity and chroma; None where all is opaque or colourless."""
 
     gray: Bytes
     alpha: Bytes | None = None
     chroma: Bytes | None = None
 
 
-#: Rows of bytes, (n, row bytes), and the width become (n, width) of pixels.
+#: A function from rows of bytes, (n, row bytes), and the width to (n, width) pixels.
 Rule = Callable[[Bytes, int], Pixels]
 
 
@@ -38,7 +38,7 @@ def color_channels(info: PngInfo) -> int:
 
 
 def pixel_rule(info: PngInfo, sample_bits: int, *, with_chroma: bool) -> Rule:
-    """How rows of samples, of which so many bits are used, become rows of pixels."""
+    """The function that converts rows of samples, which use *sample_bits* bits, to pixels."""
     if info.color_type == GRAY and info.bit_depth == 8 and not info.transparency:
         return _as_they_are
     if info.color_type == PALETTE or (info.color_type == GRAY and info.bit_depth <= 8):
@@ -52,19 +52,19 @@ def _as_they_are(rows: Bytes, width: int) -> Pixels:
 
 
 def _gray_tables(info: PngInfo) -> Pixels:
-    """What each sample of up to 8 bits looks like: (2^depth,) uint8."""
+    """Tables with the pixel for each sample value of up to 8 bits: (2^depth,) uint8."""
     most = (1 << info.bit_depth) - 1
     table = (np.arange(most + 1) * (255 // most)).astype(np.uint8)
     opacity = np.full_like(table, 255)
     if info.transparency:
-        # Section 11.3.1.1: bits over the depth are to be ignored.
+        # Section 11.3.1.1: bits beyond the depth must be ignored.
         key = struct.unpack(">H", info.transparency)[0] & most
         table[key], opacity[key] = 255, 0
     return Pixels(table, opacity)
 
 
 def _palette_tables(info: PngInfo) -> Pixels:
-    """What each entry looks like, also those past the end of PLTE: (2^depth,) uint8."""
+    """Tables with the pixel for each index, also past the end of PLTE: (2^depth,) uint8."""
     colors = np.zeros((1, 256, 3), np.uint8)
     entries = np.frombuffer(info.palette, np.uint8).reshape(-1, 3)
     colors[0, : len(entries)] = entries
@@ -76,7 +76,7 @@ def _palette_tables(info: PngInfo) -> Pixels:
 
 
 def _packed(tables: Pixels, bit_depth: int, *, with_chroma: bool) -> Pixels:
-    """*tables* for whole bytes; without those that make no difference."""
+    """*tables* indexed by whole bytes; None for a table that would have no effect."""
     gray, alpha, chroma = tables
     has_chroma = with_chroma and chroma is not None and chroma.max() > LEAST_CHROMA
     return Pixels(
@@ -87,7 +87,7 @@ def _packed(tables: Pixels, bit_depth: int, *, with_chroma: bool) -> Pixels:
 
 
 def _packed_table(table: Bytes, bit_depth: int) -> Bytes:
-    """The gray values in each byte, the leftmost pixel in the high bits: (256, pixels)."""
+    """The values of the pixels in each byte, the leftmost in the high bits: (256, pixels)."""
     shifts = np.arange(8 - bit_depth, -1, -bit_depth)
     samples = (np.arange(256)[:, np.newaxis] >> shifts) & ((1 << bit_depth) - 1)
     packed: Bytes = table[samples]
@@ -108,7 +108,7 @@ def _unpacked(packed_table: Bytes, rows: Bytes, width: int) -> Bytes:
 
 
 def _mix(info: PngInfo, sample_bits: int, with_chroma: bool, rows: Bytes, width: int) -> Pixels:
-    """Gray, colour and alpha samples of 8 or 16 bits."""
+    """The pixels of gray, colour and alpha samples of 8 or 16 bits."""
     samples = rows.reshape(len(rows), width, CHANNELS[info.color_type], info.bit_depth // 8)
     high = _high_bytes(info, sample_bits, samples)
     gray = _luma(high) if color_channels(info) == 3 else high[..., 0]
@@ -123,7 +123,7 @@ def _mix(info: PngInfo, sample_bits: int, with_chroma: bool, rows: Bytes, width:
 
 
 def _high_bytes(info: PngInfo, sample_bits: int, samples: Bytes) -> Bytes:
-    """The highest 8 bits in use of each sample: (n, width, channels)."""
+    """The highest 8 of the used bits of each sample: (n, width, channels)."""
     high = np.ascontiguousarray(samples[..., 0])
     if sample_bits < info.bit_depth:
         colors = slice(color_channels(info))
@@ -132,7 +132,7 @@ def _high_bytes(info: PngInfo, sample_bits: int, samples: Bytes) -> Bytes:
 
 
 def _opacity(info: PngInfo, samples: Bytes, high: Bytes) -> Bytes | None:
-    """None where all is opaque."""
+    """The opacity of each pixel; None where all are opaque."""
     channels = CHANNELS[info.color_type]
     if channels in (2, 4):
         alpha = _as_bytes(cv2.extractChannel(high, channels - 1))
@@ -150,17 +150,17 @@ def _luma(colors: Bytes) -> Bytes:
 
 def _on_white(gray: Bytes, alpha: Bytes) -> Bytes:
     opacity = alpha.astype(np.uint16)
-    # At most 255 * 255 + 127, which 16 bits hold.
+    # At most 255 * 255 + 127, which fits 16 bits.
     return ((gray * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
 
 
 def _faded(chroma: Bytes, alpha: Bytes) -> Bytes:
-    """The chroma of a colour on white."""
+    """The chroma of colours of opacity *alpha* on white."""
     return ((chroma * alpha.astype(np.uint16) + 127) // 255).astype(np.uint8)
 
 
 def _is_transparent(info: PngInfo, samples: Bytes) -> NDArray[np.bool_]:
-    """Where all samples of a pixel equal the tRNS colour: (n, width)."""
+    """A mask of the pixels whose samples all equal the tRNS colour: (n, width)."""
     sample_bytes = samples.shape[3]
     key = np.frombuffer(info.transparency, np.uint8).reshape(-1, 2)[:, 2 - sample_bytes :]
     equal: NDArray[np.bool_] = np.all(samples == key, axis=(2, 3))
