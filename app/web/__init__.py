@@ -1,1 +1,1 @@
-"""The machinery around `app.routes`: upload forms, responses, request context and long polls."""
+"""Support for `app.routes`: upload forms, responses, request context and long polls."""

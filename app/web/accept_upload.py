@@ -16,16 +16,17 @@ logger = logs.get_logger(__name__)
 
 
 def accept(sent: Upload) -> tuple[Image, bool]:
-    """Store, then send: a crash in between leaves an object without a message, never the reverse.
+    """The accepted image, and whether it is a replay of an earlier upload.
 
-    Returns the image, and whether it was there before.
+    Stores before it sends: a crash in between leaves an object without a message, never the
+    reverse.
     """
     image = services().store.put_original(sent.image, sent.data)
     is_replay = image is None
     if image is None:
         image = _known(sent.image)
     if image.status is ImageStatus.QUEUED:
-        # Again for a replay too: the first request may have died before it came to this.
+        # A replay sends too: the first request may have crashed between storing and sending.
         _send(services().store.job_message(image))
     event = "image replayed" if is_replay else "image queued"
     logger.info(event, bytes=len(sent.data), image_method=image.method)
@@ -40,7 +41,7 @@ def _send(message: Message) -> None:
 
 
 def _known(image: Image) -> Image:
-    """The image that *image* repeats, in its present state."""
+    """The stored image that *image* repeats, in its present state."""
     try:
         known = services().store.find_upload(image.image_id)
         if uploads.is_same_request(image, known):

@@ -1,6 +1,6 @@
-"""Let a client wait for something (`Prefer: wait`, RFC 7240) without starving the others.
+"""Let a client wait for a result (`Prefer: wait`, RFC 7240) without starving other clients.
 
-Each wait holds a thread of the server, so only so many are granted; the preference is optional.
+Each wait occupies a server thread, so their number is limited; a server may ignore the preference.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Waits:
         self._stopping = threading.Event()
 
     def wait(self, look: Callable[[], T], done: Callable[[T], bool], timeout_s: float) -> T | None:
-        """What *look* returns once it is *done*, or at the end; None when no wait is granted."""
+        """The result of *look* once it is *done* or time is up; None if all slots are taken."""
         if not self._slots.acquire(blocking=False):
             return None
         try:
@@ -33,7 +33,7 @@ class Waits:
             self._slots.release()
 
     def stop(self) -> None:
-        """End every wait with its next look, and grant none that lasts."""
+        """End every current wait after its next look; later waits look once and return."""
         self._stopping.set()
 
     def _wait(self, look: Callable[[], T], done: Callable[[T], bool], deadline: float) -> T:

@@ -1,4 +1,4 @@
-"""Find the images of whoever asks; another's image looks as if it had never been there."""
+"""Find the images of the requesting owner; another owner's image looks as if it never existed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .services import services
 
 @dataclass(frozen=True)
 class Waited:
-    """An image, and the wait that its client preferred and got."""
+    """An image, and the wait that its client asked for and was granted."""
 
     image: Image
-    #: As in `Prefer: wait=N`; None where nobody waited.
+    #: N of `Prefer: wait=N`; None if the client did not wait.
     granted_s: int | None = None
 
     @property
     def headers(self) -> dict[str, str]:
-        """Say that the preference was applied (RFC 7240, section 3)."""
+        """Preference-Applied, if the client waited (RFC 7240, section 3)."""
         if self.granted_s is None:
             return {}
         return {"Preference-Applied": f"wait={self.granted_s}"}
@@ -42,7 +42,7 @@ def find(image_id: UUID) -> Image:
     """The image in its present state.
 
     Raises:
-        NotFoundError: there is none, or it is another's.
+        NotFoundError: it does not exist, or it belongs to another owner.
         ImageDeletedError: it was deleted.
     """
     store = services().store
@@ -59,24 +59,24 @@ def find(image_id: UUID) -> Image:
 
 
 def find_if_owned(image_id: UUID) -> None:
-    """Raise as `find` where images have owners: not even the state of another's may show."""
+    """Raise as `find` if images have owners: not even the state of another's image may show."""
     if services().gate.tokens.are_required:
         find(image_id)
 
 
 def check_owner(owner: str | None, image_id: UUID) -> None:
-    """Raise as for an image that never was, unless *owner* is who asks."""
+    """Raise NotFoundError, as for an unknown image, unless the request comes from *owner*."""
     if not is_mine(owner):
         raise unknown_image(image_id)
 
 
 def is_mine(owner: str | None) -> bool:
-    """Whether who asks may see and erase what belongs to *owner*."""
+    """Whether the request may read and delete images of *owner*."""
     return not services().gate.tokens.are_required or owner == request_context.current().owner
 
 
 def wait_for(image: Image) -> Waited:
-    """*image* as it is, or once it is finished if the client prefers to wait and may."""
+    """*image* as it is, or once it is finished if the client asked to wait and was granted it."""
     wait_s = uploads.wait_asked_s(request)
     if wait_s is None:
         return Waited(image)

@@ -1,4 +1,4 @@
-"""What is known of the request in hand, for everything that answers it."""
+"""The state of the current request, shared by the hooks and views that answer it."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ if TYPE_CHECKING:
 
 @dataclass
 class RequestContext:
-    """One request, from its first hook to its last."""
+    """The state of one request, from its first hook to its last."""
 
     request_id: str
-    #: time.monotonic() when the application got the request.
+    #: time.monotonic() when the application received the request.
     began_at: float = field(default_factory=time.monotonic)
-    #: None for the requests of machines that ask again and again.
+    #: None for probes, which are frequent and are not traced.
     span: Span | None = None
-    #: Closed at the end, which ends the span.
+    #: Closed at the end of the request, which ends the span.
     room: ExitStack = field(default_factory=ExitStack)
-    #: What the gate decided; None until it is asked.
+    #: The gate's decision; None until the gate is asked.
     granted: Pass | None = None
-    #: Seconds that the client preferred to wait; None if it did not.
+    #: Seconds that the client waited at its own request; None if it did not wait.
     waited_s: float | None = None
-    #: The code of the problem document that is the answer.
+    #: The error code of the response; None if the request succeeded.
     problem_code: str | None = None
 
     @property
     def owner(self) -> str | None:
-        """The name of the token that the request came with."""
+        """The owner of the request's token; None without a token."""
         return self.granted.owner if self.granted else None
 
     @property
     def working_s(self) -> float:
-        """Seconds so far, without those that the client preferred to wait."""
+        """Seconds since the request began, without the wait that the client asked for."""
         return time.monotonic() - self.began_at - (self.waited_s or 0.0)
 
 
 def begin(context: RequestContext) -> None:
-    """Make *context* that of the request in hand."""
+    """Make *context* the context of the current request."""
     g.request_context = context
 
 
 def current() -> RequestContext:
-    """The context of the request in hand."""
+    """The context of the current request."""
     context: RequestContext = g.request_context
     return context
 
 
 def end() -> None:
-    """Close what the request in hand holds open. Safe to call when it never began."""
+    """Release the resources of the current request. Safe to call if it never began."""
     if context := g.pop("request_context", None):
         context.room.close()

@@ -1,4 +1,4 @@
-"""Do what surrounds every request: its context, the gate, problem documents, headers, counts."""
+"""The hooks around every request: context, gate, problem documents, headers, metrics and log."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .services import services
 logger = logs.get_logger(__name__)
 
 _UPLOAD: Final = "api.upload"
-#: What a page of another origin may read, beside the body.
+#: Response headers that a page of another origin may read (CORS).
 _EXPOSED_HEADERS: Final = (
     "Content-Disposition",
     "ETag",
@@ -34,7 +34,7 @@ _EXPOSED_HEADERS: Final = (
 
 
 def install(app: Flask, allowed_origins: list[str]) -> None:
-    """Surround every request of *app*; pages of *allowed_origins* may send some."""
+    """Install the hooks in *app*; pages of *allowed_origins* may send requests."""
     app.register_error_handler(PipelineError, _problem)
     app.register_error_handler(HTTPException, _http_problem)
     app.register_error_handler(Exception, _bug)
@@ -55,7 +55,7 @@ def _begin() -> None:
 
 def _pass_gate() -> None:
     granted: Pass | None = request.environ.get(ENVIRON_KEY)
-    # Without our server, or where it and Flask do not read the same path, the gate is asked here.
+    # Ask the gate here under another WSGI server, or if HttpServer and Flask read different paths.
     if granted is None or (granted.refusal is None and granted.path != request.path):
         granted = services().gate.admit(_head())
     request_context.current().granted = granted
@@ -72,7 +72,7 @@ def _head() -> Head:
     return Head(request.method, request.path, headers, request.remote_addr or "")
 
 
-# --- what goes wrong -----------------------------------------------------------------------------
+# --- errors --------------------------------------------------------------------------------------
 
 
 def _problem(error: PipelineError) -> Response:
@@ -83,7 +83,7 @@ def _problem(error: PipelineError) -> Response:
 
 
 def _http_problem(exc: HTTPException) -> Response:
-    """Say in our words what Flask and Werkzeug refuse by themselves."""
+    """The problem document for a request that Flask or Werkzeug refuses by itself."""
     gate = services().gate
     is_too_large = exc.code == 413 and (request.content_length or 0) > gate.max_body_bytes
     answer = _problem(gate.too_large() if is_too_large else answers.translate(exc))
@@ -108,7 +108,7 @@ def _finish(response: Response) -> Response:
     if context.granted and context.granted.quota:
         answers.add_quota(response, context.granted.quota)
     _count(context, response.status_code)
-    # Who tries tokens, or sends too much; of nobody else the address is kept.
+    # Log the address only of clients that try tokens or exceed a limit; keep no other addresses.
     is_suspect = response.status_code in (401, 429)
     access.answered(context, response, client=_client() if is_suspect else None)
     return response
@@ -117,7 +117,7 @@ def _finish(response: Response) -> Response:
 def _count(context: request_context.RequestContext, status: int) -> None:
     counted = services().counted
     rule = request.url_rule.rule if request.url_rule else None
-    # How long a client prefers to wait says nothing of how fast we are.
+    # Exclude the wait that the client asked for: it says nothing about the server's speed.
     counted.answered(request.method, rule, status, context.working_s)
     if request.endpoint == _UPLOAD and context.problem_code is not None:
         counted.refused(context.problem_code)

@@ -1,4 +1,4 @@
-"""Know each request: its id, its trace, and its line in the log."""
+"""Give each request an id, a trace span and a line in the log."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .request_context import RequestContext
 
 logger = logs.get_logger(__name__)
 
-#: Asked again and again by machines: neither lines of the log nor traces.
+#: Endpoints that machines poll: logged at debug level only, and not traced.
 _PROBES: Final = frozenset(("api.probe", "api.service"))
 _MAX_SHOWN: Final = 200
 
 
 def begin(*, is_https: bool) -> RequestContext:
-    """Name the request, after what its client calls it where that is safe, and begin its span."""
+    """The context of a new request, with a span; its id is the client's X-Request-ID if safe."""
     given = {tracing.REQUEST_ID: request.headers.get("X-Request-ID", "")}
     context = RequestContext(tracing.request_id(given) or uuid4().hex)
     logs.begin(request_id=context.request_id)
@@ -32,14 +32,14 @@ def begin(*, is_https: bool) -> RequestContext:
 
 
 def concerns(context: RequestContext, image_id: UUID) -> None:
-    """Have the log and the trace say which image the request is about."""
+    """Add *image_id* to the log lines and the span of the request."""
     logs.bind(image_id=str(image_id))
     if context.span:
         context.span.set_attribute(tracing.IMAGE_ID, str(image_id))
 
 
 def answered(context: RequestContext, response: Response, *, client: str | None = None) -> None:
-    """Write the request's line, and say to its span how it went; *client* is whose it was."""
+    """Log the response and record its status in the span; *client* is an address to log."""
     status, rule = response.status_code, request.url_rule
     route = rule.rule if rule else None
     if context.span:

@@ -1,4 +1,4 @@
-"""Say things over HTTP: the representation, the PNGs, the problem documents, and their headers."""
+"""Build HTTP responses: image representations, PNGs, problem documents, and their headers."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from ..server.security_headers import SECURITY_HEADERS
 
 logger = logs.get_logger(__name__)
 
-#: A stored PNG is somebody else's file: as a document of its own it may do nothing at all.
+#: A stored PNG is untrusted: opened as a document, it may load and run nothing.
 _FILE_POLICY: Final = "default-src 'none'; sandbox"
-#: Where the error itself does not say.
+#: Retry-After by status, for errors that carry none.
 _RETRY_AFTER_S: Final = {409: 1, 503: 5}
 _MIME_PROBLEM: Final = "application/problem+json"
 _MIME_JSON: Final = "application/json"
 _MIME_HTML: Final = "text/html"
-#: One range; several, or units that nobody knows, are answered with the whole (RFC 9110, 14.2).
+#: A single byte range. Several ranges, or other units, get the whole file (RFC 9110, 14.2).
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -46,7 +46,7 @@ _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def represent(image: Image, status: int, headers: Mapping[str, str]) -> Response:
-    """The representation as JSON; 304 when the client has it already."""
+    """The representation as JSON; 304 if the client's copy is current."""
     response = Response(image.to_json(), status, dict(headers), mimetype=_MIME_JSON)
     response.headers["Cache-Control"] = "private, no-cache"
     response.vary.add("Accept")
@@ -61,16 +61,16 @@ def represent(image: Image, status: int, headers: Mapping[str, str]) -> Response
 
 
 def show(image: Image) -> Response:
-    """The representation as a page for people, which looks again by itself."""
+    """The representation as an HTML page, which refreshes itself."""
     return pages.show("image.html", image=image)
 
 
 def send_png(
     open_stored: Callable[[bool], StoredObject], name: Callable[[StoredObject], str]
 ) -> Response:
-    """A stored PNG, or as much of it as was asked for.
+    """A stored PNG, or the requested range of it.
 
-    *open_stored* is told whether the head will do.
+    *open_stored* gets True if the metadata of the object is enough.
     """
     has_validator = bool(request.if_none_match)
     stored = open_stored(request.method == "HEAD" or has_validator)
@@ -112,7 +112,7 @@ def _with_data(response: Response, stored: StoredObject) -> Response:
 
 
 def _part(stored: StoredObject) -> tuple[int, int] | None:
-    """Start and end of the part that is asked for; None for the whole."""
+    """Start and end of the requested range; None for the whole file."""
     asked = _RANGE.fullmatch(request.headers.get("Range", "").strip())
     if_range = request.headers.get("If-Range")
     if not asked or asked[0] == "bytes=-" or if_range not in (None, stored.etag):
@@ -136,12 +136,12 @@ def _client_has(etag: str) -> bool:
 
 
 def as_shown(error: PipelineError) -> PipelineError:
-    """What clients see of *error*: a deleted image looks as one that never was."""
+    """The error that clients see for *error*: a deleted image looks like an unknown one."""
     return unknown_image(error.image_id) if isinstance(error, ImageDeletedError) else error
 
 
 def problem(error: PipelineError, request_id: str) -> Response:
-    """*error* as a problem document (RFC 9457), or as a page for people who ask for one."""
+    """*error* as a problem document (RFC 9457), or as HTML if the client prefers it."""
     if error.status >= 500:
         logger.error("request failed", code=error.code, detail=str(error))
     document = error.to_problem() | {"instance": _shown_path(), "request_id": request_id}
@@ -155,7 +155,10 @@ def problem(error: PipelineError, request_id: str) -> Response:
 
 
 def translate(exc: HTTPException) -> PipelineError:
-    """Say in our words what Flask and Werkzeug refuse by themselves, but for 413."""
+    """The pipeline's error for *exc*, which Flask or Werkzeug raised.
+
+    A 413 here concerns the form; the caller handles a body that is too large.
+    """
     errors: dict[int | None, PipelineError] = {
         404: NotFoundError(f"There is nothing at {_shown_path()}."),
         405: MethodNotAllowedError(f"{_shown_path()} does not take {request.method[:20]}."),
@@ -169,7 +172,7 @@ def translate(exc: HTTPException) -> PipelineError:
 
 
 def wants_page() -> bool:
-    """Whether a person's browser asks, rather than a program."""
+    """Whether the client prefers HTML, as browsers do, to JSON."""
     offers = (_MIME_PROBLEM, _MIME_JSON, _MIME_HTML)
     return request.accept_mimetypes.best_match(offers) == _MIME_HTML
 
@@ -200,11 +203,11 @@ def _shown_path() -> str:
     return request.path[:200]
 
 
-# --- around every answer -----------------------------------------------------------------------
+# --- every response ----------------------------------------------------------------------------
 
 
 def add_headers(response: Response, *, request_id: str, is_https: bool) -> None:
-    """What every response carries."""
+    """Add the headers of every response."""
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     if is_https:
@@ -213,7 +216,7 @@ def add_headers(response: Response, *, request_id: str, is_https: bool) -> None:
 
 
 def add_quota(response: Response, quota: Quota) -> None:
-    """The rate limit (draft-ietf-httpapi-ratelimit-headers-10)."""
+    """Add the rate limit headers (draft-ietf-httpapi-ratelimit-headers-10)."""
     policy = f'"uploads";q={quota.limit};w={quota.window_s}'
     response.headers["RateLimit-Policy"] = policy
     response.headers["RateLimit"] = f'"uploads";r={quota.remaining};t={quota.reset_s}'

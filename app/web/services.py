@@ -1,4 +1,4 @@
-"""What the views work with, and how they get at it."""
+"""The objects that the views use, and how a view gets them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXTENSION: Final = "image_pipeline"
 
 @dataclass(frozen=True)
 class Services:
-    """What the views work with; `wiring` puts it together."""
+    """The objects that the views use; `app.wiring` builds them."""
 
     settings: Settings
     store: ImageStore
@@ -41,11 +41,11 @@ class Services:
 
 
 def give(app: Flask, services: Services) -> None:
-    """Have the views of *app* work with *services*."""
+    """Make *services* available to the views of *app*."""
     app.extensions[_EXTENSION] = services
 
 
 def services() -> Services:
-    """Those of the application that answers the request in hand."""
+    """The services of the application that handles the current request."""
     found: Services = current_app.extensions[_EXTENSION]
     return found

@@ -1,7 +1,7 @@
 """Read multipart/form-data into its parts, whole and in memory (RFC 7578).
 
-Werkzeug's decoder finds the parts. Werkzeug's form parser is not used: it takes a part without
-`filename` for text, refuses a file name that is not UTF-8, and spends seconds on headers of 32 MB.
+Werkzeug's decoder finds the parts. Werkzeug's form parser is not used: it treats a part without
+`filename` as text, refuses a file name that is not UTF-8, and takes seconds for 32 MB of headers.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from werkzeug.sansio.multipart import (
 
 from ..errors import MalformedMultipartError
 
-#: What is read at a time. 64 KiB take three times the CPU: the copies come from mmap, and the last
-#: piece is searched by a regular expression.
+#: Bytes per read. 64 KiB would take three times the CPU: malloc serves such copies by mmap, and the
+#: decoder searches the last piece with a regular expression.
 _CHUNK_BYTES: Final = 32 * 1024
-#: As in Flask; a form of ours has about thirty.
+#: Flask's limit; the upload page sends about 30 parts.
 _MAX_PARTS: Final = 1000
-#: The headers of all parts together, and what stands before the first. Reading quoted strings takes
-#: 0.2 us a byte; a file name of 10,000 characters takes up to 120,000 bytes.
+#: Limit for the headers of all parts together, and for the preamble. Parsing quoted strings takes
+#: 0.2 us per byte; a file name of 10,000 characters takes up to 120,000 bytes.
 _MAX_HEAD_BYTES: Final = 256 * 1024
 _DISPOSITION: Final = "Content-Disposition"
 _BACKSLASH: Final = re.compile(rb'\\[\\"]?')
@@ -42,7 +42,7 @@ _BACKSLASH: Final = re.compile(rb'\\[\\"]?')
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a form. *filename* is None where there is none, "" where no file was chosen."""
+    """One part of a form. *filename* is None if it is absent, "" if the user chose no file."""
 
     name: str
     filename: str | None
@@ -55,7 +55,7 @@ class Part:
 
 
 def read_parts(stream: IO[bytes], boundary: str) -> list[Part]:
-    """All parts of the body that *stream* holds, in their order.
+    """All parts of the body in *stream*, in order.
 
     Raises:
         MalformedMultipartError: the framing is broken, or there are too many parts.
@@ -66,7 +66,7 @@ def read_parts(stream: IO[bytes], boundary: str) -> list[Part]:
         return list(_parts(_Decoder(boundary.encode(), max_parts=_MAX_PARTS), stream))
     except RequestEntityTooLarge:
         raise MalformedMultipartError(f"The form has more than {_MAX_PARTS} parts.") from None
-    except ValueError:  # how the decoder says that the end is missing
+    except ValueError:  # the decoder raises it if the closing boundary is missing
         raise MalformedMultipartError(
             "The body is not sound multipart: it ends before its closing boundary."
         ) from None
@@ -98,17 +98,17 @@ def _events(decoder: _Decoder, stream: IO[bytes]) -> Iterator[Event]:
 def _part(head: Field | File, data: bytes) -> Part:
     kind, _ = parse_options_header(head.headers.get("Content-Type"))
     filename = head.filename if isinstance(head, File) else None
-    # Without a name it is None, whatever the decoder's types say.
+    # The name can be None, although the decoder's type annotation excludes it.
     return Part(head.name or "", filename, kind.lower(), data)
 
 
 class _Decoder(MultipartDecoder):
-    """Takes headers in any encoding, and so many bytes of them."""
+    """A decoder that accepts headers in any encoding and limits their size."""
 
     _head_bytes = 0
 
     def check_head(self) -> None:
-        """Refuse a head, or a preamble, that does not end."""
+        """Refuse an unfinished head or preamble over the limit. Raises MalformedMultipartError."""
         if self.state in (State.PREAMBLE, State.PART):
             self._check(len(self.buffer))
 
@@ -116,7 +116,7 @@ class _Decoder(MultipartDecoder):
         self._head_bytes += len(data)
         self._check(self._head_bytes)
         headers = super()._parse_headers(_BACKSLASH.sub(_as_pair, _as_utf8(data)))
-        headers.setdefault(_DISPOSITION, "form-data")  # else the decoder refuses all of the form
+        headers.setdefault(_DISPOSITION, "form-data")  # the decoder refuses the form without it
         return headers
 
     @staticmethod
@@ -128,15 +128,15 @@ class _Decoder(MultipartDecoder):
 
 
 def _as_utf8(head: bytes | bytearray) -> bytes | bytearray:
-    """*head*, whose file name can be in the encoding of an old page or a script."""
+    """*head* in UTF-8; old pages and scripts send file names in Windows-1252."""
     try:
         head.decode()
     except UnicodeDecodeError:
-        # What browsers call ISO 8859-1: https://encoding.spec.whatwg.org/#names-and-labels
+        # Browsers mean cp1252 by ISO 8859-1: https://encoding.spec.whatwg.org/#names-and-labels
         return head.decode("cp1252", errors="replace").encode()
     return head
 
 
 def _as_pair(found: re.Match[bytes]) -> bytes:
-    """A lone backslash stands for itself: browsers write paths of Windows as they are."""
+    """The escaped form of a lone backslash: browsers send Windows paths without escaping them."""
     return found[0] if len(found[0]) > 1 else b"\\\\"

@@ -1,4 +1,4 @@
-"""Read an upload: the form and headers of a request as a checked image, cheapest check first."""
+"""Read the form and headers of an upload into a checked image; the cheapest checks run first."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _KEY: Final = re.compile(r"[ -~]{16,255}")
 MAX_WAIT_S: Final = 30
 _MAX_FIELD_BYTES: Final = 4096
 _IMAGE: Final = "image"
-#: Fields, in lower case, that browsers and frameworks add to forms; none is a parameter of ours.
-#: What is not listed can be a parameter that somebody has mistyped, and is refused.
+#: Lower-case names of fields that browsers and frameworks add to forms; the API has none of them.
+#: Any other unknown field is refused, because it can be a mistyped parameter.
 DECORATIONS: Final = frozenset(
     (
         "_charset_",  # HTML, section 4.10.18.1: the encoding of the form
-        "submit",  # a button that has a name, and one that is an image
+        "submit",  # a named button; an image button sends the coordinates of the click
         "submit.x",
         "submit.y",
         "x",
@@ -67,17 +67,17 @@ DECORATIONS: Final = frozenset(
 
 @dataclass(frozen=True)
 class Upload:
-    """An image that may be taken, and its bytes."""
+    """A checked image that can be accepted, and its bytes."""
 
     image: Image
     data: bytes
-    #: The client has named its request, so it may be a repetition.
+    #: Whether the request has an Idempotency-Key, so that it may be a repetition.
     has_key: bool
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads uploads under the *limits*; *secret* makes ids out of idempotency keys."""
+    """Reads uploads within the *limits*; *secret* keys the hash that maps Idempotency-Key to id."""
 
     methods: Mapping[str, Method]
     default_method: str
@@ -85,10 +85,10 @@ class Reader:
     secret: bytes
 
     def read(self, request: Request, owner: str | None) -> Upload:
-        """The upload that *request* is.
+        """The checked upload in *request*; nothing is stored yet.
 
         Raises:
-            PermanentError: one of those that docs/errors.md names; nothing is stored yet.
+            PermanentError: the request is not valid; docs/errors.md lists the codes.
         """
         form = _form(request, self._field_names)
         key = _idempotency_key(request)
@@ -118,7 +118,7 @@ class Reader:
         return frozenset(("method", "group", *parameters))
 
     def _image_id(self, key: str, owner: str | None) -> UUID:
-        """The same for the same key of the same owner: a UUIDv8 (RFC 9562, section 5.8)."""
+        """A UUIDv8 (RFC 9562, section 5.8), the same for the same key of the same owner."""
         digest = hmac.digest(self.secret, f"{owner or ''}\n{key}".encode(), "sha256")
         number = int.from_bytes(digest[:16])
         number = number & ~(0xF << 76) | 8 << 76
@@ -126,7 +126,7 @@ class Reader:
 
 
 def is_same_request(image: Image, known: Image) -> bool:
-    """Whether two uploads of one key are one: the same bytes, asked for in the same way."""
+    """Whether two uploads have the same bytes, method, parameters and group."""
     return _asked(image) == _asked(known)
 
 
@@ -136,7 +136,7 @@ def _asked(image: Image) -> tuple[str | None, str | None, Parameters, str | None
 
 
 def wait_asked_s(request: Request) -> int | None:
-    """The seconds of `Prefer: wait`, at most MAX_WAIT_S; None without (RFC 7240, section 4.3)."""
+    """Seconds of `Prefer: wait`, at most MAX_WAIT_S; None if absent (RFC 7240, section 4.3)."""
     asked = parse_dict_header(request.headers.get("Prefer", ""))
     wait = {name.lower(): value for name, value in asked.items()}.get("wait") or ""
     if not (wait.isascii() and wait.isdecimal()):
@@ -150,18 +150,18 @@ def wait_asked_s(request: Request) -> int | None:
 @dataclass(frozen=True)
 class _Form:
     image: Part
-    #: The text fields that have a value.
+    #: The non-empty text fields.
     fields: Mapping[str, str]
 
 
 def _form(request: Request, names: Collection[str]) -> _Form:
-    """The form of *request*; *names* are those of the fields that an upload may have."""
+    """The form of *request*; *names* are the fields that an upload may have."""
     if request.mimetype != "multipart/form-data":
         raise MalformedMultipartError("Send multipart/form-data with the PNG in the part `image`.")
     _check_query(request, names)
     parts = read_parts(request.stream, request.mimetype_params.get("boundary", ""))
     images = [part for part in parts if part.name == _IMAGE and _is_file(part)]
-    # A file name only decorates a field: `requests` sends one for each of its `files`.
+    # A known field may have a file name: the library `requests` sends one for each of its `files`.
     files = [p for p in parts if p.filename is not None and p.name not in names and p.data]
     _check_files(parts, images, others=[part for part in files if part.name != _IMAGE])
     texts = [part for part in parts if part.filename is None or part.name in names]
@@ -169,7 +169,7 @@ def _form(request: Request, names: Collection[str]) -> _Form:
 
 
 def _check_query(request: Request, names: Collection[str]) -> None:
-    """Refuse a field in the query string, which would else be ignored."""
+    """Refuse form fields in the query string, which would otherwise be ignored silently."""
     for name, value in request.args.items():
         if value and (name.partition("@")[0] in names or name == _IMAGE):
             shown = name[:40]
@@ -180,10 +180,10 @@ def _check_query(request: Request, names: Collection[str]) -> None:
 
 
 def _is_file(part: Part) -> bool:
-    """Whether the part `image` is meant as a file; one that was left empty is none.
+    """Whether *part*, named `image`, is a file; an empty file input is not.
 
-    RFC 7578, section 4.2, makes the file name optional; then the type of the part tells, or its
-    first bytes.
+    The file name is optional (RFC 7578, section 4.2). Without it, the part's content type or its
+    first bytes decide.
     """
     if part.filename is not None:
         return bool(part.filename or part.data)
@@ -210,7 +210,7 @@ def _missing(parts: Sequence[Part], others: Sequence[Part]) -> str:
 
 
 def _fields(texts: Sequence[Part]) -> dict[str, str]:
-    """The values of the text fields; an empty one, or one that only decorates, is not sent."""
+    """The values of the text fields, without empty ones and those in DECORATIONS."""
     fields: dict[str, str] = {}
     for part in texts:
         if not part.data or part.name.lower() in DECORATIONS:
@@ -248,10 +248,10 @@ def _original(image_id: UUID, part: Part, info: png.PngInfo) -> Original:
 
 
 def _parameters_of(method: str, fields: Mapping[str, str]) -> dict[str, str]:
-    """The parameters that are meant for *method*: `k`, or `k@sauvola` where that is its name.
+    """The parameters for *method*: `k`, or `k@sauvola` if the method is sauvola.
 
-    A form without script has those of every method, and cannot leave out what is not chosen.
-    There a person types, with the comma or the point of their language.
+    Without JavaScript the page sends the fields of every method, named `parameter@method`. People
+    type those with the decimal comma or point of their language.
     """
     asked = {}
     for field, value in fields.items():
