@@ -1,1 +1,1 @@
-"""The HTML pages and their languages."""
+"""Pages: render the HTML pages in the reader's language."""

@@ -1,4 +1,4 @@
-"""Turn the OpenAPI document into rows and sentences for the page that shows it."""
+"""Turn the OpenAPI document into table rows and sentences for the page /docs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCHEMAS: Final = "#/components/schemas/"
 
 @dataclass(frozen=True)
 class Field:
-    """A parameter, a part of a form or a property: a row of a table."""
+    """A table row: a parameter, a form field or a property of a schema."""
 
     name: str
     kind: str
@@ -23,13 +23,13 @@ class Field:
     is_required: bool = False
     is_file: bool = False
     choices: tuple[str, ...] = ()
-    #: The name of the schema that says more.
+    #: The name of the schema that describes the value, if there is one.
     schema: str | None = None
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the shapes that a form can have."""
+    """One variant of a form: the fields of one method."""
 
     name: str
     about: str
@@ -42,7 +42,7 @@ class Answer:
     about: str
     types: tuple[str, ...]
     headers: tuple[Field, ...]
-    #: What it is called, and the JSON.
+    #: Pairs of name and JSON.
     examples: tuple[tuple[str, str], ...]
 
 
@@ -61,7 +61,7 @@ class Operation:
 
 
 def describe(contract: _Json) -> dict[str, Any]:
-    """What templates/docs.html shows of *contract*."""
+    """The template variables of templates/docs.html for *contract*."""
     schemas: _Json = contract["components"]["schemas"]
     return {
         "info": contract["info"],
@@ -138,7 +138,7 @@ def name_of(schema: _Json) -> str:
 
 
 def kind_of(schema: _Json) -> str:
-    """What a value of *schema* is, in a few words: `integer, 0 to 254, default 127`."""
+    """The type of *schema* in a few words: `integer, 0 to 254, default 127`."""
     words = [_type_of(schema)]
     if "minimum" in schema and "maximum" in schema:
         words.append(f"{schema['minimum']:g} to {schema['maximum']:g}")

@@ -1,4 +1,4 @@
-"""Show people pages: in their language, with what the scripts of a page work with."""
+"""Render the HTML pages in the reader's language, with the data that their scripts need."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ..png.limits import PngLimits
 from . import languages
 from .languages import LANGUAGES, Language
 
-#: What the product is called, in every language: whiteness, in Portuguese.
+#: The product's name in every language; it is Portuguese for whiteness.
 _COOKIE: Final = "lang"
 _COOKIE_S: Final = 365 * 24 * 3600
-#: The rooms of the catalogue that the scripts of a page speak from.
+#: The key prefixes of the texts that the upload page's scripts use.
 _UPLOAD_TEXTS: Final = ("say", "state", "problem", "service", "pdf", "straighten")
-#: Problems that no script of ours can meet; each text left out makes a visit lighter.
+#: Errors that the page's scripts can never receive; the page is smaller without their texts.
 _NEVER_IN_SCRIPTS: Final = frozenset(
     f"problem.{code}"
     for code in (
@@ -49,18 +49,18 @@ _INDENTATION: Final = re.compile(r"\n\s+")
 
 
 def show(template: str, *, status: int = 200, **context: object) -> Response:
-    """Render *template* in the reader's language; remember the language if it is asked for."""
+    """*template* rendered in the reader's language; a language in the query is kept in a cookie."""
     asked = request.args.get(_COOKIE)
     language = _choose(asked)
     body = render_template(
         template, language=language, languages=LANGUAGES, t=language.text, name=NAME, **context
     )
-    # Indented for those who write templates, not for those who wait for them.
+    # Indentation helps authors of templates; readers need not download it.
     response = Response(_INDENTATION.sub("\n", body), status, mimetype="text/html")
     response.vary.update(("Accept", "Accept-Language", "Cookie"))
     response.headers["Content-Language"] = language.tag
     response.headers["Cache-Control"] = "private, no-cache"
-    # Without it a browser does not say where our own forms come from; see `check_own_form`.
+    # With no-referrer, a browser hides the origin of the page's own forms; see `check_own_form`.
     response.headers["Referrer-Policy"] = "same-origin"
     if asked in LANGUAGES:
         response.set_cookie(_COOKIE, language.tag, max_age=_COOKIE_S, httponly=True, samesite="Lax")
@@ -68,7 +68,7 @@ def show(template: str, *, status: int = 200, **context: object) -> Response:
 
 
 def show_upload(methods: Mapping[str, Method], limits: PngLimits, *, needs_token: bool) -> Response:
-    """The page where images are sent."""
+    """The upload page."""
     language = _choose(request.args.get(_COOKIE))
     texts = language.texts(*_UPLOAD_TEXTS)
     facts: dict[str, Any] = {
@@ -94,19 +94,19 @@ def show_upload(methods: Mapping[str, Method], limits: PngLimits, *, needs_token
 
 
 def show_status() -> Response:
-    """The page that shows how the service is doing."""
+    """The page with the state of the service."""
     language = _choose(request.args.get(_COOKIE))
     return show("status.html", facts=_for_script({"texts": language.texts(*_STATUS_TEXTS)}))
 
 
 def check_own_form() -> None:
-    """Check that a page of ours sends this form, and not a stranger's.
+    """Check that a page of this service sends the form, as a defence against CSRF.
 
-    Browsers say so in Sec-Fetch-Site (W3C, Fetch Metadata Request Headers, section 2.4), but only
-    to https and this machine; elsewhere Origin has to do.
+    Browsers send Sec-Fetch-Site (W3C, Fetch Metadata Request Headers, section 2.4) only over https
+    and to localhost; elsewhere the Origin header decides.
 
     Raises:
-        CrossSiteError: another site sends it, or nobody says who does.
+        CrossSiteError: another site sends the form, or neither header tells.
     """
     site = request.headers.get("Sec-Fetch-Site")
     is_own = site == "same-origin" if site else _origin_host() == request.host
@@ -117,7 +117,7 @@ def check_own_form() -> None:
 def _origin_host() -> str | None:
     try:
         return urlsplit(request.headers.get("Origin", "")).netloc or None
-    except ValueError:  # no address at all
+    except ValueError:  # Origin is not a URL
         return None
 
 
@@ -127,12 +127,12 @@ def _choose(asked: str | None) -> Language:
 
 
 def _for_script(facts: Mapping[str, Any]) -> Markup:
-    """*facts* as JSON that cannot end the element it stands in."""
+    """*facts* as JSON that cannot close the script element around it."""
     return htmlsafe_json_dumps(facts, ensure_ascii=False, separators=(",", ":"))
 
 
 @cache
 def _pictures() -> frozenset[str]:
-    """The methods that there is a picture of; scripts/draw_methods.py draws them."""
+    """The names of the methods that have a picture; scripts/draw_methods.py draws them."""
     folder = Path(current_app.static_folder or "") / "methods"
     return frozenset(path.stem for path in folder.glob("*.png"))
