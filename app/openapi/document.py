@@ -1,4 +1,4 @@
-"""Describe the API as OpenAPI 3.1, from the models that make its answers and the methods it offers.
+"""Build the OpenAPI 3.1 document from the response models, the methods and the settings.
 
 https://spec.openapis.org/oas/v3.1.1.html
 """
@@ -65,13 +65,13 @@ class Problem(BaseModel):
 
 
 class Health(BaseModel):
-    """The answer of a probe."""
+    """The response to a probe."""
 
     status: Literal["alive", "ready"]
 
 
 def contract(methods: Mapping[str, Method], default_method: str, settings: Settings) -> Json:
-    """The document; it has the limits of *settings* and demands a token only if they do."""
+    """The document, with the limits of *settings*; it requires a token only if they have one."""
     _, schemas = models_json_schema(
         [(model, "serialization") for model in (Image, Problem, Health, Service)],
         ref_template="#/components/schemas/{model}",
@@ -160,7 +160,7 @@ def _service(settings: Settings) -> Json:
     readiness = public("ready", "Can reach S3 and SQS.", health, PROBES)
     return {
         "/healthz": public("alive", "Alive.", health),
-        # With METRICS_PORT it is served there only.
+        # With METRICS_PORT, /readyz is served on that port only.
         **({} if settings.metrics_port else {"/readyz": readiness}),
         "/service": public("service", "How the service is.", content(ref("Service"))),
         "/openapi.json": public("contract", "This document.", content({"type": "object"})),

@@ -1,4 +1,4 @@
-"""The image that the OpenAPI document shows."""
+"""The example image in the OpenAPI document."""
 
 from typing import Final
 

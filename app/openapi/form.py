@@ -1,4 +1,4 @@
-"""Describe the form of an upload: one variant a method, as the engine has it."""
+"""Describe the upload form in OpenAPI, with one variant per method of the engine."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from ..domain.representation import GROUP_PATTERN
 from ..settings import MULTIPART_OVERHEAD_BYTES, Settings
 from .parts import Json
 
-#: Pages to try an API on fill fields with examples, and would send what no method takes at once.
+#: API explorers fill fields with examples. Without empty ones they would send the parameters of all
+#: methods together, which no method accepts.
 _LEFT_EMPTY: Final = [""]
 
 
 def form(methods: Mapping[str, Method], default: str, settings: Settings) -> Json:
-    """The body of an upload, with the limits of *settings*."""
+    """The request body of an upload, with the limits of *settings*."""
     image = {
         "type": "string",
-        "format": "binary",  # by which tools know a file
+        "format": "binary",  # tools recognise a file by it
         "contentMediaType": "image/png",
         "description": (
             f"At most {settings.max_upload_bytes} bytes, {settings.max_pixels} pixels and "
@@ -27,7 +28,7 @@ def form(methods: Mapping[str, Method], default: str, settings: Settings) -> Jso
     }
     group = {
         "type": "string",
-        # Empty for none, as every field of the form.
+        # Like every field of the form, an empty group counts as not sent.
         "pattern": f"^$|{GROUP_PATTERN}",
         "description": "Images of one group are processed and announced in the order they came.",
         "examples": _LEFT_EMPTY,

@@ -1,4 +1,4 @@
-"""Small pieces of an OpenAPI document: parameters, contents, answers and refusals."""
+"""Building blocks of an OpenAPI document: parameters, contents, responses and errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import PipelineError
 
 Json = dict[str, Any]
-#: A kind of error, with its status and its code.
+#: An error class, which has a status and a code.
 Refusal = type[PipelineError]
 
 
@@ -40,7 +40,7 @@ def answer(description: str, content: Json | None = None, headers: Any = None) -
 
 
 def refusals(refused: Iterable[Refusal]) -> Json:
-    """One answer a status, with an example of each code."""
+    """One response per status, with an example of each error code."""
     by_status: dict[int, list[Refusal]] = {}
     for error in refused:
         by_status.setdefault(error.status, []).append(error)

@@ -1,4 +1,4 @@
-"""Which errors each operation of the API can answer with."""
+"""The errors that each operation of the API can return."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALWAYS: Final[_Refusals] = (
     errors.HeadTooLargeError,
     errors.InternalError,
 )
-#: What each operation can refuse, beside what every one can.
+#: The errors of each operation, in addition to ALWAYS.
 UPLOAD: Final[_Refusals] = (
     errors.MalformedMultipartError,
     errors.MissingImageError,
@@ -39,8 +39,7 @@ STORED: Final[_Refusals] = (errors.NotFoundError, errors.StorageUnavailableError
 FILE: Final[_Refusals] = (*STORED, errors.RangeNotSatisfiableError, errors.BusyError)
 RESULT: Final[_Refusals] = (*FILE, errors.NotReadyError, errors.ProcessingFailedError)
 PROBES: Final[_Refusals] = (errors.StorageUnavailableError, errors.QueueUnavailableError)
-#: Answered by the server itself, or to a path and method that the API does not have, such as those
-#: of the pages' forms.
+#: Errors of the server itself, and of paths and methods outside the API, such as the pages' forms.
 _ELSEWHERE: Final[_Refusals] = (
     errors.MethodNotAllowedError,
     errors.TargetTooLongError,
@@ -50,6 +49,6 @@ _ELSEWHERE: Final[_Refusals] = (
 
 
 def documented_errors() -> set[str]:
-    """The codes that the document names, and those of requests that it does not describe."""
+    """The error codes in the document, and those of requests that it does not describe."""
     known: _Refusals = (*ALWAYS, *UPLOAD, *RESULT, *PROBES, *_ELSEWHERE, errors.UnauthorizedError)
     return {error.code for error in known}
