@@ -1,4 +1,4 @@
-"""Build the parts of a process in one place, for every role and every operator's verb."""
+"""Wiring: build and connect the objects of a process, for every role and every operator's verb."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..settings import Settings
 
-# A part is imported when it is first asked for: with the engine, `web` would hold 125 MB more.
+# Each object's module is imported on first use: with the engine, `web` would use 125 MB more.
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -29,11 +29,11 @@ _WITH_WORKER: Final = ("worker", "all")
 
 
 class Wiring:
-    """The parts of one process, which runs *command*: a role or a verb.
+    """The objects of one process, which runs *command*: a role or a verb.
 
-    Each part is made when it is first asked for, and kept. A part that is set before that, such as
-    `wiring.store = ...`, is used by all that are made later. No part connects or starts a thread by
-    being made; `server` and `probes` listen.
+    Each object is built on first use and kept. To replace one, such as by `wiring.store = ...`, set
+    it before an object that depends on it is built. Building an object opens no connection and
+    starts no thread, except that `server` and `probes` begin to listen.
     """
 
     def __init__(self, settings: Settings, command: str) -> None:
@@ -43,13 +43,13 @@ class Wiring:
 
     @cached_property
     def metrics(self) -> Metrics:
-        """Those of this process."""
+        """The metrics of this process."""
         from ..domain.methods import METHODS
         from ..observability.metrics import Metrics
 
         return Metrics(METHODS)
 
-    # --- storage and queues; settings that cannot be raise BotoCoreError or ValueError ----------
+    # --- storage and queues; unusable settings raise BotoCoreError or ValueError -----------------
 
     @cached_property
     def store(self) -> ImageStore:
@@ -67,7 +67,7 @@ class Wiring:
 
     @cached_property
     def dead_letters(self) -> Queue:
-        """Jobs that were received too often."""
+        """The queue of jobs that were received too often."""
         return self._queue(self.settings.input_dead_letter_queue)
 
     def _queue(self, name: str) -> Queue:
@@ -94,7 +94,7 @@ class Wiring:
 
     @cached_property
     def watched(self) -> Watched:
-        """What the monitor looks at."""
+        """The parts that the monitor checks."""
         from ..health.checks import Watched
 
         return Watched(
@@ -116,7 +116,8 @@ class Wiring:
                 max_waiting=self.settings.max_queue_depth,
                 metrics=self.metrics.queues,
             )
-        # Not among the metrics of the process: a sum over a fleet would count each message often.
+        # Keep queue depths out of a worker's metrics: a sum over all workers would count each
+        # message many times.
         return Lookout(self.watched, is_resting=True, metrics=QueueMetrics())
 
     @cached_property
@@ -148,12 +149,12 @@ class Wiring:
     def waits(self) -> Waits:
         from ..web.long_poll import Waits
 
-        # The other half of the threads stays free for those who do not wait.
+        # Long polls get half of the threads; the other half stays free for other requests.
         return Waits(max(1, self.settings.web_threads // 2))
 
     @cached_property
     def services(self) -> Services:
-        """What the views work with."""
+        """The objects that the views use."""
         from ..domain.methods import DEFAULT_METHOD, METHODS
         from ..openapi.document import contract
         from ..web.services import Services

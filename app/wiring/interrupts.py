@@ -1,8 +1,8 @@
-"""Have SIGINT and SIGTERM interrupt the main thread only where it can clean up behind itself.
+"""Let SIGINT and SIGTERM interrupt the main thread only where it can clean up.
 
-Python's own way raises KeyboardInterrupt between any two instructions: also when half of the
-threads of the worker run and nobody has come to the `with` block that would stop them, so that the
-process ends with an image in its hands.
+By default, Python raises KeyboardInterrupt between any two instructions. This can happen while the
+worker's threads start, before the main thread enters the `with` block that stops them; the process
+would then exit while it still holds an image.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _state = _State()
 
 
 def install() -> None:
-    """Have SIGINT and SIGTERM raise KeyboardInterrupt here, the main thread, or wait as below."""
-    # SIGINT too: a shell has those that it starts in the background ignore it.
+    """Let SIGINT and SIGTERM raise KeyboardInterrupt in the main thread, subject to `held`."""
+    # Set SIGINT too: a shell starts background processes with SIGINT ignored.
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _interrupt)
 
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Have a signal wait for the next `allowed` in this block, or else for the block's end."""
+    """Defer signals until the next `allowed` inside this block, or until the block's end."""
     _state.is_in_block = _state.is_held = True
     try:
         yield
     except BaseException:
-        # The block ends as it is; what else was asked for needs no second exception.
+        # The block already ends with an exception, so a pending signal needs none of its own.
         _state.is_pending = False
         raise
     finally:
@@ -48,7 +48,7 @@ def held() -> Iterator[None]:
 
 @contextmanager
 def allowed() -> Iterator[None]:
-    """Inside `held`: raise KeyboardInterrupt for a signal that waits or comes, once."""
+    """Inside `held`: raise KeyboardInterrupt once, for a pending signal or a new one."""
     _state.is_held = False
     try:
         _raise_pending()
@@ -61,7 +61,7 @@ def _interrupt(*_: object) -> None:
     if _state.is_held:
         _state.is_pending = True
         return
-    # Two signals at once: the second one must not hit what the first one has made run.
+    # A second signal must not interrupt the clean-up that the first one started.
     _state.is_held = _state.is_in_block
     raise KeyboardInterrupt
 

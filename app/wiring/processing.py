@@ -1,4 +1,4 @@
-"""Give the engine what a job asks for, and no more images at once than there is room for."""
+"""Call the engine with the parameters of a job, and bound the pixels in flight."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..png.check import claimed_pixels
 
 
 def as_job_asks(binarize: Binarize, data: bytes, job: Job) -> Binarized:
-    """What *binarize* makes of *data* by the method and the parameters of *job*."""
+    """The result of *binarize* on *data*, with the method and the parameters of *job*."""
     return binarize(data, method=job.method, parameters=job.parameters)
 
 
 def admitted(
     process: Process, admission: Admission, max_pixels: int, metrics: WorkerMetrics
 ) -> Process:
-    """*process*, once there is room for the pixels that the image claims to have."""
+    """*process*, but each call first waits until *admission* admits the image's claimed pixels."""
 
     def wait_and_process(data: bytes, job: Job) -> Binarized:
-        # What claims more than is allowed is refused at once, and needs no room.
+        # An image over the limit is refused before decoding, so it need not wait for pixels.
         claimed = claimed_pixels(data)
         pixels = claimed if claimed <= max_pixels else 0
         with ExitStack() as room:

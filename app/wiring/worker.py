@@ -1,4 +1,4 @@
-"""Put the worker together from its parts, and run it for as long as a `with` block."""
+"""Build the worker from its parts, and run it inside a `with` block."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ..worker import Worker
 from . import interrupts
 from .processing import admitted, as_job_asks
 
-#: The engine takes at most 6 bytes a pixel (docs/engine.md), a file is copied a few times, and
-#: libraries load on the first image.
+#: Memory cap of the child process: the engine uses at most 6 bytes per pixel (docs/engine.md), up
+#: to 4 copies of the file exist, and libraries load on the first image.
 _BYTES_PER_PIXEL: Final = 8
 _COPIES_OF_A_FILE: Final = 4
 _LIBRARIES_BYTES: Final = 256 * 1024 * 1024
@@ -32,7 +32,7 @@ _AT_ONCE_S: Final = 2.0
 
 
 class WorkerService:
-    """Takes *jobs* and announces what became of them; it polls inside its `with` block."""
+    """Processes *jobs* and announces the results; it polls inside its `with` block."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class WorkerService:
         )
 
     def check(self) -> None:
-        """Raise QueueUnavailableError when the worker is stuck."""
+        """Raise QueueUnavailableError if the worker is stuck."""
         self._consumer.check()
 
     def __enter__(self) -> None:
@@ -89,20 +89,20 @@ class WorkerService:
         try:
             with interrupts.allowed():
                 self._consumer.stop(grace_s=self._grace_period_s)
-        except KeyboardInterrupt:  # a second signal: at once, then
+        except KeyboardInterrupt:  # a second signal skips the grace period
             self._give_back_at_once()
         finally:
             self._sandbox.close()
 
     def _give_back_at_once(self) -> None:
-        # In a thread, since SQS may be what makes us wait.
+        # In a thread with a timeout, because an unreachable SQS would block the exit.
         thread = threading.Thread(target=self._consumer.abandon, daemon=True)
         thread.start()
         thread.join(_AT_ONCE_S)
 
 
 def _admitting(settings: Settings, metrics: WorkerMetrics) -> Callable[[Process], Process]:
-    """What makes a process wait until there is room for its image; there is one room for all."""
+    """A decorator that limits the pixels in flight; all decorated processes share one limit."""
     admission = Admission(slots=usable_cpus(), max_pixels=settings.max_pixels_in_flight)
     metrics.pixels_in_flight_limit.set(settings.max_pixels_in_flight)
     return partial(admitted, admission=admission, max_pixels=settings.max_pixels, metrics=metrics)
