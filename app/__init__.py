@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def create_app(services: Services | None = None) -> Flask:
-    """Make the application that answers with *services*; connects to nothing and starts nothing.
+    """The Flask application that uses *services*; opens no connection and starts no thread.
 
     `wiring.Wiring(settings, "web").app` is the application with S3 and SQS.
     """
@@ -29,7 +29,7 @@ def create_app(services: Services | None = None) -> Flask:
 
 
 def _project_root() -> str:
-    """`templates/` and `static/` lie beside the package, not in it."""
+    """The folder of `templates/` and `static/`, which are beside the package, not in it."""
     from pathlib import Path
 
     return str(Path(__file__).resolve().parent.parent)

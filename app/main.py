@@ -1,13 +1,13 @@
-"""The command line: the roles, and the operators' verbs. Owns the process.
+"""The command line: runs the roles, the operators' verbs and the clients' commands.
 
 python -m app.main all          web and worker in one process, for one machine
 python -m app.main web          the API and the page
 python -m app.main worker       the worker alone
-python -m app.main reconcile    send originals again that have no message
-python -m app.main redrive      bring the dead-letter queue back
+python -m app.main reconcile    send the messages of originals that have none
+python -m app.main redrive      send the messages of the dead-letter queue again
 python -m app.main watch        follow the announcements
-python -m app.main upload       send PNGs to the API, from here or from far away
-python -m app.main token        make a token for somebody who may use the API
+python -m app.main upload       send PNGs to the API, local or remote
+python -m app.main token        make a token for a user of the API
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-# Before anything is imported that would end in a traceback.
+# These checks come before the imports that would otherwise fail with a traceback.
 if not __package__:
     sys.exit("app/main.py: type ./alvura start, or python -m app.main --help")
 if importlib.util.find_spec("structlog") is None:
@@ -37,8 +37,8 @@ from .observability import logs, tracing
 from .settings import Settings, is_loopback
 from .wiring import interrupts
 
-# Each role and verb imports what it needs when it starts: with the engine, `web` would hold 125 MB
-# more; with boto3, `upload` would start half a second later.
+# Each role and verb imports its modules when it starts: with the engine, `web` would use 125 MB
+# more; with boto3, `upload` would start 0.5 s later.
 if TYPE_CHECKING:
     from .wiring import Wiring
 
@@ -50,8 +50,8 @@ _EXIT_UNAVAILABLE: Final = 1
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "python -m app.main") -> int:
     """Run one role until SIGINT or SIGTERM, or one verb to its end; returns the exit code."""
-    # Else the interpreter's last collection walks all that numba and botocore have made, which
-    # was a second of each stop.
+    # Freeze the heap at exit: the final GC pass over the objects of numba and botocore cost about
+    # a second per shutdown.
     atexit.register(gc.freeze)
     options = parser(prog).parse_args(argv)
     interrupts.install()
@@ -87,7 +87,7 @@ def _token(options: argparse.Namespace) -> int:
     return 0
 
 
-#: What needs no server's settings.
+#: Commands of clients, which need none of the server's settings.
 _CLIENTS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "upload": _upload,
     "token": _token,
@@ -105,7 +105,7 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
         _complain(str(exc))
     except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
         _complain(fault_of(exc).advice)
-    except BrokenPipeError:  # `watch | head -1` has seen enough
+    except BrokenPipeError:  # the reader has closed the pipe, as in `watch | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return _EXIT_UNAVAILABLE
@@ -127,7 +127,7 @@ def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
             timeout_s=options.timeout,
         )
     store, jobs = wiring.store, wiring.jobs
-    store.check()  # its words are better than those of the first object that is not found
+    store.check()  # reports a missing bucket more clearly than the first failing object does
     if options.command == "reconcile":
         return reconcile(
             store,
@@ -173,12 +173,12 @@ def _serve(wiring: Wiring) -> int:
     settings = wiring.settings
     try:
         server = wiring.server
-    except (OSError, ValueError) as exc:  # waitress calls a host that nobody knows a ValueError
+    except (OSError, ValueError) as exc:  # waitress raises ValueError for an unknown host
         return _cannot_listen(settings.host, settings.port, exc)
     if not _may_listen(settings, server.addresses):
         return _EXIT_USAGE
     logger.info("listening", host=settings.host, port=settings.port)
-    # The server stops first: what it has accepted by then is in the queue, not in our hands.
+    # The server stops first: every upload it has accepted is then in the queue.
     with _running(wiring):
         server.run()
     return 0
@@ -186,14 +186,17 @@ def _serve(wiring: Wiring) -> int:
 
 @contextmanager
 def _running(wiring: Wiring) -> Iterator[None]:
-    """Run what the role has beside its main loop; the probes begin first and end last."""
+    """Run the role's worker, monitor and probes; the probes start first and stop last."""
     worker, probes = wiring.worker or nullcontext(), wiring.probes or nullcontext()
     with probes, interrupts.held(), worker, wiring.lookout, interrupts.allowed():
         yield
 
 
 def _may_listen(settings: Settings, hosts: Sequence[str]) -> bool:
-    """Asked of the setting, and again of the sockets, which know what a name stands for."""
+    """Whether the API may listen on *hosts*: without tokens, only on loopback or if allowed.
+
+    Checked for the setting, and again for the bound sockets, which have resolved a host name.
+    """
     if settings.has_tokens or all(map(is_loopback, hosts)):
         return True
     if not settings.allow_anonymous:

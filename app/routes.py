@@ -1,4 +1,4 @@
-"""Translate HTTP to store and queue: one short view for each row of the API."""
+"""The routes of the HTTP API: one short view for each path and method."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ api = Blueprint("api", __name__)
 
 
 def register(app: Flask, given: Services) -> None:
-    """Add the routes, and what surrounds every request, to *app*."""
+    """Add the routes and the request hooks to *app*."""
     give(app, given)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.json.sort_keys = False  # type: ignore[attr-defined]  # people read them
-    app.url_map.merge_slashes = False  # a redirect of Werkzeug's own otherwise, in HTML
+    app.url_map.merge_slashes = False  # otherwise Werkzeug redirects, with an HTML body
     app.register_blueprint(api)
     request_hooks.install(app, given.settings.allowed_origins)
 
@@ -53,7 +53,7 @@ def register(app: Flask, given: Services) -> None:
 
 @api.post("/upload")
 def upload() -> ResponseReturnValue:
-    """Take one PNG; the answer is given once the message is accepted."""
+    """Accept one PNG; the response is sent once SQS has accepted its message."""
     context = request_context.current()
     sent = services().reader.read(request, context.owner)
     access.concerns(context, sent.image.image_id)
@@ -62,7 +62,7 @@ def upload() -> ResponseReturnValue:
     if answers.wants_page():
         return redirect(location, 303)
     waited = Waited(image)
-    with suppress(PipelineError):  # whatever becomes of the wait, the image is accepted
+    with suppress(PipelineError):  # a failed wait must not turn an accepted image into an error
         waited = own_images.wait_for(image)
     headers = {"Location": location} | waited.headers
     if is_replay and sent.has_key:
@@ -82,12 +82,12 @@ def get_image(image_id: UUID) -> ResponseReturnValue:
 
 @api.delete("/images/<uuid:image_id>")
 def delete_image(image_id: UUID) -> ResponseReturnValue:
-    """Erase the image; from then on nobody can tell that it was ever there."""
+    """Delete the image; afterwards it looks like an image that never existed."""
     try:
         own_images.find(image_id)
     except ImageDeletedError as exc:
         if own_images.is_mine(exc.owner):
-            services().store.delete(image_id)  # an earlier call may have been cut half way
+            services().store.delete(image_id)  # an earlier deletion may have been interrupted
         raise
     services().store.delete(image_id)
     logger.info("image deleted")
@@ -96,7 +96,7 @@ def delete_image(image_id: UUID) -> ResponseReturnValue:
 
 @api.post("/images/<uuid:image_id>/delete")
 def delete_by_form(image_id: UUID) -> ResponseReturnValue:
-    """`delete_image` for forms without script, which know GET and POST only."""
+    """`delete_image` for HTML forms, which support only GET and POST."""
     pages.check_own_form()
     delete_image(image_id)
     return redirect("/?deleted=1", 303)
@@ -107,7 +107,7 @@ def get_original(image_id: UUID) -> ResponseReturnValue:
     def open_stored(head: bool) -> StoredObject:
         own_images.find_if_owned(image_id)
         stored = services().store.open_original(image_id, head=head, admit=_room())
-        # What other producers store has no owner, though the image can have one.
+        # An original that another producer stored names no owner, though its image can have one.
         if owner := owner_of(stored):
             own_images.check_owner(owner, image_id)
         return stored
@@ -137,7 +137,7 @@ def get_processed(image_id: UUID) -> ResponseReturnValue:
 
 @api.get("/")
 def page() -> ResponseReturnValue:
-    """Where people send images and see what becomes of them."""
+    """The upload page, which also shows the state of the sent images."""
     found = services()
     return pages.show_upload(
         found.methods, found.settings.png_limits, needs_token=found.gate.tokens.are_required
@@ -146,7 +146,7 @@ def page() -> ResponseReturnValue:
 
 @api.get("/status")
 def status() -> ResponseReturnValue:
-    """How the service is doing."""
+    """The page with the state of the service."""
     return pages.show_status()
 
 
@@ -157,7 +157,7 @@ def contract() -> ResponseReturnValue:
 
 @api.get("/docs")
 def docs() -> ResponseReturnValue:
-    """The contract as a page to read and to try."""
+    """The OpenAPI document as a page, where requests can be tried."""
     return pages.show("docs.html", **api_page.describe(services().contract))
 
 
@@ -169,7 +169,7 @@ def favicon() -> ResponseReturnValue:
 
 @api.get("/sw.js")
 def service_worker() -> ResponseReturnValue:
-    """The script that lets the page open offline; it rules the paths below its own."""
+    """The service worker for offline use; served from / because its path limits its scope."""
     return send_from_directory(Path(current_app.static_folder or ""), "sw.js")
 
 
@@ -177,20 +177,20 @@ def service_worker() -> ResponseReturnValue:
 @api.get(health.READY)
 @api.get(health.METRICS)
 def probe() -> ResponseReturnValue:
-    """What orchestrators and Prometheus ask, where PORT tells it."""
+    """Liveness, readiness and metrics, if they are served on PORT."""
     answer = services().health.answer_on_api(request.path)
     return Response(answer.body, content_type=answer.mime, headers={"Cache-Control": "no-store"})
 
 
 @api.get("/service")
 def service() -> ResponseReturnValue:
-    """How the service is, for the page's status; costs no call to AWS."""
+    """The state of the service from the monitor's last result, at no call to AWS."""
     response = Response(services().lookout.service(), mimetype="application/json")
     response.headers["Cache-Control"] = "no-cache"
     return response
 
 
 def _room() -> Admit | None:
-    """What makes room for a response among all that wait for clients; only our server has it."""
+    """The function that reserves bytes for a response; None under another WSGI server."""
     room: Admit | None = request.environ.get(ROOM_KEY)
     return room

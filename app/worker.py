@@ -1,7 +1,8 @@
-"""Take one delivery to its end, whatever it holds.
+"""Process one delivery to its end, whatever its message contains.
 
-Store, then announce, then delete the message: a crash anywhere means "again", never "lost".
-This room knows no AWS, no OpenCV, no threads and no signals; it is given what it needs.
+The worker stores the result, announces it, then deletes the message: a crash at any point repeats
+the job and never loses it. This module uses no AWS, OpenCV, threads or signals directly; the caller
+passes in the parts that do.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ from .observability.worker_metrics import WorkerMetrics
 
 logger = logs.get_logger(__name__)
 
-#: An image whose announcement went out must come back within the five minutes in which SQS drops
-#: a second one.
+#: A retry must send its announcement within SQS's deduplication window of 5 minutes, so that SQS
+#: drops the duplicate.
 _BACKOFF: Final = Backoff(first_s=2.0, longest_s=60.0)
 
 
 class Jobs(Protocol):
-    """What the protocol needs of the input queue."""
+    """The methods of the input queue that the worker uses."""
 
     @property
     def name(self) -> str: ...
@@ -55,13 +56,13 @@ class Jobs(Protocol):
 
 
 class Announcements(Protocol):
-    """What the protocol needs of the processed queue."""
+    """The methods of the processed queue that the worker uses."""
 
     def send(self, message: Message) -> None: ...
 
 
 class Worker:
-    """The protocol. Thread-safe: it remembers nothing between deliveries."""
+    """Processes deliveries. Thread-safe: it keeps no state between deliveries."""
 
     def __init__(
         self,
@@ -83,19 +84,19 @@ class Worker:
         self._observer = Observer(jobs.name, metrics)
 
     def handle(self, lease: Lease) -> Ending:
-        """Bring one delivery to its end; raises nothing.
+        """The ending of one delivery; raises nothing.
 
-        RETRIED and GIVEN_UP leave the message to be given back, by whoever called.
+        After RETRIED and GIVEN_UP, the caller must return the message to the queue.
         """
         ending = None
         with harmless(), self._observer.delivery(lease.delivery) as ended:
             ending = self._end(lease)
             ended(ending.outcome)
-        # Unwatched, where a fault of ours kept it from being done at all.
+        # If a bug in the observer prevented the processing, process without the observer.
         return ending or self._end(lease)
 
     def _end(self, lease: Lease) -> Ending:
-        """Complete the job, or do what the exception calls for. No other method decides that."""
+        """Complete the job or handle its exception; this is the only method that decides which."""
         try:
             try:
                 return Ending(self._complete(lease))
@@ -112,13 +113,13 @@ class Worker:
             return self._try_later(lease, exc)
 
     def _complete(self, lease: Lease) -> Outcome:
-        """The protocol, step by step. A crash between two steps repeats them, harmlessly."""
+        """The outcome after all steps. A crash between two steps repeats them without harm."""
         job = self._parse(lease.delivery)
         is_repeat = lease.delivery.receive_count > 1 or job.redrive > 0
         if not is_repeat:
             self._observer.started(job)
 
-        # 0. Somebody may have died after storing: then only the rest is left.
+        # 0. If a worker crashed after storing, only the steps from announcing on are left.
         if is_repeat and (finished := self._find_finished(job)):
             return self._conclude(lease, finished, Outcome.ANNOUNCED_AGAIN)
 
@@ -130,12 +131,12 @@ class Worker:
             return self._without_original(lease, job)
         job, image, data = fetched.job, fetched.image, fetched.data
 
-        # 2. Compute. What killed a worker before may kill a child, not us again.
+        # 2. Compute. An image that may have killed a worker runs in a child process.
         process = self._process_apart if is_repeat else self._process
         page = process(_intact(data, job), job)
 
-        # 3. Store, once. A result that is there already is the one that counts: it can be our
-        # own, whose answer was lost, so the way goes on to the announcement all the same.
+        # 3. Store, once. An existing result is kept and announced: it may be this worker's own,
+        # stored by a request whose response was lost.
         lease.check()
         with self._step("store"):
             result = as_processed(image, data, page)
@@ -149,7 +150,7 @@ class Worker:
         lease.check()
         self._announce(announcement)
         self._observer.finished(announcement, is_new=outcome is not Outcome.ANNOUNCED_AGAIN)
-        # Last, so that a crash anywhere above means "again", never "lost".
+        # Delete last, so that a crash at any step above repeats the job and never loses it.
         self._delete(lease)
         return outcome
 
@@ -158,7 +159,7 @@ class Worker:
             with self._step("delete"):
                 self._jobs.delete(lease.delivery)
         except LeaseLostError as exc:
-            # Too late, and no matter: whoever has it now finds all of it done.
+            # Harmless: the worker that now holds the message finds the job finished.
             logger.warning("message was done with", reason=str(exc))
 
     def _announce(self, announcement: Announcement) -> None:
@@ -196,7 +197,7 @@ class Worker:
     # --- failures ----------------------------------------------------------------
 
     def _fail(self, lease: Lease, error: PermanentError) -> Outcome:
-        """The image can never be processed: record it, announce it, be done with it."""
+        """Record and announce that the image can never be processed, then delete the message."""
         lease.check()
         announcement = self._record(lease.delivery, error)
         return self._conclude(lease, announcement, Outcome.FAILED)
@@ -210,7 +211,7 @@ class Worker:
         return Ending(Outcome.DELETED)
 
     def _try_later(self, lease: Lease, exc: Exception) -> Ending:
-        """Have the message seen again; on the last receive say why it will not be."""
+        """Return the message for a retry; on its last receive record the failure instead."""
         is_outage = isinstance(exc, StorageUnavailableError | QueueUnavailableError)
         if not isinstance(exc, PipelineError):
             logger.exception("a fault of ours")
@@ -229,7 +230,7 @@ class Worker:
             self._announce(announcement)
             self._observer.finished(announcement, is_new=announcement.status is ImageStatus.FAILED)
         except Exception as error:
-            # The dead-letter queue has it all the same; `reconcile` finds it without a record.
+            # The message still goes to the dead-letter queue, and `reconcile` finds the image.
             logger.error("message given up without a word", reason=str(error))
 
     def _record(self, delivery: Delivery, error: PipelineError) -> Announcement:
@@ -240,7 +241,7 @@ class Worker:
             return self._store.records.put_failure(as_failed(image, error), claim)
 
     def _known_image(self, delivery: Delivery) -> tuple[Image, Claim]:
-        """The image that *delivery* is about, as far as that can be told, and what it claims."""
+        """The image of *delivery*, as far as the message tells, and the message's claim to it."""
         claim = Claim.read(delivery, self._store.originals.name)
         try:
             job = Job.parse(delivery.body)
@@ -250,7 +251,7 @@ class Worker:
         try:
             fetched = self._store.get_original(self._parse(delivery))
         except PipelineError:
-            # The reason of the failure matters more than what the original was called.
+            # Report the failure even if the original's file name cannot be read.
             asked = job.model_dump(include={"image_id", "method", "parameters", "group", "owner"})
             return Image(status=ImageStatus.FAILED, uploaded_at=job.uploaded_at, **asked), claim
         return fetched.image, Claim.of(fetched.job)
