@@ -1,4 +1,4 @@
-// Ask for the same files by another method, and show what it would make of the first.
+// Process the same files again by another method, with a preview of the first.
 
 import { compare } from "./compare.js";
 import { styled } from "./dialogs.js";
@@ -16,7 +16,7 @@ const [name, about] = form.querySelectorAll("p");
 const [slider, hint, canvas] = area.children;
 const replace = form.querySelector(".replace input");
 
-// Resolves with {fields, replace}, or with null when the person thinks better of it.
+// Resolves with {fields, replace}, or with null when the dialog is cancelled.
 export async function askAgain(items) {
   await styled("compare");
   if (!dialog.querySelector(".methods")) {
@@ -42,7 +42,7 @@ export async function askAgain(items) {
   return dialog.returnValue ? { fields: fieldsOf(form), replace: replace.checked && !replace.closest("label").hidden } : null;
 }
 
-// What the image was made with is where one goes on from.
+// The form starts with the settings of the current result.
 function begin({ image, fields }) {
   const { method, parameters } = image ?? { method: fields.method, parameters: fields };
   for (const field of form.querySelectorAll(".parameter input")) {
@@ -57,7 +57,7 @@ function begin({ image, fields }) {
   }
 }
 
-// The original beside what the chosen method makes of it, for as long as the dialog is open.
+// Shows the original beside the preview of the chosen method while the dialog is open.
 class Shown {
   #turn = 0;
   #timer = null;
@@ -103,7 +103,7 @@ class Shown {
     }
   }
 
-  // The server's own pixels, drawn here; null where they could differ.
+  // The exact pixels of the server, computed here; null where they could differ.
   async #exact(threshold) {
     if (!this.item.image?.original) return null;
     this.#drawn ??= await preview(this.item.image.original.href).catch(() => null);
@@ -144,7 +144,7 @@ class Shown {
   }
 }
 
-// A window has to be known to be made smaller, even where nothing is filled in.
+// The scaled-down trial needs an explicit window, even where the field is empty.
 function withWindow(fields) {
   const field = form.querySelector(".parameter input[name=window]:enabled");
   return field ? { window: readNumber(field.placeholder), ...fields } : fields;

@@ -1,4 +1,4 @@
-// Talk to the API: the token, refusals and lost connections as errors, uploads with progress.
+// Call the API: token, refusals and lost connections as errors, uploads with progress.
 
 const TOKEN = "alvura.token";
 
@@ -8,7 +8,7 @@ export class Problem extends Error {
     Object.assign(this, { code, detail, status, retryAfterS });
   }
 
-  // Whether the same request can succeed later without being changed.
+  // Whether the same request can succeed later, unchanged.
   get isTransient() {
     return this.status === 429 || this.status >= 500;
   }
@@ -16,7 +16,7 @@ export class Problem extends Error {
 
 export class Lost extends Error {}
 
-let held = null; // where the browser keeps nothing
+let held = null; // The token, where the browser has no storage.
 
 export const token = {
   get value() {
@@ -41,11 +41,11 @@ function problemOf(body, status, retryAfter) {
   try {
     return new Problem({ status, ...JSON.parse(body) }, Number(retryAfter) || 0);
   } catch {
-    return new Problem({ status }, Number(retryAfter) || 0); // a proxy's own page, say
+    return new Problem({ status }, Number(retryAfter) || 0); // for example a proxy's own error page
   }
 }
 
-// Rejects with Lost when nobody answers, with a Problem when the answer is a refusal.
+// Rejects with Lost without a response, with a Problem when the request is refused.
 export async function ask(path, options = {}) {
   const sent = { ...options, headers: { ...authorization(), ...options.headers } };
   const answer = await fetch(path, sent).catch(() => { throw new Lost(path); });
@@ -54,7 +54,7 @@ export async function ask(path, options = {}) {
   throw problemOf(body, answer.status, answer.headers.get("Retry-After"));
 }
 
-// fetch cannot tell how much has been sent. Resolves with the representation.
+// Uses XMLHttpRequest, since fetch reports no upload progress. Resolves with the representation.
 export function send(form, key, { onProgress, signal }) {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
@@ -77,7 +77,7 @@ export function send(form, key, { onProgress, signal }) {
 
 const pictures = new Map();
 
-// An address for <img>, which can send no token itself: then the picture is fetched here.
+// A URL for <img>, which cannot send a token: with a token, the picture is fetched here.
 export function picture(path) {
   if (!token.value) return path;
   if (!pictures.has(path)) {
@@ -93,7 +93,7 @@ export function release(path) {
   pictures.delete(path);
 }
 
-// Waits *ms*, or less: until the network, a token or the person says that it is worth a try.
+// Waits *ms*, or until the network, a token or the user triggers an earlier retry.
 export function pause(ms, nudges) {
   return new Promise((resolve) => {
     const done = () => {

@@ -1,4 +1,4 @@
-// Show one image: its picture, its state, its numbers, and what can be done with it.
+// Show one image: its picture, state, measurements and actions.
 
 import { ask, picture, token } from "./api.js";
 import { methodOf, resultName } from "./names.js";
@@ -16,9 +16,9 @@ const ACTS = {
   processed: ["compare", "save", "again", "straighten", "link", "erase"], failed: ["again", "erase"], queued: ["erase"],
   refused: ["again", "dismiss"], gone: ["dismiss"], deleted: ["dismiss"], looking: [],
 };
-// These say how long it has been, or will be.
+// States that show a duration.
 const TICKING = ["queued", "lost", "held"];
-// Said aloud when they are reached; what lies between is for the eye.
+// States announced to screen readers; those in between are only shown.
 const SPOKEN = new Set(["processed", "failed", "refused", "lost", "held", "deleted"]);
 
 export class Card {
@@ -55,7 +55,7 @@ export class Card {
     const progress = this.find("progress");
     progress.hidden = item.state !== "sending";
     progress.value = item.percent ?? 0;
-    // Taken already, and only not to be seen: it can be let go, not cancelled.
+    // The API has accepted the image: it can be removed from the list, not cancelled.
     const isUnseen = item.id && ["lost", "held"].includes(item.state);
     const acts = isUnseen ? ["retry", "dismiss"] : ACTS[item.state];
     const focused = this.node.contains(document.activeElement) ? document.activeElement : null;
@@ -70,12 +70,12 @@ export class Card {
   #can(act) {
     if (act === "cancel") return !this.item.id;
     if (act === "again") return Boolean(this.item.file ?? this.item.image?.original);
-    return act !== "link" || !facts.needsToken; // whoever opens it could not show a token
+    return act !== "link" || !facts.needsToken; // A person who opens the link could not send a token.
   }
 
   #arrive(before) {
     const { item } = this;
-    // What was so before this visit is no news.
+    // States from before this visit are not announced.
     if (before !== "looking" && SPOKEN.has(item.state)) speak(text("say.changed", { name: item.title, state: this.#state() }));
     if (item.state === "processed") this.#prepareSave();
   }
@@ -140,7 +140,7 @@ export class Card {
     const { picture: file, image, state } = this.item;
     const thumb = this.find(".thumb img");
     if (state === "deleted" || state === "gone") { thumb.hidden = true; return; }
-    // The file itself is nearer than its copy on the server.
+    // The local file loads faster than the server's copy.
     const path = image?.processed?.href ?? (file ? null : image?.original?.href);
     if (thumb.dataset.of === (path ?? "file")) return;
     thumb.dataset.of = path ?? "file";
@@ -156,7 +156,7 @@ export class Card {
     if (thumb.complete && thumb.naturalWidth) thumb.hidden = false;
   }
 
-  // With a token a link cannot fetch the file, so the picture that is here already is saved.
+  // A link cannot send a token, so the picture that is loaded already is saved.
   async #prepareSave() {
     const { image } = this.item;
     const link = this.act("save");
@@ -185,19 +185,19 @@ export class Card {
       this.find("article").append(viewer);
       return true;
     } catch (problem) {
-      notice(reasonOf(problem)); // offline, a module cannot be fetched
+      notice(reasonOf(problem)); // Offline, the module cannot be loaded.
       return false;
     }
   }
 
-  // The page of the image, which needs nothing but a browser.
+  // The link leads to the page of the image, which works in every browser.
   async link() {
     const address = new URL(`/images/${this.item.id}`, location).href;
     try {
       await navigator.clipboard.writeText(address);
       notice(text("say.copied"));
     } catch {
-      notice(text("say.link", { address })); // only https and this machine have a clipboard
+      notice(text("say.link", { address })); // The clipboard exists only on https and localhost.
     }
   }
 
@@ -220,11 +220,11 @@ export class Card {
     if (await this.#erase() && hadFocus) this.act("dismiss").focus();
   }
 
-  // Whether it is deleted on the server.
+  // Resolves with whether the server has deleted the image.
   async #erase() {
     try {
       await ask(`/images/${this.item.id}`, { method: "DELETE" }).catch((problem) => {
-        if (problem.status !== 404) throw problem; // gone already is gone
+        if (problem.status !== 404) throw problem; // 404: it is deleted already.
       });
       this.find(".viewer")?.remove();
       this.item.lose();
@@ -235,7 +235,7 @@ export class Card {
     }
   }
 
-  // Another result has taken its place.
+  // Another result replaces this one.
   async remove() {
     if (await this.#erase()) this.item.forget();
   }
@@ -248,7 +248,7 @@ export class Card {
   #remove() {
     clearInterval(this.ticking);
     if (this.local) URL.revokeObjectURL(this.local);
-    // The next thing to do is where this one was.
+    // The focus moves to the item that takes this one's place.
     const next = this.node.nextElementSibling ?? this.node.previousElementSibling;
     const hadFocus = this.node.contains(document.activeElement);
     this.node.remove();
@@ -256,7 +256,7 @@ export class Card {
   }
 }
 
-// What is not plain about a page; nothing for dark writing that was stored upright.
+// The remarks on a page; empty for dark writing that was stored upright.
 function remarks(page) {
   if (!page) return [];
   const { kind, inverted, turned } = page;

@@ -1,4 +1,4 @@
-// Lay two pictures over each other, with a native slider between them, on a stage that zooms.
+// Show two pictures on top of each other, with a native slider between them, on a stage that zooms.
 
 import { picture } from "./api.js";
 import { methodOf } from "./names.js";
@@ -8,8 +8,8 @@ import { clock, number, text } from "./texts.js";
 
 const template = document.getElementById("viewer");
 
-// *sources* are {name, path} or {name, node}; the first lies left, the second right.
-// What comes back: the viewer, and how to put another source in the place of one.
+// *sources* are {name, path} or {name, node}; the first is on the left, the second on the right.
+// Returns the viewer, and a function that replaces one of the sources.
 export function compare(sources) {
   const viewer = template.content.cloneNode(true).firstElementChild;
   const [left, right] = viewer.querySelectorAll("select");
@@ -18,14 +18,14 @@ export function compare(sources) {
   const slider = viewer.querySelector("input");
   const stage = new Stage(frame, sheet, splitX);
   let laid = 0;
-  let share = 50; // finer than a step of the slider: the line stays under the pointer
+  let share = 50; // Finer than a slider step, so that the line stays under the pointer.
 
   for (const [at, select] of [left, right].entries()) {
     select.append(...sources.map(({ name }, i) => new Option(name, i, i === at, i === at)));
     select.addEventListener("change", lay);
   }
 
-  // Measured on what is visible of the picture: the whole way of the slider does something.
+  // The share is of the visible part of the picture, so that every slider position has an effect.
   function splitX() {
     const [from, to] = stage.covered;
     return from + ((to - from) * share) / 100;
@@ -47,7 +47,7 @@ export function compare(sources) {
     const turn = ++laid;
     try {
       const nodes = await Promise.all([right, left].map((select) => nodeOf(sources[select.value])));
-      if (turn !== laid) return; // another was chosen meanwhile
+      if (turn !== laid) return; // Another source was chosen in the meantime.
       for (const node of nodes) node.classList.toggle("over", node === nodes[1]);
       sheet.replaceChildren(...nodes);
       const sizes = nodes.map((node) => [node.naturalWidth ?? node.width, node.naturalHeight ?? node.height]);
@@ -80,7 +80,7 @@ export function compare(sources) {
   return { viewer, replace: (at, source) => { sources[at] = source; return lay(); } };
 }
 
-// Resolves once its size is known. One picture may be left and right at once, so each is made anew.
+// Resolves once the size is known. A picture may be on both sides at once, so each gets a node.
 async function nodeOf({ name, path, node }) {
   if (node) return node;
   const image = new Image();

@@ -1,4 +1,4 @@
-// Beside the page: turn photographs and pages of documents into gray PNGs, one at a time.
+// In a worker: convert photographs and document pages to gray PNGs, one at a time.
 
 import { findCorners } from "./corners.js";
 import { open } from "./documents.js";
@@ -8,7 +8,7 @@ import { grayPng } from "./png-out.js";
 import { sizeOf, straightened } from "./warp.js";
 
 const THUMB_PX = 240;
-// Enough to see where a page ends, and to find it in.
+// Enough pixels to see and detect the edges of a page.
 const SHOWN_PX = 1400;
 const SEARCHED_PX = 400;
 const documents = new Map();
@@ -34,7 +34,7 @@ const ACTS = {
     return finish(bitmap, { ...size, ...sides, dpi: drawn.dpi && drawn.dpi * size.scale }, limits, turns);
   },
 
-  // A copy to be looked at, and where its page seems to be.
+  // A small copy for display, with the detected corners of the page.
   async look({ file, limits }) {
     const { bitmap } = await decode(file, limits);
     const shown = await copyOf(bitmap, SHOWN_PX);
@@ -48,7 +48,7 @@ const ACTS = {
     return { shown, corners: findCorners(brightness, width, height) };
   },
 
-  // *corners* are from 0 to 1, as the page is to be read: above left first, then clockwise.
+  // *corners* are from 0 to 1 in reading orientation: top left first, then clockwise.
   async straighten({ file, corners, limits }) {
     const { bitmap, width, height } = await decode(file, limits);
     const grays = whole(graysOf(bitmap, { width, height }), width * height);
@@ -74,13 +74,13 @@ const ACTS = {
   },
 };
 
-// Opened again, should this worker have taken the place of one that hung.
+// Opens the document again if this worker replaces one that hung.
 async function documentOf({ key, kind, file }) {
   if (!documents.has(key)) documents.set(key, await open(kind, file));
   return documents.get(key);
 }
 
-// As large as the service takes it; a photograph of noise may need a second, smaller try.
+// At the largest size the service accepts; a noisy photograph may need a second, smaller attempt.
 async function finish(source, { width, height, dpi, scale }, limits, turns = 0) {
   try {
     const png = await grayPng({ width, height, dpi }, graysOf(source, { width, height }, turns));
@@ -104,7 +104,7 @@ function copyOf(bitmap, longest) {
   return createImageBitmap(bitmap, { resizeWidth, resizeHeight, resizeQuality: "high" });
 }
 
-// Paper is bright in every colour, a desk of wood is not.
+// Paper is bright in every colour channel, a wooden desk is not.
 function paperness(rgba) {
   const least = new Uint8Array(rgba.length / 4);
   for (let i = 0, at = 0; i < least.length; i++, at += 4) least[i] = Math.min(rgba[at], rgba[at + 1], rgba[at + 2]);
@@ -134,11 +134,11 @@ async function thumbOf(source, { width, height }, turns) {
 
 addEventListener("message", async ({ data }) => {
   const { id, act, ...asked } = data;
-  if (!ACTS[act]) return; // pdf.js has messages of its own here
+  if (!ACTS[act]) return; // pdf.js sends its own messages here.
   try {
     postMessage({ id, answer: await ACTS[act](asked) });
   } catch (error) {
-    const { code, message } = error; // of a DOMException the code is a number
+    const { code, message } = error; // The code of a DOMException is a number.
     postMessage({ id, fault: { code: typeof code === "string" ? code : "unreadable-image", detail: String(message ?? error) } });
   }
 });

@@ -1,4 +1,4 @@
-// Turn what is no PNG into PNGs in a worker: photographs into one, PDF and TIFF into one a page.
+// Convert other files to PNG in a worker: a photograph to one, PDF and TIFF to one per page.
 
 import { Problem } from "./api.js";
 import { Item } from "./images.js";
@@ -6,15 +6,15 @@ import { inWorker } from "./in-worker.js";
 import { kindOf } from "./kinds.js";
 import { number, text } from "./texts.js";
 
-const MOST_PAGES = 200; // as many as the list keeps
+const MOST_PAGES = 200; // The maximum of the list.
 const NAMES = { jpeg: "JPEG", webp: "WebP", gif: "GIF", bmp: "BMP", avif: "AVIF", heic: "HEIC", tiff: "TIFF", pdf: "PDF" };
 
 const isToBeStraightened = document.getElementById("straighten-first");
-let straightener = null; // one promise, so that people are asked in order
+let straightener = null; // A promise, so that straighten dialogs open in order.
 let looked = Promise.resolve();
 let last = 0;
 
-// Makes item.file a PNG. False when the item became others: one a page, each to be prepared later.
+// Makes item.file a PNG. Resolves with false when it became several items, each converted later.
 export async function prepare(item) {
   if (item.page) {
     await draw(item);
@@ -23,7 +23,7 @@ export async function prepare(item) {
   const found = looked.then(() => kindOf(item.file));
   looked = found.catch(() => {});
   const kind = await found;
-  if (kind === "png" || !kind) return true; // what it is not, the check says
+  if (kind === "png" || !kind) return true; // The check before sending refuses everything else.
   item.set({ state: "converting" });
   if (kind === "pdf" || kind === "tiff") {
     await split(item, kind);
@@ -39,7 +39,7 @@ export async function prepare(item) {
   return true;
 }
 
-// What is straight by now; null for what stays as it is.
+// The straightened page; null if the photograph stays as it is.
 async function askHow(item) {
   straightener ??= import("./straighten.js");
   const { straighten } = await straightener.catch(({ message }) => {
@@ -57,7 +57,7 @@ function keep(item, { png, thumb, width, height, isScaled }, from, isStraight = 
   if (isScaled) words.push(text("say.scaled", { width: number(width), height: number(height) }));
   item.set({ file: png, thumb, note: words.join(", ") });
   item.addEventListener("change", () => {
-    // The service has it by now; thirty photographs would fill a phone.
+    // Dropped once uploaded: thirty photographs would fill a phone's memory.
     if (["processed", "failed"].includes(item.state)) Object.assign(item, { file: null, thumb: null });
   });
 }
@@ -97,7 +97,7 @@ async function draw(item) {
   }
 }
 
-// The document is closed when no page of it is left to be drawn.
+// Closes the document once all its pages are drawn.
 function finished(item) {
   const { document } = item.page ?? {};
   if (!document) return;
@@ -105,7 +105,7 @@ function finished(item) {
   if (--document.left === 0) inWorker("close", { key: document.key });
 }
 
-// Safari decodes HEIC, others do not: what to do depends on the device that made it.
+// Only Safari decodes HEIC; the advice depends on the device.
 function heic(detail) {
   const agent = navigator.userAgent;
   const device = /iPhone|iPad/.test(agent) ? "ios" : /Android/.test(agent) ? "android" : /Mac/.test(agent) ? "mac" : "windows";

@@ -1,8 +1,8 @@
 // Find the corners of a bright page on a darker desk, in a small copy of a photograph.
 //
-// Edges vote for lines by the direction in which they become brighter (Hough; Ballard, Pattern
-// Recognition 13(2):111-122, 1981), so a line knows on which side its page would be. Of all sets of
-// four lines that the bright sides of face each other, that one is taken which has the most edge along it.
+// Edges vote for lines, with the direction in which they become brighter (Hough; Ballard, Pattern
+// Recognition 13(2):111-122, 1981), so that each line has a page side. Of all sets of four lines
+// whose bright sides face each other, the set with the most edge pixels along it is chosen.
 
 const ANGLES = 180; // of the full circle: two degrees each
 const LINES = 26;
@@ -11,11 +11,11 @@ const LEAST_CONTRAST = 8;
 const ENOUGH_CONTRAST = 30;
 const LEAST_AREA = 0.12;
 const LEAST_SUPPORT = 0.5;
-// A side of the picture can be a side of the page, which then reaches beyond it.
+// A page that reaches beyond the picture can have an edge of the picture as a side.
 const SUPPORT_OF_BORDER = 0.45;
 
-// *pixels* are bright for paper: rows of *width*. [[x, y], ...] from 0 to 1, above left first, then
-// clockwise; null where there is no page to be sure of.
+// *pixels* are bright for paper, in rows of *width*. Returns [[x, y], ...] from 0 to 1, top left
+// first, then clockwise; null if no page is certain.
 export function findCorners(pixels, width, height) {
   const smooth = blur(withoutPrint(pixels, width, height), width, height);
   const lines = [...strongest(smooth, width, height), ...borders(width, height)];
@@ -29,7 +29,7 @@ function clamp(value) {
 
 // --- the picture ---
 
-// Closing: what is dark and thin becomes paper.
+// Morphological closing: thin dark lines become paper.
 function withoutPrint(pixels, width, height) {
   const reach = Math.max(2, Math.round(Math.max(width, height) / 80));
   return spread(spread(pixels, width, height, reach, Math.max), width, height, reach, Math.min);
@@ -114,7 +114,7 @@ function borders(width, height) {
 function bestOf(lines, smooth, width, height) {
   const pairs = [];
   for (const [i, one] of lines.entries()) for (const other of lines.slice(i + 1)) {
-    // Bright sides that face each other: nearly opposite, and the page lies between.
+    // The bright sides face each other: nearly opposite, with the page between them.
     if (one.nx * other.nx + one.ny * other.ny < -0.75 && one.d + other.d < 0) pairs.push([one, other]);
   }
   let best = null, most = 0;
@@ -135,7 +135,7 @@ function crossing(one, other) {
   return [(one.d * other.ny - other.d * one.ny) / turn, (one.nx * other.d - other.nx * one.d) / turn];
 }
 
-// The share of the picture; 0 where it is no page: corners outside, or not convex.
+// The share of the picture; 0 if corners are outside or not convex.
 function areaOf(corners, width, height) {
   const margin = 0.03 * Math.max(width, height);
   const isInside = ([x, y]) => x > -margin && y > -margin && x < width + margin && y < height + margin;
@@ -150,7 +150,7 @@ function areaOf(corners, width, height) {
   return Math.abs(bends.reduce((sum, bend) => sum + bend)) === 4 && share > LEAST_AREA ? share : 0;
 }
 
-// A page is as good as its sides; a single one without an edge makes it none.
+// The score of a page is that of its sides; one side without an edge makes it 0.
 function scoreOf(lines, corners, smooth, width, height) {
   let product = 1;
   for (const [i, line] of lines.entries()) {
@@ -162,7 +162,7 @@ function scoreOf(lines, corners, smooth, width, height) {
   return product;
 }
 
-// How much of a side has an edge along it, 0 to 1, brighter inside.
+// The share of a side that has an edge along it, brighter inside, 0 to 1.
 function supportOf({ nx, ny }, from, to, smooth, width, height) {
   const value = sampler(smooth, width, height);
   let sum = 0;
@@ -191,7 +191,7 @@ function refined({ lines, corners }, smooth, width, height) {
   return areaOf(better, width, height) ? better : corners;
 }
 
-// Through the steepest points near the line, the odd ones left out.
+// A fit through the steepest points near the line, without outliers.
 function fitted(line, from, to, smooth, width, height) {
   const value = sampler(smooth, width, height);
   const points = [];
@@ -234,7 +234,7 @@ function through([x0, y0], [x1, y1], { nx, ny }) {
   return { nx: sign * mx, ny: sign * my, d: sign * (mx * x0 + my * y0) };
 }
 
-// Clockwise as it is seen, beginning with the corner nearest to the upper left.
+// Clockwise as displayed, starting with the corner nearest to the top left.
 export function inOrder(corners) {
   const [cx, cy] = [0, 1].map((axis) => corners.reduce((sum, corner) => sum + corner[axis], 0) / 4);
   const round = [...corners].sort((a, b) => Math.atan2(a[1] - cy, a[0] - cx) - Math.atan2(b[1] - cy, b[0] - cx));

@@ -1,8 +1,8 @@
-// Bring the style of what most visits never open, and ask in dialogs.
+// Load the styles of rarely used dialogs, and show dialogs.
 
 const loading = new Map();
 
-// Resolves once static/*name*.css counts.
+// Resolves once static/*name*.css is applied.
 export function styled(name) {
   if (!loading.has(name)) loading.set(name, load(`/static/${name}.css`));
   loading.get(name).catch(() => loading.delete(name));
@@ -18,9 +18,9 @@ function load(href) {
   });
 }
 
-// Shows *dialog*; resolves when it is closed, with the value of the button that did it, "" for Escape.
+// Shows *dialog*; resolves with the value of the button that closed it, "" for Escape.
 export async function ask(dialog) {
-  // What lies outside of a modal dialog is silent, so the one live region comes along.
+  // Screen readers ignore everything outside a modal dialog, so the live region moves into it.
   const region = document.getElementById("announcements");
   const place = document.createComment("announcements");
   region.replaceWith(place);

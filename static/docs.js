@@ -1,4 +1,4 @@
-// Try an operation of the API from the page that describes it.
+// Send a request to an operation of the API from its documentation.
 
 import { token } from "./api.js";
 
@@ -12,7 +12,7 @@ for (const form of document.querySelectorAll("form.try")) {
   });
 }
 
-// A link leads into what is folded away.
+// Opens the collapsed section that contains the target of a link.
 function unfold() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   target?.closest("details")?.setAttribute("open", "");
@@ -40,7 +40,7 @@ function requestOf(form) {
   return [path + (query.size ? `?${query}` : ""), { method, headers, ...(hasBody && { body }) }];
 }
 
-// The answer, whatever its status; null when there is none.
+// The response, whatever its status; null without one.
 async function answerTo([path, options]) {
   const held = token.value ? { Authorization: `Bearer ${token.value}` } : {};
   return fetch(path, { ...options, headers: { Accept: "application/json", ...held, ...options.headers } }).catch(() => null);

@@ -1,9 +1,9 @@
-// Open documents of many pages, and draw one page at a time: PDF by pdf.js, TIFF by UTIF.
+// Open documents with several pages and draw one page at a time: PDF by pdf.js, TIFF by UTIF.
 
 import { fit } from "./pixels.js";
 
 const PDF_DPI = 300;
-// What every browser can draw on, those of phones among them.
+// A canvas size that every browser supports, on phones too.
 const MOST_CANVAS_PIXELS = 16_000_000;
 const POINTS_PER_INCH = 72;
 
@@ -34,7 +34,7 @@ class Canvases {
   }
 }
 
-// Effects that need a document; without them a page is drawn as if they were not there.
+// Effects that need the DOM; without it, a page is drawn without them.
 class Filters {
   addFilter() { return "none"; }
   addHCMFilter() { return "none"; }
@@ -56,12 +56,12 @@ class Files {
   }
 }
 
-// pdf.js draws on without what it cannot decode, and tells the console alone.
+// pdf.js skips images that it cannot decode, and only writes a warning to the console.
 const LOST = /Dependent image|Unable to decode image|ignoring the rest of the image|JsInstance|(load|translate)Font/;
 let library = null;
 let lost = null;
 
-// pdf.js looks for its own worker in this place, and then needs no other.
+// pdf.js looks for its worker here; if it finds this, it starts no other.
 async function pdfjs() {
   console.warn = (message) => { if (LOST.test(message)) lost ??= message; };
   await import("./pdfjs/pdf.worker.min.js");
@@ -80,9 +80,9 @@ async function openPdf(file) {
     CanvasFactory: Canvases, FilterFactory: Filters, BinaryDataFactory: Files,
     standardFontDataUrl: new URL("fonts/", folder).href,
     wasmUrl: new URL("decoders/", folder).href,
-    useWasm: false, // the policy of this site allows none; there are scripts beside it
+    useWasm: false, // The content security policy forbids WebAssembly; scripts replace it.
     useWorkerFetch: false, disableFontFace: true, useSystemFonts: false,
-    stopAtErrors: true, // better no page than one with something missing
+    stopAtErrors: true, // An error is better than a page with missing parts.
     verbosity: 1, // warnings
   });
   const document = await loading.promise.catch((error) => {
@@ -136,7 +136,7 @@ async function openTiff(file) {
   };
 }
 
-// UTIF 4.1 takes gray JPEGs for coloured ones, and puts three samples where one belongs.
+// UTIF 4.1 treats gray JPEGs as colour and writes three samples instead of one.
 let isGray = false;
 function mend({ JpegDecoder: { prototype } }) {
   const original = prototype.getData;
@@ -161,7 +161,7 @@ function drawTiff(utif, bytes, page) {
     utif.decodeImage(bytes, page);
     return { width: page.width, height: page.height, rgba: utif.toRGBA8(page) };
   });
-  delete page.data; // decoded again if it is asked for again
+  delete page.data; // Free the memory; the page is decoded again if needed.
   if (!(width * height > 0) || rgba.length !== 4 * width * height) throw fault("unreadable-tiff", "The TIFF is damaged.");
   const [[dots, units]] = page[RESOLUTION] ?? [[0, 1]];
   const across = dots / units;

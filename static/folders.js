@@ -1,6 +1,6 @@
-// Find the files of folders, in the order of their names, and leave out what is no scan.
+// List the files of folders, sorted by name, without files that cannot be scans.
 
-// *entries* are of a drop: files and folders.
+// *entries* are the dropped files and folders.
 export async function filesIn(entries) {
   return (await Promise.all(entries.map(walk))).flat();
 }
@@ -10,7 +10,7 @@ async function walk(entry) {
   return filesIn(await childrenOf(entry.createReader()));
 }
 
-// A reader gives a hundred at a time, and nothing when there are no more.
+// A reader returns up to a hundred entries at a time, and an empty list at the end.
 async function childrenOf(reader) {
   const all = [];
   for (;;) {
@@ -20,13 +20,13 @@ async function childrenOf(reader) {
   }
 }
 
-// "page 2" before "page 10".
+// Sorts "page 2" before "page 10".
 export function sorted(named) {
   const nameOf = ({ webkitRelativePath, name }) => webkitRelativePath || name;
   return [...named].sort((a, b) => nameOf(a).localeCompare(nameOf(b), undefined, { numeric: true }));
 }
 
-// What a folder holds beside pictures and documents, nobody wished to send.
+// Files in a folder that are neither pictures nor documents are skipped.
 export function isScan({ type, name }) {
   return /^image\/|^application\/pdf$/.test(type) || /\.(png|jpe?g|webp|bmp|gif|avif|hei[cf]|tiff?|pdf)$/i.test(name);
 }

@@ -1,4 +1,4 @@
-// Know this browser's images: which they are, and what has become of each.
+// Keep the list of this browser's images, with the state of each.
 
 import { Lost, ask, pause, release } from "./api.js";
 import { facts } from "./texts.js";
@@ -7,7 +7,7 @@ const STORE = "alvura.images";
 const NAMES = "alvura.names";
 const MOST = 200;
 const LONGEST_PAUSE_MS = 8000;
-// Between two looks of this tab, whatever the number of its images.
+// The polling interval of this tab, for any number of images.
 const SPACING_MS = 200;
 let watched = 0;
 
@@ -16,7 +16,7 @@ export function remembered() {
   return ids.filter((id) => /^[0-9a-f-]{36}$/.test(id));
 }
 
-// What the file of an image was called, for as long as nobody answers who knows it better.
+// The file names of images, until a response of the server has them.
 export function rememberedName(id) {
   return kept(NAMES)?.[id];
 }
@@ -25,7 +25,7 @@ function kept(key) {
   try { return JSON.parse(localStorage.getItem(key)); } catch { return null; }
 }
 
-// Where people have tokens, several may share a browser: then no name outlives the visit.
+// With tokens, several people may share a browser, so no file name is kept after the visit.
 function change(edit, names = {}) {
   try {
     const ids = edit(remembered()).slice(0, MOST);
@@ -41,7 +41,7 @@ export function onChange(act) {
   addEventListener("storage", ({ key }) => (key === STORE || key === null) && act(remembered()));
 }
 
-// The next visit shows them as this one does.
+// Keep the state for the next visit.
 export function keepOrder(ids) {
   change((kept) => [...ids.filter((id) => kept.includes(id)), ...kept.filter((id) => !ids.includes(id))]);
 }
@@ -58,12 +58,12 @@ export class Item extends EventTarget {
 
   get signal() { return this.#ended.signal; }
   get isGone() { return this.signal.aborted; }
-  // Without the controls that turn the direction of writing round, and a suffix with it.
+  // Strip bidi controls, which could disguise a file extension.
   get title() {
     return (this.image?.original?.filename ?? this.name ?? this.id).replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
   }
 
-  // Small enough to be shown thirty times over: of what is converted a copy, of PNGs themselves.
+  // Small enough to show thirty at once: a copy of a converted file, or the PNG itself.
   get picture() { return this.thumb ?? (this.file?.type === "image/png" ? this.file : null); }
 
   set(changes) {
@@ -73,7 +73,7 @@ export class Item extends EventTarget {
     if (!this.isGone) this.dispatchEvent(new CustomEvent("change", { detail: before }));
   }
 
-  // The API has taken it: from here on it is known by its id.
+  // The API has accepted the upload; from now on the image has an id.
   accept(image) {
     this.id = image.image_id;
     change((ids) => [this.id, ...ids.filter((id) => id !== this.id)], { [this.id]: this.title });
@@ -96,9 +96,9 @@ export class Item extends EventTarget {
 
   async #look() {
     try {
-      // The browser asks with If-None-Match by itself: the answer says no-cache, and has an ETag.
+      // The browser revalidates with If-None-Match, since the response has no-cache and an ETag.
       const image = await (await ask(`/images/${this.id}`)).json();
-      if (this.state === "deleted") return 0; // meanwhile
+      if (this.state === "deleted") return 0; // It was deleted in the meantime.
       this.set({ state: image.status, image, problem: image.error });
       if (!rememberedName(this.id)) change((ids) => ids, { [this.id]: this.title });
       return 0;
@@ -109,12 +109,12 @@ export class Item extends EventTarget {
     }
   }
 
-  // It is deleted on the server, and shown as such until it is dismissed.
+  // Shows that the server has deleted the image, until the card is dismissed.
   lose() {
     change((ids) => ids.filter((id) => id !== this.id));
     this.set({ state: "deleted", problem: null });
     this.#release();
-    this.dispatchEvent(new Event("nudge")); // nobody has to look any more
+    this.dispatchEvent(new Event("nudge")); // Nothing is left to poll for.
   }
 
   #release() {
@@ -127,6 +127,6 @@ export class Item extends EventTarget {
     this.#ended.abort(new Error("forgotten"));
     this.#release();
     this.dispatchEvent(new Event("gone"));
-    this.dispatchEvent(new Event("nudge")); // nobody waits for it any more
+    this.dispatchEvent(new Event("nudge")); // Nothing waits for this image any more.
   }
 }

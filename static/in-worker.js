@@ -1,16 +1,16 @@
-// Run one task after the other in the worker that converts and straightens.
+// Run one task at a time in the worker that converts and straightens.
 
 import { Problem } from "./api.js";
 import { facts } from "./texts.js";
 
-// Nothing sound takes so long, and what hangs would stop all that wait behind it.
+// No valid task takes this long; a hanging task would block all that wait behind it.
 const LONGEST_MS = 120_000;
 
 let worker = null;
 let turn = Promise.resolve();
 let last = 0;
 
-// One at a time, so that memory is bounded whatever was chosen. Rejects with a Problem.
+// One at a time, so that memory is bounded for any number of files. Rejects with a Problem.
 export function inWorker(act, asked, signal) {
   const result = turn.then(() => {
     signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-// Know a file by its first bytes: names and the browser's own guess may be wrong, or missing.
+// Identify a file by its first bytes: its name and the browser's guess may be wrong or missing.
 
 const KINDS = [
   ["png", [0x89, 0x50, 0x4e, 0x47]],
@@ -9,10 +9,10 @@ const KINDS = [
   ["tiff", "MM\0*"],
   ["pdf", "%PDF-"],
 ];
-// What an ISO base media file says it is (ISO/IEC 14496-12, section 4.3).
+// The brands of ISO base media files (ISO/IEC 14496-12, section 4.3).
 const BRANDS = { avif: "avif", avis: "avif", heic: "heic", heix: "heic", hevc: "heic", mif1: "heic", msf1: "heic" };
 
-// One of the kinds above, webp, avif or heic; null for everything else.
+// Resolves with one of the kinds above, webp, avif or heic; null for everything else.
 export async function kindOf(file) {
   const bytes = new Uint8Array(await file.slice(0, 1024).arrayBuffer());
   const words = String.fromCharCode(...bytes);
@@ -21,5 +21,5 @@ export async function kindOf(file) {
   if (found) return found[0];
   if (words.startsWith("RIFF") && words.slice(8, 12) === "WEBP") return "webp";
   if (words.slice(4, 8) === "ftyp") return BRANDS[words.slice(8, 12)] ?? null;
-  return words.includes("%PDF-") ? "pdf" : null; // readers allow it anywhere in the first 1,024 bytes
+  return words.includes("%PDF-") ? "pdf" : null; // PDF readers accept the header anywhere in the first 1,024 bytes.
 }

@@ -1,8 +1,8 @@
-// Name results and methods as people call them.
+// The display names of results and methods.
 
 import { facts, number } from "./texts.js";
 
-// "Sauvola, window 25, k 0.35". A label that the name of the method has already is not repeated.
+// "Sauvola, window 25, k 0.35". A label that is part of the method's name is not repeated.
 export function methodOf({ method, parameters, processed }) {
   const name = facts.methods[method] ?? method ?? "";
   const given = { threshold: processed?.threshold, ...parameters };

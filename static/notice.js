@@ -1,11 +1,11 @@
-// Say in one visible bar what went wrong or what to know; screen readers hear it too.
+// Show an error or hint in one visible bar, which screen readers announce.
 
 import { speak } from "./speak.js";
 
 const bar = document.getElementById("notice");
 let about = null;
 
-// *key* names what the notice is about, so that it can be taken back when that is over.
+// *key* names the subject of the notice, to remove the notice once it no longer applies.
 export function notice(sentence, key = null) {
   about = key;
   bar.firstElementChild.textContent = sentence;

@@ -1,14 +1,14 @@
-// Read numbers as people write them, with a comma or a point, and check them before anything is sent.
+// Parse numbers with a decimal comma or point, and validate them before sending.
 
 import { number, text } from "./texts.js";
 
-// NaN for what is no number.
+// NaN for anything that is not a number.
 export function readNumber(written) {
   const plain = written.trim().replace("−", "-").replace(",", ".");
   return /^-?(\d+\.?\d*|\.\d+)$/.test(plain) ? Number(plain) : NaN;
 }
 
-// A field that is empty has the default; the browser shows what is wrong with another.
+// An empty field has its default; the browser shows the fault of any other invalid field.
 export function isSound(field) {
   const { min, max, whole } = field.dataset;
   const value = readNumber(field.value);
@@ -19,7 +19,7 @@ export function isSound(field) {
   return isFine;
 }
 
-// The first field that is not sound is shown, and has the focus.
+// Shows and focuses the first invalid field.
 export function areSound(root) {
   const wrong = [...root.querySelectorAll(".parameter input:enabled")].filter((field) => !isSound(field));
   if (wrong.length) {

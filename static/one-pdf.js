@@ -1,4 +1,4 @@
-// Put ready pages into one PDF: all or some of them, in an order that pointer and keys can change.
+// Combine finished pages into one PDF: all or some, in an order changed by pointer or keys.
 
 import { ask, picture } from "./api.js";
 import { ask as show, save, styled } from "./dialogs.js";
@@ -15,7 +15,7 @@ const template = document.getElementById("pdf-page");
 const shown = new WeakMap();
 let onOrder = null;
 
-// *arrange* gets the items in their new order, each time that it has changed.
+// *arrange* is called with the items in their new order after each change.
 export async function askForPdf(items, arrange) {
   await styled("dialogs");
   onOrder = arrange;
@@ -61,14 +61,14 @@ function count() {
   go.disabled = n === 0;
 }
 
-// The focus stays where it is, so that the same key moves the page again.
+// Keep the focus, so that the same key moves the page again.
 function move(node, step) {
   shift(node, step);
   node.scrollIntoView({ block: "nearest" });
   settle(node);
 }
 
-// Its neighbour moves: a node that moves loses the focus, and the pointer that drags it.
+// Move the neighbour instead: a moved node loses the focus and its pointer capture.
 function shift(node, step) {
   const other = step < 0 ? node.previousElementSibling : node.nextElementSibling;
   if (other && step < 0) node.after(other);
@@ -82,7 +82,7 @@ function settle(node) {
   onOrder(nodes.map((each) => shown.get(each)));
 }
 
-// Pointer events, not drag and drop, which touch screens do not have.
+// Pointer events, since touch screens do not support drag and drop.
 function drag(node, start) {
   start.preventDefault();
   const { target } = start;
@@ -113,7 +113,7 @@ function scrollTowards(y) {
   if (y > box.bottom - 40) list.scrollTop += 12;
 }
 
-// The dialog stays until the file is there, or says why it is not.
+// Keep the dialog open until the file is saved or an error is shown.
 dialog.querySelector("form").addEventListener("submit", async (event) => {
   if (event.submitter !== go) return;
   event.preventDefault();
@@ -141,7 +141,7 @@ async function bring(items) {
   return found;
 }
 
-// Pages of one document carry its name.
+// The name of the PDF: that of the document if all pages are from one.
 function nameOf(items) {
   const names = new Set(items.map(({ title }) => title.replace(/-p\d+(?=\.png$)/, "").replace(/\.[^.]*$/, "")));
   return names.size === 1 ? `${[...names][0]}-bw.pdf` : "alvura.pdf";

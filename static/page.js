@@ -1,4 +1,4 @@
-// Wire the page: files come in by choice, drop or paste; each becomes a card in the list.
+// Set up the page: files come from a dialog, a drop or a paste, and each becomes a card in the list.
 
 import { ask } from "./api.js";
 import { Card } from "./card.js";
@@ -21,15 +21,15 @@ const savePdf = document.getElementById("save-pdf");
 const againAll = document.getElementById("again-all");
 const forget = document.getElementById("forget");
 const WITHOUT_RESULT = ["refused", "gone", "deleted", "failed"];
-// So much of a thing has to be in view.
+// The share of an element that has to be visible.
 const SEEN_PX = 160;
 const items = new Set();
 const shown = new WeakMap();
 
 input.multiple = true;
-// Without script the service gets the file as it is. Not HEIC: iPhones then hand over JPEG.
+// Without script the service gets the file itself. HEIC is not accepted: iPhones then send JPEG.
 input.accept = "image/png,image/jpeg,image/webp,image/avif,image/gif,image/bmp,image/tiff,.tif,.tiff,application/pdf";
-// `k@sauvola` is for the form without script, which sends the fields of every method.
+// `k@sauvola` is for the form without script, which sends the fields of all methods.
 for (const field of form.querySelectorAll(".parameter input")) [field.name] = field.name.split("@");
 
 function add(item, { before = list.firstChild } = {}) {
@@ -54,7 +54,7 @@ function add(item, { before = list.firstChild } = {}) {
   return card;
 }
 
-// In the order of the list.
+// In list order.
 function listed() {
   return [...list.children].map((node) => shown.get(node)).filter((item) => items.has(item));
 }
@@ -63,7 +63,7 @@ function finished() {
   return listed().filter(({ state }) => state === "processed");
 }
 
-// Puts *order* into the places of the list that its items have now.
+// Puts *order* into the list positions that its items have now.
 function place(order) {
   const focused = list.contains(document.activeElement) ? document.activeElement : null;
   const moved = new Set(order), next = order.values();
@@ -80,7 +80,7 @@ function keepListed() {
   keepOrder(listed().map(({ id }) => id).filter(Boolean));
 }
 
-// Other results of the same file.
+// The other results of the same file.
 function siblings(item) {
   const sha256 = item.image.original?.sha256;
   return finished().filter((other) => other !== item && sha256 && other.image.original?.sha256 === sha256);
@@ -103,16 +103,16 @@ async function take(files) {
   if (!files.length || !areSound(form)) return;
   const fields = fieldsOf(form);
   const taken = [...files].map((file) => new Item({ file, name: file.name, fields, state: "waiting" }));
-  // The first that was chosen stands first, and is sent first.
+  // The first chosen file is at the top, and is sent first.
   for (const [n, item] of [...taken].reverse().entries()) {
-    if (n % 4 === 3) await new Promise(setTimeout); // a frame between, however many there are
+    if (n % 4 === 3) await new Promise(setTimeout); // Yield a frame, for any number of files.
     add(item);
   }
   taken.forEach(enqueue);
   show(section);
 }
 
-// What has just been done is to be seen, wherever the page was.
+// Scroll to the result of the last action.
 function show(node) {
   const { top } = node.getBoundingClientRect();
   if (top < 0 || top > innerHeight - SEEN_PX) node.scrollIntoView();
@@ -130,7 +130,7 @@ async function takeFolder(found) {
 async function takeDropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());
   if (!entries.some((entry) => entry?.isDirectory)) return take(transfer.files);
-  const found = entries.filter(Boolean); // asked for already, since nothing lives beyond this turn
+  const found = entries.filter(Boolean); // Requested before any await, since the entries are valid only during this event.
   const { filesIn } = await import("./folders.js");
   await takeFolder(await filesIn(found));
 }
@@ -165,7 +165,7 @@ async function straightenAgain(source) {
   }
 }
 
-// The new one stands above its source until it is there, then in its place if that is wished.
+// The new card is above its source until it is ready, then replaces it if so chosen.
 async function repeat(source, { fields, replace }) {
   try {
     const file = source.file ?? await (await ask(source.image.original.href)).blob();
@@ -218,7 +218,7 @@ function isOfFiles(event) {
 for (const type of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(type, (event) => {
     if (!isOfFiles(event)) return;
-    event.preventDefault(); // a file dropped beside the target must not replace the page
+    event.preventDefault(); // A file dropped outside the target must not replace the page.
     drop.classList.toggle("over", type === "dragover");
     if (type === "drop") takeDropped(event.dataTransfer);
   });
@@ -260,7 +260,7 @@ forget.addEventListener("click", () => {
   input.focus();
 });
 
-// Show what the list of this browser has: at the start, and when another tab has changed it.
+// Show the stored list: at the start, and when another tab has changed it.
 function recall(ids) {
   const known = new Map([...items].map((item) => [item.id, item]));
   for (const [n, id] of ids.entries()) {
@@ -287,9 +287,9 @@ follow((seen) => {
   if (isAway && !wasAway) notice(text("say.away"), "away");
   if (!isAway) takeBack("away");
 });
-navigator.serviceWorker?.register("/sw.js").catch(() => {}); // private windows may have none
+navigator.serviceWorker?.register("/sw.js").catch(() => {}); // Private windows may have no service worker.
 enableChosen(form);
-if (input.files.length) { // chosen before this ran
+if (input.files.length) { // Files chosen before this script ran.
   take(input.files);
   input.value = "";
 }

@@ -1,9 +1,9 @@
-// Write one PDF of many results: a page each, with the PNG's own pixel data and physical size.
+// Write one PDF of several results: a page each, with the PNG's own pixel data and physical size.
 //
-// A PNG's IDAT is a zlib stream of rows with a predictor each, which PDF's FlateDecode takes as it is.
+// A PNG's IDAT is a zlib stream of rows with predictors, which PDF's FlateDecode accepts unchanged.
 // app/cli/pdf_pages.py writes the same bytes and explains them; a test compares the two.
 
-// Lengths are in thousandths of a point, in whole numbers: no rounding can differ.
+// Lengths are integers in thousandths of a point, so that no rounding can differ.
 const A4_LONG_SIDE = 841_890n;
 const SHORTEST_SIDE = 3_000n;
 const LONGEST_SIDE = 14_400_000n;

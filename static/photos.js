@@ -1,8 +1,8 @@
-// Decode one picture as the browser does, turned as its camera was held, and say its resolution.
+// Decode one picture with the browser, in the orientation of its camera, and read its resolution.
 
 import { fit } from "./pixels.js";
 
-// Cameras write 72 or 96 because they have to write something; scanners mean what they write.
+// Cameras write 72 or 96 as a placeholder; the values of scanners are real.
 const LEAST_DPI = 100;
 
 // Resolves with {bitmap, width, height, dpi, scale}; the caller closes the bitmap.
@@ -23,7 +23,7 @@ export async function shrink(whole, { width, height }) {
   }
 }
 
-// Of a JPEG with a JFIF header (ISO/IEC 10918-5): horizontal dots per inch. Null elsewhere.
+// The horizontal dots per inch of a JPEG with a JFIF header (ISO/IEC 10918-5); null otherwise.
 export async function dpiOf(file) {
   const view = new DataView(await file.slice(0, 20).arrayBuffer());
   const isJfif = view.byteLength === 20 && view.getUint32(0) === 0xffd8ffe0 && view.getUint32(6) === 0x4a464946;

@@ -1,4 +1,4 @@
-// Write a gray PNG strip by strip, so that neither its pixels nor its bytes are all in memory twice.
+// Write a gray PNG in strips, so that neither its pixels nor its bytes are in memory twice.
 
 import { crc32 } from "./crc32.js";
 
@@ -39,18 +39,18 @@ function density(dpi) {
 }
 
 async function deflate(parts) {
-  const stream = new CompressionStream("deflate"); // with a zlib header, as PNG wants it
+  const stream = new CompressionStream("deflate"); // With a zlib header, as PNG requires.
   const read = readAll(stream.readable);
   const writer = stream.writable.getWriter();
   for await (const part of parts) {
     await writer.ready;
-    writer.write(part).catch(() => {}); // the reader says what went wrong
+    writer.write(part).catch(() => {}); // The reader reports the error.
   }
   writer.close().catch(() => {});
   return read;
 }
 
-// In pieces of at least 64 KiB, each a chunk of the file.
+// Pieces of at least 64 KiB, each a chunk of the file.
 async function readAll(readable) {
   const pieces = [];
   let held = [], bytes = 0;
@@ -79,7 +79,7 @@ function joined(parts, bytes) {
   return whole;
 }
 
-// The filter Paeth on every row (PNG, section 9.4), which photographs compress best with.
+// Paeth filter on every row (PNG, section 9.4), which compresses photographs best.
 async function* filtered(strips, width) {
   let above = new Uint8Array(width);
   for await (const rows of strips) {

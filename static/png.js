@@ -1,11 +1,11 @@
-// Refuse what is obviously no PNG of ours before it is sent, with the API's own codes and words.
+// Refuse files that are clearly not valid PNGs before sending, with the API's codes and texts.
 
 import { Problem } from "./api.js";
 import { facts } from "./texts.js";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
-// The first bytes of *file*: signature, IHDR and its CRC. Null if they are not all there.
+// The first bytes of *file*: signature, IHDR and its CRC. Null if any are missing.
 export async function header(file) {
   const bytes = new DataView(await file.slice(0, 33).arrayBuffer());
   const isPng = bytes.byteLength === 33 && SIGNATURE.every((byte, at) => bytes.getUint8(at) === byte);
@@ -21,7 +21,7 @@ export async function isPng(file) {
   return SIGNATURE.every((byte, at) => start[at] === byte);
 }
 
-// Rejects with the Problem that the API would answer. What passes may still be refused there.
+// Rejects with the Problem that the API would return. The API may still refuse other files.
 export async function check(file) {
   const { bytes, pixels, side } = facts.limits;
   if (!file.size) refuse(400, "empty-image", "The part `image` holds no byte.");

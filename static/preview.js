@@ -1,15 +1,15 @@
-// Show what the method `simple` would make of a file before it is sent: the server's own pixels, or none.
+// Preview the method `simple` before sending: with the exact pixels of the server, or not at all.
 
 import { ask } from "./api.js";
 import { header } from "./png.js";
 
-// Beyond it a slider would drag.
+// In larger images the slider would lag.
 const MOST_PIXELS = 16_000_000;
 const GRAY = 0, RGB = 2, PALETTE = 3;
-// Colour profiles, which browsers may apply, and transparency, which the server mixes with white.
+// Chunks with colour profiles, which browsers may apply, or transparency, which the server blends.
 const UNSURE = /tRNS|iCCP|cICP/;
 
-// Draws into a canvas of its own: {canvas, draw(threshold)}; null where the pixels could differ.
+// Resolves with {canvas, draw(threshold)}, or null where the pixels could differ.
 export async function preview(path) {
   const blob = await (await ask(path)).blob();
   const found = await header(blob);
@@ -25,7 +25,7 @@ export async function preview(path) {
   return { canvas, draw };
 }
 
-// In either order of bytes.
+// In either byte order.
 const OPAQUE_BLACK = new Uint32Array(new Uint8Array([0, 0, 0, 255]).buffer)[0];
 
 async function pixelsOf(blob) {
@@ -37,7 +37,7 @@ async function pixelsOf(blob) {
   return { canvas, context, pixels, grays: toGray(pixels.data) };
 }
 
-// The luma of ITU-R BT.601 in whole numbers, as docs/engine.md has it.
+// The luma of ITU-R BT.601 in integers, as in docs/engine.md.
 function toGray(rgba) {
   const grays = new Uint8Array(rgba.length / 4);
   for (let i = 0, at = 0; i < grays.length; i++, at += 4) {
@@ -58,8 +58,8 @@ async function chunksBeforePixels(blob) {
   return types;
 }
 
-// Some browsers apply a file's gamma whatever they are told, and some change what is read from a
-// canvas, so that nobody can be told by it: so first a file with a gamma, of known grays.
+// Some browsers always apply a file's gamma, and some change pixels that are read from a canvas.
+// A test file with a gamma and known grays detects both.
 async function isTrue() {
   const bytes = Uint8Array.from(atob(PROBE), (character) => character.charCodeAt(0));
   const { grays } = await pixelsOf(new Blob([bytes], { type: "image/png" }));

@@ -1,10 +1,10 @@
-// Say how far the images of this visit are: on the page and in the title of its tab.
+// Show the progress of this visit's images, on the page and in the title of the tab.
 
 import { counted, number, seconds, text } from "./texts.js";
 
 const ENDED = ["processed", "failed", "refused", "gone", "deleted"];
 const INTERVAL_MS = 1000;
-// Before that, a forecast would be a guess.
+// An earlier forecast would be a guess.
 const FORECAST_AFTER_MS = 2000;
 const SHARES = { queued: 0.6, lost: 0, held: 0, waiting: 0, converting: 0, looking: 0 };
 const panel = document.getElementById("progress");
@@ -13,7 +13,7 @@ const batch = new Set();
 let beganMs = 0;
 let ticking = null;
 
-// *item* is under way. When all others have ended, it begins a new count.
+// Adds *item*. If all others have ended, it begins a new count.
 export function follow(item) {
   if (batch.has(item)) return;
   if (open() === 0) {
@@ -51,12 +51,12 @@ function draw() {
   const bar = panel.querySelector("progress");
   bar.hidden = !open();
   bar.value = [...batch].reduce((sum, item) => sum + shareOf(item), 0) / (batch.size || 1);
-  // Whoever looks at the page has seen the end.
+  // A person who looks at the page has seen the end.
   document.title = batch.size && (open() || document.hidden) ? `${words.join(" · ")} · ${title}` : title;
   if (!open()) { clearInterval(ticking); ticking = null; }
 }
 
-// By the pace so far; nothing while nobody answers.
+// The forecast from the pace so far; none while the server does not respond.
 function forecast() {
   const ended = batch.size - open();
   const elapsedMs = Date.now() - beganMs;

@@ -1,4 +1,4 @@
-// Say in a line how the service is doing; say nothing where that is not known.
+// Show the health of the service in one line; show nothing while it is unknown.
 
 import { counted, text } from "./texts.js";
 
@@ -17,7 +17,7 @@ export function sentence({ status, queue }) {
   return words.join(" · ");
 }
 
-// Looks now and every five seconds while the page is seen; *onSeen* gets what was seen, or null.
+// Polls now and every 5 s while the page is visible; *onSeen* gets the health, or null.
 export async function follow(onSeen = () => {}) {
   if (!document.hidden) {
     const seen = await look().catch(() => ({ status: "unreachable", queue: null }));

@@ -1,4 +1,4 @@
-// Tell screen readers what has changed: politely, each change once, many at a time as one sentence.
+// Announce changes to screen readers: politely, each once, several at a time as one sentence.
 
 import { counted } from "./texts.js";
 

@@ -1,10 +1,10 @@
 // Show a picture in a frame: whole at first, then up to 8:1 by wheel, fingers, keys and buttons.
 
-// Pixels of the screen for one pixel of the picture.
+// Screen pixels per picture pixel.
 const MOST = 8;
 const STEP = 1.4;
 const PAN_PX = 64;
-// A finger is not more exact than that.
+// The precision of a finger.
 const REACH_PX = 24;
 const LINE_PX = 16;
 
@@ -16,7 +16,7 @@ export class Stage extends EventTarget {
   x = 0;
   y = 0;
 
-  // *frame* holds *sheet*, which is moved and scaled; *splitX* tells where the dividing line stands.
+  // *frame* holds *sheet*, which is moved and scaled; *splitX* returns the position of the divider.
   constructor(frame, sheet, splitX) {
     super();
     Object.assign(this, { frame, sheet, splitX, width: 0, height: 0 });
@@ -26,14 +26,14 @@ export class Stage extends EventTarget {
     for (const type of ["pointerup", "pointercancel"]) frame.addEventListener(type, (event) => this.#up(event));
     frame.addEventListener("dblclick", (event) => this.#turn(event));
     frame.addEventListener("keydown", (event) => this.#key(event));
-    // Two fingers are ours, even where one scrolls the page.
+    // Two fingers zoom the picture, even where one scrolls the page.
     for (const type of ["touchstart", "touchmove"]) {
       frame.addEventListener(type, (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
     }
     new ResizeObserver(() => this.#isFitted ? this.fit() : this.#settle()).observe(frame);
   }
 
-  // How many pixels of the screen one pixel of the picture takes: 1 is "true pixels".
+  // Screen pixels per picture pixel; 1 is "true pixels".
   get ratio() { return this.scale * devicePixelRatio; }
   get isFitted() { return this.#isFitted; }
 
@@ -42,12 +42,12 @@ export class Stage extends EventTarget {
     return Math.min(clientWidth / this.width, clientHeight / this.height, 1) || 1;
   }
 
-  // The part of the frame that the picture covers, from left to right.
+  // The horizontal part of the frame that the picture covers.
   get covered() {
     return [Math.max(0, this.x), Math.min(this.frame.clientWidth, this.x + this.width * this.scale)];
   }
 
-  // The picture has this many pixels; what was seen of another of the same size stays in view.
+  // Sets the size of the picture; another picture of the same size keeps the view.
   lay(width, height) {
     if (width === this.width && height === this.height) return this.#settle();
     Object.assign(this, { width, height });
@@ -66,7 +66,7 @@ export class Stage extends EventTarget {
     this.zoomTo(this.ratio * factor, at);
   }
 
-  // What lies under *at*, a place in the frame, stays there.
+  // Keeps the picture point under *at*, a position in the frame, in place.
   zoomTo(ratio, at = this.#middle()) {
     const scale = Math.min(ratio, MOST) / devicePixelRatio;
     if (scale <= this.#fittingScale) return this.fit();
@@ -83,7 +83,7 @@ export class Stage extends EventTarget {
     this.#settle();
   }
 
-  // No empty space on one side while there is more of the picture on the other.
+  // Avoid empty space on one side while the picture continues on the other.
   #settle() {
     const inside = (at, frame, picture) => picture <= frame ? (frame - picture) / 2 : Math.min(0, Math.max(frame - picture, at));
     this.x = inside(this.x, this.frame.clientWidth, this.width * this.scale);
@@ -104,7 +104,7 @@ export class Stage extends EventTarget {
   }
 
   #wheel(event) {
-    if (event.deltaY > 0 && this.#isFitted && !event.ctrlKey) return; // the page goes on scrolling
+    if (event.deltaY > 0 && this.#isFitted && !event.ctrlKey) return; // The page keeps scrolling.
     event.preventDefault();
     const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1;
     this.zoom(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.002)), this.#place(event));
@@ -116,7 +116,7 @@ export class Stage extends EventTarget {
     this.frame.setPointerCapture(event.pointerId);
     const isNear = Math.abs(this.#place(event).x - this.splitX()) <= REACH_PX;
     this.#act = this.#fingers.size > 1 ? "pinch" : this.#isFitted || isNear ? "split" : "pan";
-    // A finger may be the first of two.
+    // A touch may be the first of two.
     if (event.pointerType !== "touch") this.#split(event);
   }
 
@@ -137,7 +137,7 @@ export class Stage extends EventTarget {
 
   #up({ pointerId }) {
     this.#fingers.delete(pointerId);
-    // The finger that stays after a pinch goes on moving the picture, not the line.
+    // After a pinch the remaining finger moves the picture, not the divider.
     this.#act = this.#fingers.size ? "pan" : null;
   }
 

@@ -1,4 +1,4 @@
-// Say how the service is doing, and say it again when that changes.
+// Show the health of the service, and update it on changes.
 
 import { follow, sentence } from "./service.js";
 import { text } from "./texts.js";
@@ -7,6 +7,6 @@ const now = document.getElementById("now");
 
 follow((seen) => {
   const words = seen ? sentence(seen) : text("service.unknown");
-  // A screen reader speaks each change of the text; unchanged words would be spoken every five seconds.
+  // Screen readers announce every change of the text: without this check, one every 5 s.
   if (now.textContent !== words) now.textContent = words;
 });

@@ -1,4 +1,4 @@
-// Let a person say where the page is in a photograph: four corners, moved by pointer or keys.
+// Let the user mark the page in a photograph: four corners, moved by pointer or keys.
 
 import { ask } from "./api.js";
 import { ask as show, styled } from "./dialogs.js";
@@ -11,7 +11,7 @@ const WHOLE = [[0, 0], [1, 0], [1, 1], [0, 1]];
 const NAMES = ["straighten.above-left", "straighten.above-right", "straighten.below-right", "straighten.below-left"];
 const STEP = 0.01, SMALL_STEP = 0.002;
 const LOUPE_ZOOM = 2;
-// Nearer to each other than that, corners are no page.
+// Corners closer than this do not form a page.
 const LEAST_AREA = 0.01;
 const dialog = document.getElementById("straighten");
 const [canvas, loupe] = dialog.querySelectorAll("canvas");
@@ -23,19 +23,19 @@ const tool = (value) => dialog.querySelector(`.tools [value=${value}]`);
 
 let photo = null;
 let found = null;
-let corners = WHOLE; // of the photograph as it lies, from 0 to 1
-let turns = 0; // quarter turns to the right, of what is shown
+let corners = WHOLE; // In the stored photograph, from 0 to 1.
+let turns = 0; // Quarter turns to the right of the displayed photograph.
 let queue = Promise.resolve();
 
-// Resolves with what the worker made of *file*; "as-is" to leave it, "rest" to leave the others too.
-// One dialog after the other. With *isSent* the file goes to the service all the same.
+// Resolves with the worker's result for *file*; "as-is" to keep it, "rest" to keep the others too.
+// Opens one dialog at a time. *isSent*: the file is uploaded in any case.
 export function straighten(file, name, { isSent = false, signal, isWanted = () => true } = {}) {
   const answer = queue.then(() => (signal?.aborted || !isWanted() ? "as-is" : askAbout(file, name, isSent, signal)));
   queue = answer.catch(() => {});
   return answer;
 }
 
-// *begin* gets the page of *source* straight, to be processed in the same way, if it is not to stay as it is.
+// *begin* gets the straightened page of *source*, to be processed in the same way, unless skipped.
 export async function straightCopy({ file, fields, image, title }, begin) {
   const original = file ?? await (await ask(image.original.href)).blob();
   const made = await straighten(original, title);
@@ -64,15 +64,15 @@ async function askAbout(file, name, isSent, signal) {
   return inWorker("straighten", { file, corners: read(corners) }, signal);
 }
 
-// --- what is shown ---
+// --- display ---
 
-// Where a point of the photograph is after the turns, and back.
+// The position of a point of the photograph after the turns, and the inverse.
 function turned([x, y], times) {
   for (let n = 0; n < (times + 4) % 4; n++) [x, y] = [1 - y, x];
   return [x, y];
 }
 
-// The corners as the page is read once it is turned: above left first.
+// The corners in reading orientation after the turns: top left first.
 function read(points) {
   return points.map((_, i) => points[(i + 4 - turns) % 4]);
 }
@@ -105,7 +105,7 @@ function named(i) {
   return text(NAMES[(i + turns) % 4], { x, y });
 }
 
-// Convex, clockwise and not next to nothing.
+// Convex, clockwise, and of a minimum size.
 function isPage(points) {
   const bends = points.map(([x, y], i) => {
     const [x1, y1] = points[(i + 1) % 4], [x2, y2] = points[(i + 2) % 4];
@@ -139,7 +139,7 @@ function drag(i, start) {
   const { target, pointerId } = start;
   const box = canvas.getBoundingClientRect();
   const [x, y] = turned(corners[i], turns);
-  // The corner stays as far from the finger as it was when it was taken.
+  // Keep the offset between the finger and the corner.
   const off = [start.clientX - box.left - x * box.width, start.clientY - box.top - y * box.height];
   target.setPointerCapture(pointerId);
   const follow = ({ clientX, clientY }) => {
@@ -155,7 +155,7 @@ function drag(i, start) {
   target.addEventListener("lostpointercapture", end, { once: true });
 }
 
-// What lies under the finger, at the side that it is not on.
+// A magnifier of the area under the finger, on the other side of the photograph.
 function magnify(i) {
   const [x, y] = turned(corners[i], turns);
   const context = loupe.getContext("2d");

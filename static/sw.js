@@ -1,7 +1,7 @@
-// Keep the page itself, so that it opens offline and says so. No image of anybody is ever kept.
+// Cache the page itself, so that it opens offline and says so. No image is ever cached.
 
 const CACHE = "alvura";
-// What the page needs to start; a test compares it with what the page loads.
+// The files that the page needs to start; a test compares them with what the page loads.
 const SHELL = [
   "/", "/static/style.css", "/static/icon.svg", "/static/sheet.svg",
   ...["api", "card", "images", "names", "notice", "numbers", "page", "png", "progress", "service", "speak", "texts", "uploads"]
@@ -19,12 +19,12 @@ addEventListener("fetch", (event) => {
   if (method === "GET" && origin === location.origin && isShell) event.respondWith(answer(event.request, pathname));
 });
 
-// From the server while there is one, so that nothing old is shown; else what was kept.
+// From the server if it responds, so that nothing is outdated; otherwise from the cache.
 async function answer(request, path) {
   const cache = await caches.open(CACHE);
   try {
     const found = await fetch(request);
-    // Under its path alone: `?lang=en` leads to the page, in the language of the last visit.
+    // Cached under the path alone: `?lang=en` opens the page in the language of the last visit.
     if (found.ok && SHELL.includes(path)) await cache.put(path, found.clone());
     return found;
   } catch (error) {

@@ -1,4 +1,4 @@
-// Say things in the page's language: texts from the catalogue, numbers, sizes and times by its rules.
+// Texts in the page's language: sentences from the catalogue, numbers, sizes and times by locale.
 
 export const facts = JSON.parse(document.getElementById("facts").textContent);
 const locale = document.documentElement.lang;
@@ -9,18 +9,18 @@ export function text(key, values = {}) {
   return found.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-// CLDR counts 0 as one in Portuguese; people write "0 imagens".
+// CLDR treats 0 as singular in Portuguese; people write "0 imagens".
 export function counted(key, n, values = {}) {
   const form = n === 1 ? "one" : "other";
   return text(`${key}.${form}`, { n: number(n), ...values });
 }
 
-// The problem in the reader's language; the server's own words stand below it.
+// The problem in the user's language; the server's own sentence follows it.
 export function why(code) {
   return facts.texts[`problem.${code}`] ?? text("problem.internal-error");
 }
 
-// Of whatever was thrown: nobody answered, somebody refused, or a module could not be fetched.
+// The text for any error: no response, a refusal, or a module that could not be loaded.
 export function reasonOf(problem) {
   return problem.code ? why(problem.code) : text("say.unreachable");
 }
@@ -55,7 +55,7 @@ export function seconds(s) {
 export function until(moment) {
   const hours = (moment - Date.now()) / 3_600_000;
   const words = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
-  // Rounded down: what is promised for seven days is there on the seventh.
+  // Rounded down: an image kept for seven days must still exist on the seventh.
   return hours < 36 ? words.format(Math.floor(hours), "hour") : words.format(Math.floor(hours / 24), "day");
 }
 

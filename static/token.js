@@ -1,9 +1,9 @@
-// Let a person say which token is theirs, where the service asks for one.
+// Ask the user for a token, where the service requires one.
 
 import { Lost, ask, token } from "./api.js";
 import { text, why } from "./texts.js";
 
-// There is no such image: whoever is let in is told so.
+// The id of no image: with a valid token the response is 404, otherwise 401.
 const NOWHERE = "/images/00000000-0000-4000-8000-000000000000";
 
 export function askForToken() {
@@ -24,15 +24,15 @@ export function askForToken() {
   });
   kept.querySelector("button").addEventListener("click", () => {
     token.value = null;
-    location.reload(); // with the token goes what it has shown
+    location.reload(); // Removes everything that was shown with the token.
   });
   document.addEventListener("unauthorized", () => { entry.hidden = false; });
   show();
 }
 
-// Tried before it is believed: what is wrong with it, or null.
+// Tests the token before it is stored; resolves with its fault, or null.
 async function faultOf(given) {
-  if (!/^[!-~]+$/.test(given)) return text("say.wrong-token"); // no header could carry it
+  if (!/^[!-~]+$/.test(given)) return text("say.wrong-token"); // No header could carry it.
   try {
     await ask(NOWHERE, { headers: { Authorization: `Bearer ${given}` } });
     return null;

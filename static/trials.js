@@ -1,8 +1,8 @@
-// Have the service process a small copy of an image, to see what a method makes of it.
+// Preview a method by processing a small copy of the image on the service.
 
 import { Lost, Problem, ask, pause } from "./api.js";
 
-// Of its longer side. Enough to judge by; small enough to be sent at every change.
+// Pixels of the longer side: enough to judge by, few enough to send at every change.
 const MOST_PX = 1200;
 const PATIENT = { Prefer: "wait=20" };
 const MOST_LOOKS = 20;
@@ -14,7 +14,7 @@ export class Trials {
 
   constructor(item) { this.item = item; }
 
-  // {node, scale}: what *fields* make of the copy, and how large the copy is. Rejects with a Problem.
+  // Resolves with {node, scale}: the result of *fields* for the copy, and the copy's scale.
   async of(fields) {
     const key = JSON.stringify(fields);
     if (!this.#made.has(key)) {
@@ -38,13 +38,13 @@ export class Trials {
       const result = await (await ask(image.processed.href)).blob();
       return { node: await drawn(result), scale };
     } finally {
-      // What is left over where this fails expires by itself.
+      // If the deletion fails, the copy expires by itself.
       ask(`/images/${image.image_id}`, { method: "DELETE" }).catch(() => {});
     }
   }
 }
 
-// A busy service may answer before it is done, whatever it was asked for.
+// A busy service may respond before the result is ready, despite Prefer: wait.
 async function finished(image) {
   let found = image;
   for (let looks = 0; found.status === "queued" && looks < MOST_LOOKS; looks++) {
@@ -69,7 +69,7 @@ async function copyOf({ file, image }) {
   return { blob: await canvas.convertToBlob({ type: "image/png" }), scale };
 }
 
-// A window is as wide on the copy as it is on the page. It is odd, and no less than 3.
+// Scales a window with the copy. It stays odd, and at least 3.
 function scaled(fields, scale) {
   if (!fields.window) return fields;
   return { ...fields, window: Math.max(3, 2 * Math.round((fields.window * scale - 1) / 2) + 1) };

@@ -1,4 +1,4 @@
-// Send files, three at a time; after a lost connection again, under the same Idempotency-Key.
+// Send files, three at a time; retry after a lost connection with the same Idempotency-Key.
 
 import { Lost, Problem, pause, send } from "./api.js";
 import { readNumber } from "./numbers.js";
@@ -10,14 +10,14 @@ const LONGEST_PAUSE_MS = 30_000;
 const waiting = [];
 let sending = 0;
 
-// *item* has a file and the fields of the form. It ends as queued (or further), or as refused.
+// *item* has a file and the fields of the form. It ends as queued (or later), or as refused.
 export function enqueue(item) {
   item.set({ state: "waiting" });
   waiting.push(item);
   next();
 }
 
-// The pages of a document, before all that was chosen after it.
+// The pages of a document come before all files chosen after it.
 export function enqueueFirst(items) {
   waiting.unshift(...items);
   next();
@@ -39,7 +39,7 @@ async function next() {
 async function deliver(item) {
   const key = newKey();
   try {
-    if (!(await isReady(item))) return; // it has become others, one a page
+    if (!(await isReady(item))) return; // The item became several others, one per page.
     if (item.isGone) return;
     await check(item.file);
     item.accept(await insist(item, key));
@@ -50,9 +50,9 @@ async function deliver(item) {
   }
 }
 
-// Looked at one after the other, so that people are asked in order.
+// Prepared one after the other, so that dialogs open in order.
 let looked = Promise.resolve();
-let converter = null; // one promise: those of import() keep no order
+let converter = null; // One promise, since concurrent import() calls keep no order.
 async function isReady(item) {
   const found = looked.then(() => item.file && isPng(item.file));
   looked = found.catch(() => {});
@@ -68,7 +68,7 @@ async function isReady(item) {
 async function insist(item, key) {
   for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LONGEST_PAUSE_MS)) {
     try {
-      await item.file.slice(0, 1).arrayBuffer(); // it may have been moved meanwhile
+      await item.file.slice(0, 1).arrayBuffer(); // The file may have been moved in the meantime.
       item.set({ state: "sending", percent: 0, problem: null });
       return await send(formOf(item), key, {
         onProgress: (percent) => item.set({ percent }),
@@ -77,7 +77,7 @@ async function insist(item, key) {
     } catch (error) {
       if (!(error instanceof Lost || error.isTransient || error.status === 401)) throw error;
       item.set({ state: error instanceof Lost ? "lost" : "held", problem: error });
-      // A refused token stays refused: only another one is worth a try.
+      // A refused token stays refused: wait for another token.
       const longest = error.status === 401 ? 2 ** 31 - 1 : Math.max(ms, 1000 * (error.retryAfterS ?? 0));
       const waitMs = longest * (0.75 + Math.random() / 4);
       item.set({ retryAt: Date.now() + waitMs });
@@ -94,7 +94,7 @@ function formOf({ file, name, fields }) {
   return form;
 }
 
-// Of a form with a chooser, only the fields of the chosen method count: no other may be in the way.
+// Only the fields of the chosen method are validated, so that no hidden field blocks the form.
 export function enableChosen(root) {
   for (const method of root.querySelectorAll(".method")) {
     const { checked } = method.querySelector("[type=radio]");
@@ -102,14 +102,14 @@ export function enableChosen(root) {
   }
 }
 
-// Method and parameters of a form with a chooser: of the chosen method only, what is filled in only.
+// Method and parameters of a form: only those of the chosen method, and only non-empty fields.
 export function fieldsOf(root) {
   const chosen = root.querySelector("[name=method]:checked");
   const given = [...chosen.closest(".method").querySelectorAll(".parameter input")].filter((field) => field.value.trim());
   return Object.fromEntries([["method", chosen.value], ...given.map(({ name, value }) => [name, readNumber(value)])]);
 }
 
-// crypto.randomUUID exists on https and this machine only.
+// crypto.randomUUID exists only on https and localhost.
 function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

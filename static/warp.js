@@ -1,6 +1,6 @@
-// Take the perspective out of a photographed page: four corners become a rectangle.
+// Remove the perspective of a photographed page: four corners become a rectangle.
 
-// *corners* are [x, y] in pixels: above left, above right, below right, below left, as the page is read.
+// *corners* are [x, y] in pixels: top left, top right, bottom right, bottom left, as the page is read.
 export function sizeOf(corners) {
   const side = (from, to) => Math.hypot(corners[to][0] - corners[from][0], corners[to][1] - corners[from][1]);
   const longer = (...sides) => Math.max(1, Math.round(Math.max(...sides)));
@@ -18,7 +18,7 @@ export function projection([[x0, y0], [x1, y1], [x2, y2], [x3, y3]]) {
   return [x1 - x0 + g * x1, x3 - x0 + h * x3, x0, y1 - y0 + g * y1, y3 - y0 + h * y3, y0, g, h];
 }
 
-// Strips of rows of the straight page, of grays *from* of *across* pixels a row.
+// The straightened page in strips of rows, from grays *from* of *across* pixels per row.
 export function* straightened(from, across, corners, { width, height }, rowsAtOnce = 64) {
   const [a, b, c, d, e, f, g, h] = projection(corners);
   const down = from.length / across;
@@ -38,7 +38,7 @@ export function* straightened(from, across, corners, { width, height }, rowsAtOn
   }
 }
 
-// The value between four pixels; beyond the edge the edge goes on.
+// The interpolated value between four pixels; edge pixels are replicated.
 function between(from, across, down, x, y) {
   const cx = x < 0 ? 0 : x > across - 1 ? across - 1 : x, cy = y < 0 ? 0 : y > down - 1 ? down - 1 : y;
   const x0 = cx | 0, y0 = cy | 0;

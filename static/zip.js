@@ -1,4 +1,4 @@
-// Put files into a zip, stored as they are: PNGs are compressed already.
+// Put files into a zip without compression: PNGs are compressed already.
 //
 // PKWARE, APPNOTE.TXT 6.3.10: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
@@ -6,10 +6,10 @@ import { ask } from "./api.js";
 import { crc32 } from "./crc32.js";
 import { resultName } from "./names.js";
 
-const MOST_BYTES = 2 ** 32 - 1; // beyond it a zip needs other records (section 4.5.3)
+const MOST_BYTES = 2 ** 32 - 1; // Larger archives need other records (section 4.5.3).
 const IS_UTF8 = 1 << 11; // section 4.4.4
 
-// Numbers of 2 and 4 bytes, little end first: record([[2, 20], [4, size]]).
+// Little-endian numbers of 2 and 4 bytes: record([[2, 20], [4, size]]).
 function record(fields) {
   const view = new DataView(new ArrayBuffer(fields.reduce((sum, [bytes]) => sum + bytes, 0)));
   let at = 0;
@@ -49,7 +49,7 @@ export function zip(files) {
   return new Blob([...parts, ...directory, end], { type: "application/zip" });
 }
 
-// The results of *images*, each under a name of its own.
+// The results of *images*, each under a unique name.
 export async function zipOf(images) {
   const taken = new Map();
   return zip(await Promise.all(images.map(async (image) => {
