@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Bring the libraries that browsers run from npm into static/, at the versions pinned here.
+"""Copy the JavaScript libraries of the page from npm into static/, at the versions pinned here.
 
 Needs npm; run again after a change of the table: python -m scripts.bring_libraries
-What npm brings must have the checksum that stands here; what lies in static/ afterwards is written
-down in static/libraries.sha256, which a test compares with the files.
+Each package must have the checksum in the table. The checksums of the copied files are written to
+static/libraries.sha256, which a test compares with the files.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 STATIC: Final = ROOT / "static"
 CHECKSUMS: Final = STATIC / "libraries.sha256"
-#: Makes one small module of UTIF and the half of pako that it uses.
+#: Bundles UTIF and the part of pako that it uses into one small module.
 ESBUILD: Final = "esbuild@0.28.2"
 
 
 @dataclass(frozen=True)
 class Library:
-    """A package on npm, and where its files go: path in the package to path in static/."""
+    """A package on npm, and its files: path in the package to path in static/."""
 
     package: str
-    #: As `npm view PACKAGE dist.integrity` says.
+    #: The output of `npm view PACKAGE dist.integrity`.
     integrity: str
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-#: pdf.js decodes JPEG 2000 and JBIG2 by WebAssembly, which our policy forbids, or by the two
-#: `nowasm` scripts. The build called legacy runs in browsers of 2024 too.
+#: pdf.js decodes JPEG 2000 and JBIG2 by WebAssembly, which the content security policy forbids, or
+#: by the two `nowasm` scripts. The legacy build also runs in browsers of 2024.
 PDFJS: Final = Library(
     "pdfjs-dist@6.5.438",
     "sha512-vg8Pw1x+AFKy4AMDvhuWl5cOYV8d698UoEANoFFhc79hqXDnZQqnOXoxw3HG907WHOg1JYOvLhP756boddFxpA==",
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def checksums() -> str:
-    """What static/libraries.sha256 has to say, in the form of sha256sum."""
+    """The contents of static/libraries.sha256, in the format of sha256sum."""
     folders = ("pdfjs", "utif")
     files = sorted(path for folder in folders for path in (STATIC / folder).rglob("*.*"))
     digests = ((hashlib.sha256(path.read_bytes()).hexdigest(), path) for path in files)
@@ -106,7 +106,7 @@ def checksums() -> str:
 
 
 def _bring(library: Library, folder: Path) -> Path:
-    """The unpacked package, once its checksum is right."""
+    """The unpacked package, with a verified checksum."""
     name = library.package.partition("@")[0]
     described = subprocess.run(
         ["npm", "pack", library.package, "--json"],

@@ -1,9 +1,9 @@
-# What the shell scripts share. Source it from a script in the project's root.
-# Kept to what bash 3.2 knows, which is what macOS has.
+# The functions of all shell scripts. Source it from a script in the project's root.
+# Compatible with bash 3.2, the version of macOS.
 # shellcheck shell=bash
 
-# The installer leaves compiling to the first import. Where nothing may be kept of that, as here,
-# each start would compile all of LocalStack again.
+# The installer leaves compiling to the first import. If Python may not write bytecode, every start
+# compiles all of LocalStack again.
 unset PYTHONDONTWRITEBYTECODE
 
 say() { printf '%s\n' "$*" >&2; }
@@ -13,7 +13,7 @@ die() {
     exit 1
 }
 
-# Print the comment at the top of the script, without its marks, and end.
+# Print the comment at the top of the script, without the #, and exit.
 show_help() {
     sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${0##*/}"
     exit
@@ -22,7 +22,7 @@ show_help() {
 # Print the first Python that is new enough. PYTHON=/path/to/python goes before all others.
 find_python() {
     local candidate
-    # Its own path: what stands in PATH may be a shell script that looks for it each time.
+    # The interpreter's own path: the one in PATH may be a slow wrapper script.
     for candidate in "${PYTHON:-}" python3.13 python3.12 python3.11 python3 python; do
         if "${candidate:-false}" -c 'import sys; print(sys.executable); sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             return
@@ -32,7 +32,7 @@ find_python() {
 Set PYTHON to the path of a newer one."
 }
 
-# Take settings from .env, without overriding what is set and without running what stands there.
+# Read settings from .env, without overriding variables that are set and without executing the file.
 load_env_file() {
     local line name value
     [[ -f .env ]] || return 0
@@ -73,7 +73,7 @@ docker_answers() {
     [[ ${LOCALSTACK_DOCKER:-1} != 0 ]] && docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1
 }
 
-# Print where LocalStack comes from: it runs already, or Docker or PyPI has it.
+# Print the source of LocalStack: already running, Docker or PyPI.
 emulator_source() {
     if "$PYTHON" scripts/localstack.py answers "$LOCALSTACK_PORT"; then
         echo running
@@ -90,7 +90,7 @@ start_emulator() {
         running) say "${STEP:-}LocalStack answers on 127.0.0.1:$LOCALSTACK_PORT." ;;
         docker)
             say "${STEP:-}Starting LocalStack in Docker ..."
-            # Before it runs, so that `stop` undoes a start that was cut short.
+            # Recorded before the start, so that `stop` cleans up an interrupted start.
             mkdir -p "$STATE"
             touch "$STATE/docker"
             printf '%s' "${LOCALSTACK_STARTER:-}" >"$STATE/starter"
@@ -103,11 +103,11 @@ start_emulator() {
     esac
 }
 
-# What every client of an emulator needs; real credentials have no business there.
+# The environment of every client of an emulator; real credentials must not reach it.
 use_emulator() {
     export AWS_ENDPOINT_URL=$1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
     export AWS_EC2_METADATA_DISABLED=true
-    # Clients read either spelling; the lower-case one goes first.
+    # Clients read both spellings; the lower-case one has priority.
     no_proxy="${no_proxy:-${NO_PROXY:-}}"
     no_proxy="${no_proxy:+$no_proxy,}127.0.0.1,localhost"
     export no_proxy NO_PROXY=$no_proxy

@@ -1,11 +1,11 @@
-"""What the Grafana dashboard asks: each row is a question, each panel a part of the answer."""
+"""The questions of the Grafana dashboard: one per row, with panels that answer it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-#: What the variables above the dashboard choose.
+#: The selection of the variables at the top of the dashboard.
 _HERE: Final = 'job=~"$job", instance=~"$instance"'
 _PIPELINE: Final = "image_pipeline_"
 _FAILED: Final = "internal-error|queue-full|queue-unavailable|storage-unavailable"
@@ -15,7 +15,7 @@ _VALID: Final = f'result=~"accepted|replayed|{_FAILED}"'
 
 @dataclass(frozen=True)
 class Panel:
-    """One question. *queries* are pairs of an expression and its legend; *warn_at* is a line."""
+    """One panel. *queries* are pairs of an expression and its legend; *warn_at* draws a line."""
 
     title: str
     description: str
@@ -28,13 +28,13 @@ class Panel:
 
 
 def rate(name: str, labels: str = "", by: str = "") -> str:
-    """The increase a second of the counter *name*, summed *by* those labels."""
+    """A query for the increase per second of the counter *name*, summed *by* those labels."""
     chosen = ", ".join(filter(None, (labels, _HERE)))
     return f"{_sum(by)} (rate({_PIPELINE}{name}{{{chosen}}}[$__rate_interval]))"
 
 
 def quantile(share: float, name: str, labels: str = "", by: str = "") -> str:
-    """The value that *share* of the histogram *name* does not exceed."""
+    """A query for the quantile *share* of the histogram *name*."""
     buckets = rate(f"{name}_bucket", labels, ", ".join(filter(None, ("le", by))))
     return f"histogram_quantile({share}, {buckets})"
 

@@ -17,7 +17,7 @@ from app.png.limits import PngLimits
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PICTURE: Final = ROOT / "docs" / "images" / "scan-to-page.png"
-#: The part of the page that is shown, where a shadow falls over the lines.
+#: The displayed part of the page, with a shadow over the lines.
 PART: Final = (60, 880, 1240, 1754)
 WIDTH, GAP, PAPER, FRAME = 400, 18, 255, 176
 
@@ -43,7 +43,7 @@ def draw_front(scan: bytes) -> Image.Image:
 def _panel(png: bytes) -> Image.Image:
     part = Image.open(BytesIO(png)).convert("L").crop(PART)
     height = round(part.height * WIDTH / part.width)
-    # 32 shades: the noise of the scan would make the file three times as large.
+    # Only 32 shades: with the noise of the scan the file would be three times as large.
     small = part.resize((WIDTH - 2, height), Image.Resampling.LANCZOS)
     return ImageOps.expand(small.point(lambda value: value // 8 * 255 // 31), 1, FRAME)
 

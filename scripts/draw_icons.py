@@ -12,7 +12,7 @@ from typing import Final
 from PIL import Image, ImageDraw
 
 STATIC: Final = Path(__file__).resolve().parent.parent / "static"
-#: Name, side in pixels, and whether the system cuts out the shape (W3C, manifest, "maskable").
+#: Name, side in pixels, and whether the system may mask the icon (W3C, manifest, "maskable").
 ICONS: Final = (
     ("icon-192.png", 192, False),
     ("icon-512.png", 512, False),

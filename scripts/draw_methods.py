@@ -18,15 +18,15 @@ from app.image_processor import binarize_png
 from app.png.limits import PngLimits
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "static" / "methods"
-#: The page that the engine sees, and the corner of it that is shown, at half of its size.
+#: The size of the processed page, and of its displayed corner, at half size.
 PAGE: Final = (960, 640)
 CORNER: Final = (96, 64, 288, 192)
-#: In no language: text, its size, its place below the top of the block, and how dark its ink is.
+#: Text without a language: characters, size, offset from the top of the block, and ink density.
 LINES: Final = (("Alvura", 46, 4, 130), ("abcdefghijk", 27, 58, 92), ("0123456789", 28, 92, 115))
 
 
 def draw_page() -> bytes:
-    """Blocks of bold and faint text, each under a shadow from the right and with a stain."""
+    """A page with blocks of bold and faint text, each with a shadow from the right and a stain."""
     noise = random.Random(7)  # noqa: S311  # the same picture every time
     paper = Image.new("L", PAGE)
     draw = ImageDraw.Draw(paper)
@@ -50,13 +50,13 @@ def draw_page() -> bytes:
 
 
 def _light(x: int) -> int:
-    """Paper in a shadow that begins within the corner and ends behind it."""
+    """The light on column *x*: a shadow that begins within the corner and ends beyond it."""
     begin, end = CORNER[0] + 60, CORNER[2] + 40
     return round(228 - 110 * min(1.0, max(0.0, (x - begin) / (end - begin))))
 
 
 def _write(paper: Image.Image, x: int, y: int) -> None:
-    """Ink takes away from the light that falls on the paper."""
+    """Draw one block of text: ink darkens the light of the paper."""
     for text, size, top, darker in LINES:
         mask = Image.new("L", PAGE)
         place = (x + 12, y + top)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Take the pictures of the page in docs/images/ from a running service, in Debian's Chromium.
+"""Take the screenshots in docs/images/ of a running service, in Debian's Chromium.
 
 With requirements/dev.txt and ./start_app.sh running: python -m scripts.draw_page [URL]
 """
@@ -26,11 +26,11 @@ SIZE: Final = ViewportSize(width=1100, height=960)
 PHONE: Final = ViewportSize(width=390, height=780)
 WALK_SIZE: Final = ViewportSize(width=1100, height=720)
 READY_MS: Final = 20_000
-#: Enough for flat colours and gray pages, in a third of the bytes.
+#: Enough for flat colours and gray pages; the files have a third of the bytes.
 COLOURS: Final = 24
 MOST_STEPS: Final = 60
 
-#: Gets what is done so far, in a few words, while the page shows it.
+#: Called after each step with a short caption, while the page shows the step.
 Show = Callable[[str], None]
 
 
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def draw_fronts(browser: Browser, url: str) -> None:
-    """The page with two scans, one of them compared, in both languages."""
+    """Take screenshots of the page with two scans, one of them compared, in both languages."""
     scan = SAMPLE.read_bytes()
     for tag, letter in (("en", "letter"), ("pt-BR", "carta")):
         page = browser.new_page(viewport=SIZE, locale=tag)
@@ -70,8 +70,8 @@ def draw_walk(browser: Browser, url: str) -> None:
 
 
 def walk_by_keyboard(page: Page, show: Show) -> None:
-    """From one scan to a better result of it, without a pointer."""
-    # From the start: Playwright does not wait until it catches them, so the first would get away.
+    """Process a scan and then improve its result, by keyboard alone."""
+    # Set first: Playwright does not wait for the handler, so the first file chooser would open.
     page.on("filechooser", lambda _: None)
     _tab_to(page, "#upload [name=image]")
     show("1-choose")
@@ -115,7 +115,7 @@ def draw_photo_walk(browser: Browser, url: str) -> None:
 
 
 def walk_with_photos(page: Page, show: Show) -> None:
-    """From twenty photographs of pages to one PDF, the first of them straightened."""
+    """Convert twenty photographs to one PDF, the first of them straightened."""
     photos = [_photo(number, scene) for number, scene in enumerate(scenes(5), 1)]
     more = [_renamed(photos[n % 5], f"foto-{n + 1:02}.jpg") for n in range(5, 20)]
     page.get_by_label("Endireitar e cortar cada foto").check()

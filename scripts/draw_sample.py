@@ -1,4 +1,4 @@
-"""Draw image.png: a page of text as a phone would photograph it, with uneven light and noise.
+"""Draw image.png: a simulated phone photograph of a page of text, with uneven light and noise.
 
     python scripts/draw_sample.py [FILE]
 
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def drawn_page() -> Image.Image:
-    """Heading, paragraphs in three sizes, a table and a signature, in black on paper."""
+    """A page with a heading, paragraphs in three sizes, a table and a signature, in black."""
     image = Image.new("L", (WIDTH, HEIGHT), PAPER)
     draw = ImageDraw.Draw(image)
     y = text(draw, HEADING, 56, MARGIN) + 30
@@ -86,7 +86,7 @@ def signature(draw: ImageDraw.ImageDraw, y: int) -> None:
 
 
 def light() -> NDArray[np.float64]:
-    """A lamp at the upper left, the shade of a hand at the lower right: factors 0.4 to 1."""
+    """Light factors from 0.4 to 1: a lamp at the top left, a hand's shadow at the bottom right."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     lamp = np.exp(-(((x - 350) / 2300) ** 2 + ((y - 450) / 2600) ** 2))
     hand = 1 - 0.3 / (1 + np.exp(-(x + 0.6 * y - 1750) / 40))

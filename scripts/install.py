@@ -1,8 +1,8 @@
 """Install lock files into virtual environments: `install.py [--plan] VENV LOCK [VENV LOCK ...]`.
 
-Standard library only. Does nothing where a lock is installed already; repairs what an interrupted
-run left behind; says in one line what is missing. Several environments are made at once.
---plan only names the environments that still have to be made, and says what that takes.
+Standard library only. An installed lock is skipped, and an environment that an interrupted run left
+behind is rebuilt. An error is one line. Several environments are installed in parallel.
+--plan only lists the environments to install, with the download and disk size.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ sys.path.insert(0, str(ROOT))
 from scripts import installers, prune  # noqa: E402 (found only now)
 
 LOCKS = (*ROOT.glob("requirements.txt"), *ROOT.glob("requirements/*.txt"))
-#: There while an environment is being changed: whoever finds it later makes the environment anew.
+#: Exists while an environment is being changed; a later run that finds it rebuilds the environment.
 UNFINISHED = ".unfinished"
 
 
 @dataclass(frozen=True)
 class Weight:
-    """What a lock installs, and what that takes on Linux with x86-64 (docs/decisions/0007)."""
+    """The contents of a lock, and its sizes in MB on Linux with x86-64 (docs/decisions/0007)."""
 
     name: str
     download_mb: int
@@ -52,7 +52,7 @@ WEIGHTS = {
 
 
 def main() -> int:
-    # As an exception, so that what we wait for is ended.
+    # Exit by an exception, so that child processes are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = sys.argv[1:]
     is_plan = arguments[:1] == ["--plan"]
@@ -84,7 +84,7 @@ def plan(pairs: Sequence[tuple[Path, Path]]) -> int:
 
 
 def ensure_all(pairs: Sequence[tuple[Path, Path]]) -> int:
-    """A process for each environment, so that none waits for another."""
+    """The exit code of installing *pairs* in parallel, each in a process of its own."""
     command = [sys.executable, str(Path(__file__).resolve())]
     running = [subprocess.Popen([*command, *map(str, pair)]) for pair in pairs]
     try:
@@ -119,7 +119,7 @@ def make(venv: Path, lock: Path) -> None:
     try:
         installers.install(venv, lock, lambda news: say(f"{weight.name}: {news}"))
     except installers.InstallError as exc:
-        if state_of(venv) == before:  # what was there before is whole
+        if state_of(venv) == before:  # the previous environment is unchanged
             (venv / UNFINISHED).unlink()
         stop(f"cannot install {lock}: {exc}")
     prune.prune(venv)
@@ -130,7 +130,7 @@ def make(venv: Path, lock: Path) -> None:
 
 
 def check_modules() -> None:
-    """Debian keeps both in a package of their own."""
+    """Exit with advice if `venv` or `ensurepip` is missing: Debian has a package for them."""
     if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         stop(
@@ -141,7 +141,7 @@ def check_modules() -> None:
 
 @contextmanager
 def only_one(venv: Path) -> Iterator[None]:
-    """Let a second run wait for the first, then find its work done."""
+    """A block that only one run enters at a time; the second finds the work done."""
     with venv.with_name(venv.name + ".lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -152,7 +152,7 @@ def is_installed(venv: Path, lock: Path) -> bool:
 
 
 def stamp(venv: Path, lock: Path) -> None:
-    """Say that *lock* is installed, with all that it contains, and take back what no longer is."""
+    """Record that *lock* is installed, and remove the records of locks that no longer are."""
     pins = pins_of(lock)
     for mark in venv.glob(".installed-*"):
         other = find_lock(mark.name.removeprefix(".installed-"))
@@ -183,17 +183,17 @@ def find_lock(name: str) -> Path | None:
 
 
 def pins_of(lock: Path) -> dict[str, str]:
-    """The version, with the condition, of each package in *lock*."""
+    """The version and the marker of each package in *lock*."""
     return dict(re.findall(r"^([^\s=]+)==([^\\\n]+?) *\\?$", lock.read_text(), re.MULTILINE))
 
 
 def fingerprint(lock: Path) -> str:
-    """Another lock or another Python means installing again."""
+    """A digest of *lock* and the Python version; a change of either requires a new installation."""
     return f"{sys.version}\n{hashlib.sha256(lock.read_bytes()).hexdigest()}\n"
 
 
 def is_sound(venv: Path) -> bool:
-    """True unless a run was cut short, Python has changed, or what is pruned has."""
+    """False if a run was interrupted, or Python or the pruning rules have changed."""
     if (venv / UNFINISHED).exists() or not prune.is_current(venv):
         return False
     command = [installers.python_of(venv), "-c", "import encodings, sys; print(sys.version)"]
@@ -213,13 +213,13 @@ def create(venv: Path) -> None:
 
 
 def remove(venv: Path) -> None:
-    if venv.is_symlink():  # the environment that it points to is somebody else's
+    if venv.is_symlink():  # the target belongs to another checkout
         venv.unlink()
     shutil.rmtree(venv, ignore_errors=True)
 
 
 def state_of(venv: Path) -> int | None:
-    """Changes whenever a package comes or goes."""
+    """A value that changes whenever a package is installed or removed."""
     site = installers.site_of(venv)
     return site.stat().st_mtime_ns if site else None
 

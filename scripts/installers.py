@@ -1,8 +1,8 @@
-"""The two programs that install a lock file with its hashes: uv, and pip where uv cannot be had.
+"""The two programs that install a lock file with its hashes: uv, and pip where uv is unavailable.
 
-Standard library only. uv comes from the same index as everything else, pinned by
-requirements/uv.txt, into .local/uv; `installers.py` alone prints its path. pip is the one that
-every Python with `ensurepip` carries.
+Standard library only. uv is fetched from the package index into .local/uv, pinned by
+requirements/uv.txt; `installers.py` without arguments prints its path. pip is the copy bundled with
+every Python that has `ensurepip`.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ Tell = Callable[[str], None]
 
 
 class InstallError(Exception):
-    """The lock is not installed; says why in one line."""
+    """The lock could not be installed; the message gives the reason in one line."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """How a command ended, and what it said."""
+    """The exit code and the output of a command."""
 
     returncode: int
     output: str
 
 
 def install(venv: Path, lock: Path, tell: Tell) -> None:
-    """Install *lock* into *venv*; *tell* hears every two seconds how far it is.
+    """Install *lock* into *venv*; *tell* is called with the progress every two seconds.
 
     Raises:
-        InstallError: neither program can.
+        InstallError: both programs fail.
     """
     uv = find_uv(tell)
     if uv:
@@ -68,7 +68,7 @@ def install(venv: Path, lock: Path, tell: Tell) -> None:
 
 
 def check_final(output: str) -> None:
-    """Another program would fail in the same way, after the same downloads."""
+    """Raise InstallError for a fault that the other program would repeat after its downloads."""
     if "No space left on device" in output:
         raise InstallError("no space left on the disk")
     if "Hash mismatch" in output or "DO NOT MATCH THE HASHES" in output:
@@ -79,7 +79,7 @@ def check_final(output: str) -> None:
 
 
 def find_uv(tell: Tell) -> Path | None:
-    """The pinned uv, fetched if need be; None where the index has none for this machine."""
+    """The pinned uv, fetched if missing; None where the index has none for this platform."""
     version = hashlib.sha256(UV_LOCK.read_bytes()).hexdigest()[:12]
     uv = UV_PLACE / version / "bin" / "uv"
     UV_PLACE.mkdir(parents=True, exist_ok=True)
@@ -106,13 +106,13 @@ def fetch_uv(place: Path, tell: Tell) -> None:
 
 
 def uv_arguments(venv: Path, lock: Path) -> list[str]:
-    # --no-deps: the locks are complete, and so nothing need be asked about dependencies.
+    # --no-deps: the locks are complete, so that no dependency has to be resolved.
     options = ["--no-deps", "--require-hashes", "--python", python_of(venv)]
     return ["pip", "install", *options, "-r", str(lock)]
 
 
 def uv_environment() -> dict[str, str]:
-    """What pip is told here about the index, in uv's words; uv reads none of pip's settings."""
+    """pip's index settings as variables of uv, which does not read pip's configuration."""
     told = {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
     told["UV_HTTP_RETRIES"] = "1"  # pip tries after it
     index, certificates = pip_setting("index-url"), pip_setting("cert")
@@ -124,7 +124,7 @@ def uv_environment() -> dict[str, str]:
 
 
 def pip_setting(name: str) -> str | None:
-    """From the environment or pip's files: https://pip.pypa.io/en/stable/topics/configuration/."""
+    """A pip setting, as pip reads it: https://pip.pypa.io/en/stable/topics/configuration/."""
     found = os.environ.get("PIP_" + name.upper().replace("-", "_"))
     if found:
         return found
@@ -132,13 +132,13 @@ def pip_setting(name: str) -> str | None:
     try:
         parser.read(pip_files(), encoding="utf-8")
     except (configparser.Error, ValueError):
-        return None  # pip will say so
+        return None  # pip reports the error itself
     sections = (s for s in ("install", "global") if parser.has_option(s, name))
     return next((parser.get(section, name) for section in sections), None)
 
 
 def pip_files() -> list[Path]:
-    """The later ones override the earlier."""
+    """pip's configuration files; later files override earlier ones."""
     own = os.environ.get("PIP_CONFIG_FILE")
     if own == os.devnull:
         return []
@@ -156,14 +156,14 @@ PIP_OPTIONS = ("--require-hashes", "--no-input", "--retries", "2", "--root-user-
 
 
 def run_pip(arguments: Sequence[str], tell: Tell, *, python: str = sys.executable) -> Run:
-    """Run Python's own pip out of its wheel: environments need none inside."""
+    """Run the pip bundled with Python from its wheel, so that environments need no pip."""
     command = [python, "-m", "pip", "--disable-pip-version-check", *arguments]
     environment = {"PYTHONPATH": str(pip_wheel()), "PIP_REQUIRE_VIRTUALENV": "0"}
     return run(command, env=environment, tell=tell)
 
 
 def pip_wheel() -> Path:
-    # Distributions may keep it elsewhere: https://docs.python.org/3/using/configure.html
+    # Distributions may move the wheel: https://docs.python.org/3/using/configure.html
     places = [sysconfig.get_config_var("WHEEL_PKG_DIR")]
     if (ensurepip := importlib.util.find_spec("ensurepip")) and ensurepip.origin:
         places.append(Path(ensurepip.origin).parent / "_bundled")
@@ -177,7 +177,7 @@ def pip_wheel() -> Path:
 
 
 def python_of(venv: Path) -> str:
-    # Scripts such as bin/pip carry the path in their first line, which a space in it breaks.
+    # Not bin/pip: a space in the path breaks the shebang of such scripts.
     return str(venv / "bin" / "python")
 
 
@@ -188,7 +188,7 @@ def site_of(venv: Path) -> Path | None:
 def run(
     command: Sequence[str], *, env: Mapping[str, str] | None = None, tell: Tell | None = None
 ) -> Run:
-    """Run *command* to its end; when ours comes first, end it with all that it has started."""
+    """Run *command* to its end; an exception in this process kills it and its children."""
     lines: list[str] = []
     with subprocess.Popen(
         command,
@@ -219,7 +219,7 @@ def follow(process: subprocess.Popen[str], lines: list[str], tell: Tell) -> None
 
 
 def downloaded_mb(lines: Sequence[str]) -> float:
-    """What uv calls downloaded, or what pip has begun before its last line."""
+    """The megabytes downloaded so far, by the output of uv or pip."""
     sizes: dict[str, float] = {}
     finished: set[str] = set()
     for line in tuple(lines):
@@ -235,7 +235,7 @@ def downloaded_mb(lines: Sequence[str]) -> float:
 
 
 def reason_in(output: str) -> str:
-    """The line of a failed run that says why."""
+    """The line in the output of a failed run that gives the reason."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")]
     causes = [line for line in lines if line.startswith(("error:", "cause:", "Caused by:"))]

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Check what deploy/ describes, without an account and without asking anybody: the template with cfn-lint
 # and checkov, the manifests with Kubernetes' own schemas and checkov, the Dockerfile with checkov.
-# What is waived stands where it applies, with its reason.
+# Each waiver is next to the resource it applies to, with its reason.
 set -euo pipefail
 unset CDPATH
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
-# The oldest Kubernetes that has all the manifests use, and the newest that the schemas know.
+# The oldest Kubernetes that supports the manifests, and the newest with published schemas.
 KUBERNETES_VERSIONS=(1.30 1.37)
 
 "$(find_python)" scripts/install.py .venv-deploy requirements/deploy.txt
 
-# Not bin/NAME: the path in its first line breaks where it has a space.
+# Not bin/NAME: a space in the path breaks its shebang.
 run() {
     .venv-deploy/bin/python -m "$@"
 }
@@ -22,7 +22,7 @@ cfn_lint() {
     .venv-deploy/bin/python -c 'import sys; from cfnlint.runner import main; sys.exit(main())' "$@"
 }
 
-# From the sources alone: no rules are fetched, nothing is reported.
+# Offline: checkov fetches no rules and reports nothing.
 checkov() {
     run checkov.main --skip-download --quiet --compact "$@"
 }
@@ -32,7 +32,7 @@ cfn_lint --include-checks I --template deploy/cloudformation.yaml
 checkov --framework cloudformation --file deploy/cloudformation.yaml
 
 if command -v kubectl >/dev/null; then
-    # Not from PyPI, so only where it is; that patches and replacements find what they name.
+    # Checks that all patches apply. kubectl is not on PyPI, so this runs only where it is installed.
     kubectl kustomize deploy/kubernetes/example >/dev/null
 fi
 manifests=()

@@ -1,11 +1,11 @@
 """Run LocalStack from its own virtual environment, without Docker.
 
-    localstack.py answers PORT                 exit 0 when s3 and sqs run there
-    localstack.py start   PORT VENV STATE_DIR  start it in the background, wait until they do
-    localstack.py stop    STATE_DIR            end the one that `start` started, wait until it has
+    localstack.py answers PORT                 exit 0 if S3 and SQS respond on PORT
+    localstack.py start   PORT VENV STATE_DIR  start in the background, wait until both respond
+    localstack.py stop    STATE_DIR            stop the process of `start`, wait for its end
 
-Standard library only. LocalStack's own command line refuses to work without Docker; what runs is
-the module that its image runs. `start` waits for another one that is starting it, too.
+Standard library only. LocalStack's own command line requires Docker, so this starts the module that
+its image runs. A concurrent `start` waits for the first one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LOG_TAIL_LINES = 20
 
 
 def main() -> int:
-    # As an exception, so that a start that is cut short cleans up behind itself.
+    # Exit by an exception, so that an interrupted start cleans up.
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, lambda *_: sys.exit(143))
     match sys.argv[1:]:
@@ -48,8 +48,8 @@ def main() -> int:
 
 
 def answers(port: int) -> bool:
-    """True when both services run; a server that merely listens is not enough."""
-    # Loopback needs no proxy, whatever the environment says.
+    """Whether both services run on *port*; a server that only listens is not enough."""
+    # Bypass the proxies of the environment for loopback.
     opener = build_opener(ProxyHandler({}))
     try:
         with opener.open(f"http://127.0.0.1:{port}/_localstack/health", timeout=2) as answer:
@@ -76,13 +76,13 @@ def start(port: int, venv: Path, state: Path) -> None:
     log = state / "localstack.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            # -P: this folder has a localstack.py of its own.
+            # -P: otherwise Python would import this localstack.py.
             [venv / "bin" / "python", "-P", PROGRAM],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment(port, state),
-            # Its own group: Ctrl-C is for the script, which stops the app first.
+            # A new session, so that Ctrl-C reaches only the script, which stops the app first.
             start_new_session=True,
         )
     pid_file(state).write_text(str(process.pid))
@@ -95,7 +95,7 @@ def start(port: int, venv: Path, state: Path) -> None:
 
 
 def environment(port: int, state: Path) -> dict[str, str]:
-    # A profile of the caller's would have to exist in LocalStack's eyes.
+    # LocalStack would fail on a profile that it does not have.
     personal = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
     inherited = {k: v for k, v in os.environ.items() if k not in personal}
     return inherited | {
@@ -103,13 +103,13 @@ def environment(port: int, state: Path) -> dict[str, str]:
         "EAGER_SERVICE_LOADING": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
-        # Queue URLs under the name that was asked, not one that needs a name server.
+        # Queue URLs have the host of the request, not a host name that needs DNS.
         "SQS_ENDPOINT_STRATEGY": "dynamic",
         "DNS_ADDRESS": "0",
         "GATEWAY_LISTEN": f"127.0.0.1:{port}",
         "FILESYSTEM_ROOT": str(state / "filesystem"),
         "TMPDIR": str(state),
-        # Real credentials have no business in an emulator.
+        # Never pass real credentials to an emulator.
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
@@ -171,7 +171,7 @@ def end_group(pid: int) -> None:
 
 
 def running_pid(state: Path) -> int | None:
-    """The process that `start` started, unless its number belongs to another one by now."""
+    """The process that `start` started; None if its id belongs to another process by now."""
     try:
         pid = int(pid_file(state).read_text())
     except (OSError, ValueError):
@@ -182,7 +182,7 @@ def running_pid(state: Path) -> int | None:
 def command_of(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-    except OSError:  # gone, or a system without /proc
+    except OSError:  # the process has ended, or there is no /proc
         asked = ["ps", "-p", str(pid), "-o", "command="]
         try:
             return subprocess.run(asked, capture_output=True, text=True).stdout
@@ -192,7 +192,7 @@ def command_of(pid: int) -> str:
 
 def is_alive(pid: int) -> bool:
     try:
-        ended, _ = os.waitpid(pid, os.WNOHANG)  # our own child stays a zombie until asked for
+        ended, _ = os.waitpid(pid, os.WNOHANG)  # a child stays a zombie until it is waited for
         return not ended
     except ChildProcessError:
         return PROGRAM.name in command_of(pid)

@@ -1,7 +1,7 @@
-"""Be LocalStack, on 127.0.0.1 only.
+"""Run LocalStack on 127.0.0.1 only.
 
-LocalStack 4.12 with its default server takes the port of GATEWAY_LISTEN and listens on every
-interface, whatever address stands before it (localstack/runtime/server/twisted.py).
+The default server of LocalStack 4.12 uses only the port of GATEWAY_LISTEN and listens on every
+interface, whatever its address is (localstack/runtime/server/twisted.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Look at the application's address from outside.
+"""Probe the address of the application.
 
-    probe.py free  HOST PORT        exit 0 when the port can be listened on
-    probe.py ready HOST PORT PID    wait until /readyz says 200, or process PID is gone
-    probe.py answers URL            exit 0 when somebody speaks HTTP there, 2 when nobody does
+    probe.py free  HOST PORT        exit 0 if the port is free to listen on
+    probe.py ready HOST PORT PID    wait until /readyz answers 200, or process PID has ended
+    probe.py answers URL            exit 0 if an HTTP server responds at URL, 2 if none does
 
 Standard library only.
 """
@@ -55,7 +55,7 @@ def wait_until_ready(host: str, port: int, pid: int) -> None:
     deadline = told_at + READY_DEADLINE_S
     while not answers(f"http://{local}:{port}/readyz"):
         if not is_alive(pid):
-            sys.exit(1)  # it has said why
+            sys.exit(1)  # the application has printed the reason
         if time.monotonic() > deadline:
             sys.exit(f"start_app.sh: not ready after {READY_DEADLINE_S:.0f} s; its log is above")
         if time.monotonic() > told_at + TICK_S:
@@ -67,11 +67,11 @@ def wait_until_ready(host: str, port: int, pid: int) -> None:
 
 
 def check_answers(url: str) -> int:
-    """Before the upload command, which would try again for a minute."""
+    """0 if a server responds at *url*; the upload command would retry for a minute."""
     try:
         _opener().open(url, timeout=5).close()
     except HTTPError:
-        pass  # an answer, too
+        pass  # an error response is a response, too
     except (OSError, HTTPException, ValueError):
         message = f"test_upload.sh: nobody answers at {url}; is ./start_app.sh running?"
         print(message, file=sys.stderr)
@@ -80,7 +80,7 @@ def check_answers(url: str) -> int:
 
 
 def _opener() -> OpenerDirector:
-    return build_opener(ProxyHandler({}))  # loopback needs no proxy
+    return build_opener(ProxyHandler({}))  # no proxy for loopback
 
 
 def answers(url: str) -> bool:

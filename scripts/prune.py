@@ -1,7 +1,7 @@
-"""Remove from a virtual environment what no part of the project reads: `prune.py VENV`.
+"""Remove unused files from a virtual environment: `prune.py VENV`.
 
-Standard library only. Whole packages stay whole for `pip check`; data files and the packages' own
-tests go. docs/decisions/0007-installing.md has the sizes.
+Standard library only. All packages stay, so that `pip check` succeeds; unused data files and the
+packages' own tests are removed. docs/decisions/0007-installing.md has the sizes.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-#: The first two for the application; sts to signin for credentials, which botocore asks for by
-#: profile; the others for the tests.
+#: The first two are for the application, sts to signin for the credentials of AWS profiles, and the
+#: others for the tests.
 SERVICES = frozenset(
     ("s3", "sqs", "sts", "sso", "sso-oidc", "signin", "iam", "cloudformation", "ec2", "ecs")
 )
-#: The languages of translations/ with their countries; root has what all of them inherit.
+#: The languages of translations/ with their countries; all locales inherit from root.
 LOCALES = ("root", "en", "pt")
 TESTED = ("llvmlite", "numba", "numpy")
-#: It colours the output of LocalStack's command line, which is not used here.
+#: pygments colours the output of LocalStack's command line, which is not used here.
 UNUSED_BY_LOCALSTACK = ("pygments",)
 MARK = ".pruned"
 
@@ -33,11 +33,11 @@ def main() -> int:
 
 
 def prune(venv: Path) -> None:
-    """Remove the superfluous files, and note by which rules."""
+    """Remove the unused files of *venv*, and record the rules."""
     (venv / MARK).write_text(rules())
     for site in venv.glob("lib/python*/site-packages"):
         for path in superfluous(site):
-            # Only unlinked: uv shares the files themselves with its cache.
+            # Unlinking leaves uv's cache intact, which shares the files by hard links.
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -49,7 +49,7 @@ def superfluous(site: Path) -> Iterator[Path]:
         if locale.stem.partition("_")[0] not in LOCALES:
             yield locale
     for package in TESTED:
-        # The outermost first; what is inside it is gone when its turn comes.
+        # Outer folders first; the folders in them no longer exist when their turn comes.
         yield from (path for path in sorted(site.glob(f"{package}/**/tests/")) if path.is_dir())
     if (site / "localstack").is_dir():
         for pattern in UNUSED_BY_LOCALSTACK:
@@ -57,11 +57,11 @@ def superfluous(site: Path) -> Iterator[Path]:
 
 
 def is_current(venv: Path) -> bool:
-    """False when other rules have pruned *venv*: they may have taken what is needed now."""
+    """Whether *venv* was pruned by the current rules; others may have removed needed files."""
     try:
         return (venv / MARK).read_text() == rules()
     except FileNotFoundError:
-        return True  # nothing is missing
+        return True  # never pruned
 
 
 def rules() -> str:

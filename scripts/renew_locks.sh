@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Renew the lock files from pyproject.toml and requirements/*.in:
 #
-#   ./scripts/renew_locks.sh             keep what still fits
-#   ./scripts/renew_locks.sh --upgrade   take the newest of everything
+#   ./scripts/renew_locks.sh             keep pinned versions that still satisfy the requirements
+#   ./scripts/renew_locks.sh --upgrade   pin the newest version of every package
 #
 # Every lock serves Python 3.11 and newer on Linux, macOS and Windows, with hashes.
 set -euo pipefail
@@ -10,7 +10,7 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
-# The one that installs, too.
+# The same pinned uv that installs the locks.
 uv=$("$(find_python)" scripts/installers.py)
 
 lock() {
@@ -20,13 +20,13 @@ lock() {
 
 lock pyproject.toml --output-file requirements.txt "$@"
 lock pyproject.toml --group dev --constraint requirements.txt --output-file requirements/dev.txt "$@"
-# For benchmarks.plots, on top of dev: nothing that the tests or the application have already differs.
+# For benchmarks.plots, in addition to dev, with the same versions of all shared packages.
 lock --group benchmarks --constraint requirements/dev.txt --output-file requirements/benchmarks.txt "$@"
-# For benchmarks.training alone; the application imports none of torch.
+# For benchmarks.training alone; the application does not import torch.
 lock requirements/training.in --constraint requirements/dev.txt --output-file requirements/training.txt "$@"
 # Newer releases of what LocalStack 4.12 depends on break it (cbor2, pyOpenSSL, cryptography).
 lock requirements/localstack.in --exclude-newer 2025-12-15 --output-file requirements/localstack.txt
-# Both ask for a boto3 of their own, so each has an environment of its own.
+# Both require another boto3, so each has an environment of its own.
 lock requirements/deploy.in --output-file requirements/deploy.txt "$@"
 lock requirements/uv.in --output-file requirements/uv.txt "$@"
 lock requirements/ministack.in --output-file requirements/ministack.txt "$@"

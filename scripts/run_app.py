@@ -1,6 +1,6 @@
 """Run web and worker for start_app.sh: `python -m scripts.run_app [PORT]`.
 
-Loads the application while LocalStack starts, and waits for it on PORT; then makes the buckets and
+Loads the application while LocalStack starts, waits for LocalStack on PORT, creates the buckets and
 queues, and serves.
 """
 
@@ -27,7 +27,7 @@ def main() -> int:
 
 
 def wait_for_localstack(port: int) -> None:
-    """Without an end of its own: start_app.sh ends this process when LocalStack does not start."""
+    """Wait for LocalStack, without a limit: start_app.sh ends this process if it fails to start."""
     from scripts import localstack
 
     while not localstack.answers(port):

@@ -2,9 +2,8 @@
 
 ./.venv/bin/python -m scripts.write_dashboard
 
-From the list of questions in dashboard_questions.py instead of by hand: ids, places and the data
-source cannot be wrong, and a change is a line in a diff. What a person changes in Grafana is not
-written back.
+The panels come from dashboard_questions.py: ids, positions and the data source are always correct,
+and a change is one line in a diff. Changes made in Grafana are not written back.
 https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
 """
 
@@ -19,7 +18,7 @@ from scripts.dashboard_questions import ROWS, Panel
 DASHBOARD: Final = (
     Path(__file__).resolve().parent.parent / "deploy" / "grafana" / "dashboards" / "pipeline.json"
 )
-#: Grafana's grid is so many columns wide.
+#: The width of Grafana's grid in columns.
 COLUMNS: Final = 24
 _HEIGHT: Final = 7
 _DATASOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
@@ -55,7 +54,7 @@ def _datasource() -> dict[str, Any]:
 
 
 def _variable(name: str) -> dict[str, Any]:
-    """Every *name* that processes of ours have; all of them unless somebody chooses."""
+    """A variable with the values of the label *name*; by default all are selected."""
     chosen = '{job=~"$job"}' if name == "instance" else ""
     metric = "image_pipeline_aws_request_duration_seconds_count"
     query = f"label_values({metric}{chosen}, {name})"

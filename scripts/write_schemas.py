@@ -1,4 +1,4 @@
-"""Write the JSON Schemas of both messages to docs/schemas/, from the models that check them.
+"""Write the JSON Schemas of both messages to docs/schemas/, from the models that validate them.
 
 ./.venv/bin/python -m scripts.write_schemas
 """
@@ -19,7 +19,7 @@ MODELS: dict[str, type[Job] | type[Announcement]] = {
 
 
 def schema(name: str) -> str:
-    """What a producer of the input queue may send; what a consumer of the other one gets."""
+    """The JSON Schema of the message *name*: a job to send, or an announcement to receive."""
     mode: Literal["validation", "serialization"]
     mode = "validation" if name == "new-image-input" else "serialization"
     document = MODELS[name].model_json_schema(by_alias=True, mode=mode)
