@@ -1,1 +1,1 @@
-"""What tests and benchmarks share: fakes, clocks, makers of PNGs and pages, real processes."""
+"""Shared parts of tests and benchmarks: fakes, clocks, PNG and page makers, real processes."""

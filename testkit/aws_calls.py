@@ -1,4 +1,4 @@
-"""Judge a test run by the AWS calls that the application made in it, in whatever process."""
+"""Record the AWS calls of a test run, in every process, and compare them with the policies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from testkit.root import ROOT
 from testkit.templates import template
 
 _POLICIES: Final = ("WebPolicy", "WorkerPolicy", "OperatorPolicy")
-#: Where the permission has another name than the operation.
+#: Operations whose permission has another name.
 _PERMISSIONS: Final = {
     "s3:DeleteObjects": "s3:DeleteObject",
     "s3:HeadObject": "s3:GetObject",
@@ -36,9 +36,9 @@ performed: set[str] = set()
 
 
 def watch(directory: Path) -> None:
-    """Note the calls of this process and of those that it starts; *directory* is for theirs.
+    """Record the calls of this process and of its children; those of children in *directory*.
 
-    One that pytest-xdist has started writes where the first one reads.
+    A process started by pytest-xdist writes to the directory that the first process reads.
     """
     path = os.environ.setdefault(sitecustomize.VARIABLE, str(directory / "aws-calls"))
     sitecustomize.watch(lambda call: sitecustomize.note(call, performed, path))
@@ -47,13 +47,13 @@ def watch(directory: Path) -> None:
 
 
 def all_performed() -> set[str]:
-    """Of this process and of those that it has started."""
+    """The calls of this process and of its children."""
     path = Path(os.environ[sitecustomize.VARIABLE])
     return performed | set(path.read_text().split() if path.exists() else [])
 
 
 def not_granted(calls: Iterable[str]) -> list[str]:
-    """Which of *calls* no policy of deploy/ allows, as permissions."""
+    """The permissions of *calls* that no policy of deploy/ grants."""
     needed = {_PERMISSIONS.get(call, call) for call in calls}
     return sorted(needed - _granted()) if needed else []
 

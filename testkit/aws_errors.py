@@ -1,4 +1,4 @@
-"""Stand in for S3 and SQS where they refuse, with the documents that AWS answers with.
+"""A server that refuses every request as S3 and SQS do, with AWS's error documents.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html
@@ -22,7 +22,7 @@ from testkit.http_servers import serving
 
 @dataclass(frozen=True)
 class Refusal:
-    """One answer of a service to whatever it is asked; SQS's has a *query_code* for old clients."""
+    """The error response to every request; SQS's has a *query_code* for old clients."""
 
     status: int
     code: str
@@ -43,13 +43,13 @@ class Refusal:
 
 
 class RefusingAws(ThreadingHTTPServer):
-    """Refuses everything as *s3* and *sqs* say, which can be set while it serves."""
+    """A server with the error responses *s3* and *sqs*, which can be changed while it serves."""
 
     s3: Refusal
     sqs: Refusal
     #: Answer nothing, as what is shut off by a firewall behind a load balancer.
     is_silent = False
-    #: What a web server that is not AWS says to everything.
+    #: The response of a web server that is not AWS.
     page: bytes | None = None
     clock_ahead_s = 0.0
     daemon_threads = True
@@ -120,7 +120,7 @@ def refusing() -> Iterator[tuple[RefusingAws, str]]:
 
 @dataclass(frozen=True)
 class Case:
-    """A fault as both services tell of it, and words of the sentence that operators must see."""
+    """A fault, its response from each service, and words that operators must see."""
 
     s3: Refusal
     sqs: Refusal
@@ -130,7 +130,7 @@ class Case:
     s3_words: tuple[str, ...] = ()
 
 
-#: What SQS adds to a signature that is wrong: the request with its session token.
+#: The text that SQS appends for a wrong signature: the request with its session token.
 CANONICAL = (
     "\n\nThe Canonical String for this request should have been\n'POST\n/\n\n"
     "x-amz-security-token:IQoJb3JpZ2luX2VjSECRET\n'"

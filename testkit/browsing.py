@@ -1,4 +1,4 @@
-"""A person's hands and eyes in Chromium: choose files, look at cards, judge a page."""
+"""Drive the page in Chromium: choose files, read cards, check accessibility."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 from testkit.root import ROOT
 from testkit.scans import header, page_png, pixels, png
 
-#: Where pictures of each state are left to be looked at.
+#: The folder for a screenshot of each state.
 SCREENSHOTS = ROOT / ".local" / "screenshots"
 READY_MS = 20_000
 SAMPLE = ROOT / "image.png"
-#: Sound in every chunk, but its rows end too early, which only the worker sees.
+#: A PNG with valid chunks but too few rows, which only the worker detects.
 SHORT = png(header(40, 30), pixels([b"\0" * 40] * 20))
 
 
 @contextmanager
 def visit(browser: Browser, url: str, *, outage: bool = False, **how: Any) -> Iterator[Page]:
-    """A page of a browser of its own; at the end, that it had nothing to complain about.
+    """A page in a new browser context; fails at the end if its console has errors.
 
     Violations of the content security policy are among the complaints. With *outage* the network
     may be as bad as the test makes it.
@@ -51,7 +51,7 @@ def closing(context: BrowserContext) -> Iterator[None]:
 
 
 def note(complaints: list[str], message: ConsoleMessage, outage: bool) -> None:
-    # A refusal is an answer, not a fault of the page, but Chromium reports both alike.
+    # A refusal is no fault of the page, but Chromium reports both in the same way.
     is_network = message.text.startswith("Failed to load resource")
     is_answer = is_network and (outage or "status of 4" in message.text)
     is_ours = message.text.startswith("Service Worker registration blocked by Playwright")
@@ -76,7 +76,7 @@ def expect_state(page: Page, name: str, state: str | re.Pattern[str]) -> Locator
 
 
 def send_sample(page: Page) -> Locator:
-    """image.png, through to its result."""
+    """The card of image.png, with its result."""
     choose(page, SAMPLE)
     return expect_state(page, "image.png", "Ready")
 
@@ -96,7 +96,7 @@ def scan(folder: Path, name: str, content: bytes | None = None) -> Path:
 
 
 def judge(page: Page, name: str, *, is_zoomed: bool = False) -> None:
-    """Have axe look for barriers, in light and in dark, and leave a picture of each.
+    """Check accessibility with axe in the light and the dark theme; saves screenshots.
 
     Between the two only colours differ, so in dark they are all that is looked at. An enlarged
     picture is cut off by its frame; axe takes it for lying behind the texts around.

@@ -1,4 +1,4 @@
-"""A collector of OpenTelemetry's protocol on this machine, which keeps what it is sent."""
+"""An OpenTelemetry collector on loopback, which keeps the spans that it receives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testkit.http_servers import serving
 
 @dataclass(frozen=True)
 class Span:
-    """A span as it came over the wire; ids in hexadecimal, *parent_id* empty for a root."""
+    """A received span; ids in hexadecimal, *parent_id* empty for a root."""
 
     name: str
     trace_id: str
@@ -61,7 +61,7 @@ class Collector:
 
 @contextmanager
 def collector() -> Iterator[Collector]:
-    """Listens on a free port for as long as the block lasts."""
+    """A block with a collector on a free port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     with serving(server) as url:
         server.collector = found = Collector(url)

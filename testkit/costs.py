@@ -1,4 +1,4 @@
-"""What a request costs: through our reader, and through all that the application reads of it."""
+"""The CPU time of a request, in the HTTP reader and in the application."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ADJUSTMENTS = Adjustments()
 
 
 class Reading:
-    """A connection that has a request read, and nothing else."""
+    """A connection that only reads requests."""
 
     addr = ("203.0.113.1", 4321)
     ahead = b""
@@ -37,7 +37,7 @@ class Reading:
 
 
 def cpu_s(call: Callable[[], object], *, repeats: int = 5) -> float:
-    """CPU seconds of this thread, the least of some tries: other work only ever adds to it."""
+    """CPU seconds of *call* in this thread: the minimum, since other load only adds to it."""
     least = float("inf")
     for _ in range(repeats):
         began_at = time.thread_time()
@@ -47,7 +47,7 @@ def cpu_s(call: Callable[[], object], *, repeats: int = 5) -> float:
 
 
 class Site:
-    """The application in this process, with one image, behind our reader."""
+    """The application in this process, with one image, behind its HTTP reader."""
 
     def __init__(self) -> None:
         settings = Settings(trusted_proxy_hops=1, cors_origins="https://scan.example")
@@ -58,7 +58,7 @@ class Site:
         self.image_id = self._upload()
 
     def read(self, data: bytes, *, piece_bytes: int | None = None) -> Parser:
-        """The request that *data* is, given to our reader in pieces."""
+        """The request in *data*, fed to the HTTP reader in pieces."""
         parser = Parser(_ADJUSTMENTS, Reading(self.gate.admit))
         at, size = 0, piece_bytes or len(data)
         while at < len(data) and not parser.completed:
@@ -66,7 +66,7 @@ class Site:
         return parser
 
     def answer(self, request: Parser) -> int:
-        """The status that the application answers a request with."""
+        """The status of the application's response to *request*."""
         statuses: list[str] = []
         channel = SimpleNamespace(
             addr=Reading.addr,

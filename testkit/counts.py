@@ -1,4 +1,4 @@
-"""Read what /metrics says."""
+"""Read the samples of /metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.observability.metrics import Metrics
 
 
 class Counts:
-    """The samples of one scrape; what is absent is None."""
+    """The samples of one scrape; a missing sample is None."""
 
     def __init__(self, text: str) -> None:
         self._values = {

@@ -1,4 +1,4 @@
-"""Photographs of a printed page on a desk, drawn, so that it is known where its corners are."""
+"""Drawn photographs of a printed page on a desk, with known corners."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Scene:
 
 
 def scenes(count: int = 20, seed: int = 7) -> list[Scene]:
-    """Desks, lights and hands in turn; angle and perspective by chance."""
+    """Scenes with each desk, light and hand in turn, and a random angle and perspective."""
     rng = np.random.default_rng(seed)
     desks = (wood, dark, fabric, tiles, pale)
     lights = (even, lamp, shadow)
@@ -47,7 +47,7 @@ def draw(desk: Any, light: Any, rng: Any) -> Scene:
 
 
 def _quad(rng: Any) -> Any:
-    """A4, turned by up to 22 degrees and seen aslant."""
+    """The corners of an A4 page, turned by up to 22 degrees and in perspective."""
     scale, angle = rng.uniform(0.62, 0.8) * HEIGHT, np.radians(rng.uniform(-22, 22))
     lain = np.array([[-0.3536, -0.5], [0.3536, -0.5], [0.3536, 0.5], [-0.3536, 0.5]])
     lain = lain * (1 + lain[:, 1:] * rng.uniform(-0.25, 0.25)) * scale
@@ -128,7 +128,7 @@ def lamp(rng: Any) -> Any:
 
 
 def shadow(rng: Any) -> Any:
-    """Of the head and arm of whoever takes the photograph."""
+    """The shadow of the photographer's head and arm."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     edge = (y * rng.uniform(0.4, 1) + x * rng.uniform(-0.6, 0.6)) - HEIGHT * rng.uniform(0.3, 0.6)
     return 1 - 0.42 / (1 + np.exp(-edge / rng.uniform(6, 25)))

@@ -1,4 +1,4 @@
-"""Write EXIF, sound and unsound; shares no code with `app`."""
+"""Write EXIF, valid and invalid; shares no code with `app`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def tiff(
 ) -> bytes:
     """A TIFF file with one directory of *entries*: tag, type, count, value.
 
-    *start* is where it says that the directory is, *count* how many entries it claims.
+    *start* is the claimed offset of the directory, *count* the claimed number of entries.
     """
     head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", magic, start)
     out = head + bytes(max(0, min(start, 100_000) - 8))
@@ -38,7 +38,7 @@ def exif(data: bytes, **how: int) -> bytes:
 
 
 SIX, THREE = oriented(6), oriented(3)
-#: What an eXIf chunk holds, and the orientation at which Chromium 156 shows the image.
+#: Contents of an eXIf chunk, and the orientation at which Chromium 156 shows the image.
 CONTENTS: dict[str, tuple[bytes, int]] = {
     **{f"orientation {n}": (oriented(n), n if 1 <= n <= 8 else 1) for n in range(10)},
     "the other byte order": (oriented(6, ">"), 6),

@@ -1,4 +1,4 @@
-"""Fakes of storage and queue; tests/contract holds them to what S3 and SQS do."""
+"""Fakes of storage and queue; tests/contract compares them with S3 and SQS."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from app.errors import (
 )
 
 DEDUPLICATION_S = 300
-#: What S3 takes; LocalStack takes more.
+#: The limits of S3; LocalStack accepts more.
 MAX_KEY_BYTES, MAX_METADATA_BYTES = 1024, 2048
 
 
 class MemoryBucket:
-    """A bucket in a dict. Set *is_down* to have every call fail as in an outage."""
+    """A bucket in a dict. Set *is_down* to make every call fail as in an outage."""
 
     def __init__(self, name: str = "memory", *, expires_at: datetime | None = None) -> None:
         self.objects: dict[str, StoredObject] = {}
@@ -115,7 +115,7 @@ class _Message:
 class MemoryQueue:
     """A FIFO queue in a list: order within a group, visibility timeout, deduplication.
 
-    Thread-safe. Set *is_down* to have every call fail as in an outage.
+    Thread-safe. Set *is_down* to make every call fail as in an outage.
     """
 
     def __init__(
@@ -174,7 +174,7 @@ class MemoryQueue:
             while not (found := self._receive(max_messages, visibility_timeout_s)):
                 if time.monotonic() >= deadline:
                     break
-                # Messages also become visible by the clock, which tells nobody.
+                # Messages also become visible by the clock, without a notification.
                 self._changed.wait(0.01)
             return found
 
@@ -237,7 +237,7 @@ class MemoryQueue:
         return None
 
     def _held(self, delivery: Delivery) -> _Message | None:
-        """The message of *delivery* while it is that receiver's, as SQS FIFO has it."""
+        """The message of *delivery* while its receipt is valid, as in SQS FIFO."""
         for message in self.messages:
             is_same = message.receipt_handle == delivery.receipt_handle
             if is_same and message.visible_at > self._clock():
@@ -261,7 +261,7 @@ class MemoryQueue:
 
 
 class CountedQueue(MemoryQueue):
-    """Counts who asks for its depth; cleared, *may_answer* holds the answer back."""
+    """A queue that counts depth requests; clear *may_answer* to delay their responses."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -276,7 +276,7 @@ class CountedQueue(MemoryQueue):
 
 
 class CountedBucket(MemoryBucket):
-    """Counts who checks it."""
+    """A bucket that counts its checks."""
 
     asked = 0
 

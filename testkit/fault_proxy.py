@@ -1,11 +1,11 @@
-"""Stand between AWS clients and LocalStack and do what networks and services do on bad days.
+"""A proxy between AWS clients and LocalStack that injects faults of networks and services.
 
     with FaultProxy("http://127.0.0.1:4566") as proxy:
         proxy.rules = [Rule(LoseAnswer(), frozenset({"PutObject"}), first=1, last=1)]
         ... Settings(aws_endpoint_url=proxy.url) ...
 
-It knows HTTP/1.1 and the names of S3's and SQS's operations, so that it can apply a request and
-lose its answer, which no proxy for TCP can.
+It parses HTTP/1.1 and the names of S3 and SQS operations, so that it can forward a request and lose
+its response, which no TCP proxy can.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _S3_OPERATIONS: Final = {
 
 @dataclass(frozen=True)
 class Latency:
-    """Answer, later."""
+    """Delay the response."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Status:
-    """Refuse in the service's own way, without forwarding."""
+    """Refuse with an error of the service, without forwarding."""
 
     code: int
     error: str
@@ -53,36 +53,36 @@ class Status:
 
 @dataclass(frozen=True)
 class Reset:
-    """Break the connection off, without forwarding."""
+    """Reset the connection, without forwarding."""
 
 
 @dataclass(frozen=True)
 class BlackHole:
-    """Say nothing for a while, then break off, without forwarding."""
+    """Send nothing for a while, then reset the connection, without forwarding."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class LoseAnswer:
-    """Forward, wait until it is applied, then break off."""
+    """Forward, wait for the response, then reset the connection."""
 
 
 @dataclass(frozen=True)
 class Truncate:
-    """Answer with so many bytes of the body, and break off in the middle of what was announced."""
+    """Send only the first bytes of the body, then reset the connection."""
 
     size_bytes: int
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Forward twice and give the second answer."""
+    """Forward twice and return the second response."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """Call a function instead of forwarding, or when it is applied and not yet answered."""
+    """Call a function instead of forwarding, or between forwarding and the response."""
 
     before: Callable[[], object] | None = None
     after: Callable[[], object] | None = None
@@ -93,7 +93,7 @@ Fault = Latency | Status | Reset | BlackHole | LoseAnswer | Truncate | Duplicate
 
 @dataclass
 class Rule:
-    """Where a fault applies: to the matching requests number *first* to *last*, from 1."""
+    """A fault for the matching requests from number *first* to *last*, counted from 1."""
 
     fault: Fault
     operations: frozenset[str] = frozenset()
@@ -121,7 +121,7 @@ class FaultProxy:
         assert parts.hostname
         assert parts.port
         self._upstream = (parts.hostname, parts.port)
-        #: The first rule that applies counts.
+        #: The first matching rule applies.
         self.rules: Sequence[Rule] = []
         #: Every request that arrived, by the name of its operation.
         self.seen: Counter[str] = Counter()
@@ -162,7 +162,7 @@ class FaultProxy:
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = _Connection(reader, writer)
-        # asyncio itself holds tasks so loosely that they can be collected while they wait.
+        # asyncio keeps only weak references to tasks, so a waiting task could be collected.
         task = asyncio.current_task()
         assert task
         self._clients.add(task)
@@ -172,13 +172,13 @@ class FaultProxy:
                 if not await self._answer(connection, request):
                     break
         except (OSError, EOFError, asyncio.CancelledError):
-            pass  # the client is gone, or we are
+            pass  # the client or the proxy has closed
         finally:
             self._clients.discard(task)
             writer.transport.abort()
 
     async def _answer(self, client: _Connection, request: _Message) -> bool:
-        """Whether the connection lives on."""
+        """Respond to *request*; returns whether the connection stays open."""
         fault = self._fault(request)
         if isinstance(fault, Latency):
             await asyncio.sleep(fault.seconds)
@@ -237,7 +237,7 @@ class FaultProxy:
 
 @dataclass
 class _Message:
-    """A request or an answer, whole."""
+    """A complete request or response."""
 
     head: bytes
     body: bytes

@@ -1,4 +1,4 @@
-"""Run the roles as real processes, and judge afterwards what became of every image."""
+"""Run the roles as real processes, and check the outcome of every image afterwards."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from testkit.waiting import wait_until
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """*settings* as the variables that make them."""
+    """*settings* as environment variables."""
     return {k.upper(): str(v) for k, v in settings.model_dump().items() if v is not None}
 
 
@@ -59,7 +59,7 @@ class Role:
 def role(
     name: str, settings: Settings, *, module: str = "app.main", **variables: str
 ) -> Iterator[Role]:
-    """Run the role *name* of *module*; killed at the end if it has not ended."""
+    """A block with the running role *name* of *module*; killed at the end if still running."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [sys.executable, "-m", module, name],
@@ -79,7 +79,7 @@ def role(
 
 
 def run_command(name: str, settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run an operator's verb to its end."""
+    """The result of an operator's command."""
     return subprocess.run(
         [sys.executable, "-m", "app.main", name, *arguments],
         cwd=ROOT,
@@ -92,7 +92,7 @@ def run_command(name: str, settings: Settings, *arguments: str) -> subprocess.Co
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """Stop a process in its tracks for as long as the block lasts."""
+    """A block during which a process is suspended."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -108,7 +108,7 @@ class LocalStack:
 
 @contextmanager
 def own_localstack() -> Iterator[LocalStack]:
-    """A LocalStack that a test may do anything to."""
+    """A LocalStack for one test, which may stop or restart it."""
     port = free_port()
     state = Path(f".local/localstack-{port}")
     command = [sys.executable, "scripts/localstack.py"]
@@ -151,7 +151,7 @@ def _image(group: str | None) -> Image:
 
 
 class Announcements:
-    """A consumer of the processed queue, in a thread, for as long as a `with` block."""
+    """A consumer of the processed queue, in a thread, during a `with` block."""
 
     def __init__(self, settings: Settings) -> None:
         self._queue = make_queue(settings, settings.processed_queue)
@@ -172,7 +172,7 @@ class Announcements:
         self._thread.join()
 
     def have(self, ids: Collection[str]) -> bool:
-        """Whether each of *ids* was announced."""
+        """Whether all of *ids* were announced."""
         return set(ids) <= self.first_at.keys()
 
     def _listen(self) -> None:
@@ -193,7 +193,7 @@ class Announcements:
 
 
 def wait_until_empty(settings: Settings, *, within_s: float = 30) -> None:
-    """Until every message is dealt with: what is announced is deleted a moment later."""
+    """Wait until the queue is empty: a message is deleted just after its announcement."""
     jobs = make_queue(settings, settings.input_queue)
 
     def is_empty() -> bool:
@@ -208,7 +208,7 @@ def wait_until_empty(settings: Settings, *, within_s: float = 30) -> None:
 
 @dataclass(frozen=True)
 class Record:
-    """What became of the images, in the words of Jepsen's checker of queues."""
+    """The numbers of images by outcome, named as in Jepsen's queue checker."""
 
     attempts: int
     acknowledged: int
@@ -218,9 +218,9 @@ class Record:
     lost: int
     #: Announcements beyond the first.
     duplicated: int
-    #: Announced and not in S3, announced as both, or sent by nobody.
+    #: Announced and not in S3, announced as processed and failed, or never sent.
     unexpected: int
-    #: Ok, after a worker had died or lost it: seen in a log, or counted by the test.
+    #: Ok after a worker had died or lost the lease: from a log, or counted by the test.
     recovered: int
     failed: int
     max_latency_s: float
@@ -243,7 +243,7 @@ def judge(
     sent_at: float,
     recovered: int = 0,
 ) -> Record:
-    """Compare what was announced with what lies in the bucket of the results."""
+    """The comparison of the announcements with the objects in the bucket of the results."""
     seen, keys = announcements.seen, _keys(settings)
     statuses = {i: [status for (j, status) in seen if j == i] for i in {i for i, _ in seen}}
     agreeing = [i for i in ids if statuses.get(i) == [_status_of(i, keys)]]

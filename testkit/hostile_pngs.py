@@ -1,8 +1,8 @@
-"""Hostile and odd PNGs, made byte by byte: always the same, no third-party data.
+"""Hostile and odd PNGs, built byte by byte: deterministic, without third-party data.
 
     python -m testkit.hostile_pngs OUTDIR [--big]
 
-writes them all and a manifest.json with what each is for.
+writes them all, and a manifest.json with the purpose of each.
 """
 
 from __future__ import annotations

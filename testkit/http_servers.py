@@ -1,4 +1,4 @@
-"""Serve HTTP from a thread of the test."""
+"""Run an HTTP server in a thread of the test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.server import HTTPServer
 
 @contextmanager
 def serving(server: HTTPServer) -> Iterator[str]:
-    """The URL of *server*, which answers for as long as the block lasts and is closed then."""
+    """A block with the URL of *server*, which is closed at its end."""
     # It looks for its end that often; half a second by default.
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     with server:

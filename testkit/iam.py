@@ -1,4 +1,4 @@
-"""Who asked AWS for what, and what a policy grants.
+"""The permissions that calls to AWS need, and those that a policy grants.
 
 The names of the permissions are those of the Service Authorization Reference:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
@@ -45,7 +45,7 @@ _ACCOUNT: Final = "000000000000"
 
 @dataclass(frozen=True, order=True)
 class Permission:
-    """An action on a resource; in what is granted the resource is a pattern."""
+    """An action on a resource; in a grant the resource is a pattern."""
 
     action: str
     resource: str
@@ -55,7 +55,7 @@ class Permission:
 
 
 def granted(policy: dict[str, Any]) -> set[Permission]:
-    """What the statements of *policy* allow."""
+    """The permissions that *policy* grants."""
     return {
         Permission(action, resource)
         for statement in policy["Statement"]
@@ -70,13 +70,13 @@ def listed(value: str | list[str]) -> list[str]:
 
 
 def unused(grants: Iterable[Permission], used: Iterable[Permission]) -> list[Permission]:
-    """What is granted and was never needed."""
+    """The granted permissions that were never needed."""
     used = list(used)
     return sorted(grant for grant in grants if not any(map(grant.covers, used)))
 
 
 def missing(grants: Iterable[Permission], used: Iterable[Permission]) -> list[Permission]:
-    """What was needed and is not granted."""
+    """The needed permissions that are not granted."""
     grants = list(grants)
     return sorted(each for each in used if not any(grant.covers(each) for grant in grants))
 

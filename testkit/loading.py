@@ -1,4 +1,4 @@
-"""Run the command line in this process, and say at its end which modules it has loaded.
+"""Run the command line in this process, and list the loaded modules at its end.
 
     python -m testkit.loading FILE COMMAND ...
 

@@ -1,4 +1,4 @@
-"""What a test, or a process that it ran, has written to the log."""
+"""The log events of a test or of a process that it ran."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Event = dict[str, Any]
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[Event]:
-    """What was logged in this process, as the lines of JSON that it would be."""
+    """The events logged in this process, as parsed from JSON lines."""
     formatter = logs.formatter(logs.JSON)
     return [json.loads(formatter.format(record)) for record in caplog.records]
 
 
 def parsed(output: str) -> list[Event]:
-    """Each line of *output*, which has to be JSON."""
+    """The events in *output*, whose lines must all be JSON."""
     return [json.loads(line) for line in output.splitlines()]

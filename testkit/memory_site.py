@@ -1,8 +1,8 @@
-"""The web side alone, its storage and queue in memory.
+"""The web server alone, with storage and queue in memory.
 
     memory_site.py PORT MAX_UPLOAD_BYTES [MAX_FILE_BYTES]
 
-With MAX_FILE_BYTES no file can grow beyond it, as on a disk that is full.
+MAX_FILE_BYTES limits the size of every file, as on a full disk.
 """
 
 from __future__ import annotations

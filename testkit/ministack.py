@@ -1,4 +1,4 @@
-"""Run MiniStack, an emulator that has CloudFormation and enforces IAM, which LocalStack's does not.
+"""Run MiniStack, an emulator with CloudFormation and IAM, which the free LocalStack lacks.
 
     with ministack() as url: ...
 

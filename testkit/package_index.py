@@ -1,4 +1,4 @@
-"""A package index on loopback: small wheels, some of them damaged or never delivered."""
+"""A package index on loopback with small wheels, some of them damaged or never delivered."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def _file_name(name: str, wheel: bytes) -> str:
 
 
 def locked(name: str, wheel: bytes, *, version: str = "1.0") -> str:
-    """The lines of a lock file that ask for *wheel*."""
+    """The lines of a lock file for *wheel*."""
     return f"{name}=={version} \\\n    --hash=sha256:{hashlib.sha256(wheel).hexdigest()}\n"
 
 
 @dataclass
 class Index:
-    """What the index has; *held* names the packages whose wheels are not delivered."""
+    """The state of the index; *held* names the packages whose wheels are not delivered."""
 
     wheels: dict[str, bytes] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
@@ -57,7 +57,7 @@ class Index:
 
 @contextmanager
 def package_index(**wheels: bytes) -> Iterator[Index]:
-    """Serves *wheels* by the simple API, at the URL of what it yields."""
+    """A block with an index that serves *wheels* by the simple API."""
     index, over = Index(dict(wheels)), Event()
 
     class Handler(BaseHTTPRequestHandler):

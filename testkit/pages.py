@@ -1,4 +1,4 @@
-"""Draw pages whose ink is known, and spoil them as scanners and cameras do."""
+"""Draw pages with known ink, and degrade them as scanners and cameras do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "1
 
 
 def text(height: int = 500, width: int = 600, *, size_px: int = 22, seed: int = 1) -> Any:
-    """How much of each pixel is ink, 0 to 1: lines of words, drawn large and averaged."""
+    """The share of ink in each pixel, 0 to 1: lines of words, drawn large and averaged."""
     rng, scale = np.random.default_rng(seed), 4
     canvas = Image.new("L", (width * scale, height * scale))
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size_px * scale)

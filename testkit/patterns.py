@@ -25,7 +25,7 @@ _SINGLE = (c.LITERAL, c.NOT_LITERAL)
 
 @dataclass
 class _Part:
-    """Of a part of a pattern: what it can begin and end with repeating, and what is wrong in it."""
+    """The repetitions that a part of a pattern can begin and end with, and its faults."""
 
     first: list[frozenset[int]] = field(default_factory=list)
     last: list[frozenset[int]] = field(default_factory=list)
@@ -54,7 +54,7 @@ def _item(item: Any) -> _Part:
     if op in (c.MAX_REPEAT, c.MIN_REPEAT, c.POSSESSIVE_REPEAT):
         part = _repetition(*value)
         if op is c.POSSESSIVE_REPEAT:
-            part.last = []  # it gives nothing back
+            part.last = []  # a possessive repetition never backtracks
         return part
     if op is c.SUBPATTERN:
         return _sequence(value[3])

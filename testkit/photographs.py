@@ -1,4 +1,4 @@
-"""What people have instead of a PNG: photographs, TIFFs and PDFs of a sheet whose ink is known."""
+"""Photographs, TIFFs and PDFs of a sheet with known ink."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTH, HEIGHT, DPI = 200, 280, 300
 #: Where the ink is: above and to the left, so that no turn goes unnoticed.
 INK = (20, 30, 120, 90)
 _EXIF_ORIENTATION = 0x0112
-#: How each orientation of EXIF is lain, for the sheet to stand after it has been applied.
+#: The transposition that each EXIF orientation undoes.
 _LAIN = {1: None, 3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90}
 
 

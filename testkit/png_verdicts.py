@@ -1,4 +1,4 @@
-"""Compare what we make of a PNG with what libpng makes of it: the verdict and every pixel."""
+"""Compare the verdict and every pixel of `app.png` with those of libpng."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .root import ROOT
 DATA = ROOT / "tests" / "data"
 LIMITS = PngLimits()
 COLLECTIONS = ("pngsuite", "libpng", "hostile", "odd")
-#: Why we may refuse what libpng accepts: critical chunks are held to the specification, and time
-#: and memory are bounded. N stands for any number.
+#: The allowed reasons to refuse a file that libpng accepts: critical chunks must meet the
+#: specification, and time and memory are bounded. N stands for any number.
 STRICTER = {
     "corrupt-png: Chunk IEND at offset N has a wrong CRC.",
     "corrupt-png: IEND at offset N has N bytes, not N.",
     "corrupt-png: IDAT at offset N does not follow the IDAT before.",
     "corrupt-png: The first chunk is not IHDR.",
-    # Behind the last row libpng takes damage and a missing checksum for a warning.
+    # After the last row libpng only warns of damage and of a missing checksum.
     "corrupt-png: The pixel data breaks off before its checksum.",
     "corrupt-png: The pixel data is not a sound zlib stream.",
     "unsupported-png: The PNG is animated; send one page as one still image.",
@@ -52,7 +52,7 @@ def damaged(count: int) -> Iterator[bytes]:
 
 
 def verdict(data: bytes, theirs: libpng.Reading | str) -> tuple[str, str]:
-    """What became of a file with us and with libpng, and the reason of whoever refuses."""
+    """The verdict on a file from `app.png` and libpng, with the reason of a refusal."""
     try:
         info = inspect(data, LIMITS)
         gray = decode(data, info).gray

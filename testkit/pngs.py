@@ -1,4 +1,4 @@
-"""Write PNGs, sound and unsound, straight from the specification; shares no code with `app`.
+"""Write PNGs, valid and invalid, from the specification; shares no code with `app`.
 
 Section numbers are those of the PNG specification, third edition (https://www.w3.org/TR/png-3/).
 """
@@ -40,7 +40,7 @@ Samples = NDArray[np.int64]
 
 
 def chunk(kind: bytes, data: bytes = b"", *, crc: int | None = None, length: int | None = None):
-    """A chunk (section 5.3); *crc* and *length* are for those that lie."""
+    """A chunk (section 5.3); *crc* and *length* override the correct values."""
     true_crc = zlib.crc32(kind + data)
     head = struct.pack(">I", len(data) if length is None else length)
     return head + kind + data + struct.pack(">I", true_crc if crc is None else crc)
@@ -55,7 +55,7 @@ IEND = chunk(b"IEND")
 
 
 def idat(stream: bytes, *, split: int | None = None) -> bytes:
-    """One IDAT chunk, or as many of *split* bytes as it takes."""
+    """One IDAT chunk, or several of *split* bytes each."""
     if not split:
         return chunk(b"IDAT", stream)
     return b"".join(chunk(b"IDAT", stream[i : i + split]) for i in range(0, len(stream), split))
@@ -110,7 +110,7 @@ class Picture:
         return bytes(out)
 
     def gray(self) -> Samples:
-        """What the picture is in gray on white: (H, W) of 0 to 255, by the engine's rules."""
+        """The picture in gray on white: (H, W) of 0 to 255, by the rules of `app.png`."""
         colors, alpha = self._colors()
         high = colors >> 8 if self.bit_depth == 16 else colors
         gray = luma(high) if high.shape[2] == 3 else high[..., 0]

@@ -1,4 +1,4 @@
-"""Run ./start_app.sh as a person would, and see what it leaves behind."""
+"""Run ./start_app.sh as a user does, and find the processes it leaves behind."""
 
 from __future__ import annotations
 

@@ -16,12 +16,12 @@ _UNPACKED: Final = ROOT / ".local" / "prometheus" / "usr" / "bin"
 
 
 def has(program: str) -> bool:
-    """Whether *program* is here, or has to be: a CI that has lost it fails."""
+    """Whether *program* is installed, or must be: in CI a missing program is a failure."""
     return _place(program) is not None or "CI" in os.environ
 
 
 def find(program: str) -> str:
-    """Where *program* is; skips the test at home where it is not."""
+    """The path of *program*; outside CI the test is skipped if it is missing."""
     found = _place(program)
     if not has(program):
         pytest.skip(f"{program} is not here: install Debian's package prometheus, or a newer one")
@@ -30,7 +30,7 @@ def find(program: str) -> str:
 
 
 def promtool(*arguments: str | Path, given: bytes = b"") -> subprocess.CompletedProcess[str]:
-    """Run promtool to its end, with *given* for it to read."""
+    """The result of promtool with *given* as its standard input."""
     command = [find("promtool"), *map(str, arguments)]
     done = subprocess.run(command, input=given, capture_output=True, timeout=120)
     said = done.stdout.decode(), done.stderr.decode()

@@ -1,4 +1,4 @@
-"""Speak HTTP by hand over a socket, also badly or slowly."""
+"""Send raw HTTP over a socket, including malformed and slow requests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_to_end(connection: socket.socket) -> bytes:
 
 
 def send_until_answered(connection: socket.socket, head: bytes, body_bytes: int) -> int:
-    """Send *head* and a body, as curl does: until an answer is there; how much body went out."""
+    """Send *head* and a body until a response arrives, as curl does; returns the bytes sent."""
     connection.sendall(head)
     connection.setblocking(False)
     sent, block = 0, b"\0" * 65536
@@ -74,7 +74,7 @@ def _dribble(clients: list[socket.socket], stopping: threading.Event) -> None:
             try:
                 client.send(b"x")
             except OSError:
-                continue  # the server has had enough of it
+                continue  # the server has closed the connection
 
 
 def seconds(started: float) -> float:

@@ -1,4 +1,4 @@
-"""Where the tree is."""
+"""The path of the checkout."""
 
 from __future__ import annotations
 

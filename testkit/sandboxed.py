@@ -1,4 +1,4 @@
-"""What the tests have a sandbox do, in a module that a child process loads quickly.
+"""The functions that tests run in a sandbox, in a module that a child process loads quickly.
 
     python -m testkit.sandboxed [busy]
 
@@ -26,7 +26,7 @@ CAPS = sandbox.Caps(memory_bytes=128 * 1024 * 1024, cpu_s=1)
 
 
 class StubbornError(Exception):
-    """Cannot be pickled, as many exceptions cannot."""
+    """An exception that cannot be pickled, like many real ones."""
 
     def __init__(self, first: str, second: str) -> None:
         super().__init__(f"{first}, {second}")
@@ -34,7 +34,7 @@ class StubbornError(Exception):
 
 
 def do(data: bytes, job: Job) -> Binarized:
-    """Do what *data*, a verb and its argument, says."""
+    """Perform the action in *data*, a verb and its argument."""
     verb, _, argument = data.decode().partition(":")
     _VERBS[verb](argument)
     return Binarized(str(os.getpid()).encode(), 4, 3, 300, job.method or "", {}, 99, 0.5, 1)

@@ -1,4 +1,4 @@
-"""The web side in a process of its own, its storage and queue in memory."""
+"""The web server in a process of its own, with storage and queue in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web side with its storage and queue in memory."""
+"""The web application with storage and queue in memory."""
 
 from __future__ import annotations
 

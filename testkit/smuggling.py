@@ -1,10 +1,10 @@
-"""Requests that two servers could read differently, and their sound neighbours."""
+"""Requests that two servers could parse differently, and similar valid requests."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: What follows a refused request must never be taken for a request of its own.
+#: Bytes after a refused request, which must never be parsed as a request.
 HIDDEN: Final = b"GET /healthz HTTP/1.1\r\nHost: hidden\r\n\r\n"
 _GET: Final = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 _POST: Final = b"POST /healthz HTTP/1.1\r\nHost: x\r\n"
