@@ -1,16 +1,15 @@
-"""Upload a page of 500 kB to the API, beside the smallest Flask handler that does the same.
+"""Compare uploads of a 500 kB page to the API and to a minimal Flask handler.
 
     ./.venv/bin/python -m benchmarks.api [--uploads 400]
     ./.venv/bin/python -m benchmarks.api --soak 300 [--rate 10]
 
-Needs what ./run_tests.sh installs. Uploads per second and latency with 1, 8 and 32 clients in a
-closed loop, CPU of the server's process per upload, then the latency at half of the rate that 8
-clients reached, in an open loop: each upload is due at its own time, whatever became of the last,
-and counts from then. Clients and LocalStack share the CPUs with the server, so the rates are those
-of all of them together; the CPU is the server's alone.
+Needs what ./run_tests.sh installs. Measures uploads per second and latency with 1, 8 and 32 clients
+in a closed loop, and CPU per upload of the server process. Then measures the latency in an open
+loop at half the rate that 8 clients reached; each latency counts from the time the upload was due.
+Clients and LocalStack share the CPUs with the server, so the rates are those of the whole machine.
 
---soak keeps up a steady rate, each upload followed by its status and its original, and fails when
-memory, threads or file descriptors have grown between the first minute and the last.
+--soak holds a steady rate; each upload is followed by its status and its original. It fails when
+memory, threads or file descriptors grow between the first minute and the last.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ PAGE_BYTES = 500_000
 CLIENTS = (1, 8, 32)
 WARM_UP = 20
 READY_S = 60.0
-#: Growth that a process may show without a leak: caches and pools that fill.
+#: Growth that is no leak: caches and pools fill up.
 MAX_GROWTH = {"memory": 1.1, "threads": 1.0, "file descriptors": 1.2}
 
 
@@ -84,7 +83,7 @@ def main() -> None:
 
 
 def page() -> bytes:
-    """A gray A4 page whose noise does not compress: about PAGE_BYTES."""
+    """A gray A4 page of about PAGE_BYTES; its noise does not compress."""
     pixels = np.full((1754, 1240), 230, np.uint8)
     random = np.random.default_rng(0)
     pixels.flat[:PAGE_BYTES] = random.integers(0, 255, PAGE_BYTES, np.uint8)
@@ -123,7 +122,7 @@ def in_turns(
 ) -> Iterator[tuple[Server, Score]]:
     """The medians of three rounds for each.
 
-    Side by side: in turns, so that a slow minute of the machine is everybody's.
+    Subjects take turns, so that a slow minute of the machine affects all of them.
     """
     rounds = [[load(server, uploads=uploads // 3) for server in servers] for _ in range(3)]
     for place, server in enumerate(servers):

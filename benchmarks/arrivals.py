@@ -1,4 +1,4 @@
-"""When images come in the model of benchmarks/simulation.py, and how long things take."""
+"""Random arrival times and durations for benchmarks/simulation.py."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Iterator
 from random import Random
 
-#: A random time with this mean, in seconds.
+#: Draws a random time in seconds with the given mean.
 Draw = Callable[[Random, float], float]
 
 
 def lognormal(deviation: float) -> Draw:
-    """Times whose standard deviation is *deviation* of their mean."""
+    """Lognormal times; their standard deviation is *deviation* times the mean."""
     sigma = math.sqrt(math.log(1 + deviation**2))
     return lambda random, mean: mean * math.exp(sigma * random.gauss(0, 1) - sigma**2 / 2)
 
@@ -27,7 +27,7 @@ def constant(rate: float, seconds: float) -> Iterator[float]:
 def poisson(
     rate_at: Callable[[float], float], highest: float, seconds: float, random: Random
 ) -> Iterator[float]:
-    """Arrivals with a rate that changes, by thinning: Lewis and Shedler, 1979.
+    """Poisson arrivals at a varying rate, by thinning: Lewis and Shedler, 1979.
 
     https://doi.org/10.1002/nav.3800260304
     """
@@ -43,5 +43,5 @@ def burst(base: float, factor: float, from_s: float, to_s: float) -> Callable[[f
 
 
 def diurnal(mean: float, swing: float, period_s: float = 86_400) -> Callable[[float], float]:
-    """From mean * (1 - swing), at first, to mean * (1 + swing)."""
+    """A daily rate: starts at mean * (1 - swing) and peaks at mean * (1 + swing)."""
     return lambda at: mean * (1 - swing * math.cos(2 * math.pi * at / period_s))

@@ -1,8 +1,8 @@
-"""How many workers an autoscaler orders that looks at queue and CPUs, late and once a minute.
+"""Model of an autoscaler that reads queue depth and CPU once a minute, with delay.
 
-Two target tracking policies of Application Auto Scaling, of which the larger wish counts: the
-messages for each task, with the delay that is acceptable as its target, and CPU utilization, which
-alone can hold a fleet that has no backlog.
+Models two target tracking policies of Application Auto Scaling; the larger result counts. One
+tracks messages per task, with the acceptable delay as its target. The other tracks CPU utilization,
+which keeps a busy fleet without a backlog from shrinking.
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-using-sqs-queue.html
 https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking.html
 """
@@ -16,37 +16,37 @@ from random import Random
 
 @dataclass(frozen=True)
 class Scaling:
-    """What the autoscaler aims at, and how late it is."""
+    """The autoscaler's targets and delays."""
 
-    #: Messages in the system, waiting or held: what a worker does in the delay that is acceptable.
+    #: Messages, waiting or in flight, that one worker processes in the acceptable delay.
     target_per_worker: float
-    #: CPUs of one worker that are busy when it is as busy as it should be.
+    #: Busy CPUs of one worker at the target utilization.
     busy_cpus_per_worker: float
     smallest: int
     largest: int = 100_000
     #: CloudWatch gets the metrics of SQS once a minute.
     period_s: float = 60.0
-    #: From the moment that a metric is of to the moment that the policy has it.
+    #: Delay until the policy sees a metric.
     delay_s: float = 60.0
-    #: Periods in a row that have to agree: 3 to grow and 15 to shrink are target tracking's.
+    #: Consecutive periods that must agree. Target tracking uses 3 to grow and 15 to shrink.
     periods_to_grow: int = 3
     periods_to_shrink: int = 15
-    #: From the order to the first poll.
+    #: Time from a launch request to the first poll.
     start_s: tuple[float, float] = (30.0, 60.0)
-    #: Fargate starts so many at once, and so many a second after that.
+    #: Fargate's launch burst, and launches per second after it.
     launch_burst: int = 100
     launches_per_s: float = 20.0
 
 
 class Policy:
-    """Remembers what it has seen; `decide` once for each period."""
+    """Keeps past periods; call `decide` once per period."""
 
     def __init__(self, scaling: Scaling) -> None:
         self.scaling = scaling
         self._wanted: list[int] = []
 
     def decide(self, in_system: int, busy_cpus: float, ordered: int) -> int:
-        """How many workers there should be, of which *ordered* are there or on their way."""
+        """The desired number of workers; *ordered* are running or starting."""
         scaling = self.scaling
         wanted = max(
             math.ceil(in_system / scaling.target_per_worker),
@@ -63,7 +63,7 @@ class Policy:
 
 
 class Launcher:
-    """Starts workers no faster than allowed: a bucket of tokens, as a time until which it is empty.
+    """Limits worker launches with a token bucket, stored as the time until which it is empty.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/throttling.html
     """
@@ -74,7 +74,7 @@ class Launcher:
         self._booked_until = 0.0
 
     def polls_at(self, now: float, random: Random) -> float:
-        """When a worker that is ordered *now* polls for the first time."""
+        """The time of the first poll of a worker ordered *now*."""
         ahead_s = (self._scaling.launch_burst - 1) * self._apart_s
         launched_at = max(now, self._booked_until - ahead_s)
         self._booked_until = max(self._booked_until, launched_at) + self._apart_s

@@ -1,10 +1,10 @@
-"""Draw pages in colour whose ink is known, and judge what `auto` makes of luma and of colour.
+"""Draw colour pages with known ink, and score `auto` on luma and on colour.
 
     python -m benchmarks.color_pages
 
 Marks: the share of the black marks of which at least half came out black. F: the F-measure in
-percent. Each kind is print in black with something in colour on it; a pen and a stamp have to come
-out black, a highlighter and a tint of the paper white. Deterministic; needs Pillow.
+percent. Each kind is black print with something in colour on it. Pens and stamps must come out
+black, highlighters and tints of the paper white. Deterministic; needs Pillow.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WORDS: Final = (
     *("window", "não", "você", "ação"),
 )
 PAPER: Final = (246, 246, 243)
-#: RGB; beside ballpoint, gel and felt also what fades.
+#: RGB of ballpoint, gel and felt pens, and of faded ink.
 PENS: Final = {
     "ballpoint": (40, 60, 170),
     "gel blue": (90, 150, 225),
@@ -70,7 +70,7 @@ Drawn = tuple[Any, Any]
 
 
 class Sheet:
-    """Layers of ink on paper; truth is 0 where it must be black, 255 white, 128 anything."""
+    """Layers of ink on paper. Truth: 0 must be black, 255 must be white, 128 may be either."""
 
     def __init__(self, seed: int, paper: tuple[int, int, int] = PAPER) -> None:
         self.rng = np.random.default_rng(seed)
@@ -79,7 +79,7 @@ class Sheet:
         self.truth = np.full((HEIGHT, WIDTH), 255, np.uint8)
 
     def lay(self, cover: Image.Image, color: tuple[int, int, int], *, is_ink: bool = True) -> None:
-        """Inks are transparent: they multiply with what they cover."""
+        """Lay ink over the page by multiplication, because inks are transparent."""
         share = np.asarray(cover, np.float32)[..., np.newaxis] / 255
         self.rgb *= 1 - share * (1 - np.array(color, np.float32) / 255)
         if is_ink:
@@ -107,7 +107,7 @@ def layer() -> tuple[Image.Image, ImageDraw.ImageDraw]:
 
 
 def jpeg(rgb: Any, quality: int) -> Any:
-    """With its colours at half the resolution, as cameras save them."""
+    """The page after JPEG with chroma at half resolution, as cameras save it."""
     encoded = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))[..., ::-1].copy()
 
@@ -174,7 +174,7 @@ def colored_papers() -> Iterator[Drawn]:
 
 
 def yellow_words() -> Iterator[Drawn]:
-    """Words in light colours, as charts and slides have them."""
+    """A page with words in light colours, as in charts and slides."""
     for seed, color in enumerate([(255, 255, 0), (255, 220, 0), (120, 255, 120), (0, 255, 255)]):
         sheet = Sheet(500 + seed, (255, 255, 255))
         sheet.words(40, 400, 26, (25, 25, 25))
@@ -220,7 +220,7 @@ KINDS: Final[dict[str, Callable[[], Iterator[Drawn]]]] = {
 
 
 def score(truth: Any, white: Any) -> tuple[float, float]:
-    """The share of the marks that are there, and the F-measure, both in percent."""
+    """The share of marks found and the F-measure, both in percent."""
     black, ink = white < 128, truth == 0
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
     area = stats[1:, cv2.CC_STAT_AREA]
@@ -231,7 +231,7 @@ def score(truth: Any, white: Any) -> tuple[float, float]:
 
 
 def grays(rgb: Any) -> tuple[Any, Any]:
-    """By luma alone, and as `auto` is shown the page."""
+    """The page's gray by luma alone, and as `auto` receives it."""
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     gray = luma.copy()
     darken_thin_color(gray, chroma_of(rgb))

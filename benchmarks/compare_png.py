@@ -1,11 +1,11 @@
-"""Compare every verdict and every picture with libpng's: collections and damaged files.
+"""Compare our PNG verdicts and pixels with libpng's, on collections and damaged files.
 
     python -m benchmarks.compare_png [--mutations 10000]
 
-libpng is the one in the wheel of OpenCV, read with its defaults; where `cv2.imdecode` shows a
-picture without alpha in 8 bits, that must be equal, too. Prints how often both accept and agree,
-and why one of the two refuses what the other accepts. Fails if a picture differs, or if we accept
-what libpng refuses. OpenCV prints libpng's warnings to standard error.
+Uses the libpng in OpenCV's wheel, with its defaults. The result of `cv2.imdecode` must also be
+equal where it returns 8 bits without alpha. Prints how often both accept and agree, and why one
+refuses what the other accepts. Fails if pixels differ, or if we accept what libpng refuses. OpenCV
+prints libpng's warnings to standard error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from testkit.png_verdicts import COLLECTIONS, collection, damaged, verdict
 
 
 def compare(title: str, files: Iterator[bytes]) -> bool:
-    """Print the counts; whether all is well."""
+    """Print the counts; return whether no file failed."""
     counts: Counter[tuple[str, str]] = Counter()
     with libpng.Libpng() as reader:
         for data in files:

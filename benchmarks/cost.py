@@ -1,8 +1,8 @@
-"""What an image takes of AWS, and what a million of them cost; figures for docs/scaling.md.
+"""AWS usage per image and the cost of a million images, for docs/scaling.md.
 
 Prices and quotas are those of us-east-1 as the sources in docs/scaling.md gave them in November
-2026. Costs leave out what does not grow with images (logs, alarms, a registry) and what clients
-fetch over the internet.
+2026. Costs omit what does not grow with images (logs, alarms, a registry) and clients' downloads
+over the internet.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ GB = 1e9
 
 # --- quotas --------------------------------------------------------------------------------------
 
-#: Calls a second for each action of one FIFO queue in high-throughput mode, in us-east-1.
+#: Calls per second per action of one high-throughput FIFO queue in us-east-1.
 SQS_CALLS_PER_ACTION_S = 70_000
 #: The same for one partition; SQS adds partitions by itself.
 SQS_CALLS_PER_PARTITION_S = 300
-#: Messages of one FIFO queue that are received and not deleted.
+#: In-flight messages of one FIFO queue: received and not deleted.
 SQS_IN_FLIGHT = 120_000
-#: For each partitioned prefix of a bucket; S3 splits prefixes by itself.
+#: Per partitioned prefix of a bucket; S3 splits prefixes by itself.
 S3_PUTS_PER_PREFIX_S, S3_GETS_PER_PREFIX_S = 3_500, 5_500
 
 # --- prices, in dollars --------------------------------------------------------------------------
@@ -34,33 +34,33 @@ S3_PER_GB_MONTH = 0.023
 #: Linux on x86.
 FARGATE_PER_VCPU_HOUR, FARGATE_PER_GB_HOUR = 0.04048, 0.004445
 ALB_PER_HOUR, ALB_PER_LCU_HOUR, ALB_GB_PER_LCU_HOUR = 0.0225, 0.008, 1.0
-#: Of an interface endpoint, for SQS; S3's gateway endpoint is free.
+#: Price of an interface endpoint for SQS; S3's gateway endpoint is free.
 ENDPOINT_PER_ZONE_HOUR, ENDPOINT_PER_GB = 0.01, 0.01
 NAT_PER_GB = 0.045
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What one image takes. CPU as measured on our machine, a vCPU taken for one of its CPUs."""
+    """Resources per image. A vCPU is assumed equal to a CPU of the measuring machine."""
 
     web_cpu_s: float
     worker_cpu_s: float
     page_bytes: int
     result_bytes: int
-    #: By name of the action, as our metrics count them; those of who hears announcements, too.
+    #: Calls by action as our metrics count them, including the announcements' consumer.
     sqs_calls: dict[str, float]
     s3_puts: float = 2.0
     s3_gets: float = 1.0
-    #: From receive to delete.
+    #: Time from receive to delete.
     held_s: float = 0.3
     message_bytes: int = 2_000
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """How it is run."""
+    """The deployment of web and workers."""
 
-    #: Share of its CPUs that is busy on average.
+    #: Average CPU utilization.
     web_busy: float = 0.5
     worker_busy: float = 0.7
     gb_per_vcpu: float = 2.0
@@ -68,18 +68,18 @@ class Fleet:
     retention_days: float = 7.0
 
     def vcpus(self, usage: Usage) -> float:
-        """For one image a second."""
+        """vCPUs needed for one image per second."""
         return usage.web_cpu_s / self.web_busy + usage.worker_cpu_s / self.worker_busy
 
 
 def cost_per_million(rate: float, usage: Usage, fleet: Fleet) -> dict[str, float]:
-    """Dollars by service for a million images that come at *rate* a second, without a pause."""
+    """Dollars by service for a million images at a constant *rate* per second."""
     hours = MILLION / rate / HOUR_S
     vcpu_hours = whole(rate * fleet.vcpus(usage)) * hours
     kept_gb = (usage.page_bytes + usage.result_bytes) * MILLION / GB
     message_gb = usage.message_bytes * sum(usage.sqs_calls.values()) * MILLION / GB
     uploaded_gb = usage.page_bytes * MILLION / GB
-    # A capacity unit is what an hour takes at least a part of; bytes are what we have most of.
+    # Capacity units are charged per hour; bytes are the dimension that we use most.
     lcu_hours = max(hours, uploaded_gb / ALB_GB_PER_LCU_HOUR)
     parts = {
         "fargate": vcpu_hours * (FARGATE_PER_VCPU_HOUR + fleet.gb_per_vcpu * FARGATE_PER_GB_HOUR),
@@ -93,13 +93,13 @@ def cost_per_million(rate: float, usage: Usage, fleet: Fleet) -> dict[str, float
 
 
 def through_nat_per_million(usage: Usage) -> float:
-    """Dollars for a million images if S3 is reached through a NAT gateway and not its endpoint."""
+    """Dollars for a million images if S3 is reached through a NAT gateway, not its endpoint."""
     gb = (2 * usage.page_bytes + usage.result_bytes) * MILLION / GB
     return round(gb * NAT_PER_GB, 2)
 
 
 def demand(rate: float, usage: Usage, fleet: Fleet) -> dict[str, float]:
-    """What *rate* images a second ask of each service, and of which quota they are what share."""
+    """The load of *rate* images per second on each service, and its share of the quota."""
     busiest = max(usage.sqs_calls.values(), default=0.0) * rate
     gbits = (3 * usage.page_bytes + usage.result_bytes) * 8 / 1e9
     return {
@@ -118,5 +118,5 @@ def demand(rate: float, usage: Usage, fleet: Fleet) -> dict[str, float]:
 
 
 def whole(count: float) -> int:
-    """Rounded up, but not for the last bit of a float."""
+    """The number rounded up, ignoring floating-point error."""
     return math.ceil(round(count, 6))

@@ -1,4 +1,4 @@
-"""Draw modern pages whose ink is known, one set for each kind, for benchmarks/quality.py.
+"""Draw modern pages with known ink, one set per kind, for benchmarks/quality.py.
 
     python benchmarks/drawn_pages.py DATA_DIR
     python benchmarks/quality.py DATA_DIR --ours
@@ -40,14 +40,14 @@ def with_tints(ink: Any) -> Any:
 
 
 def as_form(ink: Any) -> Any:
-    """Rules, a solid bar, and a band of reversed print."""
+    """Add rules, a solid bar and a band of reversed print to the ink."""
     ink[300:700:50, 40:760] = 1
     ink[750:850, 100:500] = 1
     ink[100:200] = 1 - ink[100:200]
     return printed(ink)
 
 
-#: How each kind of page comes about from its ink; `as_form` adds to the ink itself.
+#: Turns ink into a page of each kind; only `as_form` changes the ink itself.
 KINDS: dict[str, Callable[[Any], Any]] = {
     "clean": printed,
     "scanned": lambda ink: printed(ink) + noise(SHAPE, 5),

@@ -1,11 +1,11 @@
-"""Time the engine, PNG bytes in to PNG bytes out, beside others that do the same job.
+"""Time the engine from PNG bytes to PNG bytes, and other libraries at the same job.
 
     python benchmarks/engine.py [--sizes 1,3.87,12,34.8] [--rounds 9] [--node-modules DIR]
 
-Pages are drawn, always the same: clean (flat paper) and noisy (camera noise), gray and RGB. Every
-round runs every contender once, so that what else the machine does hits all alike; the figures are
-medians of CPU time. One thread each. Then what `auto` spends where, and what colour costs it.
-Pillow, pyvips and sharp take part where they are installed:
+Pages are drawn deterministically: clean (flat paper) and noisy (camera noise), gray and RGB. Every
+round runs every contender once, so that other load affects all alike. Figures are medians of CPU
+time on one thread. Also prints the CPU time of each step of `auto`, and what colour adds to it.
+Pillow, pyvips and sharp take part if installed:
 
     pip install pillow 'pyvips[binary]'        npm install --prefix DIR sharp
 """
@@ -62,12 +62,12 @@ Job = Callable[[bytes], bytes]
 
 
 def page(megapixels: float, *, is_noisy: bool, is_rgb: bool) -> bytes:
-    """An A4 page of text as a PNG, as libpng's users write it: Pillow's defaults."""
+    """An A4 page of text as a PNG with Pillow's defaults, which are libpng's."""
     from PIL import Image
 
     height = round((megapixels * 1e6 * A4_RATIO) ** 0.5)
     pixels = drawn_text(round(height / A4_RATIO), height)
-    if is_rgb:  # slightly warm paper, as scanners see it
+    if is_rgb:  # slightly warm paper, as in scans
         pixels = np.clip(pixels[..., np.newaxis] - np.array([0, 3, 9]), 0, 255)
     if is_noisy:
         noise = np.random.default_rng(1).normal(0, NOISE_DEVIATION, pixels.shape)
@@ -105,7 +105,7 @@ def ours_auto(data: bytes) -> bytes:
 
 
 def ours_alone(data: bytes) -> bytes:
-    """As if isal and zlib-ng were not installed."""
+    """The engine's result as if isal and zlib-ng were not installed."""
     with without_libraries():
         return ours(data)
 
@@ -150,7 +150,7 @@ def pyvips_1_bit(data: bytes) -> bytes:
 
 
 class Sharp:
-    """sharp in a Node process of its own, which times itself; call it with a path."""
+    """sharp in a Node process that times itself; call it with a path."""
 
     SCRIPT = """
     const sharp = require('sharp'), fs = require('fs');
@@ -264,7 +264,7 @@ HEAD = (
 
 
 def report_threads(title: str, job: Job, data: bytes, jobs_each: int) -> None:
-    """Two threads against one, and against two processes, which share no GIL.
+    """Compare two threads with one, and with two processes, which share no GIL.
 
     The first figure needs two idle cores; the second holds on a busy machine too.
     """
@@ -317,7 +317,7 @@ print(before_mb, peak_mb())
 
 
 def report_memory(title: str, data: bytes, pixels: int) -> None:
-    """The peak of a fresh process, with the file read, before and after one job (Linux)."""
+    """Print the peak memory of a fresh process before and after one job (Linux)."""
     code = PEAK_MEMORY.format(root=str(ROOT))
     run = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True)
     before_mb, peak_mb = map(float, run.stdout.split())

@@ -1,4 +1,4 @@
-"""What `auto` spends where on a page, and what colour costs it: CPU ms, medians."""
+"""Median CPU milliseconds of each step of `auto`, and what colour adds."""
 
 from __future__ import annotations
 

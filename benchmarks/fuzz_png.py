@@ -1,12 +1,12 @@
-"""Fuzz the check and the decoder, guided by coverage; runs until it finds something or is stopped.
+"""Fuzz PNG check and decoder, guided by coverage, until a finding or a stop.
 
     pip install atheris
     python benchmarks/fuzz_png.py CORPUS_DIR tests/data/pngsuite -max_total_time=300 -max_len=4096
 
-Options are libFuzzer's. A third of the inputs run as they are; in another lengths and CRCs are put
-right first, and in the last the contents of IDAT are compressed too, so that the fuzzer gets past
-them. What counts as found: an exception that is not ours, a crash, a picture that differs without
-isal and zlib-ng, or one that OpenCV cannot read.
+Options are libFuzzer's. A third of the inputs run unchanged, a third with corrected lengths and
+CRCs, and a third also with compressed IDAT contents, so that the fuzzer gets past these checks.
+Findings are an exception that is not ours, a crash, pixels that differ without isal and zlib-ng, or
+a result that OpenCV cannot read.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ALONE = zlib, zlib
 
 
 def run(data: bytes, libraries: tuple[object, object]) -> bytes | str:
-    """The picture, or the code of the refusal."""
+    """The decoded pixels, or the error code."""
     fast_zlib._isal, fast_zlib._zlib_ng = libraries  # type: ignore[misc]
     try:
         return decode(data, inspect(data, LIMITS)).gray.tobytes()
@@ -49,7 +49,7 @@ def run(data: bytes, libraries: tuple[object, object]) -> bytes | str:
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(type, contents) of whatever *data* can be taken for, after the signature."""
+    """The (type, contents) of everything after the signature that parses as a chunk."""
     offset = 8
     while offset + 12 <= len(data):
         length = min(struct.unpack_from(">I", data, offset)[0] % 65536, len(data) - offset - 12)

@@ -1,10 +1,10 @@
-"""Show what one request costs the web server, and how long everybody else waits meanwhile.
+"""Measure the CPU of one hostile request, and how long other clients wait meanwhile.
 
     ./.venv/bin/python -m benchmarks.head_cost [--tree DIR] [--bytes 32000]
 
-DIR is a checkout to measure, this one by default. Each row is a request that some part of a head
-parser could be slow to read, sent to a fresh server as a whole and then byte by byte: the CPU time
-of the server, and the longest that another client waited for /healthz.
+DIR is the checkout to measure, by default this one. Each row is a request that could be slow to
+parse, sent to a fresh server at once and then byte by byte. The columns are the server's CPU time
+and the longest wait of another client for /healthz.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from testkit.waiting import is_alive, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 START = b"GET / HTTP/1.1\r\nHost: x\r\n"
-#: A server that is still busy then is given up.
+#: Seconds after which a server that is still busy is given up.
 DEADLINE_S = 60.0
 REPEATS = 3
 
 
 def attacks(length: int) -> dict[str, bytes]:
-    """Requests of *length* bytes, by what they have too much of."""
+    """Requests of *length* bytes, by the part that is oversized."""
 
     def field(name: bytes, unit: bytes, after: bytes = b"") -> bytes:
         return START + name + b":" + unit * (length // len(unit)) + after + b"\r\n\r\n"
@@ -92,14 +92,14 @@ def longest_wait_s(port: int, attacker: multiprocessing.Process) -> float:
 
 
 def cpu_s(process: psutil.Process) -> float:
-    """CPU seconds of all threads, to the nanosecond (Linux; psutil counts in hundredths)."""
+    """CPU seconds of all threads, to the nanosecond (Linux); psutil resolves only 0.01 s."""
     tasks = Path(f"/proc/{process.pid}/task").glob("*/schedstat")
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
 @contextmanager
 def sending(port: int, request: bytes, piece_bytes: int) -> Iterator[multiprocessing.Process]:
-    """A client in a process of its own, so that it does not hold up those who measure."""
+    """Run a client in a separate process, so that it does not delay the measurement."""
     attacker = multiprocessing.Process(target=send, args=(port, request, piece_bytes))
     attacker.start()
     try:
@@ -110,7 +110,7 @@ def sending(port: int, request: bytes, piece_bytes: int) -> Iterator[multiproces
 
 
 def send(port: int, request: bytes, piece_bytes: int) -> None:
-    """Send *request* in pieces and read the first byte of the answer."""
+    """Send *request* in pieces and read the first byte of the response."""
     attacker = socket.create_connection(("127.0.0.1", port))
     attacker.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with attacker, suppress(OSError):

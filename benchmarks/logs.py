@@ -1,11 +1,11 @@
-"""What the log and the traces cost an image: CPU time of upload and work, with them and without.
+"""Measure the CPU time that logs and traces add to an upload and to its processing.
 
     ./.venv/bin/python -m benchmarks.logs [--images 200] [--rounds 7]
 
-One process, storage and queue in memory, the smallest page, so that there is little else to
-measure. The log goes to /dev/null; spans go to an exporter that encodes them as OTLP and throws
-them away, in its own thread, whose CPU time counts. The rounds of all ways take turns, and the
-least of each counts: what others do to the machine only ever adds.
+Uses one process, storage and queue in memory, and the smallest page, so that little else is
+measured. The log goes to /dev/null. Spans go to an exporter that encodes them as OTLP and discards
+them in its own thread, whose CPU time counts. Variants take turns, and the minimum of each counts,
+because other load only adds time.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def main() -> None:
 
 
 def run_round(page: bytes, images: int) -> tuple[float, float]:
-    """Microseconds of CPU an upload and an image in the worker."""
+    """CPU microseconds per upload, and per image in the worker."""
     site = Site(Settings())
     uploaded = timed(lambda: [site.upload(page, method="simple") for _ in range(images)])
     return uploaded / images, timed(site.work) / images
@@ -120,7 +120,7 @@ def step() -> None:
 
 
 def image() -> None:
-    """What the worker begins for one image: 13 spans below one, with the calls to AWS."""
+    """Record the worker's spans for one image: 13 below one, including AWS calls."""
     with tracing.processing("jobs", {}, message_id="m", image_id="i", receive_count=1):
         for _ in range(8):
             step()

@@ -2,7 +2,7 @@
 
     ./.venv/bin/python -m benchmarks.memory [--roles web worker all] [--times 3]
 
-Each role runs as a process of its own against an endpoint that refuses connections, so it has
+Each role runs in a separate process against an endpoint that refuses connections, so it has
 processed no image. The memory is VmRSS of /proc/PID/status once the role answers its health check
 and, where it has one, the upload page. The largest number of several starts is printed.
 """
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def resident_mb(name: str) -> float:
-    """Megabytes (10^6 bytes) that the role holds once it answers."""
+    """Resident megabytes (10^6 bytes) of the role once it answers."""
     settings = Settings(aws_endpoint_url=_NOBODY, port=free_port(), metrics_port=free_port())
     with role(name, settings) as running:
         wait_until(

@@ -1,9 +1,9 @@
-"""Measure what each method costs at the ends of its parameters, on pages of the largest size.
+"""Measure each method at the extremes of its parameters, on pages of the largest size.
 
     python -m benchmarks.method_cost [--megapixels 40]
 
-Prints a table of CPU seconds on a blank, a noisy and a text page, and how many times the default of
-the same method that is at most. One thread.
+Prints CPU seconds on a blank, a noisy and a text page, and the largest ratio to the same method's
+defaults. One thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Page = NDArray[np.uint8]
 
 
 def pages(megapixels: float) -> list[Page]:
-    """Blank, noisy paper, text."""
+    """A blank page, a noisy page and a page of text."""
     height = round((megapixels * 1e6 * A4_RATIO) ** 0.5)
     width = round(height / A4_RATIO)
     noise = np.random.default_rng(1).normal(215, 9, (height, width))

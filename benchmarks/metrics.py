@@ -1,9 +1,9 @@
-"""What counting costs: CPU time of each part, with AWS and the engine left out.
+"""Measure the CPU time that metrics cost, without AWS and the engine.
 
     ./.venv/bin/python -m benchmarks.metrics
 
-A worker handles images on buckets and queues in memory, with an engine that does nothing; once with
-metrics and once with some that do nothing, either. The rest is one operation many times.
+A worker processes images with in-memory buckets and queues and an engine that does nothing, once
+with metrics and once with metrics that do nothing. The other rows repeat one operation many times.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def images(metrics: Any) -> float:
-    """Microseconds of CPU an image."""
+    """CPU microseconds per image."""
     originals = MemoryBucket("image-input")
     store, jobs = ImageStore(originals, MemoryBucket()), MemoryQueue()
     guarded = admitted(process, Admission(slots=2, max_pixels=10**8), 10**8, metrics)
@@ -106,7 +106,7 @@ def call(metrics: Metrics) -> None:
 
 
 def each(act: Callable[[], object], times: int = 50_000) -> float:
-    """Microseconds of CPU a call of *act*."""
+    """CPU microseconds per call of *act*."""
     act()
     began_at = time.thread_time()
     for _ in range(times):

@@ -1,9 +1,9 @@
-"""Show what clients that ask for a large original and read nothing cost, and how others fare.
+"""Measure what clients that do not read their responses cost the server and other clients.
 
     ./.venv/bin/python -m benchmarks.non_readers [--tree DIR] [--clients 1000]
 
-Each client asks for an original of 31 MB and reads nothing of it. They come from eight addresses;
-another one asks for /healthz, sends an upload and downloads the original meanwhile.
+Each client requests an original of 31 MB and reads nothing of it. The clients use eight addresses.
+Meanwhile a client of a ninth address requests /healthz, uploads, and downloads the original.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def large_png() -> bytes:
-    """A gray page of 31 MB, since nothing of it is compressed."""
+    """A gray page of 31 MB, stored without compression."""
     rows = zlib.compress(bytes((1 + WIDTH) * HEIGHT), 0)
     return SIGNATURE + ihdr(WIDTH, HEIGHT, color_type=GRAY) + idat(rows) + IEND
 
@@ -76,7 +76,7 @@ def non_reader(port: int, path: str, address: str) -> socket.socket:
 
 
 class Watch:
-    """Follows what a process takes, in a thread."""
+    """Samples a process's resources in a thread."""
 
     def __init__(self, process: psutil.Process) -> None:
         self.most_memory_mb = self.most_files_mb = 0.0
@@ -104,7 +104,7 @@ class Watch:
 
 
 def deleted_bytes(descriptor: Path) -> int:
-    """The size of a temporary file, which has no name any more."""
+    """The size of an unlinked temporary file."""
     try:
         return descriptor.stat().st_size if "(deleted)" in os.readlink(descriptor) else 0
     except OSError:
@@ -112,7 +112,7 @@ def deleted_bytes(descriptor: Path) -> int:
 
 
 class Others:
-    """Clients of another address that do as they should, in threads."""
+    """Well-behaved clients of another address, in threads."""
 
     def __init__(self, port: int, path: str) -> None:
         self._url = f"http://127.0.0.1:{port}"

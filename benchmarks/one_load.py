@@ -1,4 +1,4 @@
-"""Put a pipeline under a load, and tell what became of it."""
+"""Run one load against a pipeline and return its measurements."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Seen:
-    """What became of a load: its answers, and when each image was announced first."""
+    """The result of a load: its responses, and when each image was first announced."""
 
     load: Load
     announced_at: Mapping[str, float]
     doubled: int
     cpu_s: Mapping[str, float]
     aws_calls: Mapping[str, int]
-    #: CPUs of this machine that others had meanwhile, on average.
+    #: Average CPUs used by other processes of the machine meanwhile.
     foreign_cpus: float = 0.0
 
     @property
@@ -42,20 +42,20 @@ class Seen:
 
     @property
     def latencies_s(self) -> list[float]:
-        """From the moment an upload was due to its announcement."""
+        """Seconds from each upload's due time to its announcement."""
         known = [(a.due_at, self.announced_at.get(str(a.image_id))) for a in self.accepted]
         return [at - due_at for due_at, at in known if at is not None]
 
     @property
     def images_per_s(self) -> float:
-        """From the first that was due to the last that was announced."""
+        """Seconds from the first due time to the last announcement."""
         first = min(a.due_at for a in self.load.answers)
         last = max(self.announced_at[str(a.image_id)] for a in self.accepted)
         return len(self.accepted) / (last - first)
 
 
 def put_under_load(subject: Running, png: Path, rate: float, seconds: float) -> Seen:
-    """Send, and wait until all that was accepted is announced (as long as that takes)."""
+    """Send, and wait until every accepted image is announced."""
     with Announcements(subject.settings) as announcements:
         calls_before = subject.aws_calls()
         before, own_before = subject.cpu_s(), time.process_time()
@@ -75,7 +75,7 @@ def put_under_load(subject: Running, png: Path, rate: float, seconds: float) -> 
 
 
 def busy_s() -> float:
-    """CPU seconds of everything on this machine so far, the hypervisor's theft included."""
+    """CPU seconds of the whole machine so far, including steal time."""
     of = psutil.cpu_times()
     return float(sum(of) - of.idle - of.iowait - of.guest - of.guest_nice)
 
@@ -90,13 +90,13 @@ def generate(subject: Running, png: Path, rate: float, seconds: float) -> Load:
 
 
 def wait_for(announcements: Announcements, accepted: set[str]) -> None:
-    """Until all of *accepted* are announced, or the deadline; the count tells which."""
+    """Wait until all *accepted* are announced or the deadline passes; the count tells which."""
     with suppress(AssertionError):
         wait_until(lambda: announcements.have(accepted), within_s=DRAIN_DEADLINE_S)
 
 
 def figures_of(seen: Seen, rate: float) -> Figures:
-    """A load as what is written down; CPU in milliseconds an image, latencies in milliseconds."""
+    """A load as recorded: CPU in milliseconds per image, latencies in milliseconds."""
     answered = [one.latency_s for one in seen.load.answers if one.status]
     images = max(1, len(seen.announced_at))
     return {

@@ -1,16 +1,16 @@
-"""Send one PNG over and over at a constant rate, whatever became of the last one: an open loop.
+"""Send one PNG repeatedly at a constant rate, without waiting for responses: an open loop.
 
     python -m benchmarks.open_loop URL PNG --rate 20 --seconds 10 [--field method=otsu]
 
-Prints JSON: the CPU seconds it took, and for each upload when it was due, when it was sent and
-answered (seconds of the machine's monotonic clock, which all processes share), the status (0: no
-answer) and the id of the image. Each upload is due at its own time and counts from then, so a
-server that stalls is seen to stall by all who would have come meanwhile. A loop that waits for
-answers sends less to a slow server and hides it ("coordinated omission": Gil Tene, "How NOT to
-Measure Latency", 2013). Connections are kept alive, and there are as many as it takes.
+Prints JSON: the CPU seconds used, and for each upload when it was due, sent and answered (seconds
+of the machine's monotonic clock, which all processes share), the status (0: no response) and the
+image id. Latency counts from the due time, so a stall shows in every upload that was due during it.
+A loop that waits for responses sends less to a slow server and hides the stall ("coordinated
+omission": Gil Tene, "How NOT to Measure Latency", 2013). Connections are kept alive, as many as
+needed.
 
-A process of its own, on the standard library alone, so that it costs the CPUs little and disturbs
-nobody's interpreter.
+Runs as a separate process on the standard library, so that it uses little CPU and shares no
+interpreter.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-#: Somebody who waits longer has given up.
+#: Longest wait for a response, after which a client would have given up.
 ANSWER_TIMEOUT_S = 120.0
 LEAD_S = 0.1
 ACCEPTED = (200, 201, 202)
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def read_load(text: str) -> Load:
-    """What `main` has printed."""
+    """Parse the output of `main`."""
     seen = json.loads(text)
     return Load([Answer(**one) for one in seen["answers"]], seen["cpu_s"])
 
@@ -128,7 +128,7 @@ async def send(connections: Connections, request: bytes, due_at: float) -> Answe
 
 
 class Connections:
-    """Connections to one server, used again as long as it keeps them open."""
+    """A pool of connections to one server, reused while it keeps them open."""
 
     def __init__(self, url: str) -> None:
         place = urlsplit(url)
@@ -146,7 +146,7 @@ class Connections:
             try:
                 return await self._on(*self._idle.pop(), request)
             except (ConnectionError, EOFError):
-                continue  # one that the server had closed meanwhile says nothing about it
+                continue  # the server may close an idle connection; try another
         return await self._on(*await asyncio.open_connection(self._host, self._port), request)
 
     async def close(self) -> None:
@@ -158,7 +158,7 @@ class Connections:
     ) -> tuple[int, bytes]:
         is_kept = False
         try:
-            # Not drained first: a refusal may come before all is sent.
+            # Do not drain first: a refusal may arrive before everything is sent.
             writer.write(request)
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             status, headers = parse_head(head)
@@ -174,13 +174,13 @@ class Connections:
 
 
 async def _hang_up(writer: asyncio.StreamWriter) -> None:
-    writer.transport.abort()  # what is not sent yet is of no use to anybody
+    writer.transport.abort()  # discard what is not sent yet
     with suppress(OSError):
         await writer.wait_closed()
 
 
 def parse_head(head: str) -> tuple[int, dict[str, str]]:
-    """Status and headers, their names in lower case. Raises ValueError."""
+    """Status, and headers with names in lower case. Raises ValueError."""
     first, *lines = head.rstrip("\r\n").split("\r\n")
     pairs = (line.partition(":") for line in lines)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}

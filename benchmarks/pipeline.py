@@ -1,19 +1,19 @@
-"""From upload to announcement, beside others: how many images a second, how late, at what cost.
+"""Compare pipelines from upload to announcement: throughput, latency and CPU.
 
     ./.venv/bin/python -m benchmarks.pipeline [--rounds 2] [--step-s 4] [--only ours,node]
     ./.venv/bin/python -m benchmarks.projections
     ./.venv/bin/python -m benchmarks.plots
 
 Needs what ./run_tests.sh installs, and Node with npm. Writes benchmarks/results/pipeline.json, from
-which benchmarks/plots.py makes what docs/benchmarks.md shows. Every subject gets a fresh LocalStack
-each time it starts. One clean A4 page (200 dpi, gray) is uploaded over and over by
-benchmarks/open_loop.py; a latency counts from the moment an upload was due to its announcement.
+which benchmarks/plots.py makes the tables of docs/benchmarks.md. Every start of a subject gets a
+fresh LocalStack. benchmarks/open_loop.py uploads one clean A4 page (200 dpi, gray) repeatedly; a
+latency runs from the upload's due time to its announcement.
 
-First each subject is given a burst, to see what it can do at all. Then, in rounds, so that a slow
-minute of the machine is everybody's, each goes up the same ladder of shares of that rate. What it
-sustains is the rate at which the p95 is twice that of the lowest rung, between rungs in proportion;
-each figure is the median of the rounds. Last come half of that rate, and three times of it for a
-minute. All of it takes about 25 minutes, and an undisturbed machine; what others took is counted.
+A burst first finds each subject's maximum rate. Subjects then take turns in rounds, so that a slow
+minute affects all of them, and climb the same ladder of shares of that rate. The sustained rate is
+the rate at which the p95 is twice that of the lowest rung, interpolated; each figure is the median
+of the rounds. Last come half of that rate, and three times that rate for a minute. This takes about
+25 minutes on an idle machine; the CPU that other processes use is recorded.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from benchmarks.subjects import OURS, Running, Subject, running, subjects
 from benchmarks.worker import A4_200_DPI_MEGAPIXELS
 
 RESULTS = Path(__file__).resolve().parent / "results"
-#: Of what a burst has reached. The lowest is the p95 that others are compared with.
+#: Shares of the burst's rate. The p95 of the lowest is the reference for the others.
 LADDER = (0.2, 0.5, 0.75, 1.0, 1.2)
-#: Uploads of a burst, and their rate: well over what two CPUs can do.
+#: Uploads of a burst, and their rate, well over what two CPUs can process.
 BURST, BURST_RATE = 60, 80.0
 WARM_UP, WARM_UP_RATE = 20, 10.0
-#: A p95 of fewer would be the worst of them.
+#: With fewer uploads the p95 would be the maximum.
 MIN_UPLOADS = 20
-#: A rung whose p95 is that many times the lowest one's is the last to be tried.
+#: The ladder ends at a rung whose p95 is this many times the lowest rung's.
 HOPELESS = 6.0
 DOUBLE = 2.0
 OVERLOAD, OVERLOAD_S = 3.0, 60.0
@@ -131,7 +131,7 @@ def page_file() -> Iterator[Path]:
 
 @contextmanager
 def warm(subject: Subject, png: Path, **variables: str) -> Iterator[Running]:
-    """*subject*, running and past its first images."""
+    """*subject*, running and warmed up."""
     with running(subject, **variables) as one:
         put_under_load(one, png, WARM_UP_RATE, WARM_UP / WARM_UP_RATE)
         yield one
@@ -161,7 +161,7 @@ def climb_in_rounds(
 
 
 def climb(subject: Running, png: Path, capacity: float, step_s: float) -> list[Figures]:
-    """Rung by rung, until it is hopeless."""
+    """Measure rung by rung, until the p95 is too high."""
     rungs: list[Figures] = []
     for share in LADDER:
         rate = share * capacity
@@ -177,8 +177,8 @@ def describe(rungs: Sequence[Figures]) -> str:
 
 
 def summary(ladders: Sequence[Sequence[Figures]]) -> Figures:
-    """The medians of the rounds, rung by rung, and what follows from them."""
-    # A round that had given up before says that the rung cannot be held; it has no figures.
+    """The medians of the rounds per rung, and the figures derived from them."""
+    # A round that ended earlier has no figures here; the rung counts as not sustained.
     most = max(map(len, ladders))
     reached = [[ladder[n] for ladder in ladders if len(ladder) > n] for n in range(most)]
     rungs = [median_of(rung) for rung in reached if len(rung) * 2 > len(ladders)]
@@ -190,10 +190,10 @@ def summary(ladders: Sequence[Sequence[Figures]]) -> Figures:
 
 
 def median_of(same: Sequence[Any], name: str = "") -> Any:
-    """The median of each figure in figures of one shape; what is counted is added up."""
+    """The median of each figure; counts are summed."""
     if isinstance(same[0], dict):
         keys = {key: None for one in same for key in one}
-        # The keys of statuses are numbers; the counts are theirs.
+        # Keys that are numbers are statuses, and their values are counts.
         return {
             key: median_of([one[key] for one in same if key in one], name if key.isdigit() else key)
             for key in keys
@@ -204,7 +204,7 @@ def median_of(same: Sequence[Any], name: str = "") -> Any:
 
 
 def sustained_per_s(rungs: Sequence[Figures]) -> float:
-    """The rate at which the p95 is twice that of the lowest rung, or the last that was tried."""
+    """The rate at which the p95 is twice the lowest rung's, or the last rate tried."""
     limit_ms = DOUBLE * rungs[0]["latency_ms"]["p95"]
     for low, high in pairwise(rungs):
         p95_low, p95_high = low["latency_ms"]["p95"], high["latency_ms"]["p95"]
@@ -215,7 +215,7 @@ def sustained_per_s(rungs: Sequence[Figures]) -> float:
 
 
 def cost(rungs: Sequence[Figures], sustained: float) -> Figures:
-    """CPU an image at the last rung that is held, and images a second for a CPU second of ours."""
+    """CPU per image at the last sustained rung, and images per CPU-second of ours."""
     held = [rung for rung in rungs if rung["rate_per_s"] <= sustained + 0.01]
     cpu_ms = held[-1]["cpu_ms"]
     own_ms = sum(ms for name, ms in cpu_ms.items() if name not in ("localstack", "clients"))
@@ -241,7 +241,7 @@ def at_half(subject: Subject, png: Path, results: Figures, seconds: float) -> No
 def overloads(
     name: str, subject: Subject, png: Path, sustained: float, seconds: float
 ) -> Iterator[Figures]:
-    """Three times of what *subject* sustains, with the settings as they are and with bounds."""
+    """Three times *subject*'s sustained rate, with default settings and with limits."""
     two_seconds_of_work, rate = max(1, round(2 * sustained)), max(1, round(sustained))
     bounds: tuple[dict[str, str], ...] = (
         {},
@@ -276,7 +276,7 @@ def overload_figures(seen: Seen, rate: float) -> Figures:
 
 
 def by_second(seen: Seen, began_at: float, last: float) -> dict[str, list[int]]:
-    """What was offered, accepted, refused and announced in each second."""
+    """Uploads offered, accepted, refused and announced per second."""
     moments = {
         "offered": [a.due_at for a in seen.load.answers],
         "accepted": [a.answered_at for a in seen.accepted],

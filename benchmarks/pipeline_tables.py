@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks.md: lines of Markdown from what was measured."""
+"""The Markdown tables of docs/benchmarks.md, from the measurements."""
 
 from __future__ import annotations
 
