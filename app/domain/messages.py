@@ -54,9 +54,9 @@ def _sha256(value: str) -> str | None:
 
 
 class Job(Model):
-    """A message on the input queue; other producers need to send three fields only.
+    """A message on the input queue; other producers need to send only three fields.
 
-    Null stands for the default of any other.
+    In any other field, null stands for the default.
     """
 
     version: Annotated[
@@ -77,7 +77,7 @@ class Job(Model):
         int,
         Field(ge=0, le=MAX_REDRIVE),
         BeforeValidator(_null_is(0), json_schema_input_type=int | None),
-    ] = Field(0, description="How many times an operator has sent it again.")
+    ] = Field(0, description="The number of times that an operator has sent the job again.")
 
     @classmethod
     def parse(cls, body: str) -> Self:
@@ -117,27 +117,29 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 class StoredOriginal(Original):
-    """Where the original is, for consumers that read S3 themselves."""
+    """The original with its bucket and key, for consumers that read S3 themselves."""
 
     bucket: str
     key: str
 
 
 class StoredProcessed(Processed):
-    """Where the result is, for consumers that read S3 themselves."""
+    """The result with its bucket and key, for consumers that read S3 themselves."""
 
     bucket: str
     key: str
 
 
 class Announcement(Image):
-    """A message on the processed queue: the representation and where the objects are."""
+    """A message on the processed queue: the representation, with the buckets and keys."""
 
     version: Literal[1] = MESSAGE_VERSION
     original: StoredOriginal | None = None
     processed: StoredProcessed | None = None
     owner: Owner = Field(None, description="The name of the token that sent it.")
-    redrive: int = Field(0, ge=0, description="How many times an operator had sent the job again.")
+    redrive: int = Field(
+        0, ge=0, description="The number of times that an operator had sent the job again."
+    )
 
 
 def message_group(image_id: UUID, group: str | None, owner: str | None) -> str:

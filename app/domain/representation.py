@@ -93,7 +93,7 @@ class Model(BaseModel):
 
 
 class Original(Model):
-    """The PNG as it was sent. What its sender did not say is null."""
+    """The PNG as it was sent. A value that its sender left out is null."""
 
     href: str
     filename: str | None = None
@@ -107,7 +107,7 @@ class Original(Model):
 class Processed(Model):
     """The black-and-white page. *black_ratio* is the share of black pixels, 0 to 1.
 
-    What a result that we have not made does not say is null.
+    A value that is missing in a result from another program is null.
     """
 
     href: str
@@ -122,26 +122,26 @@ class Processed(Model):
 
 
 class TakenFor(Model):
-    """What a page was taken for, and what was done so that it stands as dark on light."""
+    """The detected kind of a page, and how it was made upright with dark writing on white."""
 
     kind: Literal["writing", "blank", "photograph"] = Field(
-        description="All methods but `auto` take every page for writing."
+        description="All methods except `auto` treat every page as writing."
     )
-    inverted: bool = Field(description="Its light writing was turned round.")
+    inverted: bool = Field(description="Whether light writing was inverted to dark.")
     turned: Literal[0, 90, 180, 270] = Field(
-        description="By how many degrees, clockwise, it was turned to stand upright."
+        description="Degrees clockwise by which the page was turned upright."
     )
 
 
 class Failure(Model):
-    """Why an image could not be processed: a stable code and a sentence."""
+    """The reason why an image could not be processed: a stable code and a sentence."""
 
     code: str
     detail: str
 
 
 class Image(Model):
-    """The representation: one shape for the upload's answer, the status and the announcement."""
+    """The representation of an image: in the upload response, the status and the announcement."""
 
     image_id: UUID
     status: ImageStatus
@@ -157,7 +157,7 @@ class Image(Model):
     ignored: Ignored = Field(
         default_factory=list,
         description=(
-            "What is wrong with the original and cannot change a pixel, such as `iCCP: wrong CRC`."
+            "Faults of the original that cannot change a pixel, such as `iCCP: wrong CRC`."
         ),
     )
     page: TakenFor | None = None
