@@ -24,7 +24,7 @@ trap finish EXIT
 trap 'exit 143' TERM HUP
 trap 'exit 130' INT
 
-# A browser, and two programs that judge the PDFs it saves.
+# A browser, and two programs that check the PDFs it saves.
 install_browser_tools() {
     local packages=(chromium qpdf poppler-utils)
     if command -v chromium && command -v qpdf && command -v pdfimages; then return; fi >/dev/null
@@ -65,7 +65,7 @@ start_localstack() {
 [[ ${1:-} != -h && ${1:-} != --help ]] || show_help
 environments=(.venv requirements/dev.txt)
 if [[ ${1:-} != unit ]]; then environments+=(.venv-localstack requirements/localstack.txt); fi
-# What LocalStack's free edition cannot do: CloudFormation, and policies that are enforced.
+# MiniStack, for CloudFormation and enforced policies, which LocalStack's free edition lacks.
 if [[ ${1:-} != unit && ${1:-} != soak ]]; then environments+=(.venv-ministack requirements/ministack.txt); fi
 attended "$PYTHON" scripts/install.py "${environments[@]}"
 case ${1:-} in
@@ -87,5 +87,5 @@ case ${1:-} in
 esac
 # Two at a time, a file each: many tests wait for processes to start, for timeouts and for polls.
 [[ $# -gt 0 ]] || set -- -n 2 --dist loadfile
-# In the foreground: Ctrl-C is for pytest, which stops what its fixtures have started.
+# In the foreground, so that Ctrl-C reaches pytest, which stops the processes of its fixtures.
 .venv/bin/python -m pytest "$@"

@@ -25,12 +25,12 @@ PYTHON=$(find_python)
 PROBE_PID=
 EMULATOR_PID=
 export STEP=
-# By this number we know again the LocalStack that was started for us.
+# This process id marks the LocalStack that this script started.
 export LOCALSTACK_STARTER=$$
 STATE=.local/localstack-$LOCALSTACK_PORT
 
 finish() {
-    trap '' INT TERM HUP USR1 # a second Ctrl-C must not leave half of it running
+    trap '' INT TERM HUP USR1 # a second Ctrl-C must not interrupt the cleanup
     [[ -z $PROBE_PID ]] || kill "$PROBE_PID" 2>/dev/null || true
     stop_attended
     if [[ -n $EMULATOR_PID ]]; then
@@ -44,9 +44,9 @@ finish() {
 trap finish EXIT
 trap 'exit 143' TERM HUP
 trap 'exit 130' INT
-trap 'exit 1' USR1 # the job beside us has failed, and has said why
+trap 'exit 1' USR1 # the background job has failed and printed the reason
 
-# Now, not after half a minute of installing.
+# Checked now, not after half a minute of installing.
 "$PYTHON" scripts/probe.py free "$HOST" "$PORT"
 
 python=$(application_python)
@@ -70,7 +70,7 @@ next_step() {
 
 install() { attended "$PYTHON" scripts/install.py "$@"; }
 
-# LocalStack's environment is the smaller one, and its start takes longest: it goes on beside the rest.
+# LocalStack has the smaller environment and the longest start, so it starts while the rest is installed.
 prepare_emulator() {
     trap '[[ $? == 0 ]] || kill -USR1 $$' EXIT
     trap 'stop_attended; exit 143' TERM HUP
@@ -81,7 +81,7 @@ prepare_emulator() {
     start_emulator "$emulator"
 }
 
-# Load the application, and run it when LocalStack answers on port $1, if there is one.
+# Load the application, and run it once LocalStack responds on port $1, if $1 is set.
 run_app() {
     "$python" -m scripts.run_app "$@" &
     ATTENDED_PID=$!
@@ -93,7 +93,7 @@ if [[ $emulator != none ]]; then
     next_step
     prepare_emulator &
     EMULATOR_PID=$!
-    if [[ $missing == *" .venv-localstack "* ]]; then next_step; fi # two in there
+    if [[ $missing == *" .venv-localstack "* ]]; then next_step; fi # this step counts as two
 fi
 if [[ $missing == *" .venv "* ]]; then STEP=$install_step install .venv requirements.txt; fi
 
@@ -103,11 +103,11 @@ if [[ $emulator == none ]]; then
     run_app
 else
     use_emulator "http://127.0.0.1:$LOCALSTACK_PORT"
-    run_app "$LOCALSTACK_PORT" # it loads meanwhile
+    run_app "$LOCALSTACK_PORT" # loads while LocalStack starts
     wait "$EMULATOR_PID"
     EMULATOR_PID=
 fi
-if [[ -n ${METRICS_PORT:-} ]]; then # /readyz is served there alone
+if [[ -n ${METRICS_PORT:-} ]]; then # /readyz is served only on METRICS_PORT
     "$PYTHON" scripts/probe.py ready "${METRICS_HOST:-127.0.0.1}" "$METRICS_PORT" "$ATTENDED_PID" &
 else
     "$PYTHON" scripts/probe.py ready "$HOST" "$PORT" "$ATTENDED_PID" &
