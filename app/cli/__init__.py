@@ -1,1 +1,1 @@
-"""The command line: the client's `upload` and the operators' verbs."""
+"""The command line: the client's `upload`, and the operators' verbs."""

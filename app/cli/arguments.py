@@ -1,4 +1,4 @@
-"""Say what the command line takes: the roles, the operators' verbs, the clients' commands."""
+"""Define the arguments of the command line: roles, operators' verbs and clients' commands."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ ROLES: Final = {
     "web": "the API and the page",
     "worker": "the worker alone",
 }
-_EXIT_CODES: Final = "exit code: 0 done, 1 failed in part or S3 or SQS is away, 2 wrong usage"
+_EXIT_CODES: Final = (
+    "exit code: 0 done, 1 failed in part, or S3 or SQS is unavailable, 2 wrong usage"
+)
 
 
 def parser(prog: str) -> argparse.ArgumentParser:
-    """What the command line *prog* understands; a wrong use ends the process with exit code 2."""
+    """The argument parser of the command *prog*; on wrong usage it exits with code 2."""
     made = argparse.ArgumentParser(
         prog=prog, description="PNG scans in, black-and-white pages out."
     )
@@ -55,11 +57,11 @@ def _add_reconcile(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="MINUTES",
         help="only originals stored longer ago than this (default: 15)",
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be sent")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be sent")
     parser.add_argument(
         "--force",
         action="store_true",
-        help="also while messages wait; what waits is then processed twice, to the same result",
+        help="run even while messages wait; their images are then processed twice, with one result",
     )
 
 
@@ -68,13 +70,13 @@ def _add_redrive(commands: _Commands[argparse.ArgumentParser]) -> None:
         "redrive",
         help="bring the dead-letter queue back to the workers",
         description=(
-            "Send what lies in the dead-letter queue to the workers again. An image that has "
-            "failed can become processed; the result then wins over the failure record."
+            "Send the messages of the dead-letter queue to the workers again. If a failed image "
+            "is processed this time, its result takes precedence over the failure record."
         ),
         epilog=_EXIT_CODES,
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and why")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="at most so many messages")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be sent, and why")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="send at most N messages")
 
 
 def _add_watch(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -82,15 +84,18 @@ def _add_watch(commands: _Commands[argparse.ArgumentParser]) -> None:
         "watch",
         help="follow the announcements",
         description=(
-            "Show each announcement once, as it comes. Without --delete it is given back at the "
-            "end; until then it is hidden from other consumers for up to 30 s at a time."
+            "Show each announcement once, as it arrives. Without --delete, the messages return to "
+            "the queue at the end; until then they are hidden from other consumers for up to 30 s "
+            "at a time."
         ),
-        epilog="exit code: 0 done, 1 --timeout was over first or SQS is away, 2 wrong usage",
+        epilog="exit code: 0 done, 1 --timeout ended first or SQS is unavailable, 2 wrong usage",
     )
-    parser.add_argument("--json", action="store_true", help="the announcement as it is")
-    parser.add_argument("--delete", action="store_true", help="take what is shown from the queue")
-    parser.add_argument("--count", type=_positive, metavar="N", help="end after so many")
-    parser.add_argument("--timeout", type=_not_negative, metavar="SECONDS", help="end after that")
+    parser.add_argument("--json", action="store_true", help="print each announcement as JSON")
+    parser.add_argument("--delete", action="store_true", help="delete the messages shown")
+    parser.add_argument("--count", type=_positive, metavar="N", help="end after N announcements")
+    parser.add_argument(
+        "--timeout", type=_not_negative, metavar="SECONDS", help="end after SECONDS seconds"
+    )
 
 
 def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -98,16 +103,16 @@ def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
         "upload",
         help="send PNGs to the API, from here or from far away",
         description=(
-            "Send PNGs to the API. What is interrupted can be run again: nothing is sent twice. "
-            "IMAGE_PIPELINE_URL and IMAGE_PIPELINE_TOKEN stand for --url and --token."
+            "Send PNGs to the API. An interrupted command can be run again: no image is taken "
+            "twice. IMAGE_PIPELINE_URL and IMAGE_PIPELINE_TOKEN replace --url and --token."
         ),
         epilog=(
-            "exit code: 0 all were taken (with --wait processed, with --out or --pdf saved), 1 "
-            "some were not, 2 wrong usage, 130 Ctrl-C"
+            "exit code: 0 all images were taken (with --wait: processed; with --out or --pdf: "
+            "saved), 1 some were not, 2 wrong usage, 130 Ctrl-C"
         ),
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="PNGs, folders, patterns")
-    parser.add_argument("--method", help="how to binarize (default: the server's)")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="PNGs, folders or glob patterns")
+    parser.add_argument("--method", help="the binarization method (default: the server's)")
     parser.add_argument(
         "--set",
         action="append",
@@ -116,30 +121,36 @@ def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
         metavar="NAME=VALUE",
         help="a parameter of the method, such as threshold=100; can be repeated",
     )
-    parser.add_argument("--group", help="keep the order of the files; they are sent one by one")
+    parser.add_argument("--group", help="group to keep the order in; files are sent one by one")
     _add_waiting(parser)
-    parser.add_argument("--parallel", type=_positive, default=4, metavar="N", help="default: 4")
-    parser.add_argument("--json", action="store_true", help="one line of JSON a file, as it ends")
-    parser.add_argument("--url", help="of the API (default: http://127.0.0.1:5000)")
-    parser.add_argument("--token", help="others on this machine can see it; better the variable")
+    parser.add_argument(
+        "--parallel", type=_positive, default=4, metavar="N", help="parallel requests (default: 4)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one line of JSON per file")
+    parser.add_argument("--url", help="URL of the API (default: http://127.0.0.1:5000)")
+    parser.add_argument(
+        "--token", help="bearer token; prefer IMAGE_PIPELINE_TOKEN, which other users cannot see"
+    )
 
 
 def _add_waiting(parser: argparse.ArgumentParser) -> None:
-    """Whether `upload` waits for the results, and what it does with them."""
-    parser.add_argument("--wait", action="store_true", help="until all are processed")
+    """Add the options of `upload` that wait for results and save them."""
+    parser.add_argument("--wait", action="store_true", help="wait until all images are processed")
     parser.add_argument(
         "--timeout",
         type=_not_negative,
         default=600,
         metavar="SECONDS",
-        help="wait so long for one image at most (default: 600)",
+        help="wait at most this long for each image (default: 600)",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="save the results there; waits")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="save the results in DIR; implies --wait"
+    )
     parser.add_argument(
         "--pdf",
         type=Path,
         metavar="FILE",
-        help="save all results as one PDF, in the order of the files; waits",
+        help="save all results as one PDF, in the order of the files; implies --wait",
     )
 
 
@@ -148,11 +159,11 @@ def _add_token(commands: _Commands[argparse.ArgumentParser]) -> None:
         "token",
         help="make a token for somebody who may use the API",
         description=(
-            "Make a token. The first line is the token, for its holder; it is kept nowhere. The "
-            "second is its entry for API_TOKENS or a line of API_TOKENS_FILE."
+            "Make a token. The first line of output is the token, for its holder; it is not stored "
+            "anywhere. The second line is its entry for API_TOKENS or API_TOKENS_FILE."
         ),
     )
-    parser.add_argument("name", type=_owner, help="whose images they will be, such as `accounting`")
+    parser.add_argument("name", type=_owner, help="the owner of the images, such as `accounting`")
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Say in a few words what is not plain about a page, for summaries in English."""
+"""Describe the unusual properties of a page in a few words, for summaries in English."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def remarks(kind: str, *, is_inverted: bool, turned: int) -> Iterator[str]:
-    """Nothing for writing, dark on light, that was stored upright."""
+    """A remark per unusual property; none for upright, dark-on-light writing."""
     if kind != "writing":
         yield kind
     if is_inverted:

@@ -1,9 +1,9 @@
-"""Write one PDF of many results: a page each, with the PNG's own pixel data and physical size.
+"""Write many results into one PDF: one page per PNG, with its own pixel data and physical size.
 
-A PNG's IDAT is a zlib stream of rows with a predictor each, which PDF's FlateDecode takes as it is:
-nothing is decoded or compressed again. static/pdf.js writes the same bytes; a test compares them.
+PDF's FlateDecode reads a PNG's IDAT stream (zlib, with one predictor per row) unchanged, so nothing
+is decoded or compressed again. static/pdf.js writes the same bytes; a test compares them.
 
-Section numbers are those of ISO 32000-1:2008.
+Section numbers refer to ISO 32000-1:2008.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Final
 
 from ..png.format import GRAY, SIGNATURE, parse_header
 
-#: Lengths are in thousandths of a point (1/72 inch), in whole numbers: no rounding can differ.
+#: Lengths are whole thousandths of a point (1/72 inch), so that rounding cannot differ from pdf.js.
 _A4_LONG_SIDE: Final = 841_890
-#: Annex C.2: what readers are sure to show.
+#: Page sides that every PDF reader must support (Annex C.2).
 _SHORTEST_SIDE: Final = 3_000
 _LONGEST_SIDE: Final = 14_400_000
 #: The bytes over 127 tell programs that the file is binary (section 7.5.2).
@@ -30,16 +30,16 @@ _OBJECTS_PER_PAGE: Final = 3
 class _Picture:
     width: int
     height: int
-    #: Pixels per metre; None where the PNG does not say.
+    #: Pixels per metre; None if the PNG does not give it.
     density: tuple[int, int] | None
     pixel_data: bytes
 
 
 def write_pdf(pngs: Iterable[bytes]) -> bytes:
-    """The pages of *pngs* in their order; the same bytes for the same pages.
+    """A PDF of *pngs* in their order; equal pages give equal bytes.
 
     Raises:
-        ValueError: a PNG is not 1-bit gray without interlacing, as all our results are.
+        ValueError: a PNG is not 1-bit gray without interlacing, which every result is.
     """
     pictures = [_read(png) for png in pngs]
     objects = [
@@ -85,7 +85,7 @@ def _page_tree(count: int) -> bytes:
 
 
 def _page(number: int, picture: _Picture) -> list[bytes]:
-    """Page, contents and image (sections 7.7.3.3, 8.9.5)."""
+    """The objects of one page: page, contents and image (sections 7.7.3.3, 8.9.5)."""
     width, height = (_points(side) for side in _size(picture))
     contents = f"q {width} 0 0 {height} 0 0 cm /Im Do Q".encode()
     page = (
@@ -105,7 +105,7 @@ def _stream(about: str, data: bytes) -> bytes:
 
 
 def _size(picture: _Picture) -> tuple[int, int]:
-    """From the resolution; else, as with photographs, as large as fits along an A4 page."""
+    """The page size by the PNG's resolution; without one, the long side of an A4 page."""
     sides = (picture.width, picture.height)
     if picture.density:
         pairs = zip(sides, picture.density, strict=True)
@@ -118,7 +118,7 @@ def _size(picture: _Picture) -> tuple[int, int]:
 
 
 def _divide(dividend: int, divisor: int) -> int:
-    """The nearest whole number."""
+    """The quotient, rounded to the nearest whole number."""
     return (2 * dividend + divisor) // (2 * divisor)
 
 
@@ -127,7 +127,7 @@ def _points(thousandths: int) -> str:
 
 
 def _put_together(objects: list[bytes]) -> bytes:
-    """Header, objects, cross-reference table and trailer (section 7.5)."""
+    """The file: header, objects, cross-reference table and trailer (section 7.5)."""
     parts, offsets = [_HEADER], []
     size = len(_HEADER)
     for number, content in enumerate(objects, _CATALOG):

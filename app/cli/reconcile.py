@@ -1,4 +1,4 @@
-"""The verb `reconcile`: send the message of each image that has none and never came to its end."""
+"""The verb `reconcile`: send the message of each image that has none and is not finished."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def reconcile(
 ) -> int:
     """Send the message of each original that has neither result nor failure record.
 
-    An orphan cannot be told from an image that waits in the queue; so nothing is sent while any
-    wait, unless *force*: then some are processed twice, to the same result.
+    An orphan looks like an image whose message waits in the queue. So nothing is sent while
+    messages wait, unless *force*: then some images are processed twice, with the same result.
     """
     depth = jobs.depth()
     backlog = depth.waiting + depth.held
@@ -50,6 +50,6 @@ def _send_again(
         say(f"{image_id} has an original and nothing else")
         try:
             messages.append(store.job_message(store.find(image_id)))
-        except (NotFoundError, ImageDeletedError):  # since it was listed
+        except (NotFoundError, ImageDeletedError):  # deleted since it was listed
             continue
     return [None] * len(messages) if dry_run or not messages else send(jobs, messages)

@@ -1,4 +1,4 @@
-"""The verb `redrive`: send what lies in the dead-letter queue to the workers again."""
+"""The verb `redrive`: send the messages of the dead-letter queue to the workers again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .verbs import DONE, FAILED, batches, say, send
 
 logger = logs.get_logger(__name__)
 
-#: Longer than it takes to send ten messages on, however slow the line.
+#: Visibility timeout in seconds: longer than sending ten messages takes on a slow connection.
 _HOLD_S: Final = 60
 _POLL_WAIT_S: Final = 1
 
@@ -25,9 +25,9 @@ _POLL_WAIT_S: Final = 1
 def redrive(
     store: ImageStore, dead_letters: Queue, jobs: Queue, *, dry_run: bool, limit: int | None
 ) -> int:
-    """Send what lies in the dead-letter queue to the workers again, as a round of its own.
+    """Send the messages of the dead-letter queue again, as a new round; returns the exit code.
 
-    Send, then delete: a crash in between repeats some, and loses none.
+    Each message is sent, then deleted: a crash in between repeats messages but loses none.
     """
     sent = failed = 0
     held: list[Delivery] = []
@@ -74,8 +74,8 @@ def _move(dead_letters: Queue, jobs: Queue, deliveries: Sequence[Delivery]) -> i
 
 
 def _next_round(delivery: Delivery) -> Message:
-    """The same job, one round later, of the same trace; what is no job goes as it is."""
-    # Not as they came: another producer may have written anything.
+    """The message of the same job and trace, one round later; an invalid body stays unchanged."""
+    # Pass on valid attributes only: another producer may have written anything.
     attributes = tracing.sound(delivery.attributes)
     try:
         job = Job.parse(delivery.body)

@@ -1,4 +1,4 @@
-"""Run the command `upload`: from the arguments of the command line to an exit code."""
+"""Run the command `upload`: parse its options, send the files, save the results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXIT_INTERRUPTED: Final = 130
 
 
 def run(options: argparse.Namespace, complain: Callable[[str], None]) -> int:
-    """Send the files of *options* and save what comes back; returns the exit code."""
+    """Send the files of *options* and save their results; returns the exit code."""
     pages: dict[Path, bytes] = {}
     try:
         if options.pdf:
@@ -56,7 +56,7 @@ def _order(options: argparse.Namespace, pages: dict[Path, bytes]) -> Order:
 
 
 def _save_pdf(pages: Sequence[bytes | None], path: Path, complain: Callable[[str], None]) -> int:
-    """Save all *pages* or nothing: nobody notices one missing page among fifty."""
+    """Save all *pages* or nothing: a reader would not notice one missing page among fifty."""
     present = [page for page in pages if page is not None]
     if missing := len(pages) - len(present):
         complain(f"{path} is not written: {missing} of {len(pages)} pages are missing")

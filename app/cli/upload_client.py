@@ -1,7 +1,7 @@
-"""Send PNGs to the API from the command line: many, in parallel, and as often as it takes.
+"""Send many PNGs to the API from the command line, in parallel and with retries.
 
-Each file has an Idempotency-Key made of its content, its path and what is asked for. So a request
-whose answer was lost can be repeated, and so can the whole command: nothing is sent twice.
+Each file has an Idempotency-Key made of its content, its path and the form fields. So a request
+whose response was lost can be repeated, and so can the whole command: no image is taken twice.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ USAGE: Final = 2
 
 _FIRST_POLL_S: Final = 0.2
 _MAX_POLL_S: Final = 3.0
-#: What the requests under way still get after Ctrl-C.
+#: Seconds that running requests still get after Ctrl-C.
 _GRACE_S: Final = 1.0
 
 
 def upload(sources: Sequence[Source], order: Order, *, as_json: bool = False) -> int:
-    """Send all of *sources*, show how it goes, and say at the end what became of each.
+    """Send all *sources*, show the progress, and print a report of each file at the end.
 
-    Returns DONE when all were taken (with `is_waiting`: processed, and saved), else FAILED.
+    Returns DONE if all were taken (with `is_waiting`: processed and saved), else FAILED.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C was pressed; what became of each until then has been said.
+        KeyboardInterrupt: Ctrl-C was pressed; the reports so far have been printed.
     """
     total = sum(source.size_bytes() for source in sources)
     sent = tqdm(total=total, unit="B", unit_scale=True, desc="sent", disable=None)
@@ -65,30 +65,30 @@ class _Client:
         self._order = order
         self._stopping = threading.Event()
         self._requests = Requests(order, self._stopping, sent.update)
-        # What is known of each, at any time: Ctrl-C does not wait for an answer.
+        # The latest report of each file, always up to date: Ctrl-C does not wait for a response.
         self._reports = {s.path: Report(s.path, "not sent", detail="stopped") for s in sources}
         self._ended: SimpleQueue[Report] = SimpleQueue()
         self._left: SimpleQueue[Source] = SimpleQueue()
         for source in sources:
             self._left.put(source)
-        # What is sent as a group keeps its order only if it is sent in order.
+        # Files of a group keep their order only if they are sent one after another.
         count = 1 if "group" in order.fields else order.parallel
-        # Daemons, because a request may hang for longer than anybody waits after Ctrl-C.
+        # Daemon threads, because a hanging request must not delay the exit after Ctrl-C.
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
 
     def run(self) -> Iterator[Report]:
-        """Reports in the order in which they come."""
+        """The reports in the order in which the files finish."""
         for thread in self._threads:
             thread.start()
         for _ in self._reports:
             yield self._ended.get()
 
     def stop(self) -> None:
-        """Begin nothing new, and give what is under way a moment to end."""
+        """Start no new request, and give running requests _GRACE_S seconds to end."""
         self._stopping.set()
         deadline = monotonic() + _GRACE_S
         for thread in self._threads:
-            if thread.ident is not None:  # else Ctrl-C came before it was started
+            if thread.ident is not None:  # None if Ctrl-C came before the thread was started
                 thread.join(max(0.0, deadline - monotonic()))
 
     def reports(self) -> list[Report]:
@@ -115,7 +115,7 @@ class _Client:
             return self._reports[source.path]
         except (OSError, HTTPError) as exc:
             return Report(source.path, "not sent", detail=str(exc))
-        except Exception as exc:  # whatever it is, it is about one file; the others go on
+        except Exception as exc:  # an unexpected error of one file must not stop the others
             return replace(self._reports[source.path], detail=f"{type(exc).__name__}: {exc}")
 
     def _send(self, source: Source) -> Report:
@@ -125,7 +125,7 @@ class _Client:
         return self._finish(taken, source) if self._order.is_waiting else taken
 
     def _finish(self, taken: Report, source: Source) -> Report:
-        """What becomes of the image of *taken*, and of its result."""
+        """The final report of the image of *taken*, after its result is saved."""
         self._note(replace(taken, detail="stopped"))
         try:
             image = self._wait(taken)
@@ -141,7 +141,7 @@ class _Client:
         return replace(image, detail=str(source.target or ""))
 
     def _bring(self, image: Report, source: Source) -> None:
-        """Raises RefusedError, HTTPError, OSError."""
+        """Fetch the result of *image* and save it. Raises RefusedError, HTTPError, OSError."""
         data = self._requests.result(image)
         if source.target:
             save(data, source.target)

@@ -1,4 +1,4 @@
-"""Find the PNGs that `upload` sends, and keep what it brings back."""
+"""Find the PNGs that `upload` sends, and save their results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Source:
-    """A file to send, and where its result is to be saved, if anywhere."""
+    """A file to send, and the path of its result if it is to be saved."""
 
     path: Path
     target: Path | None = None
@@ -20,18 +20,18 @@ class Source:
     def size_bytes(self) -> int:
         try:
             return self.path.stat().st_size
-        except OSError:  # it is gone; its report will say so
+        except OSError:  # the file is gone; sending it will report the error
             return 0
 
 
 def find_sources(arguments: Sequence[str], out: Path | None) -> list[Source]:
-    """The files that *arguments* name: files, folders (all PNGs below), and patterns.
+    """The files that *arguments* name: files, folders (all PNGs below them), and glob patterns.
 
-    With *out*, each has a target of its own there, under its path within the folder named.
+    With *out*, each file has its own target below *out*, at its path relative to the named folder.
 
     Raises:
-        FileNotFoundError: an argument names nothing.
-        NotADirectoryError: a file is where *out* should be.
+        FileNotFoundError: an argument matches no file.
+        NotADirectoryError: *out* is a file.
     """
     if out and not _can_be_folder(out):
         raise NotADirectoryError(f"{out}: a file is there, so no folder can be")
@@ -46,10 +46,10 @@ def find_sources(arguments: Sequence[str], out: Path | None) -> list[Source]:
 
 
 def check_target(path: Path) -> None:
-    """Check that a file can be saved at *path*, before anything is sent.
+    """Check, before anything is sent, that a file can be saved at *path*.
 
     Raises:
-        OSError: a folder is there, or a file where its folder should be.
+        OSError: *path* is a folder, or its parent is a file.
     """
     if path.is_dir():
         raise IsADirectoryError(f"{path}: a folder is there, so no file can be")
@@ -58,7 +58,7 @@ def check_target(path: Path) -> None:
 
 
 def save(data: bytes, target: Path) -> None:
-    """Whole or not at all."""
+    """Write *data* to *target* atomically: the file is complete or does not exist."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
     try:
@@ -76,14 +76,14 @@ def _can_be_folder(path: Path) -> bool:
 
 
 def _paths(path: Path) -> Iterator[tuple[Path, Path]]:
-    """Each file of *path*, and its name as the user sees it."""
+    """Each file of *path*, and its path relative to the folder that the user named."""
     if path.is_dir():
         files = (file for file in sorted(path.rglob("*")) if file.suffix.lower() == ".png")
         yield from ((file, file.relative_to(path)) for file in files if file.is_file())
     elif path.exists():
         yield path, Path(path.name)
     else:
-        # For shells that leave patterns alone, and for quoted ones.
+        # Some shells do not expand patterns, and users quote them.
         for name in sorted(glob.glob(str(path), recursive=True)):
             yield from _paths(Path(name))
 

@@ -1,4 +1,4 @@
-"""Say what an upload asks for, and what became of each file."""
+"""Hold the options of an upload and the report of each file, and print them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from urllib3.exceptions import LocationParseError
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for, the same for every file.
+    """The options of an upload, the same for every file.
 
     Raises:
-        ValueError: no request at all could be made with this *url* or *token*.
+        ValueError: *url* or *token* is not valid.
     """
 
-    #: What stands before the paths of the API, such as `https://example.org/prefix`.
+    #: The base URL of the API, such as `https://example.org/prefix`.
     url: str
     token: str | None = None
     #: The text fields of the form.
     fields: Mapping[str, str] = field(default_factory=dict)
-    #: Until each image is finished, and for how long at most.
+    #: Whether to wait until each image is finished, at most *timeout_s* per image.
     is_waiting: bool = False
     timeout_s: float = 600.0
     parallel: int = 4
-    #: Gets the path of each source and the PNG made of it, as they come.
+    #: Called with the path of each source and its result PNG, as they arrive.
     on_result: Callable[[Path, bytes], None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -44,10 +44,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of one file.
+    """The outcome of one file.
 
-    *status* is the image's as it was seen last, or `refused`, `not sent`, or `not saved`: it is
-    processed, but its result is not where it should be.
+    *status* is the image's last known status, or `refused`, `not sent`, or `not saved`: the image
+    is processed, but its result could not be saved.
     """
 
     path: Path
@@ -55,9 +55,9 @@ class Report:
     image_id: str | None = None
     detail: str = ""
     is_replay: bool = False
-    #: What is wrong with the file and changes no pixel, such as "iCCP: wrong CRC".
+    #: Faults of the file that change no pixel, such as "iCCP: wrong CRC".
     ignored: tuple[str, ...] = ()
-    #: What is not plain about the page, such as "turned 90 degrees".
+    #: Unusual properties of the page, such as "turned 90 degrees".
     page: tuple[str, ...] = ()
 
     def to_json(self) -> str:
@@ -67,7 +67,7 @@ class Report:
 
     @property
     def remark(self) -> str:
-        """What the summary says of it, beside status and id."""
+        """The text of the summary in addition to status and id."""
         ignored = f"ignored {', '.join(self.ignored)}" if self.ignored else ""
         return "; ".join(filter(None, [self.detail, ", ".join(self.page), ignored]))
 
@@ -85,7 +85,7 @@ def _check_url(url: str) -> None:
 
 
 def table(reports: Sequence[Report]) -> str:
-    """A row a file, in the order of their names, and the sums."""
+    """One row per file, sorted by path, and the counts by status."""
     rows = sorted(reports, key=lambda report: report.path)
     shown = [_shown(report.path) for report in rows]
     width = max(map(len, shown), default=0)
@@ -105,7 +105,7 @@ def _shown(path: Path) -> str:
 
 
 def _printable(text: str) -> str:
-    # What cannot be printed must not end the program, nor a line.
+    # Unprintable characters could break the line or raise an encoding error.
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

@@ -1,4 +1,4 @@
-"""Make the requests of an upload, each as often as it takes, and read their answers."""
+"""Send the requests of an upload with retries, and read their responses."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _CHUNK_BYTES: Final = 64 * 1024
 _TIMEOUT: Final = urllib3.Timeout(connect=5, read=60)
 _ATTEMPTS: Final = 8
 _BACKOFF: Final = Backoff(first_s=1.0, longest_s=30.0)
-#: The longest that a server's Retry-After is believed.
+#: Upper bound for a server's Retry-After, in seconds.
 _MAX_RETRY_AFTER_S: Final = 120.0
 _TRY_AGAIN: Final = frozenset((429, 500, 502, 503, 504))
 _STATUSES: Final = ("queued", "processed", "failed")
 
 
 class RefusedError(Exception):
-    """An answer that trying again does not change."""
+    """The server refused the request, and a retry would not help."""
 
 
 class StoppedError(Exception):
@@ -40,7 +40,7 @@ class StoppedError(Exception):
 class Requests:
     """The requests of *order*. They raise StoppedError once *stopping* is set. Thread-safe.
 
-    *sent* is told of each piece of a body, in bytes, that is on its way.
+    *sent* is called with the size in bytes of each piece of a body that is sent.
     """
 
     def __init__(self, order: Order, stopping: Event, sent: Callable[[int], object]) -> None:
@@ -51,17 +51,17 @@ class Requests:
         self._http = urllib3.PoolManager(maxsize=order.parallel, timeout=_TIMEOUT, retries=False)
 
     def post(self, path: Path, data: bytes) -> Report:
-        """What the server says of the file *path*. Raises RefusedError, HTTPError."""
+        """The report of the file *path* after its upload. Raises RefusedError, HTTPError."""
         answer = self._post(path, data)
         is_replay = answer.headers.get("Idempotency-Replayed") == "true"
         return replace(_read(answer, Report(path, "")), is_replay=is_replay)
 
     def look(self, image: Report) -> Report:
-        """What has become of *image* by now. Raises RefusedError, HTTPError."""
+        """The report of *image* with its present status. Raises RefusedError, HTTPError."""
         return _read(self._try_often("GET", f"/images/{image.image_id}"), image)
 
     def result(self, image: Report) -> bytes:
-        """The PNG that *image* has become. Raises RefusedError, HTTPError."""
+        """The result PNG of *image*. Raises RefusedError, HTTPError."""
         data = self._try_often("GET", f"/images/{image.image_id}/processed").data
         if not data.startswith(SIGNATURE):
             raise RefusedError("the server answered with something else than a PNG")
@@ -94,7 +94,7 @@ class Requests:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> urllib3.BaseHTTPResponse:
-        """The answer, once there is one that is no refusal for now.
+        """The first successful response, after retries of temporary errors.
 
         Raises RefusedError, HTTPError.
         """
@@ -122,7 +122,7 @@ class Requests:
             self._base + path,
             headers={**headers, **({"Authorization": f"Bearer {token}"} if token else {})},
             body=None if body is None else self._watched(body),
-            redirect=False,  # the token is for this server only
+            redirect=False,  # a redirect could send the token to another server
         )
 
     def _watched(self, body: bytes) -> Iterator[bytes]:
@@ -135,7 +135,7 @@ class Requests:
 
 
 def _read(answer: urllib3.BaseHTTPResponse, report: Report) -> Report:
-    """*report* with what *answer* says of its image.
+    """*report*, updated with the image in *answer*.
 
     Raises RefusedError.
     """
@@ -143,7 +143,7 @@ def _read(answer: urllib3.BaseHTTPResponse, report: Report) -> Report:
         image = answer.json()
         image_id, status, error = str(UUID(image["image_id"])), image["status"], image["error"]
         detail = f"{error['code']}: {error['detail']}" if error else ""
-        # An older server says neither.
+        # An older server sends neither `ignored` nor `page`.
         ignored = tuple(map(str, image.get("ignored") or []))
         page = tuple(_remarks(image["page"])) if image.get("page") else ()
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -162,7 +162,7 @@ def _remarks(page: dict[str, Any]) -> Iterator[str]:
 
 
 def _utf8(text: str) -> str:
-    """*text* with `?` for what is no character, such as the bytes of an old file name."""
+    """*text* with `?` for characters that UTF-8 cannot encode, as in old file names."""
     return text.encode(errors="replace").decode()
 
 
@@ -172,7 +172,7 @@ def _retry_after_s(answer: urllib3.BaseHTTPResponse) -> float:
 
 
 def _moved(answer: urllib3.BaseHTTPResponse, base: str, path: str) -> str | None:
-    """Where a redirect leads; it is for the user to say that the token may go there."""
+    """The target of a redirect, for the user: only the user may send the token there."""
     location = answer.headers.get("Location")
     if location is None or not 300 <= answer.status < 400:
         return None

@@ -1,4 +1,4 @@
-"""What the verbs of operators share: exit codes, sentences and batches of messages.
+"""Shared by the operators' verbs: exit codes, output and batches of messages.
 
 Each verb works on the ports and returns an exit code.
 """
@@ -16,19 +16,19 @@ logger = logs.get_logger(__name__)
 T = TypeVar("T")
 
 DONE: Final = 0
-#: Some of it failed.
+#: Some messages could not be sent.
 FAILED: Final = 1
-#: Nothing was done, for now.
+#: Nothing was done; a later run may succeed.
 REFUSED: Final = 3
 
 
 def say(sentence: str) -> None:
-    """The command line's answer."""
+    """Print *sentence* as output of the command."""
     print(sentence, flush=True)  # noqa: T201
 
 
 def send(queue: Queue, messages: Sequence[Message]) -> Results:
-    """Send up to ten *messages*; what was not sent is in the log."""
+    """Send up to ten *messages* and log each one that could not be sent."""
     results = queue.send_batch(messages)
     for error in filter(None, results):
         logger.error("message not sent", reason=str(error))
@@ -36,7 +36,7 @@ def send(queue: Queue, messages: Sequence[Message]) -> Results:
 
 
 def batches(items: Iterable[T]) -> Iterator[list[T]]:
-    """*items*, ten at a time."""
+    """The *items* in lists of up to ten."""
     rest = iter(items)
     while batch := list(islice(rest, MAX_BATCH)):
         yield batch

@@ -1,4 +1,4 @@
-"""The verb `watch`: show announcements as they come."""
+"""The verb `watch`: show announcements as they arrive."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..domain.representation import TakenFor, now
 from .page_remarks import remarks
 from .verbs import DONE, FAILED, batches, say
 
-#: How long it hides a message from other consumers, unless it takes it.
+#: Visibility timeout in seconds: hides a received message from other consumers.
 _HOLD_S: Final = 30
 _POLL_WAIT_S: Final = 1
 
@@ -19,10 +19,10 @@ _POLL_WAIT_S: Final = 1
 def watch(
     announcements: Queue, *, as_json: bool, delete: bool, count: int | None, timeout_s: float | None
 ) -> int:
-    """Show each announcement once, as it comes, until *count* have come.
+    """Show each announcement once, as it arrives, until *count* have been shown.
 
-    Returns FAILED when *timeout_s* is over before that. What is not deleted is given back at the
-    end.
+    Returns FAILED if *timeout_s* ends first. Messages that are not deleted return to the queue at
+    the end.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     shown: dict[str, Delivery] = {}
