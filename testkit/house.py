@@ -1,4 +1,4 @@
-"""The protocol with everything around it in memory, and a hand in each of its steps."""
+"""The worker protocol with storage and queues in memory, and a hook for each of its steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VISIBILITY_TIMEOUT_S = 60
 
 
 class Killed(BaseException):
-    """The process is gone: nothing catches it."""
+    """Simulates a killed process: a BaseException that no code catches."""
 
 
 class Clock:
@@ -129,7 +129,7 @@ def to_page_apart(data: bytes, job: Job) -> Binarized:
 
 
 class House:
-    """A worker, its buckets and its queues; `on` puts a hand into a step."""
+    """A worker, its buckets and its queues; `on` adds a hook to a step."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class House:
         self.journal: list[str] = []
         self.processed_apart: list[bool] = []
         self._after: dict[str, Callable[[], object]] = {}
-        #: A hand in every step, for those who cannot name it beforehand.
+        #: A hook for every step, for tests that cannot name a step in advance.
         self.hand: Hand = lambda _step, _is_done: None
         self.originals = WatchedBucket("image-input", "original", self._step)
         self.results = WatchedBucket("image-processed", "result", self._step)
@@ -204,11 +204,11 @@ class House:
         return self.handle_next()
 
     def on(self, step: str, act: Callable[[], object]) -> None:
-        """Have *act* called each time *step* has taken effect."""
+        """Call *act* each time *step* has taken effect."""
         self._after[step] = act
 
     def kill_after(self, step: str) -> None:
-        """Handle the next message and die when *step* has taken effect."""
+        """Handle the next message until *step* has taken effect, then raise Killed."""
         self.on(step, self._die)
         try:
             self.handle_next()

@@ -1,4 +1,4 @@
-"""Deploy the template to an emulated account, and what is needed around it."""
+"""Deploy the CloudFormation template, with its prerequisites, to an emulated account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testkit.ministack import ministack
 from testkit.templates import template
 
 REGION: Final = "us-east-1"
-#: What MiniStack 1.5.33 refuses. The rest of the template is deployed as it stands.
+#: The resource types that MiniStack 1.5.33 refuses. The rest of the template is deployed unchanged.
 _UNKNOWN_TYPES: Final = frozenset(
     (
         "AWS::ApplicationAutoScaling::ScalableTarget",
@@ -29,7 +29,7 @@ _METRIC_MATH: Final = frozenset(("ServerErrorsAlarm",))
 
 @dataclass(frozen=True)
 class Credentials:
-    """An access key of somebody with no rights but those of one policy."""
+    """The access key of a user whose only rights are those of one policy."""
 
     access_key: str
     secret: str
@@ -52,12 +52,12 @@ class Account:
         self.tls_url = tls_url
 
     def client(self, service: str, url: str | None = None, user: Credentials | None = None) -> Any:
-        """A client of the account's root, unless a *user* is named."""
+        """A client for *user*, by default the root of the account."""
         keys = (user.access_key, user.secret) if user else ("test", "test")
         return _client(service, url or self.tls_url, *keys)
 
     def deploy(self, name: str, **parameters: str) -> Stack:
-        """Make a stack of the template. Raises WaiterError when it fails."""
+        """The deployed stack of the template. Raises WaiterError when it fails."""
         formation = self.client("cloudformation")
         formation.create_stack(
             StackName=name,

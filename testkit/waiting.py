@@ -1,4 +1,4 @@
-"""Wait for something with a deadline, say what was seen last, and hold what must be quick."""
+"""Wait for a condition with a deadline, and check upper bounds of wall-clock time."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ T = TypeVar("T")
 
 
 class TooSlowError(AssertionError):
-    """It took longer than it may: a fault of ours, or a machine that others use.
+    """A time limit was exceeded, by a slow program or on a busy machine.
 
-    pytest repeats such a test up to twice (pyproject.toml), and no other.
+    pytest repeats only such a test, up to twice (pyproject.toml).
     """
 
 
 def assert_within(took_s: float, limit_s: float) -> None:
-    """For bounds by the clock on the wall."""
+    """Raise TooSlowError if *took_s*, a wall-clock time, is over *limit_s*."""
     if took_s > limit_s:
         raise TooSlowError(f"took {took_s:.2f} s, may take {limit_s:.2f} s")
 
 
 def wait_until(look: Callable[[], T], *, within_s: float = 60.0, every_s: float = 0.05) -> T:
-    """The first truthy thing that *look* returns; fails the test after *within_s*."""
+    """The first truthy result of *look*; fails the test after *within_s* with the last result."""
     deadline = time.monotonic() + within_s
     while True:
         seen = look()
@@ -37,17 +37,17 @@ def wait_until(look: Callable[[], T], *, within_s: float = 60.0, every_s: float 
 
 
 def is_alive(url: str) -> bool:
-    """Whether the server at *url* answers its health check."""
+    """Whether the liveness check of the server at *url* succeeds."""
     return is_ok(f"{url}/healthz")
 
 
 def is_ready(url: str) -> bool:
-    """Whether the server at *url* says that it can work."""
+    """Whether the readiness check of the server at *url* succeeds."""
     return is_ok(f"{url}/readyz")
 
 
 def is_ok(url: str) -> bool:
-    """Whether somebody answers a GET of *url* with 200."""
+    """Whether a GET of *url* returns 200."""
     try:
         return urllib3.request("GET", url, timeout=5, retries=False).status == 200
     except urllib3.exceptions.HTTPError:

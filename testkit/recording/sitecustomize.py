@@ -1,4 +1,4 @@
-"""Have the processes that tests start note the AWS calls of the application, as the test run does.
+"""Record the AWS calls of the application in the processes that tests start.
 
 Python imports a module of this name at its start when it finds one, and tests/conftest.py puts this
 folder on PYTHONPATH. It does nothing until `app.aws.clients` is loaded.
@@ -17,9 +17,9 @@ from importlib.machinery import ModuleSpec
 from types import FrameType, ModuleType
 from typing import Any, Final
 
-#: Where each process writes what it has not seen before, one `service:Operation` a line.
+#: The file to which each process appends its new calls, one `service:Operation` per line.
 VARIABLE: Final = "AWS_CALLS_FILE"
-#: What lies between a call and who made it; this module too, where it watches twice in a process.
+#: Packages between a call and its caller; this module too, if it is installed twice in a process.
 _LIBRARIES: Final = frozenset(("botocore", "boto3", "contextlib", "functools", "sitecustomize"))
 
 
