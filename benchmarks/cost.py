@@ -79,7 +79,7 @@ def cost_per_million(rate: float, usage: Usage, fleet: Fleet) -> dict[str, float
     kept_gb = (usage.page_bytes + usage.result_bytes) * MILLION / GB
     message_gb = usage.message_bytes * sum(usage.sqs_calls.values()) * MILLION / GB
     uploaded_gb = usage.page_bytes * MILLION / GB
-    # Capacity units are charged per hour; bytes are the dimension that we use most.
+    # At least one capacity unit is charged per hour; bytes are the dimension that we use most.
     lcu_hours = max(hours, uploaded_gb / ALB_GB_PER_LCU_HOUR)
     parts = {
         "fargate": vcpu_hours * (FARGATE_PER_VCPU_HOUR + fleet.gb_per_vcpu * FARGATE_PER_GB_HOUR),

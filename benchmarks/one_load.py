@@ -48,7 +48,7 @@ class Seen:
 
     @property
     def images_per_s(self) -> float:
-        """Seconds from the first due time to the last announcement."""
+        """Announced images per second, from the first due time to the last announcement."""
         first = min(a.due_at for a in self.load.answers)
         last = max(self.announced_at[str(a.image_id)] for a in self.accepted)
         return len(self.accepted) / (last - first)

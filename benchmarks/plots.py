@@ -3,8 +3,8 @@
     python3 scripts/install.py .venv requirements/benchmarks.txt
     ./.venv/bin/python -m benchmarks.plots
 
-Needs matplotlib, which neither the application nor its tests do. The same results give the same
-bytes: no date, and ids that do not change.
+Needs matplotlib; application and tests do not. The same results give the same bytes: the files have
+no date, and stable ids.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from benchmarks.pipeline_tables import overload_title
 from benchmarks.rows import Figures
 
 IMAGES = tables.ROOT / "docs" / "images"
-#: Of the seconds of an overload; the plot stays small, and the noise, too.
+#: Seconds of an overload averaged per point, for a small plot with little noise.
 BIN_S = 3
 mpl.rcParams |= {
     "svg.hashsalt": "image-pipeline",
-    "svg.fonttype": "none",  # text as text: small, and readers can search it
+    "svg.fonttype": "none",  # keep text as text: small and searchable
     "font.family": "sans-serif",
     "font.size": 9,
     "axes.grid": True,

@@ -1,10 +1,10 @@
-"""Check the model against what was measured here, then ask it about rates nobody has here.
+"""Validate the model against the measurements, then project rates beyond this machine.
 
     ./.venv/bin/python -m benchmarks.projections [--measured FILE] [--out FILE]
 
-Takes benchmarks/results/pipeline.json and writes benchmarks/results/projections.json; about two
-minutes. CPU an image is what was measured at the rate that is sustained; the latency of AWS is
-assumed: 40 ms a call of S3 and 20 ms a call of SQS, as in benchmarks/worker.py.
+Reads benchmarks/results/pipeline.json and writes benchmarks/results/projections.json in about two
+minutes. CPU per image is measured at the sustained rate. AWS latency is assumed: 40 ms per S3 call
+and 20 ms per SQS call, as in benchmarks/worker.py.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from benchmarks.worker import S3_LATENCY_S, SQS_LATENCY_S
 RESULTS = Path(__file__).resolve().parent / "results"
 LINGER_S = Settings().batch_linger_ms / 1000
 RATES = (10, 1_000, 100_000)
-#: A Fargate task; six images in hand for each CPU are the worker's default.
+#: A Fargate task; six images in progress per CPU are the worker's default.
 TASK_CPUS, SLOTS_PER_CPU = 2, 6
 FLEET = Fleet()
-#: Spread of what one step takes, as a share of its mean.
+#: Standard deviation of a step's duration, as a share of its mean.
 SPREAD = 0.3
-#: Larger loads are cells of so many images a second, all alike, each with its share of launches.
+#: Larger loads are equal cells of this many images per second, each with its share of launches.
 CELL_RATE, STEADY_CELL_RATE = 50.0, 1_000.0
-#: How late an image may be before the autoscaler orders more.
+#: Delay of an image above which the autoscaler adds workers.
 ACCEPTABLE_S = 30.0
-#: Of launches, as Fargate allows one account.
+#: Fargate's launch rate limit for one account.
 LAUNCH_BURST, LAUNCHES_PER_S = 100, 20.0
 BURST_FACTOR, BURST_S, BURST_AT_S = 10.0, 300.0, 120.0
-#: Images of a run of the model; more take longer and say the same.
+#: Images of one model run; more take longer and give the same result.
 STEADY_IMAGES = 60_000
 Figures = dict[str, Any]
 
@@ -72,9 +72,9 @@ def main() -> None:
 
 
 def usage_of(measured: Figures, subject: str) -> Usage:
-    """What one image takes, from the figures at the rate that *subject* sustains.
+    """Resources per image, from the figures at *subject*'s sustained rate.
 
-    One process does both there. What its web side takes is known from where it is one by itself.
+    That run has web and worker in one process. The web share comes from the run with separate ones.
     """
     apart = measured["subjects"]["one-worker"]["cpu_ms"]
     seen = measured["subjects"][subject]
@@ -99,7 +99,7 @@ def held_s(cpu_s: float) -> float:
 
 
 def design_on_aws(usage: Usage, rate: float, *, per_cpu: int = SLOTS_PER_CPU) -> Design:
-    """Tasks of Fargate; web servers enough for *rate*, since they are scaled by themselves."""
+    """Fargate tasks, with web servers enough for *rate*, because web scales separately."""
     return Design(
         upload=(Stage(usage.web_cpu_s, S3_LATENCY_S + SQS_LATENCY_S),),
         work=(
@@ -116,18 +116,18 @@ def design_on_aws(usage: Usage, rate: float, *, per_cpu: int = SLOTS_PER_CPU) ->
 
 
 def tasks_for(usage: Usage, rate: float, per_cpu: int = SLOTS_PER_CPU) -> int:
-    """By their CPUs, or by what they can have in hand."""
+    """Tasks needed for the rate, limited by CPUs or by images in progress."""
     of_task = min(by_cpu_of_task(usage), by_slots_of_task(usage, per_cpu))
     return max(1, whole(rate / of_task / FLEET.worker_busy))
 
 
 def by_cpu_of_task(usage: Usage) -> float:
-    """Images a second that the CPUs of one task can do."""
+    """Images per second that the CPUs of one task allow."""
     return TASK_CPUS / usage.worker_cpu_s
 
 
 def by_slots_of_task(usage: Usage, per_cpu: int = SLOTS_PER_CPU) -> float:
-    """Images a second that one task can do with so many in hand."""
+    """Images per second that the slots of one task allow."""
     return per_cpu * TASK_CPUS / usage.held_s
 
 
@@ -135,11 +135,11 @@ def by_slots_of_task(usage: Usage, per_cpu: int = SLOTS_PER_CPU) -> float:
 
 
 def validation(measured: Figures) -> Figures:
-    """The model of this machine beside what was measured on it, with `web` and one `worker`.
+    """Compare the model of this machine with its measurements, for `web` and one `worker`.
 
-    Given to the model: CPU an image by component at each rung, and from the lowest rung what the
-    rest takes (p50) and how it spreads (p95). LocalStack and the clients are on the same CPUs, and
-    LocalStack is one interpreter: one thing at a time. Who else uses the machine is not in it.
+    The model's inputs are CPU per image by component at each rung, and from the lowest rung the
+    remaining time (p50) and its spread (p95). LocalStack and the clients share the CPUs, and
+    LocalStack is one interpreter, so its work is serialized. Other load is not modelled.
     """
     subject = measured["subjects"]["one-worker"]
     rungs, cpus = subject["rungs"], measured["machine"]["cpus"]
@@ -183,7 +183,7 @@ def on_one_machine(rung: Figures, cpus: int, delay_s: float, spread: float) -> R
 
 
 def most_per_s(rung: Figures, cpus: int) -> float:
-    """Images a second at most: by the CPUs, and by LocalStack's interpreter."""
+    """The largest images per second that the CPUs and LocalStack's interpreter allow."""
     by_cpus = 1000 * cpus / sum(rung["cpu_ms"].values())
     return float(min(by_cpus, 1000 / rung["cpu_ms"]["localstack"]))
 
@@ -194,7 +194,7 @@ def fitted_delay_s(rung: Figures, cpus: int, spread: float) -> float:
 
 
 def fitted_spread(rung: Figures, cpus: int) -> float:
-    """The one of a few that comes closest to the distance from p50 to p95."""
+    """The candidate spread that best fits the distance from p50 to p95."""
     wanted = rung["latency_ms"]["p95"] - rung["latency_ms"]["p50"]
 
     def error(spread: float) -> float:
@@ -209,14 +209,14 @@ def fitted_spread(rung: Figures, cpus: int) -> float:
 
 
 def slots(usage: Usage, per_cpu: int) -> Figures:
-    """What one task does at most, with so many images in hand for each CPU."""
+    """The largest rate of one task, by images in progress per CPU."""
     design = design_on_aws(usage, 200.0, per_cpu=per_cpu)
     run = Simulation(design, 1, draw=lognormal(SPREAD), seed=1).run(constant(200.0, 60.0), 60.0)
     return {"per_cpu": per_cpu, "most_per_s": round(len(run.announced) / 60.0, 1)}
 
 
 def steady(method: str, usage: Usage, rate: float) -> Figures:
-    """A fleet that is as busy as it should be; beyond 1,000 a second, of cells of 1,000."""
+    """A fleet at its target utilization; over 1,000 images a second, in cells of 1,000."""
     cell = min(rate, STEADY_CELL_RATE)
     tasks, seconds = tasks_for(usage, cell), STEADY_IMAGES / max(cell, 100.0)
     arrivals = poisson(lambda _: cell, cell, seconds, Random(1))
@@ -236,7 +236,7 @@ def at_percentiles(seconds: np.ndarray) -> list[float]:
 
 
 def scaling_for(usage: Usage, rate: float, cells: float = 1.0) -> Scaling:
-    """An autoscaler that accepts a delay and never goes below what *rate* needs."""
+    """An autoscaler with an acceptable delay, and the workers that *rate* needs as its minimum."""
     return Scaling(
         target_per_worker=ACCEPTABLE_S * min(by_cpu_of_task(usage), by_slots_of_task(usage)),
         busy_cpus_per_worker=TASK_CPUS * FLEET.worker_busy,
@@ -272,7 +272,7 @@ def burst_figures(run: Run) -> Figures:
 
 
 def bursts(usage: Usage, rate: float) -> Figures:
-    """Ten times *rate* for five minutes; beyond CELL_RATE one cell of many, with its share."""
+    """Ten times *rate* for five minutes; over CELL_RATE, one cell with its share."""
     cells = max(1.0, rate / CELL_RATE)
     run = burst_run(usage, rate / cells, scaling_for(usage, rate / cells, cells))
     of_cell = burst_figures(run)
@@ -292,7 +292,7 @@ def bursts(usage: Usage, rate: float) -> Figures:
 
 
 def sensitivity(usage: Usage) -> list[Figures]:
-    """The burst on 10 images a second, with one thing changed at a time."""
+    """The burst on 10 images a second, with one parameter changed at a time."""
     rate = 10.0
     usual = scaling_for(usage, rate)
     changes: Mapping[str, Scaling] = {
@@ -314,7 +314,7 @@ def sensitivity(usage: Usage) -> list[Figures]:
 
 
 def day(usage: Usage) -> Figures:
-    """A day in six hours, so that load changes faster than it would: what an autoscaler saves."""
+    """What an autoscaler saves in a day compressed to six hours, where load changes faster."""
     mean, swing, seconds = 25.0, 0.8, 21_600.0
     peak = tasks_for(usage, mean * (1 + swing))
     scaling = replace(scaling_for(usage, mean), smallest=1)

@@ -1,10 +1,11 @@
-"""Compare the methods with ground truth, and with those of other libraries on the same images.
+"""Compare our methods and other libraries' with ground truth, on the same images.
 
     python benchmarks/quality.py DATA_DIR [--only auto,otsu] [--ours]
 
-DATA_DIR holds SET/img and SET/gt: the same names in both (a `_gt` or the like may be added), ink
-black in gt. It needs doxapy, for the measures, and scikit-image and OpenCV's contrib modules for
-their methods and the skeletons of the pseudo-F-measure; what is missing is said and left out:
+DATA_DIR holds SET/img and SET/gt with the same names in both (a suffix such as `_gt` may be added)
+and black ink in gt. Needs doxapy for the measures, and scikit-image and OpenCV's contrib modules
+for their methods and the skeletons of the pseudo-F-measure. Missing packages are reported and
+skipped:
 
     pip install doxapy scikit-image opencv-contrib-python-headless
 """
@@ -35,13 +36,13 @@ Binarizer = Callable[[Any], Any]
 
 MEASURES = ("F-measure", "pseudo-F", "PSNR dB", "DRD", "ms/MP")
 IMAGE_SUFFIXES = {".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg"}
-#: What data sets add to the name of the ground truth: H01_gt, H01-GT, H01_estGT, gt_H01.
+#: Affixes of ground-truth names in the data sets: H01_gt, H01-GT, H01_estGT, gt_H01.
 GROUND_TRUTH_MARK = re.compile(r"^(gt|truth)[_-]|[_-]?(est)?_?(gt|bin|truth|groundtruth)$")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A page, its ground truth (0 ink, 255 paper) and, if it can be made, its skeleton."""
+    """A page, its ground truth (0 ink, 255 paper) and, if available, its skeleton."""
 
     set_name: str
     gray: Any
@@ -176,7 +177,7 @@ def _scikit_image_methods(filters: Any) -> dict[str, Binarizer]:
 
 def _doxapy_methods(doxapy: Any) -> dict[str, Binarizer]:
     def run(algorithm: Any, gray: Any) -> Any:
-        # Doxa takes the writable page itself, so a copy is part of the job.
+        # Doxa takes the writable page itself, so a copy is part of the measured work.
         white = gray.copy()
         doxapy.Binarization.update_to_binary(algorithm, white)
         return white
@@ -189,7 +190,7 @@ def _doxapy_methods(doxapy: Any) -> dict[str, Binarizer]:
 
 
 def _per_set(samples: list[Sample], run: Binarizer, doxapy: Any) -> dict[str, list[float]]:
-    """Means over the images of each set, and under "average" the means over the sets."""
+    """Means over the images of each set; "average" has the means over the sets."""
     rows: dict[str, list[list[float]]] = {}
     for sample in samples:
         rows.setdefault(sample.set_name, []).append(_measure(sample, run, doxapy))
@@ -204,7 +205,7 @@ def _means(rows: list[list[float]]) -> list[float]:
 def _measure(sample: Sample, run: Binarizer, doxapy: Any) -> list[float]:
     try:
         white, seconds = _timed(run, sample.gray)
-    except RuntimeError:  # scikit-image's `minimum` gives up on histograms with one peak
+    except RuntimeError:  # scikit-image's `minimum` fails on histograms with one peak
         white, seconds = np.full_like(sample.gray, 255), float("nan")
     measured = doxapy.calculate_performance(sample.truth, np.ascontiguousarray(white))
     f_measure, drd = (0.0 if np.isnan(measured[key]) else measured[key] for key in ("fm", "drdm"))
@@ -213,7 +214,7 @@ def _measure(sample: Sample, run: Binarizer, doxapy: Any) -> list[float]:
 
 
 def _timed(run: Binarizer, gray: Any) -> tuple[Any, float]:
-    """The result, and the shortest of three times: the least disturbed."""
+    """The result, and the shortest of three times, which other load disturbed least."""
     times = []
     for _ in range(3):
         started = time.perf_counter()
@@ -223,7 +224,7 @@ def _timed(run: Binarizer, gray: Any) -> tuple[Any, float]:
 
 
 def _pseudo_f_measure(sample: Sample, white: Any) -> float:
-    """F-measure with recall counted on the skeleton of the ink: fat or thin does not matter.
+    """F-measure with recall on the ink's skeleton, so that stroke width does not matter.
 
     As in the contest H-DIBCO 2010: Pratikakis, Gatos, Ntirogiannis, "H-DIBCO 2010 - Handwritten
     Document Image Binarization Competition", ICFHR 2010, doi:10.1109/ICFHR.2010.118.

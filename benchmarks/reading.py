@@ -1,8 +1,8 @@
-"""What machines still read of a page once it is black and white: print by Tesseract, codes.
+"""Measure what Tesseract and code readers still read on black-and-white pages.
 
     python -m benchmarks.reading
 
-It needs Debian's tesseract-ocr-por, fonts-liberation and fonts-dejavu-core, and zxing-cpp of PyPI.
+Needs Debian's tesseract-ocr-por, fonts-liberation and fonts-dejavu-core, and zxing-cpp from PyPI.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def blurred(page: Any, deviation_px: float) -> Any:
 
 
 def typeset(font: Path, size: int, shape: tuple[int, int] = SHAPE) -> tuple[Any, str]:
-    """(how much of each pixel is ink, what is written there)."""
+    """The (ink coverage of each pixel, text) of a typeset page."""
     height, width = shape
     image = Image.new("L", (width * SCALE, height * SCALE))
     draw, face = ImageDraw.Draw(image), ImageFont.truetype(font, size * SCALE)
@@ -70,7 +70,7 @@ def typeset(font: Path, size: int, shape: tuple[int, int] = SHAPE) -> tuple[Any,
 
 
 def pages() -> Iterator[tuple[str, Any, str]]:
-    """(name, gray page, text) of twelve pages of print, each spoiled in another way."""
+    """(name, gray page, text) of twelve printed pages, each degraded in another way."""
     cells = np.random.default_rng(4).random((40, 52)).astype(np.float32)
     texture = cv2.resize(cells, SHAPE[::-1], interpolation=cv2.INTER_CUBIC)
     back = blurred(typeset(SANS, 24)[0][:, ::-1], 2)
@@ -112,7 +112,7 @@ def _spoiled(texture: Any, back: Any, stain: Any) -> list[tuple[str, Path, int, 
 
 
 def codes(zxing: Any) -> Iterator[tuple[str, str, Any]]:
-    """(kind, text, gray page) of codes in three sizes, each spoiled in six ways."""
+    """(kind, text, gray page) of codes in three sizes, each degraded in six ways."""
     for kind in KINDS_OF_CODE:
         sizes = [(module, way) for module in MODULES_PX for way in range(6)]
         for number, (module, way) in enumerate(sizes):
@@ -151,7 +151,7 @@ def _spoiled_code(ink: Any, way: int) -> Any:
 
 
 def distance(a: str, b: str) -> int:
-    """Levenshtein's: how many letters to add, to take away or to change."""
+    """The Levenshtein distance: letters to insert, delete or replace."""
     letters = np.array([ord(c) for c in b])
     row = np.arange(len(b) + 1)
     places = np.arange(len(b) + 1)
@@ -163,7 +163,7 @@ def distance(a: str, b: str) -> int:
 
 
 def read(page: Any) -> str:
-    """What Tesseract reads."""
+    """The text that Tesseract reads."""
     with tempfile.NamedTemporaryFile(suffix=".png") as file:
         cv2.imwrite(file.name, page)
         command = ["tesseract", file.name, "-", "-l", "por", "--psm", "6", "--dpi", "200"]
@@ -173,7 +173,7 @@ def read(page: Any) -> str:
 
 
 def report(methods: dict[str, Binarizer]) -> None:
-    """Print what is read of each page and code, by method."""
+    """Print the recognition results per method, page and code."""
     if shutil.which("tesseract"):
         _report_print(methods)
     else:

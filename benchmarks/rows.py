@@ -9,7 +9,7 @@ Figures = Mapping[str, Any]
 
 
 def rows(head: Iterable[str], body: Iterable[Iterable[object]]) -> Iterator[str]:
-    """A table, its first column of words and the others of figures."""
+    """A Markdown table with text in the first column and figures in the others."""
     names = [*head]
     yield _row(names)
     yield "|---" + "|---:" * (len(names) - 1) + "|"

@@ -1,4 +1,4 @@
-"""The tables of docs/scaling.md: lines of Markdown from what was projected."""
+"""The Markdown tables of docs/scaling.md, from the projections."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""A model of the pipeline: who waits for whom, and for how long, at rates nobody has here.
+"""A queueing model of the pipeline, for rates beyond this machine.
 
-Images arrive, pass the web servers, wait in a FIFO queue with a quota for each partition, are taken
-by workers with a bounded number of images in hand and of CPUs, and are announced. Workers come and
-go: an autoscaler sees the queue late and starts take their time, and a worker that dies leaves its
-images hidden until their visibility timeout.
+Images arrive, pass the web servers, wait in a FIFO queue with a quota per partition, are processed
+by workers with limited slots and CPUs, and are announced. The number of workers changes: an
+autoscaler sees the queue with delay, starts take time, and a dead worker's images stay hidden until
+their visibility timeout.
 
-One heap of events in plain Python: an image takes about ten of them. A stage is CPU, first come
-first served, and then a delay that keeps nobody else busy (a request to S3 or SQS, the linger of a
-batch). What the model leaves out stands in docs/decisions/0021-open-loop-and-model.md. The same
-seed gives the same run.
+The model is one heap of events in plain Python, about ten events per image. A stage is CPU time,
+first come first served, then a delay that occupies no CPU (a request to S3 or SQS, the linger of a
+batch). docs/decisions/0021-open-loop-and-model.md lists what the model leaves out. The same seed
+gives the same run.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from benchmarks.design import Design, Stage
 
 
 class Cpus:
-    """Servers, first come first served; asked in the order of time."""
+    """First-come-first-served CPUs; callers must ask in order of time."""
 
     def __init__(self, count: int) -> None:
         self._free_at = [0.0] * count
 
     def take(self, now: float, work_s: float, not_before: float = 0.0) -> float:
-        """When *work_s* will be done that is asked for *now*."""
+        """The time at which *work_s* requested *now* will be done."""
         if not work_s:
             return now
         done_at = max(now, self._free_at[0], not_before) + work_s
@@ -47,7 +47,7 @@ class Cpus:
 class Worker:
     cpus: Cpus
     free: int
-    #: Its place in the list of those who have room, or -1.
+    #: Index in the list of workers with free slots, or -1.
     place: int = -1
     is_leaving: bool = False
     is_dead: bool = False
@@ -64,31 +64,31 @@ class Picture:
 
 @dataclass
 class Run:
-    """What was seen."""
+    """The observations of one run."""
 
     offered: int = 0
     announced: list[Picture] = field(default_factory=list)
     again: int = 0
-    #: Each second: time, waiting, held, workers.
+    #: Per second: time, waiting, in flight, workers.
     timeline: list[tuple[float, int, int, int]] = field(default_factory=list)
     worker_s: float = 0.0
     waiting: int = 0
     held: int = 0
     uploading: int = 0
-    #: Until a visibility timeout ends.
+    #: Images hidden until a visibility timeout ends.
     hidden: int = 0
 
     def latencies_s(self, from_s: float = 0.0) -> np.ndarray:
-        """From due to announced, of those due after *from_s*."""
+        """Seconds from due time to announcement, for images due after *from_s*."""
         return np.array([p.announced_at - p.due_at for p in self.announced if p.due_at >= from_s])
 
     def waits_s(self, from_s: float = 0.0) -> np.ndarray:
-        """In the queue."""
+        """Seconds that images waited in the queue."""
         return np.array([p.taken_at - p.queued_at for p in self.announced if p.due_at >= from_s])
 
 
 class Simulation:
-    """One run; `run` once."""
+    """One simulation; call `run` once."""
 
     def __init__(
         self, design: Design, workers: int, *, draw: Draw, seed: int, scaling: Scaling | None = None
@@ -124,7 +124,7 @@ class Simulation:
         return self.seen
 
     def _at(self, at: float, action: Callable[..., None], *arguments: object) -> None:
-        self._count += 1  # ties are taken in the order of asking
+        self._count += 1  # events at the same time run in the order of scheduling
         heapq.heappush(self._events, (at, self._count, action, arguments))
 
     def _look(self) -> None:
@@ -164,7 +164,7 @@ class Simulation:
         return done_at + stage.delay_s
 
     def _send(self, picture: Picture) -> None:
-        # SQS hashes the group, which is the image: any partition is as likely.
+        # SQS hashes the group, here the image, so all partitions are equally likely.
         partition = self._partitions[self._random.randrange(len(self._partitions))]
         sent_at = partition.take(self._now, 1 / self._design.calls_per_partition_s)
         self._at(sent_at, self._enqueue, picture)
@@ -234,7 +234,7 @@ class Simulation:
         worker.place = -1
 
     def _die(self) -> None:
-        """A crash: what it held is seen again when its lease, renewed at half, has run out."""
+        """Crash a worker: its images reappear when their leases, renewed at half time, expire."""
         worker = self._random.choice(self._staying())
         worker.is_dead = True
         self._forget(worker)
@@ -246,7 +246,7 @@ class Simulation:
             self.seen.hidden += 1
             after_s = timeout_s * (1 + self._random.random()) / 2
             self._at(self._now + after_s, self._come_back, picture)
-        self._at(self._now, self._join)  # restarted in its place
+        self._at(self._now, self._join)  # a replacement starts
 
     def _come_back(self, picture: Picture) -> None:
         self.seen.hidden -= 1
@@ -272,11 +272,11 @@ class Simulation:
         return [one for one in self._workers if not one.is_leaving]
 
     def _start(self) -> None:
-        if len(self._staying()) < self._ordered:  # else the order was taken back meanwhile
+        if len(self._staying()) < self._ordered:  # otherwise the launch was cancelled meanwhile
             self._join()
 
     def _let_go(self) -> None:
-        """Workers over what is ordered take nothing more, and go when their hands are empty."""
+        """Stop surplus workers: they receive nothing more and end when their slots are empty."""
         for worker in self._staying()[self._ordered :]:
             worker.is_leaving = True
             self._forget(worker)

@@ -1,4 +1,4 @@
-"""The pipelines that benchmarks/pipeline.py compares, each started on a LocalStack of its own."""
+"""The pipelines that benchmarks/pipeline.py compares, each started on its own LocalStack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from testkit.waiting import is_alive, wait_until
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
 START_S = 300.0
-#: What docs/metrics.md says of calls: action and count.
+#: Matches the AWS call counter of docs/metrics.md: action and count.
 CALLS = re.compile(
     r'^image_pipeline_aws_request_duration_seconds_count{operation="(\w+)",service="\w+"} (\S+)$',
     re.MULTILINE,
@@ -36,14 +36,14 @@ WEB, WORKER = [PYTHON, "-m", "app.main", "web"], [PYTHON, "-m", "app.main", "wor
 
 @dataclass(frozen=True)
 class Subject:
-    """A pipeline: its processes by name, or ./start_app.sh if there are none."""
+    """A pipeline: its processes by name, or ./start_app.sh without any."""
 
     title: str
     processes: Mapping[str, list[str]] = field(default_factory=dict)
-    #: Of each upload.
+    #: Form fields of each upload.
     fields: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
-    #: Takes so long that one round has to do.
+    #: So slow that it runs one round only.
     is_slow: bool = False
 
 
@@ -54,7 +54,7 @@ ONE_WORKER, TWO_WORKERS = "one-worker", "two-workers"
 
 
 def subjects() -> dict[str, Subject]:
-    """By the name that results and options use. Installs the Node rivals."""
+    """The subjects by the name in results and options. Installs the Node rivals."""
     node = node_rivals()
     node_processes = {
         "api": ["node", str(node / "api.mjs")],
@@ -81,7 +81,7 @@ def subjects() -> dict[str, Subject]:
 
 @dataclass(frozen=True)
 class Running:
-    """A subject that takes uploads on *url*."""
+    """A running subject that accepts uploads on *url*."""
 
     subject: Subject
     url: str
@@ -91,7 +91,7 @@ class Running:
 
     @property
     def components(self) -> dict[str, psutil.Process]:
-        """Its own processes and the LocalStack that it works on."""
+        """The subject's processes and its LocalStack."""
         return {**self.processes, "localstack": psutil.Process(self.localstack.pid)}
 
     def cpu_s(self) -> dict[str, float]:
@@ -99,11 +99,11 @@ class Running:
         return {name: cpu_of(process) for name, process in self.components.items()}
 
     def peak_rss_mb(self) -> dict[str, float]:
-        """The most memory that each component has had."""
+        """Peak memory by component, in MB."""
         return {name: round(peak_rss_of(one) / 1e6, 1) for name, one in self.components.items()}
 
     def aws_calls(self) -> Counter[str]:
-        """Calls of AWS so far, by action, of a subject that counts them in one process."""
+        """AWS calls so far by action, for a subject that counts them in one process."""
         if self.subject.processes:
             return Counter()
         text = urllib3.request("GET", f"{self.url}/metrics").data.decode()
@@ -112,7 +112,7 @@ class Running:
 
 @contextmanager
 def running(subject: Subject, **variables: str) -> Iterator[Running]:
-    """Start *subject* on a fresh LocalStack, with *variables* more in its environment."""
+    """Start *subject* on a fresh LocalStack, with *variables* added to its environment."""
     with own_localstack() as localstack, ExitStack() as stack:
         settings = Settings(aws_endpoint_url=localstack.endpoint)
         chosen = {**subject.variables, **variables}
@@ -148,7 +148,7 @@ def _start(
 
 
 def cpu_of(process: psutil.Process) -> float:
-    """CPU seconds of *process*, its children and those that have ended."""
+    """CPU seconds of *process* and its children, including ended ones."""
     seconds = 0.0
     for one in (process, *process.children(recursive=True)):
         times = one.cpu_times()
@@ -157,7 +157,7 @@ def cpu_of(process: psutil.Process) -> float:
 
 
 def peak_rss_of(process: psutil.Process) -> int:
-    """Bytes; the sum of the peaks of *process* and its children, from /proc (Linux)."""
+    """The summed peak bytes of *process* and its children, from /proc (Linux)."""
     peak = 0
     for one in (process, *process.children(recursive=True)):
         status = Path(f"/proc/{one.pid}/status").read_text()

@@ -1,8 +1,7 @@
-"""The tables in docs/benchmarks.md and docs/scaling.md, made from the results beside this file.
+"""The tables in docs/benchmarks.md and docs/scaling.md, made from benchmarks/results.
 
-A document has `<!-- table: NAME -->` and `<!-- end -->` on lines of their own, and what stands
-between them is made here; `python -m benchmarks.plots` writes it and
-tests/benchmarks/test_benchmark_docs.py compares.
+This module makes the text between `<!-- table: NAME -->` and `<!-- end -->`, each on its own line.
+`python -m benchmarks.plots` writes it; tests/benchmarks/test_benchmark_docs.py compares it.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->\n)", re.D
 
 
 def rendered(text: str, measured: Figures, projected: Figures) -> str:
-    """*text* of a document with its tables made anew. Raises KeyError for an unknown name."""
+    """The document *text* with regenerated tables. Raises KeyError for an unknown name."""
 
     def table(found: re.Match[str]) -> str:
         lines = TABLES[found[2]](measured, projected)
@@ -32,7 +31,7 @@ def rendered(text: str, measured: Figures, projected: Figures) -> str:
 
 
 def results() -> tuple[Figures, Figures]:
-    """What was measured, and what was projected."""
+    """The measurements and the projections."""
     measured, projected = (
         json.loads((RESULTS / f"{name}.json").read_text()) for name in ("pipeline", "projections")
     )

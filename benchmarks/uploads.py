@@ -1,10 +1,9 @@
-"""Send image.png many times to a fresh ./start_app.sh and follow each one to its announcement.
+"""Upload image.png repeatedly to a fresh ./start_app.sh and wait for each announcement.
 
     ./.venv/bin/python -m benchmarks.uploads [--images 200] [--clients 8]
 
-Needs what ./run_tests.sh installs. Everything (clients, LocalStack, web, worker) shares this
-machine, so the images per second are those of all of them together; the CPU seconds are those of
-our process alone.
+Needs what ./run_tests.sh installs. Clients, LocalStack, web and worker share this machine, so
+images per second depend on all of them. CPU seconds are those of our process alone.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--clients", type=int, default=8)
     options = parser.parse_args()
-    # LocalStack takes any credentials, but boto3 insists on some.
+    # LocalStack accepts any credentials, but boto3 requires some.
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     with start_app(ROOT) as app:
         print(f"ready after {app.wait_until_ready(within_s=300):.1f} s")
@@ -60,7 +59,7 @@ def measure(app: RunningApp, images: int, clients: int) -> None:
 
 
 def send_all(app: RunningApp, images: int, clients: int) -> dict[str, float]:
-    """Upload with *clients* at a time; when each upload began, by image id."""
+    """Upload from *clients* threads; return each upload's start time by image id."""
     http = urllib3.PoolManager(maxsize=clients)
     body = (ROOT / "image.png").read_bytes()
 
@@ -77,7 +76,7 @@ def send_all(app: RunningApp, images: int, clients: int) -> dict[str, float]:
 
 
 class Listener:
-    """A consumer of the processed queue, in a thread of its own."""
+    """A consumer of the processed queue in its own thread."""
 
     def __init__(self, app: RunningApp) -> None:
         self.first_seen: dict[str, float] = {}
@@ -89,7 +88,7 @@ class Listener:
         self._thread.start()
 
     def wait_for(self, images: int) -> None:
-        """Until all are announced, and a little longer to hear doubles."""
+        """Wait until all are announced, and a little longer to detect duplicates."""
         deadline = time.monotonic() + DEADLINE_S
         while len(self.first_seen) < images and time.monotonic() < deadline:
             time.sleep(0.01)

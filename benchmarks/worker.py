@@ -1,13 +1,13 @@
-"""Drain a queue of preloaded A4 pages: our worker beside others, on the same LocalStack.
+"""Compare how our worker and others drain a queue of A4 pages on one LocalStack.
 
     ./.venv/bin/python -m benchmarks.worker [--pages 300] [--latency] [--rivals]
 
 Needs what ./run_tests.sh installs, and Node with npm for `--rivals`. Every subject gets fresh
-buckets and queues. Measured from the tenth of the announcements to the last, so that starting is
-left out; CPU is that of the subject's processes in that time. `--latency` adds what AWS has: 20 ms
-to each call of SQS, 40 ms to each of S3. LocalStack, the proxy and the consumer of the
-announcements share the CPUs with the subject, so the ceiling (the same calls, no image) says what
-can be reached.
+buckets and queues. The measurement excludes the start: it runs from the first tenth of the
+announcements to the last, with the CPU of the subject's processes. `--latency` adds the latency of
+AWS: 20 ms per SQS call, 40 ms per S3 call. LocalStack, the proxy and the announcements' consumer
+share the CPUs with the subject, so the ceiling (the same calls without image work) is the upper
+limit.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Subject:
     name: str
     command: list[str]
     method: str = "otsu"
-    #: Whether it does the engine's work, so that this can be told from the rest.
+    #: Whether it does the engine's work, which is then reported separately.
     is_ours: bool = False
 
 
@@ -100,7 +100,7 @@ def _subjects(*, is_with_rivals: bool) -> Iterator[Subject]:
 
 
 def node_rivals() -> Path:
-    """Install the Node rivals outside of the tree, from their lock; the folder they are in."""
+    """Install the Node rivals from their lock outside the repository; return the folder."""
     folder = Path(tempfile.gettempdir()) / "image-pipeline-rival"
     folder.mkdir(exist_ok=True)
     for source in (RIVALS / "node").iterdir():
@@ -174,7 +174,7 @@ def _wait_for(announcements: Announcements, count: int) -> None:
 
 @contextmanager
 def silent_process(command: list[str], variables: Mapping[str, str]) -> Iterator[psutil.Process]:
-    """Run *command* with *variables* more in its environment; killed at the end."""
+    """Run *command* with *variables* added to its environment; kill it at the end."""
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -195,7 +195,7 @@ def _cpu_s(pid: int) -> float:
 
 
 def _engine_ms(data: bytes, method: str) -> float:
-    """CPU of the engine alone for one such page, on one thread."""
+    """CPU milliseconds of the engine alone for one such page, on one thread."""
 
     def once() -> float:
         began_at = time.process_time()

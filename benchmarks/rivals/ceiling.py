@@ -1,4 +1,4 @@
-"""Our worker with no image work: what LocalStack and the calls themselves allow."""
+"""Our worker without image processing: the upper limit set by LocalStack and the AWS calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker of the tutorials: one message, one image, one call after the other."""
+"""A worker as in tutorials: one message, one image, one call at a time."""
 
 from __future__ import annotations
 

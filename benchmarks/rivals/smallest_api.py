@@ -1,4 +1,4 @@
-"""The smallest Flask handler that takes an upload: two AWS calls, no check, the same server."""
+"""A minimal Flask upload handler on the same server: two AWS calls, no checks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def store(key: str, data: bytes) -> None:
 
 
 if "obstore" in sys.argv:
-    # The same library that we use for objects, so that the rest can be compared.
+    # Use our S3 library, so that only the rest differs.
     import obstore
     from obstore.store import S3Store
 

@@ -1,8 +1,8 @@
-"""The pipeline of the tutorials: Flask's own server, boto3, and a thread that does one by one.
+"""A pipeline as in tutorials: Flask's own server, boto3, and one worker thread.
 
-What it leaves out is what the tutorials leave out: checks, retries, batches, more than one image
-at a time. Each image has a message group of its own, which most of them do not have; else one slow
-image would stop all others.
+Like the tutorials it has no checks, retries or batches, and processes one image at a time. Unlike
+most of them it gives each image its own message group; otherwise one slow image would block all
+others.
 """
 
 from __future__ import annotations
