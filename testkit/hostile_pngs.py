@@ -34,7 +34,7 @@ class Case:
 
 
 def cases(*, big: bool = False) -> Iterator[Case]:
-    """All of them; *big* adds files of up to 10 MB that take seconds to make."""
+    """All hostile PNGs; *big* adds files of up to 10 MB that take seconds to make."""
     yield from _sound()
     yield from _other_formats()
     yield from _wrong_checksums()
@@ -113,7 +113,7 @@ def _png(
     level=6,
     split=None,
 ):
-    """A sound PNG, but for what the arguments put into it."""
+    """A PNG that is valid except for what the arguments change."""
     if rows is None:
         make = _interlaced_rows if interlace else _rows
         rows = make(width, height, bit_depth, color_type)
@@ -135,7 +135,7 @@ def _zeros(size):
 
 
 def _black(width, height, bit_depth, color_type):
-    """An honest picture of nothing, however large."""
+    """A valid black picture of any size."""
     stream = _zeros(height * (1 + _row_bytes(width, bit_depth, color_type)))
     return SIGNATURE + ihdr(width, height, bit_depth, color_type) + chunk(b"IDAT", stream) + IEND
 
@@ -398,7 +398,7 @@ def _big():
     bytewise = _png(600, 400, level=0, split=1)
     yield Case("big_idat_split1", EITHER, "720,000 IDAT of one byte", bytewise)
     text = _png(before=chunk(b"tEXt", b"k\0" + b"v" * (10 * MIB)))
-    # Not refused for its size: nobody reads it, and a checksum over it takes milliseconds.
+    # Its size is no reason to refuse: nothing reads it, and its checksum takes milliseconds.
     yield Case("big_over_10MiB", ACCEPT, "10 MiB of text around a small picture", text)
 
 

@@ -82,7 +82,7 @@ def missing(grants: Iterable[Permission], used: Iterable[Permission]) -> list[Pe
 
 
 class TlsEnd(FaultProxy):
-    """Stands before an emulator as what ends TLS, so that policies that demand it are content."""
+    """Acts as the TLS terminator of an emulator, for policies that require TLS."""
 
     async def _forward(self, request: _Message) -> _Message:
         head = request.head.replace(b"\r\n", b"\r\nX-Forwarded-Proto: https\r\n", 1)
@@ -90,16 +90,16 @@ class TlsEnd(FaultProxy):
 
 
 class Recorder(TlsEnd):
-    """Notes who asks S3 and SQS for what.
+    """Records which access key makes which call to S3 and SQS.
 
-    Who is told by the access key, which SigV4 puts into the clear:
+    SigV4 sends the access key in clear text:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
     """
 
     def __init__(self, upstream: str) -> None:
         super().__init__(upstream)
         self._used: list[tuple[str, Permission]] = []
-        #: What was answered with 403: the key and the path.
+        #: Key and path of every request answered with 403.
         self.refused: list[tuple[str, str]] = []
 
     def used_by(self, access_key: str) -> set[Permission]:
@@ -121,7 +121,7 @@ def _permissions(request: _Message, status: int) -> list[Permission]:
 
 
 def _sqs_permission(request: _Message) -> Permission:
-    # The batch verbs need the permission of the single one.
+    # A batch action needs the permission of the single action.
     action = request.operation.removesuffix("Batch")
     asked = json.loads(request.body)
     name = asked.get("QueueName") or asked["QueueUrl"].rpartition("/")[2]
@@ -132,7 +132,7 @@ def _s3_permissions(request: _Message, status: int) -> list[Permission]:
     parts = urlsplit(request.path)
     bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
     arn = f"arn:aws:s3:::{bucket}"
-    if request.method == "POST":  # DeleteObjects, the only one that is sent so
+    if request.method == "POST":  # DeleteObjects, the only action sent as this POST
         keys = re.findall("<Key>(.*?)</Key>", request.body.decode(), re.DOTALL)
         return [Permission("s3:DeleteObject", f"{arn}/{html.unescape(each)}") for each in keys]
     if not key:
@@ -141,7 +141,7 @@ def _s3_permissions(request: _Message, status: int) -> list[Permission]:
         return [Permission(_BUCKET_ACTIONS[request.method, subresource], arn)]
     needed = [Permission(_OBJECT_ACTIONS[request.method], f"{arn}/{key}")]
     if status == 404 and request.method in ("GET", "HEAD"):
-        # AWS answers 403 to who may not list; no emulator does.
+        # Without permission to list, AWS answers 403; no emulator does.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
         needed.append(Permission("s3:ListBucket", arn))
     return needed

@@ -57,7 +57,7 @@ _ARGUMENTS = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What libpng made of a file; *rows* are as they are stored, without filters."""
+    """libpng's result for a file; *rows* are as stored, unfiltered."""
 
     width: int
     height: int
@@ -130,7 +130,7 @@ class Libpng:
         self._process.wait(timeout=10)
 
     def read(self, data: bytes) -> Reading | str:
-        """What libpng reads, or the words with which it refuses."""
+        """libpng's result, or its error message."""
         self._to.write(struct.pack(">I", len(data)) + data)
         self._to.flush()
         answer: Reading | str = pickle.load(self._from)
@@ -266,7 +266,7 @@ def _answer_all(files: Any, answers: IO[bytes]) -> None:
 
 def serve() -> None:
     """Read files from standard input, each after its length; write what `Libpng.read` returns."""
-    # Unbuffered, so that a child takes no byte of the next file with it.
+    # Unbuffered, so that a child does not consume bytes of the next file.
     files = os.fdopen(0, "rb", buffering=0)
     whole = _Whole(files)
     _library()  # loaded once, not in every child
@@ -295,6 +295,6 @@ class _Whole:
 
 
 def readings(files: Iterable[bytes]) -> list[Reading | str]:
-    """What libpng makes of each of *files*."""
+    """libpng's result for each of *files*."""
     with Libpng() as libpng:
         return [libpng.read(data) for data in files]

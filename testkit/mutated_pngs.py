@@ -1,4 +1,4 @@
-"""Damage PNGs as PNGs: chunk by chunk, always the same for the same number.
+"""Damage PNGs chunk by chunk; the same number gives the same damage.
 
 Bytes flipped blindly end at the first CRC. These mutations know where chunks, lengths, checksums,
 palettes and the zlib stream are, and mend the checksums around what they change, or damage them
@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 from .odd_pngs import CONTENTS
 from .pngs import SIGNATURE
 
-#: Larger originals would take most of the time and show nothing else.
+#: Larger originals would take most of the time and find nothing more.
 MAX_BYTES = 8192
 _MOST_MUTATIONS = 3
 
 
 @dataclass(frozen=True)
 class Part:
-    """A chunk as it is written: the length and the CRC may be lies."""
+    """A chunk as written; its length and CRC may be wrong."""
 
     kind: bytes
     data: bytes
@@ -48,12 +48,12 @@ def mutated(originals: Sequence[bytes], count: int, first: int = 0) -> Iterator[
 
 
 def fit(data: bytes) -> bool:
-    """Whether *data* is an original that can be taken apart: short, and with a first chunk."""
+    """Whether *data* can be mutated: it is short and has a first chunk."""
     return len(data) <= MAX_BYTES and data.startswith(SIGNATURE) and len(parts_of(data)) >= 3
 
 
 def parts_of(data: bytes) -> Parts:
-    """The chunks of *data*, as far as their lengths make sense."""
+    """The chunks of *data*, up to the first invalid length."""
     parts, offset = [], len(SIGNATURE)
     while offset + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, offset)
@@ -206,7 +206,7 @@ def _less_stream(parts: Parts, chance: random.Random) -> None:
 
 
 def _other_rows(parts: Parts, chance: random.Random) -> None:
-    """More or less of them, or some bytes changed, in a sound stream."""
+    """Add, remove or change row bytes, in a valid stream."""
     extra = chance.randbytes(chance.choice([0, 0, 1, 40, 1000]))
     cut, level = chance.choice([0, 0, 0, 1, 33]), chance.choice([0, 1, 6, 9])
 

@@ -1,4 +1,4 @@
-"""app.main with an engine that obeys the width of an image: dawdle, or kill your process.
+"""app.main with an engine that delays or kills its process, depending on the image width.
 
 Each time it begins an image it notes the image's id in the file that NOTES names. With SLOW_START
 it goes on starting, on a machine that is busy, until there is such a note.
@@ -34,7 +34,7 @@ def obey(binarize: Binarize, data: bytes, job: Job) -> Binarized:
 
 
 class SlowStarter(Consumer):
-    """As on a machine that is busy: the others work already while the main thread waits."""
+    """Simulates a busy machine: other threads already work while the main thread waits."""
 
     def start(self) -> None:
         super().start()

@@ -1,4 +1,4 @@
-"""Messages as other producers may send them: jobs with something odd about them, by seed."""
+"""Odd job messages as other producers may send them, by seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 BUCKET: Final = "image-input"
-#: What SQS takes in a message.
+#: Characters that SQS accepts in a message.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 SENDABLE: Final = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 Fields = dict[str, Any]
@@ -22,7 +22,7 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True)
 class Odd:
-    """A *body*, the id that can be read in it, and where the original lies that it means."""
+    """A *body*, the id readable in it, and the location of its original."""
 
     kind: str
     body: str
@@ -282,7 +282,7 @@ def _no_object(chance: random.Random, job: Fields) -> str:
     return chance.choice(bodies + more)
 
 
-#: Whether the id in it can still be read.
+#: Whether the id is still readable.
 WAYS: Final[tuple[tuple[Callable[[random.Random, Fields], str], bool, int], ...]] = (
     (_plain, True, 60),
     (_marked, True, 6),
@@ -305,7 +305,7 @@ _LARGE_EVERY: Final = 250
 
 
 def odd_messages(count: int, seed: int, *, sha256: str) -> Iterator[Odd]:
-    """As many as *count*; the originals that they mean have the hash *sha256*."""
+    """*count* odd messages; their originals have the hash *sha256*."""
     chance = random.Random(seed)
     for number in range(count):
         image_id = uuid.UUID(int=chance.getrandbits(128), version=4)

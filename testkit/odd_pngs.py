@@ -1,4 +1,4 @@
-"""Odd PNGs as real programs write them: nothing in doubt about the pixels, much about the rest.
+"""Odd PNGs as real programs write them, with unambiguous pixels.
 
     python -m testkit.odd_pngs OUTDIR
 
@@ -37,7 +37,7 @@ from .pngs import (
 HEIGHT, WIDTH = 13, 21
 DPI_300 = struct.pack(">IIB", 11811, 11811, 1)
 DPI_72 = struct.pack(">IIB", 2835, 2835, 1)
-#: Sound contents of the ancillary chunks, as a writer of an RGB image would have them.
+#: Valid contents of the ancillary chunks of an RGB image.
 CONTENTS = {
     b"tEXt": b"Software\0scanner",
     b"zTXt": b"Comment\0\0" + zlib.compress(b"a page"),
@@ -56,7 +56,7 @@ CONTENTS = {
 
 
 def cases() -> Iterator[Case]:
-    """All of them, always the same."""
+    """All odd PNGs; every call returns the same bytes."""
     yield from _after_the_end()
     yield from _wrong_checksums()
     yield from _physical_sizes()
@@ -238,7 +238,7 @@ def _refused() -> Iterator[Case]:
 
 
 def _narrow() -> bytes:
-    """A stream that declares a window of 256 bytes and reaches back 5,000."""
+    """A zlib stream that declares a window of 256 bytes but refers back 5,000."""
     noise = random.Random(5)
     row = bytes([0, *(noise.randrange(256) for _ in range(4999))])
     stream = zlib.compress(row * 3)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
 WIDTH, HEIGHT, DPI = 200, 280, 300
-#: Where the ink is: above and to the left, so that no turn goes unnoticed.
+#: The ink is at the top left, so that every rotation is visible.
 INK = (20, 30, 120, 90)
 _EXIF_ORIENTATION = 0x0112
 #: The transposition that each EXIF orientation undoes.
@@ -36,7 +36,7 @@ def shows_sheet(page: Image.Image) -> bool:
 
 
 def jpeg(path: Path, *, orientation: int = 1, page: Image.Image | None = None, **how: Any) -> Path:
-    """A colour JPEG, lying as a camera that was held in *orientation* stores it."""
+    """A colour JPEG as a camera held in *orientation* stores it."""
     exif = Image.Exif()
     exif[_EXIF_ORIENTATION] = orientation
     lain, turn = (page or sheet()).convert("RGB"), _LAIN[orientation]
@@ -45,7 +45,7 @@ def jpeg(path: Path, *, orientation: int = 1, page: Image.Image | None = None, *
 
 
 def noisy(width: int, height: int, *, seed: int = 1) -> Image.Image:
-    """The sheet as a large photograph: nothing compresses to much less than its pixels."""
+    """The sheet as a large, noisy photograph that hardly compresses."""
     pixels = np.asarray(sheet().resize((width, height)), np.int16)
     noise = np.random.default_rng(seed).normal(0, 5, (height, width))
     return Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
@@ -55,7 +55,7 @@ def noisy(width: int, height: int, *, seed: int = 1) -> Image.Image:
 
 
 def pdf_of(*pictures: tuple[str, bytes]) -> bytes:
-    """A page for each picture, (what its dictionary says, its stream), at DPI."""
+    """A PDF with one page per picture (dictionary entries, stream), at DPI."""
     box = f"{WIDTH * 72 / DPI:g} {HEIGHT * 72 / DPI:g}"
     pages = []
     for n, (about, data) in enumerate(pictures):
@@ -71,7 +71,7 @@ def pdf_of(*pictures: tuple[str, bytes]) -> bytes:
 
 
 def pdf_of_text(words: str) -> bytes:
-    """*words* in Helvetica, which every PDF reader has to have, so the file has not."""
+    """A PDF with *words* in Helvetica, not embedded: every PDF reader must have it."""
     page = (
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 100] /Contents 4 0 R /Resources "
         b"<< /Font << /F 5 0 R >> >> >>"
@@ -100,7 +100,7 @@ def _pdf(pages: list[bytes]) -> bytes:
 
 
 def pictures() -> dict[str, tuple[str, bytes]]:
-    """The sheet by every filter that scanners put into PDFs."""
+    """The sheet, encoded by every filter that scanners use in PDFs."""
     gray = "/ColorSpace /DeviceGray /BitsPerComponent"
     fax = fax_of(sheet())
     return {

@@ -38,9 +38,9 @@ def promtool(*arguments: str | Path, given: bytes = b"") -> subprocess.Completed
 
 
 def check_exposition(text: bytes) -> None:
-    """Have promtool find nothing to say of what /metrics answers.
+    """Assert that promtool has no complaint about the response of /metrics.
 
-    Of process_*, which are prometheus-client's, it says nothing either.
+    This includes the process_* metrics of prometheus-client.
     """
     said = promtool("check", "metrics", given=text)
     assert (said.returncode, said.stdout + said.stderr) == (0, "")

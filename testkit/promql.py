@@ -1,4 +1,4 @@
-"""Read the queries of alerts, rules and dashboard, and know which series there are."""
+"""The queries of alerts, rules and dashboard, and the series that exist."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from testkit.root import ROOT
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "pipeline.json"
-#: What a scrape adds to each series; `role` is of deploy/prometheus/prometheus.yml.
+#: Labels that a scrape adds to each series; deploy/prometheus/prometheus.yml sets `role`.
 TARGET_LABELS = {"job", "instance", "role"}
-#: What Prometheus makes itself.
+#: Series that Prometheus creates itself.
 SYNTHETIC = {"up": set[str](), "ALERTS": {"alertname", "alertstate", "severity"}}
-#: As Grafana fills them in.
+#: Values that Grafana substitutes.
 VARIABLES = {"$__rate_interval": "1m", "$job": "image-pipeline", "$instance": ".*"}
 
 
 @cache
 def rules(name: str, kind: str) -> list[dict[str, Any]]:
-    """The rules of *kind*, `alert` or `record`, in that file of deploy/prometheus."""
+    """The rules of *kind*, `alert` or `record`, in a file of deploy/prometheus."""
     groups = yaml.safe_load((PROMETHEUS / name).read_text())["groups"]
     return [rule for group in groups for rule in group["rules"] if kind in rule]
 
@@ -44,13 +44,13 @@ def records() -> dict[str, str]:
 
 
 def panels() -> list[dict[str, Any]]:
-    """Every panel of the dashboard that asks something."""
+    """Every panel of the dashboard that has a query."""
     found = json.loads(DASHBOARD.read_text())["panels"]
     return [panel for panel in found if panel["type"] != "row"]
 
 
 def filled_in(expression: str, variables: Mapping[str, str] = VARIABLES) -> str:
-    """A query of the dashboard as Prometheus gets it."""
+    """A dashboard query with Grafana's variables substituted."""
     for name, value in variables.items():
         expression = expression.replace(name, value)
     return expression
@@ -66,7 +66,7 @@ def dashboard_queries() -> dict[str, str]:
 
 @cache
 def all_queries() -> dict[str, str]:
-    """Every expression in `deploy/`, by where it stands."""
+    """Every expression in `deploy/`, by its location."""
     found = {f"alert {name}": alert["expr"] for name, alert in alerts().items()}
     found |= {f"rule {name}": expression for name, expression in records().items()}
     return found | {f"panel {n}": filled_in(q) for n, q in dashboard_queries().items()}
@@ -74,7 +74,7 @@ def all_queries() -> dict[str, str]:
 
 @cache
 def series() -> dict[str, set[str]]:
-    """The labels of every series that there can be, by its name."""
+    """The labels of every possible series, by name."""
     metrics = Metrics()
     groups = (metrics.http, metrics.worker, metrics.aws, metrics.queues)
     assert all(groups)
@@ -96,7 +96,7 @@ def _series_of(name: str, kind: str, labels: set[str]) -> dict[str, set[str]]:
 
 @dataclass(frozen=True)
 class Selector:
-    """One selection of series; *values* are what its matchers name, by label."""
+    """A selector of series; *values* are the values in its matchers, by label."""
 
     name: str
     values: dict[str, list[str]]
@@ -116,7 +116,7 @@ def _selectors(node: Any) -> Iterator[Selector]:
 
 
 def _values_of(matcher: Any) -> list[str]:
-    """Of a regular expression its alternatives: ours have nothing else in them."""
+    """The alternatives of a regular expression; ours contain nothing else."""
     is_plain = re.fullmatch(r"[\w./-]+(\|[\w./-]+)*", matcher.value)
     return matcher.value.split("|") if is_plain else []
 
@@ -132,7 +132,7 @@ def _children(node: Any) -> list[Any]:
 
 
 def labels_asked(expression: str) -> set[str]:
-    """The labels that the expression groups by, or matches two sides on."""
+    """The labels that the expression groups by or joins on."""
     return set(_labels_asked(promql.parse(expression)))
 
 

@@ -1,4 +1,4 @@
-"""Sites over real sockets, one for each trouble: `python -m testkit.served_sites`.
+"""Sites over real sockets, one for each fault: `python -m testkit.served_sites`.
 
 Prints one line of JSON, site by site its port and the ids of its images, then serves until it is
 killed.
@@ -65,7 +65,7 @@ def images(found: Site) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Full:
-    """A connection that holds all there is, and whose client is not the one who is late."""
+    """A connection that holds the whole budget, and whose client is not slow."""
 
     client: str = "203.0.113.9"
 

@@ -263,7 +263,7 @@ _TOO_MUCH: Final = {
     "head of 101 fields": _GET + b"a: b\r\n" * 100 + b"\r\n",
     "34 KiB of empty lines": b"\r\n" * 17 * 1024 + _field(b"A: b"),
 }
-#: By name; a second request follows each, but for those that break off.
+#: By name; a second request follows each, except the truncated ones.
 MUST_REFUSE: Final = {
     **_TWO_LENGTHS,
     **_LENGTHS,
@@ -276,7 +276,7 @@ MUST_REFUSE: Final = {
 }
 MUST_REFUSE_WHEN_CUT: Final = _TRUNCATED
 
-#: By name, with the statuses of the answers; the last of each closes the connection.
+#: By name, with the response statuses; the last request of each closes the connection.
 MUST_ACCEPT: Final = {
     "plain": (_GET, [200]),
     "absolute target": (_host(b"Host: y", target=b"http://x/healthz")[:-2], [200]),

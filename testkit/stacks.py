@@ -45,7 +45,7 @@ class Credentials:
 
 
 class Account:
-    """An AWS account in an emulator, at *url*; *tls_url* is that of TLS's end before it."""
+    """An AWS account in an emulator at *url*; *tls_url* is its TLS terminator."""
 
     def __init__(self, url: str, tls_url: str) -> None:
         self.url = url
@@ -74,7 +74,7 @@ class Account:
         return Stack(self, name, outputs)
 
     def compute(self) -> dict[str, str]:
-        """Parameters for a stack with processes: a VPC and the names of what is made elsewhere."""
+        """Parameters for a stack with processes: a VPC and names of external resources."""
         ec2 = self.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnets = ",".join(_subnet(ec2, vpc, n) for n in (0, 1))
@@ -99,7 +99,7 @@ class Account:
 
 
 def _with_batches(policy: Mapping[str, Any]) -> dict[str, Any]:
-    """MiniStack 1.5.33 asks for sqs:SendMessageBatch; AWS has no such permission.
+    """Add sqs:SendMessageBatch, which MiniStack 1.5.33 requires; AWS has no such permission.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     """
