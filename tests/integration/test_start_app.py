@@ -441,6 +441,18 @@ def test_an_app_that_dies_takes_its_localstack_along(tree: Path) -> None:
     assert processes_of(tree).keys() == before.keys()
 
 
+@pytest.mark.usefixtures("app")
+def test_a_signal_while_two_processes_compile_the_engine_leaves_nothing(tree: Path) -> None:
+    for folder in tree.glob("app/__pycache__/numba-*"):
+        shutil.rmtree(folder)
+    before = processes_of(tree)
+    with start_app(tree) as second:
+        wait_until(lambda: "run_app.load" in new_since(before, tree))
+        second.send(signal.SIGTERM)
+
+    assert processes_of(tree).keys() == before.keys()
+
+
 def new_since(before: dict[int, str], tree: Path) -> str:
     return "\n".join(line for pid, line in processes_of(tree).items() if pid not in before)
 
