@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import subprocess
-import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,9 +16,7 @@ from app.errors import InvalidParameterError, PipelineError
 from app.image_processor import binarize_png
 from app.png.check import PhysicalSize, inspect
 from app.png.limits import PngLimits
-from testkit.exifs import exif, oriented
-from testkit.pngs import RGB, Picture, chunk, gray_png
-from testkit.root import ROOT
+from testkit.pngs import Picture, chunk, gray_png
 
 LIMITS = PngLimits()
 DENSITY = chunk(b"pHYs", struct.pack(">IIB", 7874, 7900, 1))
@@ -128,75 +123,6 @@ def test_each_step_runs_in_a_block_of_its_name() -> None:
     names = ("inspect", "decode", "binarize", "encode")
     assert seen == [f"{name} {verb}" for name in names for verb in ("begins", "ends")]
     assert watched.png == binarize_png(page, method="otsu", parameters={}, limits=LIMITS).png
-
-
-PEAK = """
-import re, sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from app.image_processor import binarize_png
-from app.png.check import PngLimits
-
-def peak_kib():
-    # ru_maxrss would start with the peak of the process that started this one.
-    return int(re.search(r"VmHWM:\\s+([0-9]+) kB", Path("/proc/self/status").read_text())[1])
-
-data = sys.stdin.buffer.read()
-binarize_png({small!r}, method="otsu", parameters={{}}, limits=PngLimits())
-before_kib = peak_kib()
-try:
-    binarize_png(data, method="otsu", parameters={{}}, limits=PngLimits())
-except Exception as error:
-    print(type(error).__name__, end=" ")
-print(peak_kib() - before_kib)
-"""
-
-
-def peak_bytes(data: bytes) -> tuple[int, str]:
-    """By how much a job on *data* raises the peak of a fresh process, and what it said."""
-    code = PEAK.format(small=gray_png([[0, 200]]))
-    run = subprocess.run(
-        [sys.executable, "-c", code], input=data, cwd=ROOT, capture_output=True, check=True
-    )
-    *said, kib = run.stdout.decode().split()
-    return int(kib) * 1024, " ".join(said)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("metadata", [b"", exif(oriented(7))], ids=["upright", "turned"])
-@pytest.mark.parametrize(
-    ("bit_depth", "color_type", "is_interlaced"),
-    [(8, 0, False), (16, 6, False), (8, RGB, True), (1, 0, False)],
-    ids=["gray", "16-bit RGBA", "interlaced RGB", "1-bit"],
-)
-def test_a_job_takes_at_most_6_bytes_a_pixel_and_30_mb(
-    bit_depth, color_type, is_interlaced, metadata
-) -> None:
-    data = blank_page(3000, 4000, bit_depth, color_type, is_interlaced, metadata)
-
-    peak, said = peak_bytes(data)
-
-    assert said == ""
-    assert peak <= 6 * 12_000_000 + len(data) + 30_000_000
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_bomb_takes_no_more_than_the_image_it_promises() -> None:
-    stream = zlib.compress(bytes(60_000_000), 9)
-    bomb = Picture(np.zeros((8, 8, 1))).wrap(stream)
-
-    peak, said = peak_bytes(bomb)
-
-    assert said == "UnsupportedPngError"
-    assert peak < 5_000_000
-
-
-def blank_page(width, height, bit_depth, color_type, is_interlaced, metadata) -> bytes:
-    pixels = np.zeros((height, width, 1), np.uint8)
-    page = Picture(pixels, bit_depth, color_type, is_interlaced, metadata=metadata)
-    info = inspect(page.wrap(zlib.compress(bytes(99_000_000), 9)), LIMITS)
-    return page.wrap(zlib.compress(bytes(info.inflated_bytes)))
 
 
 def test_every_refusal_is_one_of_ours() -> None:

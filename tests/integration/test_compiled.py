@@ -1,0 +1,65 @@
+"""Machine code is kept for later processes, and never taken from other loops."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from testkit.root import ROOT
+
+
+def hits_of_a_new_process(cache: Path, **variables: str) -> int:
+    """How much of the machine code a process that starts now finds in *cache*."""
+    program = "from app.png.filters import _undo; print(_undo.stats.cache_hits.total())"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(cache)} | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return int(done.stdout)
+
+
+def test_a_later_process_finds_the_machine_code_made_and_none_trips_over_a_damaged_one(
+    tmp_path: Path,
+) -> None:
+    assert [hits_of_a_new_process(tmp_path) for _ in range(2)] == [0, 1]
+
+    for file in tmp_path.rglob("*.nb*"):
+        file.write_bytes(b"")
+    assert hits_of_a_new_process(tmp_path) == 0
+
+
+def test_without_a_place_to_keep_it_the_machine_code_is_made_each_time() -> None:
+    only_there = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+
+    assert hits_of_a_new_process(Path("/dev/null/nowhere"), **only_there) == 0
+
+
+def test_machine_code_of_other_loops_is_not_taken_over(tmp_path: Path) -> None:
+    """A function has in it what it calls, so a change of any module with loops makes all anew."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from app.numeric.compiled import numba; print(numba.config.CACHE_DIR)"
+    )
+    seen = set()
+    for added in ("", "# changed\n"):
+        shutil.copytree(ROOT / "app", tmp_path / "app", dirs_exist_ok=True)
+        with (tmp_path / "app" / "binarize" / "auto" / "layers.py").open("a") as module:
+            module.write(added)
+        run = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        seen.add(run.stdout)
+
+    assert len(seen) == 2
