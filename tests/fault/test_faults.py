@@ -8,6 +8,8 @@ import random
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -37,10 +39,13 @@ from testkit.fleet import (
     wait_until_empty,
 )
 from testkit.waiting import assert_within, wait_until
+from tests.conftest import own_settings
 
 IS_SOAK = "SOAK" in os.environ
 VISIBILITY_TIMEOUT_S = 3
 OUTAGE_S = 30.0 if IS_SOAK else 6.0
+#: So long the requests before the outage are counted: for fifteen images.
+USUAL_S = OUTAGE_S / 2
 RECOVERY_S = 10.0
 IMAGES_PER_S = 5.0
 #: One repetition by our own count, two by the SDKs'.
@@ -52,6 +57,33 @@ S3 = frozenset({"GetObject", "PutObject", "HeadObject", "HeadBucket"})
 @pytest.fixture
 def settings(fault_settings: Settings) -> Settings:
     return fault_settings.model_copy(update={"visibility_timeout_s": VISIBILITY_TIMEOUT_S})
+
+
+@dataclass(frozen=True)
+class Site:
+    """A worker behind a proxy, which serves one test after the other."""
+
+    settings: Settings
+    proxy: FaultProxy
+
+
+@pytest.fixture(scope="module")
+def running(endpoint: str) -> Iterator[Site]:
+    settings = own_settings(endpoint).model_copy(
+        update={"visibility_timeout_s": VISIBILITY_TIMEOUT_S}
+    )
+    ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
+    with FaultProxy(endpoint) as proxy, role("worker", through(proxy, settings)) as worker:
+        # It may have to make its machine code first.
+        wait_until(lambda: "worker polls" in worker.output, within_s=120)
+        yield Site(settings, proxy)
+        assert worker.process.poll() is None
+
+
+@pytest.fixture
+def site(running: Site) -> Iterator[Site]:
+    yield running
+    running.proxy.rules = []
 
 
 def through(proxy: FaultProxy, settings: Settings) -> Settings:
@@ -79,17 +111,15 @@ def finish(
     "operation",
     ["ReceiveMessage", "GetObject", "PutObject", "SendMessageBatch", "DeleteMessageBatch"],
 )
-def test_a_lost_answer_is_asked_for_again(
-    settings: Settings, proxy: FaultProxy, operation: str
-) -> None:
-    proxy.rules = [Rule(LoseAnswer(), frozenset({operation}), last=2)]
+def test_a_lost_answer_is_asked_for_again(site: Site, operation: str) -> None:
+    site.proxy.rules = [rule := Rule(LoseAnswer(), frozenset({operation}), last=2)]
     sent_at = time.monotonic()
-    ids = preload(settings, 10)
+    ids = preload(site.settings, 10)
 
-    with Announcements(settings) as announcements, role("worker", through(proxy, settings)):
-        finish(f"answer to {operation} lost twice", settings, ids, announcements, sent_at)
+    with Announcements(site.settings) as announcements:
+        finish(f"answer to {operation} lost twice", site.settings, ids, announcements, sent_at)
 
-    assert proxy.rules[0].matched >= 2
+    assert rule.matched >= 2
 
 
 @pytest.mark.parametrize(
@@ -102,15 +132,13 @@ def test_a_lost_answer_is_asked_for_again(
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
 )
-def test_partial_faults_only_cost_time(
-    settings: Settings, proxy: FaultProxy, what: str, rule: Rule
-) -> None:
-    proxy.rules = [rule]
+def test_partial_faults_only_cost_time(site: Site, what: str, rule: Rule) -> None:
+    site.proxy.rules = [rule]
     sent_at = time.monotonic()
-    ids = preload(settings, 200 if IS_SOAK else 40)
+    ids = preload(site.settings, 200 if IS_SOAK else 24)
 
-    with Announcements(settings) as announcements, role("worker", through(proxy, settings)):
-        finish(what, settings, ids, announcements, sent_at, within_s=200)
+    with Announcements(site.settings) as announcements:
+        finish(what, site.settings, ids, announcements, sent_at, within_s=200)
 
 
 @pytest.mark.parametrize(
@@ -127,9 +155,9 @@ def test_an_outage_is_waited_out_without_a_storm_and_without_a_restart(
         Trickle(settings) as trickle,
     ):
         wait_until(lambda: len(announcements.first_at) >= 5)
-        usual = requests_per_s(proxy)
+        usual = requests_per_s(proxy, USUAL_S)
         proxy.rules = [Rule(fault)]
-        during = requests_per_s(proxy)
+        during = requests_per_s(proxy, OUTAGE_S)
         proxy.rules = []
         back_after_s = first_after(announcements, time.monotonic())
         sent_at, ids = trickle.stop()
@@ -217,9 +245,9 @@ class Trickle:
             self._ids += preload(self._settings, 1)
 
 
-def requests_per_s(proxy: FaultProxy) -> float:
+def requests_per_s(proxy: FaultProxy, during_s: float) -> float:
     before, began_at = proxy.seen.total(), time.monotonic()
-    wait_for(OUTAGE_S)
+    wait_for(during_s)
     return (proxy.seen.total() - before) / (time.monotonic() - began_at)
 
 
