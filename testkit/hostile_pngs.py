@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from .pngs import BIT_DEPTHS, CHANNELS, GRAY, IEND, PALETTE, RGB, RGBA, SIGNATURE, chunk, idat, ihdr
@@ -33,8 +34,13 @@ class Case:
     data: bytes
 
 
-def cases(*, big: bool = False) -> Iterator[Case]:
-    """All hostile PNGs; *big* adds files of up to 10 MB that take seconds to make."""
+@cache
+def cases(*, big: bool = False) -> tuple[Case, ...]:
+    """All of them; *big* adds files of up to 10 MB that take seconds to make."""
+    return *_all(), *(_big() if big else ())
+
+
+def _all() -> Iterator[Case]:
     yield from _sound()
     yield from _other_formats()
     yield from _wrong_checksums()
@@ -47,8 +53,6 @@ def cases(*, big: bool = False) -> Iterator[Case]:
     yield from _pixel_bombs()
     yield from _animations()
     yield from _polyglots()
-    if big:
-        yield from _big()
 
 
 # --- building blocks -------------------------------------------------------------

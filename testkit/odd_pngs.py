@@ -15,6 +15,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +56,13 @@ CONTENTS = {
 }
 
 
-def cases() -> Iterator[Case]:
-    """All odd PNGs; every call returns the same bytes."""
+@cache
+def cases() -> tuple[Case, ...]:
+    """All of them, always the same."""
+    return tuple(_all())
+
+
+def _all() -> Iterator[Case]:
     yield from _after_the_end()
     yield from _wrong_checksums()
     yield from _physical_sizes()

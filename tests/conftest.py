@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,12 @@ ORDER = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=_place)
+    items.sort(key=lambda item: _place(item.path))
 
 
-def _place(item: pytest.Item) -> int:
-    places = (n for n, path in enumerate(ORDER) if item.path.is_relative_to(ROOT / path))
+@cache
+def _place(file: Path) -> int:
+    places = (n for n, path in enumerate(ORDER) if file.is_relative_to(ROOT / path))
     return next(places, len(ORDER))
 
 
