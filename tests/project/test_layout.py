@@ -20,6 +20,7 @@ TESTED_BY = {
     "binarize/auto/layers": "binarize/auto/test_surface",
     "binarize/auto/page_features": "binarize/auto/test_surface",
     "binarize/auto/page_maps": "binarize/auto/test_surface",
+    "binarize/auto/paper_depth": "binarize/auto/test_old_paper",
     "binarize/auto/reader": "binarize/auto/test_auto",
     "binarize/local_thresholds": "binarize/test_methods",
     "binarize/turning": "png/test_exif",

@@ -45,15 +45,13 @@ def read(gray: Gray, learned: Weights | None = None) -> Reading:
         page = as_gray(cv2.bitwise_not(page))
         cells = cells_of(page)
     maps = page_maps(cells)
-    white = old_paper.binarize(page, maps)
-    if white is None:
-        white = binarize(page, maps, learned or weights())
+    white = binarize(page, maps, learned or weights())
     kind = kind_of(page, white, maps)
     if kind == PHOTOGRAPH:
         return Reading(floyd_steinberg(gray), PHOTOGRAPH)
     if kind == BLANK:
         return Reading(_empty(gray), BLANK)
-    return Reading(white, kind, inverted)
+    return Reading(old_paper.reread(page, maps, white), kind, inverted)
 
 
 def _empty(gray: Gray) -> Gray:

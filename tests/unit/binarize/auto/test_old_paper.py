@@ -179,3 +179,13 @@ def test_runs_are_counted_on_one_row_of_eight() -> None:
         6: 1,
         10: 1,
     }
+
+
+def test_the_networks_result_stands_where_most_of_its_ink_would_turn_hollow() -> None:
+    learned, hollow = np.full((80, 80), 255, np.uint8), np.full((80, 80), 255, np.uint8)
+    learned[10:70, 10:70] = 0
+    hollow[10:70, 10:70] = 0
+    hollow[14:66, 14:66] = 255
+
+    assert old_paper._hollow_share(learned, hollow) > old_paper.MOST_HOLLOW
+    assert old_paper._hollow_share(learned, learned) == 0
