@@ -20,8 +20,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,48 +32,24 @@ from app.binarize.methods import binarize
 from app.domain.methods import METHODS
 
 from . import everyday, reading
-from .quality import pairs
+from .graded_pages import Page, pages
 from .training import drawing
-from .training.kinds import KINDS
 
 ROOT: Final = Path(__file__).parents[1]
 #: The last commit with the classical `auto`.
 LAST: Final = "the last"
 OTHERS: Final = ("otsu", "sauvola", "bradley", "wolf")
-#: Not among the seeds of the pages that are trained on, which are small numbers.
-SEED: Final = 5_000
-PAGES_A_KIND: Final = 4
-#: What decides by the chroma of a page too.
-BY_COLOR: Final = ("auto", "last auto")
 Binarizer = Callable[[Any], Any]
-
-
-@dataclass(frozen=True)
-class Page:
-    """A gray page and its truth: 0 ink, 255 paper, 128 does not count."""
-
-    group: str
-    kind: str
-    name: str
-    gray: Any
-    truth: Any
-    #: As those of BY_COLOR see it, if it is in colour.
-    by_color: Any = None
-
-    def seen_by(self, method: str) -> Any:
-        """The page as the worker gives it to *method*, to keep or to overwrite."""
-        is_colored = method in BY_COLOR and self.by_color is not None
-        return np.ascontiguousarray(self.by_color if is_colored else self.gray).copy()
 
 
 def main() -> None:
     arguments = _arguments()
     cv2.setNumThreads(1)
-    methods = _methods(arguments.last, arguments.weights)
+    methods = methods_of_ours(arguments.last, arguments.weights)
     if arguments.only:
         methods = {name: each for name, each in methods.items() if name in arguments.only}
     if "pages" in arguments.parts:
-        report_pages(list(_pages(arguments.data_dir)), methods, arguments.worst)
+        report_pages(list(pages(arguments.data_dir)), methods, arguments.worst)
     if "time" in arguments.parts:
         timed = ("auto", "last auto", "otsu")
         report_times({name: each for name, each in methods.items() if name in timed})
@@ -101,7 +76,9 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _methods(last: str | None, weights: Path | None) -> dict[str, Binarizer]:
+def methods_of_ours(last: str | None, weights: Path | None = None) -> dict[str, Binarizer]:
+    """`auto`, its predecessor if *last* says which, and OTHERS, with their defaults."""
+
     def run(name: str) -> Binarizer:
         return lambda gray: binarize(gray, name, METHODS[name].parse({}))[0]
 
@@ -139,41 +116,27 @@ def _git(*arguments: str) -> bytes:
 # --- quality ---------------------------------------------------------------------
 
 
-def _pages(data_dir: Path | None) -> Iterator[Page]:
-    for kind, variant, scan, truth in everyday.pages(SEED):
-        by_color = everyday.gray(scan, with_color=True)
-        yield Page("everyday", kind, variant, everyday.gray(scan), truth, by_color)
-    for kind in KINDS:
-        for number in range(PAGES_A_KIND):
-            rng = np.random.default_rng([SEED, number, len(kind)])
-            gray, truth = drawing.drawn(rng, kind)
-            group = "drawn, held out" if KINDS[kind].is_held_out else "drawn"
-            yield Page(group, kind, str(number), gray, truth)
-    for name, stem, gray, truth in pairs(data_dir) if data_dir else ():
-        yield Page("contest", name, stem, gray, truth)
-
-
-def report_pages(pages: list[Page], methods: dict[str, Binarizer], worst: Path | None) -> None:
+def report_pages(graded: list[Page], methods: dict[str, Binarizer], worst: Path | None) -> None:
     scores: dict[str, list[dict[str, float]]] = {}
     for name, method in methods.items():
         sys.stderr.write(f"{name} ...\n")
-        scores[name] = [everyday.score(p.truth, method(p.seen_by(name))) for p in pages]
-    for group in dict.fromkeys(page.group for page in pages):
-        _print_group(group, pages, scores)
+        scores[name] = [everyday.score(p.truth, method(p.seen_by(name))) for p in graded]
+    for group in dict.fromkeys(page.group for page in graded):
+        _print_group(group, graded, scores)
     if worst:
-        draw_worst(pages, scores["auto"], methods["auto"], worst)
+        draw_worst(graded, scores["auto"], methods["auto"], worst)
 
 
-def _print_group(group: str, pages: list[Page], scores: dict[str, list[dict[str, float]]]) -> None:
+def _print_group(group: str, graded: list[Page], scores: dict[str, list[dict[str, float]]]) -> None:
     print(f"\n### {group}: marks kept / F-measure\n")
     print(f"| kind | {' | '.join(scores)} |\n|---|{'---|' * len(scores)}")
     means: dict[str, list[tuple[float, float]]] = {name: [] for name in scores}
-    for kind in dict.fromkeys(page.kind for page in pages if page.group == group):
+    for kind in dict.fromkeys(page.kind for page in graded if page.group == group):
         cells = []
         for name, each in scores.items():
             chosen = [
                 score
-                for page, score in zip(pages, each, strict=True)
+                for page, score in zip(graded, each, strict=True)
                 if (page.group, page.kind) == (group, kind)
             ]
             marks, f = (statistics.fmean(s[key] for s in chosen) for key in ("marks", "f"))
@@ -188,16 +151,16 @@ def _print_group(group: str, pages: list[Page], scores: dict[str, list[dict[str,
 
 
 def draw_worst(
-    pages: list[Page], scores: list[dict[str, float]], method: Binarizer, path: Path
+    graded: list[Page], scores: list[dict[str, float]], method: Binarizer, path: Path
 ) -> None:
     """The twenty pages with the least F, beside their results: lost ink red, dirt blue."""
     order = sorted(
-        (i for i, page in enumerate(pages) if (page.truth == 0).any()),
+        (i for i, page in enumerate(graded) if (page.truth == 0).any()),
         key=lambda i: scores[i]["f"],
     )
     pictures = []
     for i in order[:20]:
-        page = pages[i]
+        page = graded[i]
         white = method(page.seen_by("auto"))
         marks, f = 100 * scores[i]["marks"], scores[i]["f"]
         print(f"{page.group} {page.kind} {page.name}: {marks:.1f} / {f:.1f}")

@@ -1,22 +1,15 @@
-"""Draw modern pages with known ink, one set per kind, for benchmarks/quality.py.
-
-    python benchmarks/drawn_pages.py DATA_DIR
-    python benchmarks/quality.py DATA_DIR --ours
+"""Draw modern pages with known ink, twelve kinds, by other code than the training pages.
 
 Each kind is drawn in three sizes of print. Deterministic.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from testkit.pages import jpeg, noise, printed, scanned, shadow, text
 
@@ -40,14 +33,14 @@ def with_tints(ink: Any) -> Any:
 
 
 def as_form(ink: Any) -> Any:
-    """Add rules, a solid bar and a band of reversed print to the ink."""
+    """Rules, a solid bar, and a band of reversed print."""
     ink[300:700:50, 40:760] = 1
     ink[750:850, 100:500] = 1
     ink[100:200] = 1 - ink[100:200]
     return printed(ink)
 
 
-#: Turns ink into a page of each kind; only `as_form` changes the ink itself.
+#: How each kind of page comes about from its ink; `as_form` adds to the ink itself.
 KINDS: dict[str, Callable[[Any], Any]] = {
     "clean": printed,
     "scanned": lambda ink: printed(ink) + noise(SHAPE, 5),
@@ -64,18 +57,11 @@ KINDS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def main() -> None:
-    data_dir = Path(sys.argv[1])
+def pages() -> Iterator[tuple[str, str, Any, Any]]:
+    """(kind, size of print, gray page, truth); truth is 0 or 255."""
     for kind, spoil in KINDS.items():
-        for folder in ("img", "gt"):
-            (data_dir / kind / folder).mkdir(parents=True, exist_ok=True)
         for size_px in PRINT_SIZES_PX:
             ink = text(*SHAPE, size_px=size_px, seed=size_px)
             page = scanned(spoil(ink))
-            truth = np.where(ink >= 0.5, 0, 255).astype(np.uint8)
-            cv2.imwrite(str(data_dir / kind / "img" / f"{size_px}.png"), page)
-            cv2.imwrite(str(data_dir / kind / "gt" / f"{size_px}.png"), truth)
-
-
-if __name__ == "__main__":
-    main()
+            # Where half of a pixel is covered it is ink, which the kind `form` adds to.
+            yield kind, f"{size_px}px", page, np.where(ink >= 0.5, 0, 255).astype(np.uint8)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
-import statistics
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -173,42 +173,49 @@ def read(page: Any) -> str:
 
 
 def report(methods: dict[str, Binarizer]) -> None:
-    """Print the recognition results per method, page and code."""
-    if shutil.which("tesseract"):
-        _report_print(methods)
-    else:
-        print("Print is not read: no tesseract.")
+    """Print the recognition results per page or code, and method."""
+    print("\n### Character errors of Tesseract, percent\n")
+    _print_table(methods, errors(methods), "{:.2f}")
+    print("\n### Codes read by zxing-cpp, of 18 each\n")
+    _print_table(methods, codes_read(methods), "{}")
+
+
+def _print_table(
+    methods: dict[str, Binarizer], found: dict[str, dict[str, float]], form: str
+) -> None:
+    print(f"| | {' | '.join(methods)} |\n|---|{'---:|' * len(methods)}")
+    for title, values in found.items():
+        print(f"| {title} | {' | '.join(form.format(v) for v in values.values())} |")
+
+
+def errors(methods: dict[str, Binarizer]) -> dict[str, dict[str, float]]:
+    """The share of wrong characters per page and method, in percent; empty without Tesseract."""
+    found: dict[str, dict[str, float]] = {}
+    if not shutil.which("tesseract"):
+        sys.stderr.write("Print is not read: no tesseract.\n")
+        return found
+    for title, gray, text in pages():
+        wanted = " ".join(text.split())
+        found[title] = {
+            name: 100 * distance(wanted, read(method(gray.copy()))) / len(wanted)
+            for name, method in methods.items()
+        }
+    return found
+
+
+def codes_read(methods: dict[str, Binarizer]) -> dict[str, dict[str, float]]:
+    """The number of codes read, of 18, per kind and method; empty without zxing-cpp."""
     try:
         zxing = importlib.import_module("zxingcpp")
     except ImportError:
-        print("Codes are not read: no zxing-cpp.")
-        return
-    _report_codes(methods, zxing)
-
-
-def _report_print(methods: dict[str, Binarizer]) -> None:
-    print("\n### Character errors of Tesseract, percent\n")
-    print(f"| page | {' | '.join(methods)} |\n|---|{'---:|' * len(methods)}")
-    errors: dict[str, list[float]] = {name: [] for name in methods}
-    for title, gray, text in pages():
-        wanted = " ".join(text.split())
-        for name, method in methods.items():
-            wrong = distance(wanted, read(method(np.ascontiguousarray(gray))))
-            errors[name].append(100 * wrong / len(wanted))
-        print(f"| {title} | {' | '.join(f'{e[-1]:.2f}' for e in errors.values())} |", flush=True)
-    print(f"| **mean** | {' | '.join(f'{statistics.fmean(e):.2f}' for e in errors.values())} |")
-
-
-def _report_codes(methods: dict[str, Binarizer], zxing: Any) -> None:
-    print("\n### Codes read by zxing-cpp\n")
-    print(f"| kind | {' | '.join(methods)} |\n|---|{'---:|' * len(methods)}")
-    counts = {kind: dict.fromkeys(methods, 0) for kind in KINDS_OF_CODE}
+        sys.stderr.write("Codes are not read: no zxing-cpp.\n")
+        return {}
+    found: dict[str, dict[str, float]] = {k: dict.fromkeys(methods, 0) for k in KINDS_OF_CODE}
     for kind, text, gray in codes(zxing):
         for name, method in methods.items():
-            page = np.ascontiguousarray(method(np.ascontiguousarray(gray)))
-            counts[kind][name] += any(b.text == text for b in zxing.read_barcodes(page))
-    for kind, each in counts.items():
-        print(f"| {kind}, of 18 | {' | '.join(str(n) for n in each.values())} |")
+            page = np.ascontiguousarray(method(gray.copy()))
+            found[kind][name] += any(b.text == text for b in zxing.read_barcodes(page))
+    return found
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from benchmarks import pipeline_tables, scaling_tables
@@ -23,9 +23,14 @@ _MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->\n)", re.D
 def rendered(text: str, measured: Figures, projected: Figures) -> str:
     """The document *text* with regenerated tables. Raises KeyError for an unknown name."""
 
+    return filled(text, lambda name: TABLES[name](measured, projected))
+
+
+def filled(text: str, lines_of: Callable[[str], Iterable[str]]) -> str:
+    """*text* with the lines of each marked table, which are found by its name."""
+
     def table(found: re.Match[str]) -> str:
-        lines = TABLES[found[2]](measured, projected)
-        return found[1] + "".join(f"{line}\n" for line in lines) + found[4]
+        return found[1] + "".join(f"{line}\n" for line in lines_of(found[2])) + found[4]
 
     return _MARKED.sub(table, text)
 

@@ -24,6 +24,8 @@ lock pyproject.toml --group dev --constraint requirements.txt --output-file requ
 lock --group benchmarks --constraint requirements/dev.txt --output-file requirements/benchmarks.txt "$@"
 # For benchmarks.training alone; the application does not import torch.
 lock requirements/training.in --constraint requirements/dev.txt --output-file requirements/training.txt "$@"
+# For benchmarks.quality, on top of dev.
+lock requirements/quality.in --constraint requirements/dev.txt --output-file requirements/quality.txt "$@"
 # Newer releases of what LocalStack 4.12 depends on break it (cbor2, pyOpenSSL, cryptography).
 lock requirements/localstack.in --exclude-newer 2025-12-15 --output-file requirements/localstack.txt
 # Both require another boto3, so each has an environment of its own.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import tables
+from benchmarks import quality_tables, tables
 
 IMAGES = tables.ROOT / "docs" / "images"
 
@@ -19,6 +19,14 @@ def test_the_tables_are_those_of_the_results(document: Path) -> None:
     text = document.read_text()
 
     assert text == tables.rendered(text, *tables.results())
+
+
+def test_the_tables_of_quality_are_those_of_its_results() -> None:
+    """After a change: python -m benchmarks.quality_tables."""
+    text = quality_tables.DOCUMENT.read_text()
+
+    assert text == quality_tables.rendered(text, quality_tables.results())
+    assert re.findall(r"<!-- table: ([a-z-]+) -->", text) == [*quality_tables.TABLES]
 
 
 def test_every_table_is_shown_once() -> None:

@@ -43,33 +43,28 @@ def whole(columns: int) -> int:
 def mix(weights: Any, biases: Any, inputs: Any, out: Any) -> None:
     """out[c] = biases[c] + sum over k of weights[c, k] inputs[k].
 
-    Inputs come in dozens: twelve weights stay in registers.
+    Rows of out come in pairs and inputs in sixes: an input that is loaded counts twice, and twelve
+    weights stay in registers.
     """
-    steps = out.shape[1] // COLUMN_STEP
-    for c in range(weights.shape[0]):
-        o, bias, w = out[c], biases[c], weights[c]
-        for k in range(0, weights.shape[1], 12):
+    columns = out.shape[1] // COLUMN_STEP * COLUMN_STEP
+    for c in range(0, weights.shape[0], 2):
+        o, p, w, v = out[c], out[c + 1], weights[c], weights[c + 1]
+        bias_o, bias_p = biases[c], biases[c + 1]
+        for k in range(0, weights.shape[1], 6):
             w0, w1, w2, w3, w4, w5 = w[k], w[k + 1], w[k + 2], w[k + 3], w[k + 4], w[k + 5]
-            w6, w7, w8, w9, wa, wb = w[k + 6], w[k + 7], w[k + 8], w[k + 9], w[k + 10], w[k + 11]
-            x0, x1, x2, x3 = inputs[k], inputs[k + 1], inputs[k + 2], inputs[k + 3]
-            x4, x5, x6, x7 = inputs[k + 4], inputs[k + 5], inputs[k + 6], inputs[k + 7]
-            x8, x9, xa, xb = inputs[k + 8], inputs[k + 9], inputs[k + 10], inputs[k + 11]
+            v0, v1, v2, v3, v4, v5 = v[k], v[k + 1], v[k + 2], v[k + 3], v[k + 4], v[k + 5]
+            x0, x1, x2 = inputs[k], inputs[k + 1], inputs[k + 2]
+            x3, x4, x5 = inputs[k + 3], inputs[k + 4], inputs[k + 5]
             if k == 0:
-                for i in range(steps * COLUMN_STEP):
-                    o[i] = (
-                        bias
-                        + w0 * x0[i] + w1 * x1[i] + w2 * x2[i] + w3 * x3[i]
-                        + w4 * x4[i] + w5 * x5[i] + w6 * x6[i] + w7 * x7[i]
-                        + w8 * x8[i] + w9 * x9[i] + wa * xa[i] + wb * xb[i]
-                    )  # fmt: skip
+                for i in range(columns):
+                    y0, y1, y2, y3, y4, y5 = x0[i], x1[i], x2[i], x3[i], x4[i], x5[i]
+                    o[i] = bias_o + w0 * y0 + w1 * y1 + w2 * y2 + w3 * y3 + w4 * y4 + w5 * y5
+                    p[i] = bias_p + v0 * y0 + v1 * y1 + v2 * y2 + v3 * y3 + v4 * y4 + v5 * y5
             else:
-                for i in range(steps * COLUMN_STEP):
-                    o[i] = (
-                        o[i]
-                        + w0 * x0[i] + w1 * x1[i] + w2 * x2[i] + w3 * x3[i]
-                        + w4 * x4[i] + w5 * x5[i] + w6 * x6[i] + w7 * x7[i]
-                        + w8 * x8[i] + w9 * x9[i] + wa * xa[i] + wb * xb[i]
-                    )  # fmt: skip
+                for i in range(columns):
+                    y0, y1, y2, y3, y4, y5 = x0[i], x1[i], x2[i], x3[i], x4[i], x5[i]
+                    o[i] = o[i] + w0 * y0 + w1 * y1 + w2 * y2 + w3 * y3 + w4 * y4 + w5 * y5
+                    p[i] = p[i] + v0 * y0 + v1 * y1 + v2 * y2 + v3 * y3 + v4 * y4 + v5 * y5
 
 
 @compiled(f"void({_ROWS})", may_fuse=True)

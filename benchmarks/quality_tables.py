@@ -1,0 +1,132 @@
+"""The tables in docs/quality.md, made from what benchmarks.quality has measured.
+
+python -m benchmarks.quality_tables
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+from .others import LIBRARIES
+from .rows import rows
+from .tables import RESULTS as FOLDER
+from .tables import ROOT, filled
+
+RESULTS: Final = FOLDER / "quality.json"
+DOCUMENT: Final = ROOT / "docs" / "quality.md"
+#: What is always shown, and under which name.
+SHOWN: Final = {
+    "auto": "`auto`",
+    "last auto": "classical `auto`",
+    "otsu": "Otsu",
+    "sauvola": "Sauvola",
+    "bradley": "Bradley",
+}
+#: The default, and what it took the place of.
+OURS: Final = ("auto", "last auto")
+GROUPS: Final = {
+    "everyday": "everyday pages",
+    "print": "modern print",
+    "drawn": "drawn, kinds trained on",
+    "drawn, held out": "drawn, kinds held out",
+    "contest": "historical pages of contests",
+}
+Figures = Mapping[str, Any]
+#: What one method comes to: marks kept and F-measure.
+Pair = tuple[float, float]
+
+
+def results() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(RESULTS.read_text())
+    return found
+
+
+def rendered(text: str, figures: Figures) -> str:
+    """*text* of the document with its tables made anew. Raises KeyError for an unknown name."""
+    return filled(text, lambda name: TABLES[name](figures))
+
+
+def write() -> None:
+    DOCUMENT.write_text(rendered(DOCUMENT.read_text(), results()))
+
+
+def _mean(kinds: Figures, method: str) -> Pair:
+    """Over the kinds, which count alike however many pages they have."""
+    marks, f = zip(*(kinds[kind][method] for kind in kinds), strict=True)
+    return statistics.fmean(marks), statistics.fmean(f)
+
+
+def best(kinds: Figures, library: str) -> str:
+    """The method of this library with the greatest mean F-measure over *kinds*."""
+    names = [n for n in next(iter(kinds.values())) if n.startswith(f"{library} ")]
+    return max(names, key=lambda name: _mean(kinds, name)[1])
+
+
+def _cells(pairs: list[Pair]) -> list[str]:
+    """Marks / F each, and what has the greatest F-measure in bold."""
+    greatest = max(round(f, 1) for _, f in pairs)
+    return [
+        f"{marks:.1f} / **{f:.1f}**" if round(f, 1) == greatest else f"{marks:.1f} / {f:.1f}"
+        for marks, f in pairs
+    ]
+
+
+def summary(figures: Figures) -> Iterator[str]:
+    """The mean over the kinds of each group."""
+    body = []
+    for group, title in GROUPS.items():
+        kinds = figures["pages"][group]
+        means = [_mean(kinds, name) for name in (*SHOWN, *(best(kinds, n) for n in LIBRARIES))]
+        body.append([f"{title} ({len(kinds)})", *_cells(means)])
+    yield from rows(["pages (kinds)", *SHOWN.values(), *(f"best of {n}" for n in LIBRARIES)], body)
+
+
+def by_kind(group: str, figures: Figures) -> Iterator[str]:
+    kinds = figures["pages"][group]
+    names = [*SHOWN, *(best(kinds, library) for library in LIBRARIES)]
+    body = [[kind, *_cells([tuple(kinds[kind][name]) for name in names])] for kind in kinds]
+    body.append(["**mean**", *_cells([_mean(kinds, name) for name in names])])
+    yield from rows(["kind", *(SHOWN.get(name, name) for name in names)], body)
+
+
+def print_read(figures: Figures) -> Iterator[str]:
+    """Wrong characters in percent."""
+    found, names = figures["print"], readers(figures)
+    body = [[page, *(f"{each[name]:.2f}" for name in names)] for page, each in found.items()]
+    body.append(["**mean**", *(f"{_column_mean(found, name):.2f}" for name in names)])
+    yield from rows(["page", *(SHOWN.get(name, name) for name in names)], body)
+
+
+def codes_read(figures: Figures) -> Iterator[str]:
+    found, names = figures["codes"], readers(figures)
+    body = [[kind, *(f"{each[name]:.0f}" for name in names)] for kind, each in found.items()]
+    yield from rows(["of 18 each", *(SHOWN.get(name, name) for name in names)], body)
+
+
+def readers(figures: Figures) -> list[str]:
+    """What is read by machine: gray, SHOWN, and of each library what is best on modern print."""
+    return ["gray", *SHOWN, *(best(figures["pages"]["print"], library) for library in LIBRARIES)]
+
+
+def _column_mean(found: Figures, name: str) -> float:
+    return statistics.fmean(each[name] for each in found.values())
+
+
+TABLES: Final[dict[str, Callable[[Figures], Iterator[str]]]] = {
+    "summary": summary,
+    "everyday": partial(by_kind, "everyday"),
+    "print": partial(by_kind, "print"),
+    "contest": partial(by_kind, "contest"),
+    "held-out": partial(by_kind, "drawn, held out"),
+    "drawn": partial(by_kind, "drawn"),
+    "print-read": print_read,
+    "codes-read": codes_read,
+}
+
+
+if __name__ == "__main__":
+    write()
