@@ -59,7 +59,9 @@ def install(venv: Path, lock: Path, tell: Tell) -> None:
         check_final(done.output)
         tell(f"uv gives up ({reason_in(done.output)})")
     tell("installing with pip, which takes several times as long as uv")
-    done = run_pip(["install", *PIP_OPTIONS, "-r", str(lock)], tell, python=python_of(venv))
+    # Forced: where uv has failed, pip would take a package for installed that is half copied.
+    options = [*PIP_OPTIONS, *(["--force-reinstall"] if uv else [])]
+    done = run_pip(["install", *options, "-r", str(lock)], tell, python=python_of(venv))
     if done.returncode:
         log = venv / "install.log"
         log.write_text(done.output)
@@ -69,6 +71,8 @@ def install(venv: Path, lock: Path, tell: Tell) -> None:
 
 def check_final(output: str) -> None:
     """Raise InstallError for a fault that the other program would repeat after its downloads."""
+    # uv wraps its sentences, within a frame, wherever a long path makes them too wide.
+    output = re.sub(r"[\s\u2500-\u25ff]+", " ", output)
     if "No space left on device" in output:
         raise InstallError("no space left on the disk")
     if "Hash mismatch" in output or "DO NOT MATCH THE HASHES" in output:

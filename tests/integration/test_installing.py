@@ -246,6 +246,13 @@ def test_a_full_disk_is_one_line(tree: Path) -> None:
     assert last_line(answer).endswith(": no space left on the disk")
 
 
+def test_a_full_disk_is_known_in_a_sentence_that_uv_has_wrapped() -> None:
+    output = "error: failed to copy file from\n  \u2502 /a/long/path to /b: No space\n  \u2502 left on device (os error 28)"
+
+    with pytest.raises(installers.InstallError, match="no space left on the disk"):
+        installers.check_final(output)
+
+
 def test_what_is_missing_is_told_with_its_size_before_it_is_installed(tree: Path) -> None:
     shutil.copy(ROOT / "requirements.txt", tree)
     asked = [*command(tree)[:2], "--plan", str(tree / "venv"), str(tree / "requirements.txt")]
