@@ -80,7 +80,8 @@ def install(
 
 def answer_of(tree: Path) -> str:
     """What the installed module says, or nothing where it is missing."""
-    program = [tree / "venv/bin/python", "-c", "import tiny; print(tiny.ANSWER)"]
+    # -B: both versions have the same size and may have the same second, so bytecode would last.
+    program = [tree / "venv/bin/python", "-B", "-c", "import tiny; print(tiny.ANSWER)"]
     return subprocess.run(program, capture_output=True, text=True).stdout.strip()
 
 
@@ -247,7 +248,7 @@ def test_a_full_disk_is_one_line(tree: Path) -> None:
 
 
 def test_a_full_disk_is_known_in_a_sentence_that_uv_has_wrapped() -> None:
-    output = "error: failed to copy file from\n  \u2502 /a/long/path to /b: No space\n  \u2502 left on device (os error 28)"
+    output = "error: failed to copy file from\n  \u2502 /a to /b: No space\n  \u2502 left on device"
 
     with pytest.raises(installers.InstallError, match="no space left on the disk"):
         installers.check_final(output)
