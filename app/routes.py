@@ -27,9 +27,7 @@ from .images.ownership import owner_of
 from .observability import logs
 from .pages import api_page, pages
 from .server.gate import ROOM_KEY
-from .web import own_images, request_context, request_hooks
-from .web import request_log as access
-from .web import responses as answers
+from .web import own_images, request_context, request_hooks, request_log, responses
 from .web.accept_upload import accept
 from .web.own_images import Waited
 from .web.services import Services, give, services
@@ -56,10 +54,10 @@ def upload() -> ResponseReturnValue:
     """Accept one PNG; the response is sent once SQS has accepted its message."""
     context = request_context.current()
     sent = services().reader.read(request, context.owner)
-    access.concerns(context, sent.image.image_id)
+    request_log.concerns(context, sent.image.image_id)
     image, is_replay = accept(sent)
     location = f"/images/{image.image_id}"
-    if answers.wants_page():
+    if responses.wants_page():
         return redirect(location, 303)
     waited = Waited(image)
     with suppress(PipelineError):  # a failed wait must not turn an accepted image into an error
@@ -68,16 +66,16 @@ def upload() -> ResponseReturnValue:
     if is_replay and sent.has_key:
         headers["Idempotency-Replayed"] = "true"
     is_answer_final = waited.was_granted and waited.is_finished
-    return answers.represent(waited.image, 201 if is_answer_final else 202, headers)
+    return responses.represent(waited.image, 201 if is_answer_final else 202, headers)
 
 
 @api.get("/images/<uuid:image_id>")
 def get_image(image_id: UUID) -> ResponseReturnValue:
     image = own_images.find(image_id)
-    if answers.wants_page():
-        return answers.show(image)
+    if responses.wants_page():
+        return responses.show(image)
     waited = own_images.wait_for(image)
-    return answers.represent(waited.image, 200, waited.headers)
+    return responses.represent(waited.image, 200, waited.headers)
 
 
 @api.delete("/images/<uuid:image_id>")
@@ -115,7 +113,7 @@ def get_original(image_id: UUID) -> ResponseReturnValue:
     def name(stored: StoredObject) -> str:
         return original_filename(filename_of(stored) or str(image_id))
 
-    return answers.send_png(open_stored, name)
+    return responses.send_png(open_stored, name)
 
 
 @api.get("/images/<uuid:image_id>/processed")
@@ -129,7 +127,7 @@ def get_processed(image_id: UUID) -> ResponseReturnValue:
     def name(stored: StoredObject) -> str:
         return result_filename(filename_of(stored) or str(image_id))
 
-    return answers.send_png(open_stored, name)
+    return responses.send_png(open_stored, name)
 
 
 # --- the page, the contract, the probes ----------------------------------------------------------

@@ -41,7 +41,7 @@ import cv2
 import numpy as np
 
 from app.image_processor import binarize_png
-from app.png import zlibs as fast_zlib
+from app.png import zlibs
 from app.png.limits import PngLimits
 from benchmarks import engine_steps
 
@@ -184,12 +184,12 @@ def without_libraries() -> Iterator[None]:
     """The engine with the standard library's zlib only."""
     import zlib
 
-    saved = fast_zlib._isal, fast_zlib._zlib_ng
-    fast_zlib._isal = fast_zlib._zlib_ng = zlib  # type: ignore[misc]
+    saved = zlibs._isal, zlibs._zlib_ng
+    zlibs._isal = zlibs._zlib_ng = zlib  # type: ignore[misc]
     try:
         yield
     finally:
-        fast_zlib._isal, fast_zlib._zlib_ng = saved  # type: ignore[misc]
+        zlibs._isal, zlibs._zlib_ng = saved  # type: ignore[misc]
 
 
 def contenders() -> dict[str, Job]:

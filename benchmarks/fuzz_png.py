@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 # numba cannot compile instrumented functions.
 from app.binarize import color  # noqa: F401
-from app.png import zlibs as fast_zlib
+from app.png import zlibs
 
 with atheris.instrument_imports(include=["app"]):
     from app.errors import PipelineError
@@ -35,13 +35,13 @@ import cv2
 import numpy as np
 
 LIMITS = PngLimits(max_pixels=200_000, max_side=5_000, max_bytes=1_000_000)
-AS_INSTALLED = fast_zlib._isal, fast_zlib._zlib_ng
+AS_INSTALLED = zlibs._isal, zlibs._zlib_ng
 ALONE = zlib, zlib
 
 
 def run(data: bytes, libraries: tuple[object, object]) -> bytes | str:
     """The decoded pixels, or the error code."""
-    fast_zlib._isal, fast_zlib._zlib_ng = libraries  # type: ignore[misc]
+    zlibs._isal, zlibs._zlib_ng = libraries  # type: ignore[misc]
     try:
         return decode(data, inspect(data, LIMITS)).gray.tobytes()
     except PipelineError as error:

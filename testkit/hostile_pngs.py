@@ -14,7 +14,7 @@ import struct
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -406,11 +406,12 @@ def _big():
     yield Case("big_over_10MiB", ACCEPT, "10 MiB of text around a small picture", text)
 
 
-def main() -> None:
+def write_cases(found: Iterable[Case]) -> None:
+    """Write each case, and a manifest of all, to the folder that the command line names."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     manifest = []
-    for case in cases(big="--big" in sys.argv):
+    for case in found:
         (folder / f"{case.name}.png").write_bytes(case.data)
         row = {"name": case.name, "expect": case.expect, "why": case.why, "size": len(case.data)}
         manifest.append(row)
@@ -418,4 +419,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    write_cases(cases(big="--big" in sys.argv))

@@ -9,18 +9,15 @@ by tools that copy them, palettes and transparency longer than they may be.
 
 from __future__ import annotations
 
-import json
 import random
 import struct
-import sys
 import zlib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
-from .hostile_pngs import ACCEPT, REJECT, Case
+from .hostile_pngs import ACCEPT, REJECT, Case, write_cases
 from .pngs import (
     GRAY,
     GRAY_ALPHA,
@@ -253,16 +250,5 @@ def _narrow() -> bytes:
     return SIGNATURE + header + idat(bytes([0x08, flags]) + stream[2:]) + IEND
 
 
-def main() -> None:
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest = []
-    for case in cases():
-        (folder / f"{case.name}.png").write_bytes(case.data)
-        row = {"name": case.name, "expect": case.expect, "why": case.why, "size": len(case.data)}
-        manifest.append(row)
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=0))
-
-
 if __name__ == "__main__":
-    main()
+    write_cases(cases())

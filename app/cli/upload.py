@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ..settings import ClientSettings
-from . import upload_client
-from . import upload_files as upload_sources
+from . import upload_client, upload_files
 from .pdf_pages import write_pdf
 from .upload_report import Order
 
@@ -23,8 +22,8 @@ def run(options: argparse.Namespace, complain: Callable[[str], None]) -> int:
     pages: dict[Path, bytes] = {}
     try:
         if options.pdf:
-            upload_sources.check_target(options.pdf)
-        sources = upload_sources.find_sources(options.files, options.out)
+            upload_files.check_target(options.pdf)
+        sources = upload_files.find_sources(options.files, options.out)
         order = _order(options, pages)
     except (OSError, ValueError) as exc:
         complain(str(exc))
@@ -62,7 +61,7 @@ def _save_pdf(pages: Sequence[bytes | None], path: Path, complain: Callable[[str
         complain(f"{path} is not written: {missing} of {len(pages)} pages are missing")
         return _EXIT_FAILED
     try:
-        upload_sources.save(write_pdf(present), path)
+        upload_files.save(write_pdf(present), path)
     except (OSError, ValueError) as exc:
         complain(f"{path} is not written: {exc}")
         return _EXIT_FAILED

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorruptPngError, UnsupportedPngError
-from . import zlibs as fast_zlib
+from . import zlibs
 from .filters import undo_filters
 from .format import CHANNELS, Pass, PngInfo
 from .pixels import Pixels, color_channels, pixel_rule
@@ -154,13 +154,13 @@ class _PixelStream:
         self._inflater = self._inflater_for(info, window_bits)
         self._rest: bytes | memoryview = b""
         self._inflated_bytes, self._spent_s = 0, 0.0
-        self._is_steady = fast_zlib.is_steady(self._inflater)
+        self._is_steady = zlibs.is_steady(self._inflater)
 
     def _inflater_for(self, info: PngInfo, window_bits: int) -> Any:
         if self.has_narrow_window:
-            return fast_zlib.narrow_decompressor(window_bits)
+            return zlibs.narrow_decompressor(window_bits)
         deflated_bytes = sum(part.stop - part.start for part in info.pixel_data)
-        return fast_zlib.decompressor(ratio=self._promised_bytes / max(1, deflated_bytes))
+        return zlibs.decompressor(ratio=self._promised_bytes / max(1, deflated_bytes))
 
     def read_into(self, target: memoryview) -> None:
         """Fill *target*. Raises CorruptPngError if the stream is damaged or ends too early."""
@@ -211,7 +211,7 @@ class _PixelStream:
         began_at = time.thread_time()
         try:
             out: bytes = self._inflater.decompress(self._rest, most)
-        except fast_zlib.ERRORS as exc:
+        except zlibs.ERRORS as exc:
             raise CorruptPngError("The pixel data is not a sound zlib stream.") from exc
         self._rest = self._inflater.unconsumed_tail or next(self._pieces, b"")
         self._inflated_bytes += len(out)
@@ -226,7 +226,7 @@ class _PixelStream:
     def _begin_again(self) -> None:
         """Continue with the library of linear time, which must inflate all bytes so far again."""
         known_bytes, self._inflated_bytes, self._is_steady = self._inflated_bytes, 0, True
-        self._inflater = fast_zlib.steady_decompressor()
+        self._inflater = zlibs.steady_decompressor()
         self._pieces = self._all_pieces()
         self._rest = next(self._pieces, b"")
         while (left := known_bytes - self._inflated_bytes) > 0:

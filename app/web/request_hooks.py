@@ -11,9 +11,7 @@ from werkzeug.exceptions import HTTPException
 from ..errors import InternalError, PipelineError
 from ..observability import logs
 from ..server.gate import ENVIRON_KEY, Head, Pass, client_address
-from . import request_context
-from . import request_log as access
-from . import responses as answers
+from . import request_context, request_log, responses
 from .services import services
 
 logger = logs.get_logger(__name__)
@@ -50,7 +48,7 @@ def install(app: Flask, allowed_origins: list[str]) -> None:
 
 
 def _begin() -> None:
-    request_context.begin(access.begin(is_https=_is_https()))
+    request_context.begin(request_log.begin(is_https=_is_https()))
 
 
 def _pass_gate() -> None:
@@ -77,16 +75,16 @@ def _head() -> Head:
 
 def _problem(error: PipelineError) -> Response:
     context = request_context.current()
-    error = answers.as_shown(error)
+    error = responses.as_shown(error)
     context.problem_code = error.code
-    return answers.problem(error, context.request_id)
+    return responses.problem(error, context.request_id)
 
 
 def _http_problem(exc: HTTPException) -> Response:
     """The problem document for a request that Flask or Werkzeug refuses by itself."""
     gate = services().gate
     is_too_large = exc.code == 413 and (request.content_length or 0) > gate.max_body_bytes
-    answer = _problem(gate.too_large() if is_too_large else answers.translate(exc))
+    answer = _problem(gate.too_large() if is_too_large else responses.translate(exc))
     if allow := exc.get_response().headers.get("Allow"):
         answer.headers["Allow"] = allow
     return answer
@@ -104,13 +102,13 @@ def _finish(response: Response) -> Response:
     context = request_context.current()
     if services().settings.allowed_origins:
         response.vary.add("Origin")
-    answers.add_headers(response, request_id=context.request_id, is_https=_is_https())
+    responses.add_headers(response, request_id=context.request_id, is_https=_is_https())
     if context.granted and context.granted.quota:
-        answers.add_quota(response, context.granted.quota)
+        responses.add_quota(response, context.granted.quota)
     _count(context, response.status_code)
     # Log the address only of clients that try tokens or exceed a limit; keep no other addresses.
     is_suspect = response.status_code in (401, 429)
-    access.answered(context, response, client=_client() if is_suspect else None)
+    request_log.answered(context, response, client=_client() if is_suspect else None)
     return response
 
 

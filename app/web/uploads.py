@@ -26,7 +26,7 @@ from ..errors import (
     MultipleImagesError,
 )
 from ..images.metadata import original_href
-from ..png import check as png
+from ..png import check
 from ..png.format import SIGNATURE
 from ..png.limits import PngLimits
 from .upload_form import Part, read_parts
@@ -98,7 +98,7 @@ class Reader:
         parameters = choose_method(self.methods, name).parse(_parameters_of(name, fields))
         image_id = self._image_id(key, owner) if key else uuid4()
         data = _bytes_of(form.image)
-        info = png.inspect(data, self.limits)
+        info = check.inspect(data, self.limits)
         image = Image(
             image_id=image_id,
             status=ImageStatus.QUEUED,
@@ -235,7 +235,7 @@ def _bytes_of(part: Part) -> bytes:
     return part.data
 
 
-def _original(image_id: UUID, part: Part, info: png.PngInfo) -> Original:
+def _original(image_id: UUID, part: Part, info: check.PngInfo) -> Original:
     return Original(
         href=original_href(image_id),
         filename=clean_filename(part.filename or ""),

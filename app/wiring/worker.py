@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from types import TracebackType
 from typing import Final
 
 from ..consumer.admission import Admission
@@ -80,12 +79,7 @@ class WorkerService:
     def __enter__(self) -> None:
         self._consumer.start()
 
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             with interrupts.allowed():
                 self._consumer.stop(grace_s=self._grace_period_s)

@@ -1,4 +1,4 @@
-"""The structural check: each rule of `png.inspect`, and what it costs."""
+"""The structural check: each rule of `check.inspect`, and what it costs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from app.errors import (
     TooManyPixelsError,
     UnsupportedPngError,
 )
-from app.png import check as png
+from app.png import check
 from app.png.ancillary import MAX_LINES, RULES, fault_of
 from testkit import hostile_pngs
 from testkit.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
 
-LIMITS = png.PngLimits()
+LIMITS = check.PngLimits()
 PIXELS = chunk(b"IDAT", zlib.compress(bytes(2)))
 ONE_PIXEL = SIGNATURE + ihdr(1, 1, 8, GRAY) + PIXELS + IEND
 
@@ -36,11 +36,11 @@ def test_a_sound_file_is_described() -> None:
     density = chunk(b"pHYs", struct.pack(">IIB", 11811, 11811, 1))
     data = Picture(np.zeros((5, 7, 3), int), 16, RGB, is_interlaced=True, metadata=density).encode()
 
-    info = png.inspect(data, LIMITS)
+    info = check.inspect(data, LIMITS)
 
     assert (info.width, info.height, info.bit_depth, info.color_type) == (7, 5, 16, RGB)
     assert info.is_interlaced
-    assert info.physical_size == png.PhysicalSize(11811, 11811, 1)
+    assert info.physical_size == check.PhysicalSize(11811, 11811, 1)
     assert (info.pixels, info.dpi) == (35, 300)
 
 
@@ -50,7 +50,7 @@ def test_the_info_says_where_palette_transparency_and_pixel_data_are() -> None:
     )
 
     data = picture.encode()
-    info = png.inspect(data, LIMITS)
+    info = check.inspect(data, LIMITS)
 
     assert (info.palette, info.transparency) == (b"\1\2\3\4\5\6", b"\x80")
     stream = b"".join(data[part] for part in info.pixel_data)
@@ -64,7 +64,7 @@ def test_the_info_says_where_palette_transparency_and_pixel_data_are() -> None:
 def test_the_header_promises_the_size_of_the_pixel_data(width, height, is_interlaced) -> None:
     picture = Picture(np.zeros((height, width, 1), int), 2, is_interlaced=is_interlaced)
 
-    info = png.inspect(picture.encode(), LIMITS)
+    info = check.inspect(picture.encode(), LIMITS)
 
     assert info.inflated_bytes == len(picture.filtered())
 
@@ -73,24 +73,24 @@ def test_a_file_over_the_limit_in_bytes_is_refused() -> None:
     limits = dataclasses.replace(LIMITS, max_bytes=len(ONE_PIXEL) - 1)
 
     with pytest.raises(FileTooLargeError) as refusal:
-        png.inspect(ONE_PIXEL, limits)
+        check.inspect(ONE_PIXEL, limits)
 
     assert refusal.value.facts == {"actual": len(ONE_PIXEL), "limit": len(ONE_PIXEL) - 1}
-    assert png.inspect(ONE_PIXEL, dataclasses.replace(LIMITS, max_bytes=len(ONE_PIXEL)))
+    assert check.inspect(ONE_PIXEL, dataclasses.replace(LIMITS, max_bytes=len(ONE_PIXEL)))
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG", b"GIF89a", b"\n" + ONE_PIXEL])
 def test_a_file_without_the_signature_is_not_a_png(data) -> None:
     with pytest.raises(NotAPngError):
-        png.inspect(data, LIMITS)
+        check.inspect(data, LIMITS)
 
 
 @pytest.mark.parametrize(
     ("width", "height", "limits"),
     [
-        (11, 1, png.PngLimits(max_side=10)),
-        (1, 11, png.PngLimits(max_side=10)),
-        (4, 3, png.PngLimits(max_pixels=11)),
+        (11, 1, check.PngLimits(max_side=10)),
+        (1, 11, check.PngLimits(max_side=10)),
+        (4, 3, check.PngLimits(max_pixels=11)),
         (0x7FFFFFFF, 0x7FFFFFFF, LIMITS),
     ],
 )
@@ -98,7 +98,7 @@ def test_an_image_over_the_limits_in_pixels_is_refused(width, height, limits) ->
     data = with_chunks(PIXELS, IEND, header=ihdr(width, height, 8, GRAY))
 
     with pytest.raises(TooManyPixelsError) as refusal:
-        png.inspect(data, limits)
+        check.inspect(data, limits)
 
     assert refusal.value.facts["width"] == width
     assert f"{width} x {height}" in refusal.value.detail
@@ -107,29 +107,29 @@ def test_an_image_over_the_limits_in_pixels_is_refused(width, height, limits) ->
 def test_an_image_exactly_at_the_limits_is_accepted() -> None:
     data = gray_png([[0] * 4] * 3)
 
-    assert png.inspect(data, png.PngLimits(max_pixels=12, max_side=4, max_chunks=3))
+    assert check.inspect(data, check.PngLimits(max_pixels=12, max_side=4, max_chunks=3))
 
 
 @pytest.mark.parametrize("kind", [b"acTL", b"fcTL", b"fdAT"])
 def test_an_animated_png_is_refused(kind) -> None:
     with pytest.raises(UnsupportedPngError, match="animated"):
-        png.inspect(with_chunks(chunk(kind, bytes(8)), PIXELS, IEND), LIMITS)
+        check.inspect(with_chunks(chunk(kind, bytes(8)), PIXELS, IEND), LIMITS)
 
 
 def test_an_unknown_critical_chunk_is_refused_and_an_ancillary_one_is_not() -> None:
     with pytest.raises(UnsupportedPngError, match="ABCD at offset 33 is not known"):
-        png.inspect(with_chunks(chunk(b"ABCD"), PIXELS, IEND), LIMITS)
+        check.inspect(with_chunks(chunk(b"ABCD"), PIXELS, IEND), LIMITS)
 
-    assert png.inspect(with_chunks(chunk(b"aBCD"), PIXELS, IEND), LIMITS).ignored == ()
+    assert check.inspect(with_chunks(chunk(b"aBCD"), PIXELS, IEND), LIMITS).ignored == ()
 
 
 def test_more_chunks_than_the_limit_are_refused() -> None:
     limits = dataclasses.replace(LIMITS, max_chunks=4)
 
     with pytest.raises(UnsupportedPngError, match="more than 4 chunks"):
-        png.inspect(with_chunks(chunk(b"aaAa"), chunk(b"aaAa"), PIXELS, IEND), limits)
+        check.inspect(with_chunks(chunk(b"aaAa"), chunk(b"aaAa"), PIXELS, IEND), limits)
 
-    assert png.inspect(with_chunks(chunk(b"aaAa"), PIXELS, IEND), limits)
+    assert check.inspect(with_chunks(chunk(b"aaAa"), PIXELS, IEND), limits)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_header_that_the_specification_does_not_know_is_corrupt(fields, fault)
     header = ihdr(**{"width": 1, "height": 1, "bit_depth": 8, "color_type": GRAY, **fields})
 
     with pytest.raises(CorruptPngError, match=fault):
-        png.inspect(with_chunks(PIXELS, IEND, header=header), LIMITS)
+        check.inspect(with_chunks(PIXELS, IEND, header=header), LIMITS)
 
 
 RGB_HEADER = ihdr(1, 1, 8, RGB)
@@ -205,7 +205,7 @@ GRAY_HEADER, ALPHA_HEADER = ihdr(1, 1, 8, GRAY), ihdr(1, 1, 8, 4)
 )  # fmt: skip
 def test_a_file_that_breaks_the_specification_is_corrupt(data, fault) -> None:
     with pytest.raises(CorruptPngError) as refusal:
-        png.inspect(data, LIMITS)
+        check.inspect(data, LIMITS)
 
     assert fault in refusal.value.detail
 
@@ -246,7 +246,7 @@ def test_a_file_that_breaks_the_specification_is_corrupt(data, fault) -> None:
     ids=lambda value: value[0] if isinstance(value, list) and isinstance(value[0], str) else "",
 )  # fmt: skip
 def test_what_cannot_change_a_pixel_is_ignored_and_said(header, chunks, ignored) -> None:
-    info = png.inspect(with_chunks(*chunks, IEND, header=header), LIMITS)
+    info = check.inspect(with_chunks(*chunks, IEND, header=header), LIMITS)
 
     assert list(info.ignored) == ignored
     assert info.transparency == b""
@@ -254,7 +254,7 @@ def test_what_cannot_change_a_pixel_is_ignored_and_said(header, chunks, ignored)
 
 @pytest.mark.parametrize("tail", [b"\0\0", b"\r\n", b"<html>", ONE_PIXEL, bytes(70000)])
 def test_bytes_after_the_end_are_ignored_and_counted(tail) -> None:
-    info = png.inspect(ONE_PIXEL + tail, LIMITS)
+    info = check.inspect(ONE_PIXEL + tail, LIMITS)
 
     assert info.ignored == (f"{len(tail)} bytes after IEND",)
 
@@ -266,10 +266,10 @@ def test_the_first_sound_transparency_and_size_count() -> None:
     damaged_size = other_size[:-1] + bytes([other_size[-1] ^ 1])
     chunks = [damaged, first, second, damaged_size, SIZE, other_size, PIXELS, IEND]
 
-    info = png.inspect(with_chunks(*chunks), LIMITS)
+    info = check.inspect(with_chunks(*chunks), LIMITS)
 
     assert info.transparency == b"\0\2"
-    assert info.physical_size == png.PhysicalSize(3, 4, 1)
+    assert info.physical_size == check.PhysicalSize(3, 4, 1)
     assert info.ignored == (
         "tRNS: wrong CRC",
         "tRNS: repeated",
@@ -279,7 +279,7 @@ def test_the_first_sound_transparency_and_size_count() -> None:
 
 
 def test_a_size_of_no_sense_counts_as_the_first() -> None:
-    info = png.inspect(with_chunks(PHYS, SIZE, PIXELS, IEND), LIMITS)
+    info = check.inspect(with_chunks(PHYS, SIZE, PIXELS, IEND), LIMITS)
 
     assert (info.physical_size, info.ignored) == (None, ("pHYs: no size", "pHYs: repeated"))
 
@@ -288,7 +288,7 @@ def test_a_palette_is_cut_where_no_index_reaches() -> None:
     long = chunk(b"PLTE", bytes(range(12)))
     alpha = chunk(b"tRNS", bytes(3))
 
-    info = png.inspect(with_chunks(long, alpha, PIXELS, IEND, header=INDEX_HEADER), LIMITS)
+    info = check.inspect(with_chunks(long, alpha, PIXELS, IEND, header=INDEX_HEADER), LIMITS)
 
     assert (info.palette, info.transparency) == (bytes(range(6)), b"")
     assert info.ignored[1] == "tRNS: 3 entries for 2 colours"
@@ -298,7 +298,7 @@ def test_however_much_is_ignored_the_list_stays_short() -> None:
     kinds = [bytes([97 + i, 97 + j, 65, 97]) for i in range(26) for j in range(26)]
     chunks = [chunk(kind, crc=0) for kind in kinds * 3]
 
-    ignored = png.inspect(with_chunks(*chunks, PIXELS, IEND), LIMITS).ignored
+    ignored = check.inspect(with_chunks(*chunks, PIXELS, IEND), LIMITS).ignored
 
     assert ignored[:2] == ("aaAa: wrong CRC (x3)", "abAa: wrong CRC (x3)")
     assert ignored[-1] == f"and {3 * (len(kinds) - MAX_LINES)} more"
@@ -318,7 +318,7 @@ def test_the_longest_line_of_the_largest_settings_fits() -> None:
 
 def test_an_animated_png_is_refused_even_where_it_is_damaged() -> None:
     with pytest.raises(UnsupportedPngError, match="animated"):
-        png.inspect(with_chunks(chunk(b"acTL", bytes(8), crc=0), PIXELS, IEND), LIMITS)
+        check.inspect(with_chunks(chunk(b"acTL", bytes(8), crc=0), PIXELS, IEND), LIMITS)
 
 
 def test_pixel_data_far_larger_than_the_pixels_is_refused() -> None:
@@ -327,31 +327,31 @@ def test_pixel_data_far_larger_than_the_pixels_is_refused() -> None:
     stream = zlib.compress(bytes(2))
     at_limit = stream[:2] + b"\0\0\0\xff\xff" * ((most - len(stream)) // 5) + stream[2:]
 
-    assert png.inspect(with_chunks(chunk(b"IDAT", at_limit), IEND), LIMITS)
+    assert check.inspect(with_chunks(chunk(b"IDAT", at_limit), IEND), LIMITS)
     with pytest.raises(UnsupportedPngError, match=f"for 1 x 1 pixels are over {most}"):
-        png.inspect(with_chunks(chunk(b"IDAT", at_limit + bytes(5)), IEND), LIMITS)
+        check.inspect(with_chunks(chunk(b"IDAT", at_limit + bytes(5)), IEND), LIMITS)
 
 
 def test_pixel_data_may_come_in_pieces_even_empty_ones() -> None:
     stream = zlib.compress(bytes(2))
     pieces = [chunk(b"IDAT"), *(chunk(b"IDAT", stream[i : i + 1]) for i in range(len(stream)))]
 
-    assert png.inspect(with_chunks(*pieces, chunk(b"IDAT"), IEND), LIMITS)
+    assert check.inspect(with_chunks(*pieces, chunk(b"IDAT"), IEND), LIMITS)
 
 
 @pytest.mark.parametrize("contents", [(0, 5, 1), (5, 0, 1), (5, 5, 2), (0x80000000, 5, 1)], ids=str)
 def test_a_physical_size_that_means_nothing_is_taken_for_none(contents) -> None:
     size = chunk(b"pHYs", struct.pack(">IIB", *contents))
 
-    assert png.inspect(with_chunks(size, PIXELS, IEND), LIMITS).physical_size is None
+    assert check.inspect(with_chunks(size, PIXELS, IEND), LIMITS).physical_size is None
 
 
 def test_dpi_is_unknown_without_a_unit() -> None:
     size = chunk(b"pHYs", struct.pack(">IIB", 3, 4, 0))
 
-    info = png.inspect(with_chunks(size, PIXELS, IEND), LIMITS)
+    info = check.inspect(with_chunks(size, PIXELS, IEND), LIMITS)
 
-    assert info.physical_size == png.PhysicalSize(3, 4, 0)
+    assert info.physical_size == check.PhysicalSize(3, 4, 0)
     assert info.dpi is None
 
 
@@ -368,7 +368,7 @@ NOT_ABOUT_A_PLACE = {
 
 def refusal_of(data: bytes) -> str:
     try:
-        png.inspect(data, LIMITS)
+        check.inspect(data, LIMITS)
     except PipelineError as refusal:
         return refusal.detail
     return ""
@@ -385,11 +385,11 @@ def test_every_message_says_where_or_how_many() -> None:
 def test_the_claimed_pixels_are_width_times_height_unchecked(width: int, height: int) -> None:
     data = SIGNATURE + ihdr(width, height, 8, GRAY)
 
-    assert png.claimed_pixels(data) == width * height
+    assert check.claimed_pixels(data) == width * height
 
 
 def test_what_ends_within_its_header_claims_no_pixels() -> None:
-    claims = {png.claimed_pixels(ONE_PIXEL[:length]) for length in range(24)}
+    claims = {check.claimed_pixels(ONE_PIXEL[:length]) for length in range(24)}
 
     assert claims == {0}
 
@@ -397,4 +397,4 @@ def test_what_ends_within_its_header_claims_no_pixels() -> None:
 def test_the_claim_of_a_sound_file_is_what_the_inspection_finds() -> None:
     data = gray_png(np.zeros((5, 7), np.uint8))
 
-    assert png.claimed_pixels(data) == png.inspect(data, LIMITS).pixels
+    assert check.claimed_pixels(data) == check.inspect(data, LIMITS).pixels

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import CorruptPngError, PipelineError, UnsupportedPngError
-from app.png import decode as png_decoder
-from app.png import zlibs as fast_zlib
+from app.png import decode as decoding
+from app.png import zlibs
 from app.png.check import inspect
 from app.png.decode import decode
 from app.png.limits import PngLimits
@@ -283,12 +283,12 @@ def test_rows_are_joined_across_strips() -> None:
 def test_a_stream_that_is_begun_again_anywhere_gives_the_same_picture(
     monkeypatch, patience_s
 ) -> None:
-    monkeypatch.setattr(png_decoder, "_PATIENCE_S", patience_s)
-    monkeypatch.setattr(png_decoder, "_PATIENCE_S_A_BYTE", 0.0)
+    monkeypatch.setattr(decoding, "_PATIENCE_S", patience_s)
+    monkeypatch.setattr(decoding, "_PATIENCE_S_A_BYTE", 0.0)
     noise = np.random.default_rng(4).integers(0, 64, (600, 3000), np.uint8)
     rows = np.insert(noise, 0, 0, axis=1).tobytes()
-    steady = Mock(wraps=fast_zlib.steady_decompressor)
-    monkeypatch.setattr(fast_zlib, "steady_decompressor", steady)
+    steady = Mock(wraps=zlibs.steady_decompressor)
+    monkeypatch.setattr(zlibs, "steady_decompressor", steady)
 
     gray = decoded(Picture(noise[..., np.newaxis]).wrap(zlib.compress(rows, 1)))
 

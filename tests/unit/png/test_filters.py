@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.errors import CorruptPngError
-from app.png import filters as png_filters
+from app.png import filters
 from testkit.pngs import apply_filter, paeth
 
 
@@ -23,7 +23,7 @@ def test_undoing_a_filter_gives_back_the_rows(kind, pixel_bytes) -> None:
     restored = np.zeros_like(rows)
     restored[0] = rows[0]
 
-    png_filters.undo_filters(np.array(filtered, np.uint8), restored, pixel_bytes)
+    filters.undo_filters(np.array(filtered, np.uint8), restored, pixel_bytes)
 
     assert (restored == rows).all()
 
@@ -34,7 +34,7 @@ def test_the_short_form_of_paeth_agrees_with_the_specification() -> None:
     for left in values:
         for above in values:
             for corner in values:
-                nearest = png_filters._nearest(left, above, corner)
+                nearest = filters._nearest(left, above, corner)
                 assert nearest == paeth(left, above, corner)
 
 
@@ -43,4 +43,4 @@ def test_a_filter_type_over_4_is_corrupt() -> None:
     filtered[1, 0] = 5
 
     with pytest.raises(CorruptPngError, match="filter type 5"):
-        png_filters.undo_filters(filtered, np.zeros((4, 4), np.uint8), 1)
+        filters.undo_filters(filtered, np.zeros((4, 4), np.uint8), 1)

@@ -26,7 +26,7 @@ from app.binarize.auto import (
 )
 from app.binarize.auto.reader import read
 from app.image_processor import binarize_png
-from app.png import filters as png_filters
+from app.png import filters
 from app.png.limits import PngLimits
 from testkit.pages import f_measure, noise, on_old_paper, printed, scanned, shadow, text
 from testkit.pngs import RGB, Picture
@@ -102,7 +102,7 @@ def test_a_png_becomes_the_same_page_on_an_older_processor(processor: str, tmp_p
 def test_every_loop_over_pixels_leaves_the_gil_free() -> None:
     modules = (
         color, compare, dithering, layers, old_paper, page_features, page_maps,
-        paper_depth, png_filters, surface,
+        filters, paper_depth, surface,
     )  # fmt: skip
     loops = [f for module in modules for f in vars(module).values() if hasattr(f, "targetoptions")]
 
