@@ -120,7 +120,7 @@ fi
 PROBE_PID=
 
 url=http://localhost:$PORT
-if [[ $PORT == 5000 ]]; then try=./test_upload.sh; else try="APP_URL=$url ./test_upload.sh"; fi
+if [[ $PORT == 5000 ]]; then try=./test_upload.sh; else try="ALVURA_URL=$url ./test_upload.sh"; fi
 cat <<TEXT
 
   The pipeline is ready on $url ($SECONDS s)

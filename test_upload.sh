@@ -4,7 +4,7 @@
 #
 #   ./test_upload.sh [FILE.png] [FIELD=VALUE ...]      e.g. ./test_upload.sh scan.png method=simple
 #
-# It runs `./alvura upload --wait --out`. APP_URL is the pipeline's address,
+# It runs `./alvura upload --wait --out`. ALVURA_URL is the pipeline's address,
 # http://127.0.0.1:5000 unless set; IMAGE_PIPELINE_TOKEN a token, where one is needed. Exit code 0:
 # the result is saved; 1: refused, failed or not ready in time; 2: nobody answers, or wrong usage.
 set -euo pipefail
@@ -21,7 +21,7 @@ esac
 load_env_file
 file=${1:-$PWD/image.png}
 [[ $file == /* ]] || file=$place/$file
-options=(--url "${APP_URL:-http://127.0.0.1:${PORT:-5000}}" --wait --timeout 60 --out "$(dirname "$file")")
+options=(--wait --timeout 60 --out "$(dirname "$file")")
 for field in "${@:2}"; do
     case $field in
         method=* | group=*) options+=("--$field") ;;
@@ -29,5 +29,7 @@ for field in "${@:2}"; do
     esac
 done
 
-"$(find_python)" scripts/probe.py answers "${options[1]}"
+# Two of these are old names.
+url=${ALVURA_URL:-${APP_URL:-${IMAGE_PIPELINE_URL:-http://127.0.0.1:${PORT:-5000}}}}
+"$(find_python)" scripts/probe.py answers "$url"
 exec ./alvura upload "${options[@]}" -- "$file"

@@ -48,8 +48,10 @@ load_env_file() {
         fi
         name=${line%%=*} value=${line#*=}
         if [[ $value =~ ^\"(.*)\"$ || $value =~ ^\'(.*)\'$ ]]; then value=${BASH_REMATCH[1]}; fi
+        DOTENV_NAMES="${DOTENV_NAMES:-} $name"
         [[ -n ${!name+set} ]] || export "$name=$value"
     done <.env
+    export DOTENV_NAMES=${DOTENV_NAMES:-} # for those that are misspelt
 }
 
 check_port() {

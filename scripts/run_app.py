@@ -23,6 +23,7 @@ PAUSE_S = 0.05
 def main() -> int:
     os.setsid()  # Ctrl-C reaches this process once, through start_app.sh
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # until the application has its own
+    tell_misspelt(os.environ.get("DOTENV_NAMES", "").split())
     with compiling_beside():
         from app import image_processor, main, routes, setup_aws_resources  # noqa: F401
         from app.openapi import document  # noqa: F401
@@ -31,6 +32,13 @@ def main() -> int:
     if len(sys.argv) > 1:
         wait_for_localstack(int(sys.argv[1]))
     return setup_aws_resources.main() or main.main(["all"])
+
+
+def tell_misspelt(names: Sequence[str]) -> None:
+    from app.settings import misspelt
+
+    for name, meant in misspelt(names).items():
+        print(f"start_app.sh: .env: {name} is no setting; {meant} is", file=sys.stderr)
 
 
 @contextmanager

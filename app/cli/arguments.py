@@ -104,7 +104,7 @@ def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="send PNGs to the API, from here or from far away",
         description=(
             "Send PNGs to the API. An interrupted command can be run again: no image is taken "
-            "twice. IMAGE_PIPELINE_URL and IMAGE_PIPELINE_TOKEN replace --url and --token."
+            "twice. ALVURA_URL and IMAGE_PIPELINE_TOKEN replace --url and --token."
         ),
         epilog=(
             "exit code: 0 all images were taken (with --wait: processed; with --out or --pdf: "
@@ -127,7 +127,7 @@ def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
         "--parallel", type=_positive, default=4, metavar="N", help="parallel requests (default: 4)"
     )
     parser.add_argument("--json", action="store_true", help="print one line of JSON per file")
-    parser.add_argument("--url", help="URL of the API (default: http://127.0.0.1:5000)")
+    parser.add_argument("--url", help="URL of the API (default: http://127.0.0.1 with PORT, 5000)")
     parser.add_argument(
         "--token", help="bearer token; prefer IMAGE_PIPELINE_TOKEN, which other users cannot see"
     )

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace, complain: Callable[[str], None]) -> int:
         if options.pdf:
             upload_files.check_target(options.pdf)
         sources = upload_files.find_sources(options.files, options.out)
-        order = _order(options, pages)
+        order = _order(options, pages, complain)
     except (OSError, ValueError) as exc:
         complain(str(exc))
         return _EXIT_USAGE
@@ -40,11 +40,15 @@ def run(options: argparse.Namespace, complain: Callable[[str], None]) -> int:
         return _EXIT_INTERRUPTED
 
 
-def _order(options: argparse.Namespace, pages: dict[Path, bytes]) -> Order:
+def _order(
+    options: argparse.Namespace, pages: dict[Path, bytes], complain: Callable[[str], None]
+) -> Order:
     defaults = ClientSettings()
+    if defaults.old_name and not options.url:
+        complain(f"{defaults.old_name} is an old name; it is ALVURA_URL now")
     asked = {"method": options.method, "group": options.group, **dict(options.set)}
     return Order(
-        url=options.url or defaults.image_pipeline_url,
+        url=options.url or defaults.url,
         token=options.token or defaults.token,
         fields={name: value for name, value in asked.items() if value is not None},
         is_waiting=options.wait or bool(options.out or options.pdf),

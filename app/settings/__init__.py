@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Final, Self
 
@@ -19,6 +20,7 @@ from ..access.tokens import parse_tokens
 from ..domain.rates import Rate
 from ..errors import SettingsError
 from ..png.limits import PngLimits
+from . import faults
 from .fields import Fields
 
 #: RFC 6454, section 6.2.
@@ -29,6 +31,9 @@ MULTIPART_OVERHEAD_BYTES: Final = 64 * 1024
 #: take another half.
 _MIN_BUFFERED_BYTES: Final = 256 * 1024 * 1024
 _RATE_BEYOND_LOOPBACK: Final = Rate(600, 60)
+_OF_SCRIPTS: Final = frozenset(
+    ("PYTHON", "LOCALSTACK_PORT", "LOCALSTACK_DOCKER", "PROMETHEUS_PORT", "GRAFANA_PORT")
+)
 
 
 class Settings(Fields):
@@ -127,8 +132,8 @@ class Settings(Fields):
         try:
             return cls()
         except ValidationError as exc:
-            faults = [_fault(error["loc"], error["msg"]) for error in exc.errors()]
-            raise SettingsError("; ".join(faults)) from None
+            found = [faults.sentence(error, cls.model_fields) for error in exc.errors()]
+            raise SettingsError("; ".join(found)) from None
 
     @property
     def trace_exporter(self) -> str | None:
@@ -148,12 +153,28 @@ class Settings(Fields):
 
 
 class ClientSettings(BaseSettings):
-    """The settings of `python -m app.main upload`."""
+    """The settings of `./alvura upload`."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
-    image_pipeline_url: str = "http://127.0.0.1:5000"
+    alvura_url: str | None = None
+    #: Earlier names of `ALVURA_URL`.
+    app_url: str | None = None
+    image_pipeline_url: str | None = None
+    port: str = "5000"
     image_pipeline_token: SecretStr | None = None
+
+    @property
+    def url(self) -> str:
+        given = self.alvura_url or self.app_url or self.image_pipeline_url
+        return given or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def old_name(self) -> str | None:
+        """The earlier name by which the URL is set."""
+        if self.alvura_url:
+            return None
+        return "APP_URL" if self.app_url else self.image_pipeline_url and "IMAGE_PIPELINE_URL"
 
     @property
     def token(self) -> str | None:
@@ -184,5 +205,8 @@ def usable_cpus() -> int:
         return os.cpu_count() or 1
 
 
-def _fault(location: tuple[int | str, ...], message: str) -> str:
-    return f"{str(location[0]).upper()}: {message}" if location else message
+def misspelt(names: Iterable[str]) -> dict[str, str]:
+    """The *names* that are nearly those of settings, each with the setting's."""
+    fields = (*Settings.model_fields, *ClientSettings.model_fields)
+    known = {field.upper() for field in fields} | _OF_SCRIPTS
+    return faults.misspelt(frozenset(names) - known, known)

@@ -8,6 +8,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, FilePath, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ..domain.rates import RATE_PATTERN
+from .faults import parse_bytes
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_NAME: Final = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
@@ -15,6 +16,7 @@ _BUCKET_NAME: Final = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 _FIFO_QUEUE_NAME: Final = r"^[A-Za-z0-9_-]{1,75}\.fifo$"
 
 BucketName = Annotated[str, Field(pattern=_BUCKET_NAME)]
+Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 QueueName = Annotated[str, Field(pattern=_FIFO_QUEUE_NAME)]
 
 
@@ -71,7 +73,7 @@ class WebFields(BaseSettings):
             "`600/minute`."
         ),
     )
-    max_buffered_bytes: int | None = Field(
+    max_buffered_bytes: Annotated[int | None, BeforeValidator(parse_bytes)] = Field(
         None,
         ge=1024 * 1024,
         le=1024**4,
@@ -139,7 +141,7 @@ class Fields(WebFields):
         description="Queue of the jobs that failed `MAX_RECEIVES` times.",
     )
 
-    max_upload_bytes: int = Field(
+    max_upload_bytes: Bytes = Field(
         32 * 1024 * 1024, ge=1024, le=1024**3, description="Maximum size of a PNG, in bytes."
     )
     max_pixels: int = Field(

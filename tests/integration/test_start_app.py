@@ -204,7 +204,7 @@ def test_rubbish_on_the_queue_stops_nobody(app: RunningApp) -> None:
 
 
 def test_the_sample_script_saves_the_page_next_to_the_image(app: RunningApp, tree: Path) -> None:
-    environment = os.environ | {"APP_URL": app.url}
+    environment = os.environ | {"ALVURA_URL": app.url}
 
     answer = subprocess.run(
         [tree / "test_upload.sh"], env=environment, capture_output=True, text=True, timeout=60
@@ -218,7 +218,7 @@ def test_the_sample_script_saves_the_page_next_to_the_image(app: RunningApp, tre
 def test_the_sample_script_says_why_a_file_is_refused(app: RunningApp, tree: Path) -> None:
     answer = subprocess.run(
         [tree / "test_upload.sh", tree / "README.md"],
-        env=os.environ | {"APP_URL": app.url},
+        env=os.environ | {"ALVURA_URL": app.url},
         capture_output=True,
         text=True,
         timeout=60,
@@ -350,7 +350,7 @@ def run_block(block: str, app: RunningApp, tree: Path) -> str:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
         cwd=tree,
-        env=os.environ | {"APP_URL": app.url, **ports_of(app)},
+        env=os.environ | {"ALVURA_URL": app.url, **ports_of(app)},
         capture_output=True,
         text=True,
         timeout=120,

@@ -69,7 +69,7 @@ def scans(tmp_path: Path) -> Path:
 
 def command(settings: Settings, *arguments: str | Path) -> tuple[list[str], dict[str, str]]:
     client = {
-        "IMAGE_PIPELINE_URL": f"http://127.0.0.1:{settings.port}",
+        "ALVURA_URL": f"http://127.0.0.1:{settings.port}",
         "IMAGE_PIPELINE_TOKEN": "one",
     }
     return [sys.executable, "-m", "app.main", "upload", *map(str, arguments)], os.environ | client

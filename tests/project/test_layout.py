@@ -79,6 +79,7 @@ TESTED_BY = {
     "server/server": "../integration/test_server",
     "server/sockets": "../integration/test_abuse",
     "server/traffic": "../integration/test_abuse",
+    "settings/faults": "test_settings",
     "settings/fields": "test_settings",
     "setup_aws_resources": "../integration/test_setup_aws_resources",
     "sqs_service": "../contract/test_queue",

@@ -216,7 +216,7 @@ def test_an_installation_that_is_cut_short_leaves_no_pip_behind(tmp_path: Path) 
 
 
 def test_sending_to_nobody_says_so() -> None:
-    answer = run([ROOT / "test_upload.sh"], APP_URL="http://127.0.0.1:9")
+    answer = run([ROOT / "test_upload.sh"], ALVURA_URL="http://127.0.0.1:9")
 
     assert answer.returncode == 2
     assert only_line_of(answer) == (
@@ -236,12 +236,12 @@ def test_sending_runs_the_upload_command_and_saves_next_to_the_file(tmp_path: Pa
         answer = run(
             [tree / "test_upload.sh", "my scan.png", *fields],
             cwd=tmp_path,
-            APP_URL=url,
+            ALVURA_URL=url,
             VIRTUAL_ENV=str(active),
         )
 
     assert answer.stdout.splitlines() == [
-        *("-P", "-m", "app", "upload", "--url", url, "--wait", "--timeout", "60"),
+        *("-P", "-m", "app", "upload", "--wait", "--timeout", "60"),
         *("--out", str(tmp_path), "--method=nick", "--group=a b", "--set", "k=-0.2"),
         *("--", str(tmp_path / "my scan.png"), str(tree)),
     ]
@@ -316,6 +316,20 @@ def test_a_python_without_the_packages_is_answered_with_what_to_type(tmp_path: P
     line = only_line(run([tmp_path / "bin/python", "-m", "app.main", "--help"]))
 
     assert line == "app.main: the packages are not installed here; type ./alvura start"
+
+
+def test_a_name_in_the_file_that_is_nearly_a_setting_is_reported(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("MAX_UPLOAD_BYTE=1\nMY_OWN=1\n")
+    tell = (
+        "import os; from scripts import run_app as r; r.tell_misspelt(os.environ['NAMES'].split())"
+    )
+    tell = f'NAMES=$DOTENV_NAMES "{sys.executable}" -c "{tell}"'
+    program = f'. "{ROOT}/scripts/common.sh"; load_env_file; {tell}'
+
+    answer = run(["bash", "-euc", program], cwd=tmp_path, PYTHONPATH=str(ROOT))
+
+    expected = "start_app.sh: .env: MAX_UPLOAD_BYTE is no setting; MAX_UPLOAD_BYTES is"
+    assert only_line_of(answer) == expected
 
 
 @pytest.mark.parametrize("folder", ["venv/", "pages/"])

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from app.aws import clients as aws
 from app.errors import SettingsError
 from app.png.limits import PngLimits
-from app.settings import Settings
+from app.settings import ClientSettings, Settings, misspelt
 from testkit.root import ROOT
 
 
@@ -38,6 +38,123 @@ def test_every_fault_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         "MAX_PIXELS",
         "INPUT_QUEUE",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("RATE_LIMIT", "lots", "RATE_LIMIT='lots': use 60/minute or none"),
+        ("PORT", "banana", "PORT='banana': use 1 to 65535"),
+        ("PORT", "70000", "PORT='70000': use 1 to 65535"),
+        ("LOG_LEVEL", "loud", "LOG_LEVEL='loud': use DEBUG, INFO, WARNING or ERROR"),
+        ("ALLOW_ANONYMOUS", "maybe", "ALLOW_ANONYMOUS='maybe': use 1 or 0"),
+        ("INPUT_QUEUE", "jobs", "INPUT_QUEUE='jobs': use a value such as new-image-input.fifo"),
+        (
+            "MAX_UPLOAD_BYTES",
+            "32 apples",
+            "MAX_UPLOAD_BYTES='32 apples': use 1024 to 1073741824, such as 32MiB",
+        ),
+        (
+            "CORS_ORIGINS",
+            "scan",
+            "CORS_ORIGINS='scan': 'scan' is no origin such as https://scan.example",
+        ),
+        ("METRICS_PORT", "5000", "METRICS_PORT and PORT are both 5000"),
+        ("AWS_DEFAULT_REGION", "x", "AWS_REGION='x': use eu-west-1"),
+    ],
+)
+def test_a_fault_shows_the_value_and_a_right_one(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env()
+
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"), [("IDEMPOTENCY_SECRET", "hush"), ("API_TOKENS", "a,b")]
+)
+def test_a_fault_in_a_secret_does_not_show_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, secret: str
+) -> None:
+    monkeypatch.setenv(name, secret)
+
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env()
+
+    assert name in str(caught.value)
+    assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [
+        ("33554432", 33_554_432),
+        ("32MiB", 33_554_432),
+        ("32MB", 32_000_000),
+        ("32 mb", 32_000_000),
+        ("1.5MB", 1_500_000),
+        ("2048 B", 2048),
+        ("1GiB", 1024**3),
+        ("64kB", 64_000),
+    ],
+)
+def test_a_size_may_have_a_unit(monkeypatch: pytest.MonkeyPatch, given: str, size: int) -> None:
+    monkeypatch.setenv("MAX_UPLOAD_BYTES", given)
+
+    assert Settings.from_env().max_upload_bytes == size
+
+
+@pytest.mark.parametrize("given", ["32M", "-1MB", "MB", "32 MB each", "0x20"])
+def test_a_size_that_could_mean_two_things_is_refused(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("MAX_UPLOAD_BYTES", given)
+
+    with pytest.raises(SettingsError, match="such as 32MiB"):
+        Settings.from_env()
+
+
+def test_names_that_are_nearly_those_of_settings_are_found() -> None:
+    names = [
+        "MAX_UPLOAD_BYTE",
+        "RATE_LIMITS",
+        "LOCALSTACK_PORTS",
+        "PORT",
+        "HOME",
+        "MY_OWN",
+        "APP_URL",
+    ]
+
+    assert misspelt(names) == {
+        "MAX_UPLOAD_BYTE": "MAX_UPLOAD_BYTES",
+        "RATE_LIMITS": "RATE_LIMIT",
+        "LOCALSTACK_PORTS": "LOCALSTACK_PORT",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "old_name"),
+    [
+        ({}, "http://127.0.0.1:5000", None),
+        ({"PORT": "5001"}, "http://127.0.0.1:5001", None),
+        ({"APP_URL": "http://a", "PORT": "5001"}, "http://a", "APP_URL"),
+        ({"IMAGE_PIPELINE_URL": "http://b"}, "http://b", "IMAGE_PIPELINE_URL"),
+        ({"ALVURA_URL": "http://c", "APP_URL": "http://a"}, "http://c", None),
+    ],
+)
+def test_the_address_has_one_name_and_the_earlier_ones_are_still_read(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], url: str, old_name: str | None
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    client = ClientSettings()
+
+    assert (client.url, client.old_name) == (url, old_name)
 
 
 @pytest.mark.parametrize(

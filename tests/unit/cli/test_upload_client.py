@@ -435,10 +435,20 @@ def test_a_url_that_cannot_be_is_wrong_usage(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["upload", "scans", "--url", url]) == 2
-    monkeypatch.setenv("IMAGE_PIPELINE_URL", url)
+    monkeypatch.setenv("ALVURA_URL", url)
     assert main(["upload", "scans"]) == 2
 
     assert capsys.readouterr().err.count("URL") == 2
+
+
+def test_an_old_name_of_the_address_is_read_and_said_to_be_old(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IMAGE_PIPELINE_URL", "no-url")
+
+    assert main(["upload", "scans"]) == 2
+
+    assert "IMAGE_PIPELINE_URL is an old name; it is ALVURA_URL now" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("token", ["one\ntwo", "clé"])
