@@ -22,7 +22,7 @@ PAUSE_S = 0.05
 
 def main() -> int:
     os.setsid()  # Ctrl-C reaches this process once, through start_app.sh
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # until the application has its own
+    signal.signal(signal.SIGTERM, end)  # until the application has its own handler
     tell_misspelt(os.environ.get("DOTENV_NAMES", "").split())
     with compiling_beside():
         from app import image_processor, main, routes, setup_aws_resources  # noqa: F401
@@ -39,6 +39,17 @@ def tell_misspelt(names: Sequence[str]) -> None:
 
     for name, meant in misspelt(names).items():
         print(f"start_app.sh: .env: {name} is no setting; {meant} is", file=sys.stderr)
+
+
+def end(*_: object) -> None:
+    """End this process and the one that compiles beside it.
+
+    Nothing is raised: Python drops an exception that a signal raises inside a finalizer, and
+    numba runs many. Nor could Popen tell of a process that it had just started.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)
+    os._exit(143)
 
 
 @contextmanager

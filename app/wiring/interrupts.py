@@ -3,14 +3,23 @@
 By default, Python raises KeyboardInterrupt between any two instructions. This can happen while the
 worker's threads start, before the main thread enters the `with` block that stops them; the process
 would then exit while it still holds an image.
+
+Python also drops an exception that is raised inside a finalizer, after a line on stderr. The signal
+is then sent again.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
+
+#: After this time the finalizer that dropped an interrupt has ended.
+_AGAIN_S: Final = 0.02
 
 
 @dataclass
@@ -29,6 +38,7 @@ def install() -> None:
     # Set SIGINT too: a shell starts background processes with SIGINT ignored.
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _interrupt)
+    sys.unraisablehook = _send_again
 
 
 @contextmanager
@@ -70,3 +80,15 @@ def _raise_pending() -> None:
     if _state.is_pending:
         _state.is_pending = False
         raise KeyboardInterrupt
+
+
+def _send_again(dropped: sys.UnraisableHookArgs) -> None:
+    """Interrupt the main thread again if the interrupt was raised where Python drops exceptions."""
+    if not issubclass(dropped.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
+        return
+    _state.is_held = False  # as it was when the interrupt was raised
+    main = threading.main_thread().ident
+    again = threading.Timer(_AGAIN_S, signal.pthread_kill, [main, signal.SIGTERM])
+    again.daemon = True
+    again.start()

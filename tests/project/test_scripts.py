@@ -215,6 +215,25 @@ def test_an_installation_that_is_cut_short_leaves_no_pip_behind(tmp_path: Path) 
     wait_until(lambda: not any(str(tmp_path) in line for line in command_lines()), within_s=3)
 
 
+def test_a_signal_ends_the_application_that_loads_even_inside_a_finalizer() -> None:
+    program = """if True:
+        import os, signal
+        from scripts import run_app
+
+        class Finalized:
+            def __del__(self):
+                signal.raise_signal(signal.SIGTERM)
+
+        os.setsid()
+        signal.signal(signal.SIGTERM, run_app.end)
+        Finalized()
+        print("still here")
+    """
+    answer = run([sys.executable, "-c", program])
+
+    assert (answer.returncode, answer.stdout, answer.stderr) == (143, "", "")
+
+
 def test_sending_to_nobody_says_so() -> None:
     answer = run([ROOT / "test_upload.sh"], ALVURA_URL="http://127.0.0.1:9")
 

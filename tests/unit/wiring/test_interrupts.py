@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,8 +16,10 @@ from app.wiring import interrupts
 @pytest.fixture(autouse=True)
 def installed() -> Iterator[None]:
     before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    hook = sys.unraisablehook
     interrupts.install()
     yield
+    sys.unraisablehook = hook
     for signum, handler in before.items():
         signal.signal(signum, handler)
 
@@ -130,3 +134,29 @@ def test_after_a_block_that_fails_no_signal_is_left_over() -> None:
 def terminate_and_fail() -> None:
     terminate()
     raise ValueError("broken")
+
+
+class Finalized:
+    """An object that is told to end the process while Python finalizes it."""
+
+    def __del__(self) -> None:
+        terminate()
+
+
+def test_a_signal_that_a_finalizer_drops_comes_again() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        finalize_and_wait()
+
+
+def test_a_signal_that_a_finalizer_drops_still_stops_what_runs() -> None:
+    part = Part()
+
+    with pytest.raises(KeyboardInterrupt), running(part):
+        finalize_and_wait()
+
+    assert part.log == ["starts", "started", "stops", "stopped"]
+
+
+def finalize_and_wait() -> None:
+    Finalized()
+    assert threading.Event().wait(30), "the signal was lost"
