@@ -83,8 +83,15 @@ def _upload(options: argparse.Namespace) -> int:
 
 def _token(options: argparse.Namespace) -> int:
     token = make_token()
-    print(f"{token}\n{options.name}:{hash_token(token)}")  # noqa: T201
+    _label(f"The token of {options.name}; keep it, it is stored nowhere:")
+    print(token, flush=True)  # noqa: T201
+    _label("Its entry for API_TOKENS or API_TOKENS_FILE, for the server:")
+    print(f"{options.name}:{hash_token(token)}")  # noqa: T201
     return 0
+
+
+def _label(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)  # noqa: T201
 
 
 #: Commands of clients, which need none of the server's settings.
@@ -115,16 +122,20 @@ def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
     from .cli.reconcile import reconcile
     from .cli.redrive import redrive
     from .cli.watch import watch
+    from .domain.representation import now
     from .wiring import Wiring
 
     wiring = Wiring(settings, options.command)
     if options.command == "watch":
+        if not options.all and sys.stderr.isatty():
+            _label("From now on; --all begins with those that wait in the queue. Ctrl-C ends it.")
         return watch(
             wiring.announcements,
             as_json=options.json,
             delete=options.delete,
             count=options.count,
             timeout_s=options.timeout,
+            since=None if options.all else now(),
         )
     store, jobs = wiring.store, wiring.jobs
     store.check()  # reports a missing bucket more clearly than the first failing object does

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,12 +24,18 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
+    from types_boto3_sqs.literals import MessageSystemAttributeNameType
     from types_boto3_sqs.type_defs import MessageTypeDef
 
 #: The error codes for an expired receipt handle, or a message that is not in flight.
 _LEASE_LOST: Final = frozenset(
     ("ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight")
 )
+_SYSTEM_ATTRIBUTES: Final[list[MessageSystemAttributeNameType]] = [
+    "ApproximateReceiveCount",
+    "MessageGroupId",
+    "SentTimestamp",
+]
 #: Shown to clients, so it names no queue and no endpoint.
 _UNAVAILABLE: Final = "The queue is unavailable; try again later."
 
@@ -75,7 +82,7 @@ class SqsQueue:
                 MaxNumberOfMessages=min(max_messages, MAX_BATCH),
                 WaitTimeSeconds=wait_time_s,
                 VisibilityTimeout=visibility_timeout_s,
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "MessageGroupId"],
+                MessageSystemAttributeNames=_SYSTEM_ATTRIBUTES,
                 MessageAttributeNames=TRAVELS,
                 **again,
             )
@@ -168,6 +175,7 @@ def _delivery(message: MessageTypeDef) -> Delivery:
     attributes = message["Attributes"]
     # Other producers can send binary attributes under these names, without a StringValue.
     said = message.get("MessageAttributes", {})
+    sent_ms = attributes.get("SentTimestamp")
     return Delivery(
         body=message["Body"],
         message_id=message["MessageId"],
@@ -175,4 +183,5 @@ def _delivery(message: MessageTypeDef) -> Delivery:
         receive_count=int(attributes["ApproximateReceiveCount"]),
         receipt_handle=message["ReceiptHandle"],
         attributes={n: v["StringValue"] for n, v in said.items() if "StringValue" in v},
+        sent_at=datetime.fromtimestamp(int(sent_ms) / 1000, UTC) if sent_ms else None,
     )

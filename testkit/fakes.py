@@ -110,6 +110,7 @@ class _Message:
     receive_count: int = 0
     receipt_handle: str = ""
     visible_at: float = 0.0
+    sent_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class MemoryQueue:
@@ -207,6 +208,7 @@ class MemoryQueue:
             message.receive_count,
             message.receipt_handle,
             message.attributes,
+            message.sent_at,
         )
 
     def delete_batch(self, deliveries: Sequence[Delivery]) -> Results:

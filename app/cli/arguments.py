@@ -84,11 +84,15 @@ def _add_watch(commands: _Commands[argparse.ArgumentParser]) -> None:
         "watch",
         help="follow the announcements",
         description=(
-            "Show each announcement once, as it arrives. Without --delete, the messages return to "
+            "Show each announcement once, as it arrives, from now on; --all also shows those that "
+            "wait in the queue. Without --delete, the messages return to "
             "the queue at the end; until then they are hidden from other consumers for up to 30 s "
             "at a time."
         ),
         epilog="exit code: 0 done, 1 --timeout ended first or SQS is unavailable, 2 wrong usage",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="begin with the oldest announcement in the queue"
     )
     parser.add_argument("--json", action="store_true", help="print each announcement as JSON")
     parser.add_argument("--delete", action="store_true", help="delete the messages shown")
@@ -160,7 +164,8 @@ def _add_token(commands: _Commands[argparse.ArgumentParser]) -> None:
         help="make a token for somebody who may use the API",
         description=(
             "Make a token. The first line of output is the token, for its holder; it is not stored "
-            "anywhere. The second line is its entry for API_TOKENS or API_TOKENS_FILE."
+            "anywhere. The second line is its entry for API_TOKENS or API_TOKENS_FILE. The words "
+            "above them go to stderr, so that a script reads these two lines only."
         ),
     )
     parser.add_argument("name", type=_owner, help="the owner of the images, such as `accounting`")

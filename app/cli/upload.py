@@ -24,6 +24,8 @@ def run(options: argparse.Namespace, complain: Callable[[str], None]) -> int:
         if options.pdf:
             upload_files.check_target(options.pdf)
         sources = upload_files.find_sources(options.files, options.out)
+        if others := upload_files.left_out(options.files, sources):
+            complain(others)
         order = _order(options, pages, complain)
     except (OSError, ValueError) as exc:
         complain(str(exc))

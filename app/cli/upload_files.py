@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,19 @@ def find_sources(arguments: Sequence[str], out: Path | None) -> list[Source]:
         for path, name in paths:
             found.setdefault(Path(os.path.abspath(path)), name)
     return list(_with_targets(found, out))
+
+
+def left_out(arguments: Sequence[str], sources: Sequence[Source]) -> str:
+    """A sentence about the files in the named folders that are not *sources*, by their kinds."""
+    sent = {Path(os.path.abspath(source.path)) for source in sources}
+    kinds: Counter[str] = Counter()
+    for folder in filter(Path.is_dir, map(Path, arguments)):
+        for file in folder.rglob("*"):
+            is_visible = not any(part.startswith(".") for part in file.relative_to(folder).parts)
+            if is_visible and file.is_file() and Path(os.path.abspath(file)) not in sent:
+                kinds[file.suffix.lower() or "without an ending"] += 1
+    shown = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"not sent, since they are no PNGs: {shown}" if kinds else ""
 
 
 def check_target(path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from ..domain.messages import Announcement
@@ -16,48 +18,64 @@ _HOLD_S: Final = 30
 _POLL_WAIT_S: Final = 1
 
 
+@dataclass
+class _Seen:
+    """What was received, by message id: *shown*, or *left_out* as too old."""
+
+    shown: dict[str, Delivery] = field(default_factory=dict)
+    left_out: dict[str, Delivery] = field(default_factory=dict)
+
+
 def watch(
-    announcements: Queue, *, as_json: bool, delete: bool, count: int | None, timeout_s: float | None
-) -> int:
-    """Show each announcement once, as it arrives, until *count* have been shown.
-
-    Returns FAILED if *timeout_s* ends first. Messages that are not deleted return to the queue at
-    the end.
-    """
-    deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    shown: dict[str, Delivery] = {}
-    try:
-        while count is None or len(shown) < count:
-            if deadline is not None and time.monotonic() > deadline:
-                return FAILED if count is not None else DONE
-            _show_next(announcements, shown, as_json=as_json, delete=delete, count=count)
-    finally:
-        if not delete:
-            for batch in batches(list(shown.values())):
-                announcements.change_visibility_batch(batch, timeout_s=0)
-    return DONE
-
-
-def _show_next(
     announcements: Queue,
-    shown: dict[str, Delivery],
     *,
     as_json: bool,
     delete: bool,
     count: int | None,
-) -> None:
-    left = MAX_BATCH if count is None else count - len(shown)
+    timeout_s: float | None,
+    since: datetime | None = None,
+) -> int:
+    """Show each announcement once, as it arrives, until *count* have been shown.
+
+    Those sent before *since* are left out. Returns FAILED if *timeout_s* ends first. Messages that
+    are not deleted return to the queue at the end.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    seen = _Seen()
+    try:
+        while count is None or len(seen.shown) < count:
+            if deadline is not None and time.monotonic() > deadline:
+                return FAILED if count is not None else DONE
+            chosen = _receive(announcements, seen, since, count)
+            _show(chosen, seen, as_json=as_json)
+            if chosen and delete:
+                announcements.delete_batch(chosen)
+    finally:
+        held = [*seen.left_out.values(), *([] if delete else seen.shown.values())]
+        for batch in batches(held):
+            announcements.change_visibility_batch(batch, timeout_s=0)
+    return DONE
+
+
+def _receive(
+    announcements: Queue, seen: _Seen, since: datetime | None, count: int | None
+) -> list[Delivery]:
+    """The next announcements to show; the earlier ones stay hidden, so that others can come."""
     deliveries = announcements.receive(
-        max_messages=min(MAX_BATCH, left),
+        max_messages=MAX_BATCH if count is None else min(MAX_BATCH, count - len(seen.shown)),
         wait_time_s=_POLL_WAIT_S,
         visibility_timeout_s=_HOLD_S,
     )
+    left_out = [d for d in deliveries if since and d.sent_at and d.sent_at < since]
+    seen.left_out.update({delivery.message_id: delivery for delivery in left_out})
+    return [delivery for delivery in deliveries if delivery not in left_out]
+
+
+def _show(deliveries: list[Delivery], seen: _Seen, *, as_json: bool) -> None:
     for delivery in deliveries:
-        if delivery.message_id not in shown:
+        if delivery.message_id not in seen.shown:
             say(delivery.body if as_json else _line(delivery.body))
-        shown[delivery.message_id] = delivery
-    if deliveries and delete:
-        announcements.delete_batch(deliveries)
+        seen.shown[delivery.message_id] = delivery
 
 
 def _line(body: str) -> str:

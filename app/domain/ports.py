@@ -121,6 +121,8 @@ class Delivery:
     receipt_handle: str = field(repr=False)
     #: The attributes of the message whose names are in `tracing.TRAVELS`.
     attributes: Mapping[str, str] = field(default_factory=dict)
+    #: By the clock of the queue; None where it does not say.
+    sent_at: datetime | None = None
 
     @cached_property
     def image_id(self) -> str:

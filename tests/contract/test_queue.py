@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -49,6 +50,16 @@ def test_a_message_comes_with_its_group_and_count(queue: Queue) -> None:
 
     assert (delivery.body, delivery.group, delivery.receive_count) == ("one", "g", 1)
     assert uuid.UUID(delivery.message_id)
+
+
+def test_a_message_comes_with_the_time_at_which_it_was_sent(queue: Queue) -> None:
+    began_at = datetime.now(UTC) - timedelta(milliseconds=1)  # SQS counts whole milliseconds
+    queue.send(message("one"))
+
+    (delivery,) = receive(queue)
+
+    assert delivery.sent_at
+    assert began_at <= delivery.sent_at <= datetime.now(UTC)
 
 
 def test_what_a_message_says_of_its_origin_comes_with_it(queue: Queue) -> None:

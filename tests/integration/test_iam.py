@@ -217,8 +217,8 @@ def operate(fleet: Fleet) -> None:
     wait_until(
         lambda: fleet.store.find(lost.image_id).status is ImageStatus.PROCESSED, within_s=PATIENCE_S
     )
-    fleet.command("watch", "--count", "1", "--timeout", "30")
-    fleet.command("watch", "--count", "1", "--timeout", "30", "--delete")
+    fleet.command("watch", "--all", "--count", "1", "--timeout", "30")
+    fleet.command("watch", "--all", "--count", "1", "--timeout", "30", "--delete")
 
 
 def test_nobody_is_refused_anything(fleet: Fleet) -> None:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from app.access.tokens import hash_token
 from testkit.ports import free_port
 from testkit.root import ROOT
 
@@ -107,3 +108,12 @@ def test_an_open_server_refuses_to_listen_to_the_world(host: str) -> None:
     assert answer.returncode == 2
     assert f"HOST={host} would let anybody in" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
+
+
+def test_a_token_is_labelled_for_people_and_bare_for_scripts() -> None:
+    answer = run("token", "ana")
+
+    token, entry = answer.stdout.splitlines()
+    assert token.startswith("ipt_")
+    assert entry == f"ana:{hash_token(token)}"
+    assert len(answer.stderr.splitlines()) == 2

@@ -33,7 +33,6 @@ TESTED_BY = {
     "cli/upload_report": "cli/test_upload_client",
     "cli/upload_requests": "cli/test_upload_client",
     "cli/verbs": "cli/test_operations",
-    "cli/watch": "cli/test_operations",
     "consumer/observer": "../integration/test_logs_and_traces",
     "consumer/outcome": "test_worker",
     "consumer/sandbox": "../integration/test_sandbox",

@@ -19,7 +19,7 @@ import pytest
 
 from app.cli.pdf_pages import write_pdf
 from app.cli.upload_client import DONE, FAILED, upload
-from app.cli.upload_files import Source, find_sources
+from app.cli.upload_files import Source, find_sources, left_out
 from app.cli.upload_report import Order, Report, say, table
 from app.main import main
 from testkit.http_servers import serving
@@ -63,6 +63,24 @@ def test_a_file_that_is_named_twice_is_sent_once(folder: Path) -> None:
         "a.PNG",
         "sub/a.png",
     ]
+
+
+def test_what_a_folder_has_besides_is_counted_by_its_kind(folder: Path) -> None:
+    for name in ("c.jpg", "sub/d.JPG", "README", ".hidden.jpg", ".git/config"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+
+    said = left_out(["scans"], find_sources(["scans"], None))
+
+    assert said.startswith("not sent")
+    kinds = said.partition(": ")[2].split(", ")
+    assert sorted(kinds) == ["1 .txt", "1 without an ending", "2 .jpg"]
+
+
+def test_what_is_sent_whole_leaves_nothing_to_say(folder: Path) -> None:
+    named = ["scans", "scans/notes.txt"]
+
+    assert left_out(named, find_sources(named, None)) == ""
 
 
 @pytest.mark.parametrize("argument", ["nowhere.png", "scans/*.gif"])
