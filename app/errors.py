@@ -225,6 +225,12 @@ class InvalidMessageError(PermanentError):
     code, title, status = "invalid-message", "The message is not valid", 422
 
 
+class UnsupportedJobError(TransientError):
+    """A job asks for a version, method or parameter that only a later release may know."""
+
+    code, title, status = "unsupported-job", "No worker knows what the message asks for", 501
+
+
 class OriginalMissingError(PermanentError):
     """A message names an object that is not in the bucket."""
 

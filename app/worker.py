@@ -18,6 +18,7 @@ from .consumer.outcome import Ending, Outcome, as_failed, as_processed
 from .domain.backoff import Backoff
 from .domain.keys import names_another
 from .domain.messages import Announcement, Job
+from .domain.methods import DEFAULT_METHOD, METHODS, choose_method
 from .domain.ports import Delivery, Message, Process, announcing
 from .domain.representation import Image, ImageStatus
 from .errors import (
@@ -26,6 +27,7 @@ from .errors import (
     ImageDeletedError,
     InternalError,
     InvalidMessageError,
+    InvalidParameterError,
     LeaseLostError,
     NotFoundError,
     OriginalMissingError,
@@ -33,6 +35,7 @@ from .errors import (
     PipelineError,
     QueueUnavailableError,
     StorageUnavailableError,
+    UnsupportedJobError,
 )
 from .images.ownership import Claim
 from .images.store import ImageStore
@@ -44,6 +47,9 @@ logger = logs.get_logger(__name__)
 #: A retry must send its announcement within SQS's deduplication window of 5 minutes, so that SQS
 #: drops the duplicate.
 _BACKOFF: Final = Backoff(first_s=2.0, longest_s=60.0)
+#: A job that this release does not know waits for a worker of a later one. With the default
+#: `MAX_RECEIVES` that is four minutes, in which a rolling update replaces the workers.
+_UPGRADE_S: Final = 60
 
 
 class Jobs(Protocol):
@@ -172,6 +178,7 @@ class Worker:
 
     def _parse(self, delivery: Delivery) -> Job:
         job = Job.parse(delivery.body)
+        _check_is_known(job)
         self._check_bucket(job)
         if names_another(job.key, job.image_id):
             raise ForeignOriginalError(f"{job.key!r} is the original of another image.")
@@ -219,7 +226,7 @@ class Worker:
             self._give_up(lease, exc)
             return Ending(Outcome.GIVEN_UP, is_outage=is_outage)
         tracing.fail(exc.code if isinstance(exc, PipelineError) else type(exc).__name__)
-        delay_s = math.ceil(_BACKOFF.full_jitter_s(lease.delivery.receive_count))
+        delay_s = _delay_s(lease.delivery, exc)
         logger.warning("message tried again later", delay_s=delay_s, reason=str(exc))
         return Ending(Outcome.RETRIED, delay_s, is_outage=is_outage)
 
@@ -245,7 +252,7 @@ class Worker:
         claim = Claim.read(delivery, self._store.originals.name)
         try:
             job = Job.parse(delivery.body)
-        except InvalidMessageError:
+        except (InvalidMessageError, UnsupportedJobError):
             asked = {"image_id": claim.image_id, "group": claim.group, "owner": claim.owner}
             return Image(status=ImageStatus.FAILED, **asked), claim
         try:
@@ -255,6 +262,19 @@ class Worker:
             asked = job.model_dump(include={"image_id", "method", "parameters", "group", "owner"})
             return Image(status=ImageStatus.FAILED, uploaded_at=job.uploaded_at, **asked), claim
         return fetched.image, Claim.of(fetched.job)
+
+
+def _check_is_known(job: Job) -> None:
+    try:
+        choose_method(METHODS, job.method or DEFAULT_METHOD).check_names(job.parameters)
+    except InvalidParameterError as exc:
+        raise UnsupportedJobError(exc.detail) from None
+
+
+def _delay_s(delivery: Delivery, exc: Exception) -> int:
+    if isinstance(exc, UnsupportedJobError):
+        return _UPGRADE_S
+    return math.ceil(_BACKOFF.full_jitter_s(delivery.receive_count))
 
 
 def _intact(data: bytes, job: Job) -> bytes:

@@ -10,7 +10,12 @@ from tqdm import tqdm
 
 from ..domain.messages import Job, deduplication_id
 from ..domain.ports import MAX_BATCH, Delivery, Message, Queue
-from ..errors import ImageDeletedError, InvalidMessageError, NotFoundError
+from ..errors import (
+    ImageDeletedError,
+    InvalidMessageError,
+    NotFoundError,
+    UnsupportedJobError,
+)
 from ..images.store import ImageStore
 from ..observability import logs, tracing
 from .verbs import DONE, FAILED, batches, say, send
@@ -74,12 +79,12 @@ def _move(dead_letters: Queue, jobs: Queue, deliveries: Sequence[Delivery]) -> i
 
 
 def _next_round(delivery: Delivery) -> Message:
-    """The message of the same job and trace, one round later; an invalid body stays unchanged."""
+    """The message of the same job and trace, one round later; an unknown body stays unchanged."""
     # Pass on valid attributes only: another producer may have written anything.
     attributes = tracing.sound(delivery.attributes)
     try:
         job = Job.parse(delivery.body)
-    except InvalidMessageError:
+    except (InvalidMessageError, UnsupportedJobError):
         unique = f"redrive:{delivery.message_id}"
         return Message(delivery.body, delivery.group, unique, attributes)
     job = job.model_copy(update={"redrive": job.redrive + 1})
@@ -91,7 +96,7 @@ def _describe(store: ImageStore, delivery: Delivery) -> str:
     try:
         job = Job.parse(delivery.body)
         finished = store.records.find(job.image_id)
-    except InvalidMessageError as exc:
+    except (InvalidMessageError, UnsupportedJobError) as exc:
         return f"message {delivery.message_id}: {exc.detail}"
     except NotFoundError:
         return f"{job.image_id}: no record"

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 
-from ..errors import InvalidMessageError
+from ..errors import InvalidMessageError, UnsupportedJobError
 from . import bodies
 from .keys import MAX_KEY_BYTES, fits_s3
 from .representation import (
@@ -84,12 +84,13 @@ class Job(Model):
         """The job in a message body.
 
         Raises:
-            InvalidMessageError: the body is not JSON, a field is missing or wrong, or the version
-                is another.
+            InvalidMessageError: the body is not JSON, or a field is missing or wrong.
+            UnsupportedJobError: the message has a later version.
         """
         try:
             return cls.model_validate_json(bodies.without_mark(body))
         except ValidationError as exc:
+            _refuse_later_version(body)
             complaint = _complaint(exc)
         except ValueError:  # a lone surrogate, which SQS itself cannot deliver
             complaint = "body: not Unicode text"
@@ -105,6 +106,14 @@ class Job(Model):
         if not fits_s3(key):
             raise ValueError(f"not 1 to {MAX_KEY_BYTES} bytes of UTF-8")
         return key
+
+
+def _refuse_later_version(body: str) -> None:
+    version = str(bodies.fields_of(body).get("version"))
+    if re.fullmatch("[1-9][0-9]{0,8}", version) and int(version) > MESSAGE_VERSION:
+        raise UnsupportedJobError(
+            f"The message has version {version}; this release reads version {MESSAGE_VERSION}."
+        )
 
 
 def _complaint(exc: ValidationError) -> str:

@@ -6,7 +6,7 @@ numpy or numba. `app.binarize.methods` maps each name to its function.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -71,6 +71,11 @@ class Method:
         Raises:
             InvalidParameterError: the method has no such parameter, or its value is wrong.
         """
+        self.check_names(given)
+        return {p.name: p.parse(given.get(p.name, p.default)) for p in self.parameters}
+
+    def check_names(self, given: Iterable[str]) -> None:
+        """Raises InvalidParameterError if the method has no parameter of a *given* name."""
         names = [parameter.name for parameter in self.parameters]
         for name in given:
             if name not in names:
@@ -79,7 +84,6 @@ class Method:
                     f"it takes {', '.join(names) or 'none'}.",
                     parameter=name[:40],
                 )
-        return {p.name: p.parse(given.get(p.name, p.default)) for p in self.parameters}
 
 
 def choose_method(methods: Mapping[str, Method], name: str) -> Method:

@@ -21,6 +21,7 @@ _FAILURES: Final = (
     "original-missing",
     "processing-crashed",
     "too-expensive",
+    "unsupported-job",
 )
 STEPS: Final = ("fetch", "admit", "compute", "store", "announce", "delete")
 RENEWALS: Final = ("renewed", "lost", "failed")

@@ -83,7 +83,7 @@ def test_a_bad_image_is_recorded_announced_and_never_tried_again(house: House) -
         "not json",
         "[" * 5000,
         json.dumps({"image_id": 7}),
-        json.dumps({"version": 99, "image_id": SOME_ID, "bucket": "b", "key": "k"}),
+        json.dumps({"version": -1, "image_id": SOME_ID, "bucket": "b", "key": "k"}),
     ],
 )
 def test_a_message_that_cannot_be_read_ends_in_a_record_and_an_announcement(
@@ -99,11 +99,42 @@ def test_a_message_that_cannot_be_read_ends_in_a_record_and_an_announcement(
 
 def test_an_unreadable_message_is_recorded_under_the_image_it_names(house: House) -> None:
     image_id = str(uuid.uuid4())
-    house.send(json.dumps({"version": 99, "image_id": image_id}))
+    house.send(json.dumps({"version": 0, "image_id": image_id}))
 
     house.handle_next()
 
     assert house.announcements[0]["image_id"] == image_id
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"version": 2},
+        {"version": "2", "method": 7},
+        {"method": "learned"},
+        {"method": "sauvola", "parameters": {"window": 9, "depth": 2}},
+    ],
+)
+def test_a_job_of_a_later_release_waits_for_a_worker_that_knows_it(
+    house: House, unknown: dict[str, object]
+) -> None:
+    image_id = house.upload()
+    job = json.loads(house.jobs.messages[0].body)
+    house.jobs.messages[0].body = json.dumps(job | unknown)
+
+    endings = [house.handle_next()]
+    for _ in range(MAX_RECEIVES - 1):
+        assert (endings[-1].outcome, endings[-1].delay_s) == (Outcome.RETRIED, 60)
+        assert house.announcements == []
+        house.clock.advance(61)
+        endings.append(house.handle_next())
+
+    assert endings[-1].outcome is Outcome.GIVEN_UP
+    assert house.codes == ["unsupported-job"]
+    assert list(house.results.objects) == [f"failures/{image_id}.json"]
+    house.clock.advance(61)
+    assert not house.jobs.receive(max_messages=1, wait_time_s=0, visibility_timeout_s=60)
+    assert len(house.dead_letters.messages) == 1
 
 
 def test_a_foreign_bucket_is_refused_and_its_key_is_not_read_from_ours(house: House) -> None:

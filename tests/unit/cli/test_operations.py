@@ -14,6 +14,7 @@ from app.cli import redrive as redriving
 from app.cli import watch as watching
 from app.cli.verbs import DONE, FAILED, REFUSED
 from app.domain.messages import Announcement, Job
+from app.domain.methods import METHODS, Method
 from app.domain.ports import Message
 from app.domain.representation import Image, ImageStatus, now
 from app.errors import QueueUnavailableError
@@ -207,11 +208,26 @@ def test_a_limit_leaves_the_rest(house: House) -> None:
     assert len(house.dead_letters.messages) == 1
 
 
-def test_what_is_no_job_goes_back_as_it_is(house: House) -> None:
-    house.dead_letters.send(Message("{", "g", "x"))
+@pytest.mark.parametrize("body", ["{", '{"version": 2}'])
+def test_what_is_no_job_goes_back_as_it_is(house: House, body: str) -> None:
+    house.dead_letters.send(Message(body, "g", "x"))
 
     assert redrive(house) == DONE
-    assert house.jobs.bodies == ["{"]
+    assert house.jobs.bodies == [body]
+
+
+def test_a_job_of_a_later_release_is_processed_once_the_workers_are_upgraded(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image_id = give_up(house, b"page", method="learned")
+    known = {**METHODS, "learned": Method("learned", "What a later release adds.")}
+    monkeypatch.setattr("app.worker.METHODS", known)
+
+    assert redrive(house) == DONE
+    house.handle_next()
+
+    assert [a["status"] for a in house.announcements] == ["failed", "processed"]
+    assert house.store.find(image_id).method == "learned"
 
 
 A_JOB = '{"image_id": "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de", "bucket": "b", "key": "k"}'

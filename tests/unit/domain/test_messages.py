@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.messages import Job, message_group
 from app.domain.representation import GROUP_PATTERN, Image, ImageStatus, now, rfc3339
-from app.errors import InvalidMessageError
+from app.errors import InvalidMessageError, UnsupportedJobError
 
 IMAGE_ID = "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de"
 LEAST = {"image_id": IMAGE_ID, "bucket": "image-input", "key": "a.png"}
@@ -63,7 +63,9 @@ def test_fields_of_the_future_are_ignored() -> None:
         ("[]", "object"),
         (json.dumps({"image_id": IMAGE_ID}), "bucket"),
         (json.dumps({**LEAST, "image_id": "1"}), "image_id"),
-        (json.dumps({**LEAST, "version": 2}), "version"),
+        (json.dumps({**LEAST, "version": 0}), "version"),
+        (json.dumps({**LEAST, "version": 1.5}), "version"),
+        (json.dumps({**LEAST, "version": "latest"}), "version"),
         (json.dumps({**LEAST, "group": "a b"}), "group"),
         (json.dumps({**LEAST, "parameters": {"threshold": "high"}}), "parameters"),
         (json.dumps(LEAST)[:-1] + ', "parameters": {"threshold": 1e400}}', "finite"),
@@ -76,6 +78,12 @@ def test_fields_of_the_future_are_ignored() -> None:
 def test_a_message_that_is_not_ours_is_refused_with_the_field(body: str, complaint: str) -> None:
     with pytest.raises(InvalidMessageError, match=complaint):
         Job.parse(body)
+
+
+@pytest.mark.parametrize("version", [2, "2", 17])
+def test_a_message_of_a_later_version_is_told_apart_from_a_wrong_one(version: object) -> None:
+    with pytest.raises(UnsupportedJobError, match=f"version {version}; this release reads"):
+        Job.parse(json.dumps({**LEAST, "version": version, "key": ["a", "b"]}))
 
 
 def test_what_is_said_of_a_bad_message_fits_into_an_announcement() -> None:
