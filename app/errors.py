@@ -309,6 +309,18 @@ class QueueFullError(TransientError):
     code, title, status = "queue-full", "Too many images are waiting", 503
 
 
+class GroupFullError(TransientError):
+    """The number of waiting images of one group has reached its limit."""
+
+    code, title, status = "group-full", "Too many images of this group are waiting", 429
+
+
+class OwnerFullError(TransientError):
+    """The number of waiting images of one token has reached its limit."""
+
+    code, title, status = "owner-full", "Too many of your images are waiting", 429
+
+
 class InternalError(TransientError):
     """A fault of this program; the log has its details under the id of the request or image."""
 

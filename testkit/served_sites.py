@@ -31,6 +31,8 @@ def main() -> None:
         "guarded": site(api_tokens=f"ana:{hash_token('one')}"),
         "limited": site(rate_limit="1/day"),
         "full": site(max_queue_depth=1),
+        "narrow": site(max_group_depth=1),
+        "tight": site(api_tokens=f"ana:{hash_token('one')}", max_owner_depth=1),
         "without storage": site(),
         "without queue": site(),
         "broken": site(),

@@ -24,6 +24,7 @@ from ..domain.ports import Admit, Bucket, Message, StoredObject, asking
 from ..domain.representation import Image, ImageStatus
 from ..errors import (
     ForeignOriginalError,
+    ImageDeletedError,
     NotFoundError,
     NotReadyError,
     ProcessingFailedError,
@@ -131,6 +132,16 @@ class ImageStore:
         except NotFoundError:
             return self.find_upload(image_id)
         return Image.model_validate(finished.model_dump(by_alias=True))
+
+    def is_finished(self, image_id: UUID) -> bool:
+        """Whether the image is processed, failed or deleted."""
+        try:
+            self.records.find(image_id)
+        except ImageDeletedError:
+            return True
+        except NotFoundError:
+            return False
+        return True
 
     def find_upload(self, image_id: UUID) -> Image:
         """The image as it was uploaded, without its outcome. Raises NotFoundError."""

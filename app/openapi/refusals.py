@@ -33,6 +33,8 @@ UPLOAD: Final[_Refusals] = (
     errors.StorageUnavailableError,
     errors.QueueUnavailableError,
     errors.QueueFullError,
+    errors.GroupFullError,
+    errors.OwnerFullError,
     errors.BusyError,
 )
 STORED: Final[_Refusals] = (errors.NotFoundError, errors.StorageUnavailableError)

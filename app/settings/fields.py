@@ -97,6 +97,21 @@ class WebFields(BaseSettings):
         le=1_000_000_000,
         description="Waiting jobs above which uploads are refused; 0: no limit.",
     )
+    max_group_depth: int = Field(
+        1000,
+        ge=0,
+        le=100_000,
+        description=(
+            "Waiting images of one group above which a web process refuses more of it; it counts "
+            "those that it accepted itself. 0: no limit."
+        ),
+    )
+    max_owner_depth: int = Field(
+        2000,
+        ge=0,
+        le=100_000,
+        description="The same for all images of one token. 0: no limit.",
+    )
     trusted_proxy_hops: int = Field(
         0,
         ge=0,

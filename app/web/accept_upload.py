@@ -21,6 +21,7 @@ def accept(sent: Upload) -> tuple[Image, bool]:
     Stores before it sends: a crash in between leaves an object without a message, never the
     reverse.
     """
+    services().backlogs.check_room(sent.image)
     image = services().store.put_original(sent.image, sent.data)
     is_replay = image is None
     if image is None:
@@ -28,6 +29,7 @@ def accept(sent: Upload) -> tuple[Image, bool]:
     if image.status is ImageStatus.QUEUED:
         # A replay sends too: the first request may have crashed between storing and sending.
         _send(services().store.job_message(image))
+        services().backlogs.add(image)
     event = "image replayed" if is_replay else "image queued"
     logger.info(event, bytes=len(sent.data), image_method=image.method)
     services().counted.uploaded(len(sent.data), is_replay=is_replay)

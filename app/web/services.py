@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flask import Flask, current_app
 
+from ..access.backlogs import Backlogs
 from ..domain.methods import Method
 from ..domain.ports import Queue
 from ..health.health import Health
@@ -30,6 +31,7 @@ class Services:
     store: ImageStore
     jobs: Queue
     gate: Gate
+    backlogs: Backlogs
     waits: Waits
     reader: Reader
     methods: Mapping[str, Method]

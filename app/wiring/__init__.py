@@ -11,6 +11,7 @@ from ..settings import Settings
 if TYPE_CHECKING:
     from flask import Flask
 
+    from ..access.backlogs import Backlogs
     from ..domain.ports import Queue
     from ..health.checks import Watched
     from ..health.health import Health
@@ -153,6 +154,16 @@ class Wiring:
         return Waits(max(1, self.settings.web_threads // 2))
 
     @cached_property
+    def backlogs(self) -> Backlogs:
+        from ..access.backlogs import Backlogs
+
+        return Backlogs(
+            max_of_group=self.settings.max_group_depth,
+            max_of_owner=self.settings.max_owner_depth,
+            is_finished=self.store.is_finished,
+        )
+
+    @cached_property
     def services(self) -> Services:
         """The objects that the views use."""
         from ..domain.methods import DEFAULT_METHOD, METHODS
@@ -166,6 +177,7 @@ class Wiring:
             store=self.store,
             jobs=self.jobs,
             gate=self.gate,
+            backlogs=self.backlogs,
             waits=self.waits,
             reader=Reader(
                 METHODS,

@@ -247,11 +247,12 @@ def test_a_step_that_fails_is_timed_too(house: House, metrics: Metrics) -> None:
     assert steps == {("fetch",): 1, ("store",): 1}
 
 
-def test_images_are_counted_by_status_and_method(house: House, metrics: Metrics) -> None:
+def test_images_are_counted_by_status_and_method(metrics: Metrics) -> None:
+    house = House(metrics=metrics, max_receives=1)
     house.upload(method="simple")
     house.upload(method="otsu")
     house.upload(b"bad", method="otsu")
-    house.upload(b"bad", method="made-up-by-a-producer")
+    house.upload(method="made-up-by-a-producer")
     for _ in range(4):
         house.handle_next()
 
@@ -262,8 +263,12 @@ def test_images_are_counted_by_status_and_method(house: House, metrics: Metrics)
         ("otsu", "failed"): 1,
         ("other", "failed"): 1,
     }
-    assert counts.all("worker_failures_total") == {("corrupt-png",): 2}
-    assert counts.all("worker_deliveries_total") == {("processed",): 2, ("failed",): 2}
+    assert counts.all("worker_failures_total") == {("corrupt-png",): 1, ("unsupported-job",): 1}
+    assert counts.all("worker_deliveries_total") == {
+        ("processed",): 2,
+        ("failed",): 1,
+        ("given-up",): 1,
+    }
 
 
 def test_what_is_announced_again_is_a_redelivery_and_no_new_image(
