@@ -8,7 +8,7 @@ sees only the cells of 4 x 4 pixels, and one row of eight to measure strokes.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -34,6 +34,10 @@ MOST_NOISE: Final = 48
 #: Half of the ink lies in runs of at least so many pixels: 5 to 20 in manuscripts. Shorter runs are
 #: small print, longer ones solid areas.
 RUNS_PX: Final = (5, 34)
+#: Up to so many pixels they are writing, if no more of the page is ink than this: photographs
+#: have runs of 23 pixels and more, or more that is dark.
+MOST_FINE_RUN_PX: Final = 19
+MOST_FINE_INK: Final = 0.2
 #: A run of pixels through a stroke is so many times as long as the stroke is wide.
 RUN_STROKES: Final = 1.96
 
@@ -64,14 +68,21 @@ _DEEP = np.ones((5, 5), np.uint8)
 _BYTES: Final = "uint8[:,::1]"
 
 
-def reread(page: Gray, maps: PageMaps, learned: Gray) -> Gray:
-    """*learned*, the network's result, or the classical one if *page* is on old paper.
+class OldPage(NamedTuple):
+    """0 for ink and 255 elsewhere, and whether the strokes are too fine for a photograph's."""
+
+    white: Gray
+    is_finely_written: bool
+
+
+def reread(page: Gray, maps: PageMaps, learned: Gray) -> OldPage | None:
+    """*page* in black and white, or None if *learned*, the network's result, is to stand.
 
     Solid areas look like blotched paper. The classical way leaves their insides white, so a page
     whose ink would mostly turn hollow keeps the network's result.
     """
-    white = binarize(page, maps)
-    return learned if white is None or _hollow_share(learned, white) > MOST_HOLLOW else white
+    old = binarize(page, maps)
+    return None if old is None or _hollow_share(learned, old.white) > MOST_HOLLOW else old
 
 
 def _hollow_share(learned: Gray, white: Gray) -> float:
@@ -81,8 +92,8 @@ def _hollow_share(learned: Gray, white: Gray) -> float:
     return cv2.countNonZero(cv2.bitwise_and(deep, white[::2, ::2])) / max(1, cv2.countNonZero(ink))
 
 
-def binarize(page: Gray, maps: PageMaps) -> Gray | None:
-    """0 where *page* is ink and 255 elsewhere; None if it is not on old paper."""
+def binarize(page: Gray, maps: PageMaps) -> OldPage | None:
+    """*page* in black and white; None if it is not on old paper."""
     if not _is_old_paper(maps, page.shape):
         return None
     run_px = _typical_run(page, maps)
@@ -92,7 +103,8 @@ def binarize(page: Gray, maps: PageMaps) -> Gray | None:
     sharpness = np.full(maps.paper.shape, SMOOTHING, np.float32)
     white = np.empty_like(page)
     compare(page, threshold, sharpness, white)
-    return white
+    ink = white.size - cv2.countNonZero(white)
+    return OldPage(white, run_px <= MOST_FINE_RUN_PX and ink <= MOST_FINE_INK * white.size)
 
 
 def _is_old_paper(maps: PageMaps, shape: tuple[int, ...]) -> bool:

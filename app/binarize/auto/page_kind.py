@@ -89,13 +89,14 @@ def is_inverted(cells: Cells) -> bool:
     return bool(2 * total - high - low < INVERTED_VOTE * (high - low))
 
 
-def kind_of(page: Gray, white: Gray, maps: PageMaps) -> Kind:
+def kind_of(page: Gray, white: Gray, maps: PageMaps, *, has_fine_strokes: bool = False) -> Kind:
     """WRITING, BLANK or PHOTOGRAPH, by the page and its maps and by what came out black.
 
-    *page* and *maps* are of dark writing.
+    *page* and *maps* are of dark writing. Fine strokes are on no photograph; stained paper alone
+    has as many grays as one.
     """
     black = white.size - cv2.countNonZero(white)
-    if is_photograph(maps, black / white.size):
+    if not has_fine_strokes and is_photograph(maps, black / white.size):
         return PHOTOGRAPH
     if not _stands_out(page, maps) and not _is_split(page, white, maps):
         return PHOTOGRAPH if _varies(maps) else BLANK

@@ -46,12 +46,13 @@ def read(gray: Gray, learned: Weights | None = None) -> Reading:
         cells = cells_of(page)
     maps = page_maps(cells)
     white = binarize(page, maps, learned or weights())
-    kind = kind_of(page, white, maps)
+    old = old_paper.reread(page, maps, white)
+    kind = kind_of(page, white, maps, has_fine_strokes=bool(old and old.is_finely_written))
     if kind == PHOTOGRAPH:
         return Reading(floyd_steinberg(gray), PHOTOGRAPH)
     if kind == BLANK:
         return Reading(_empty(gray), BLANK)
-    return Reading(old_paper.reread(page, maps, white), kind, inverted)
+    return Reading(old.white if old else white, kind, inverted)
 
 
 def _empty(gray: Gray) -> Gray:

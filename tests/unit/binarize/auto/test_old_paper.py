@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from app.binarize.auto import old_paper, paper_depth
+from app.binarize.auto.page_kind import is_photograph
 from app.binarize.auto.page_maps import cells_of, page_maps
 from app.binarize.auto.reader import read
 from testkit.pages import f_measure, jpeg, noise, on_old_paper, printed, scanned, shadow, text
@@ -21,7 +22,9 @@ def ink_of(size_px: int = 44) -> Any:
 
 
 def split(gray: Any) -> Any:
-    return old_paper.binarize(gray, page_maps(cells_of(gray)))
+    """In black and white, or None."""
+    page = old_paper.binarize(gray, page_maps(cells_of(gray)))
+    return page.white if page else None
 
 
 # --- which pages are on old paper ---------------------------------------------------
@@ -76,6 +79,21 @@ def test_old_paper_with_nothing_on_it_is_blank() -> None:
 
     assert reading.kind == "blank"
     assert (reading.white == 255).all()
+
+
+def test_writing_on_paper_of_many_grays_is_no_photograph() -> None:
+    ink = ink_of()
+    ink[:, 450:] = 0
+    spots = noise(SHAPE, 1, grain_px=12, seed=9)
+    spots = (spots - spots.min()) / (spots.max() - spots.min())
+    page = on_old_paper(ink, other_side=0.6) * (1 - 0.65 * spots)
+    page = scanned(cv2.GaussianBlur(page, (0, 0), 1) + noise(SHAPE, 1))
+
+    assert is_photograph(page_maps(cells_of(page)), 0.1)
+    reading = read(page)
+
+    assert reading.kind == "writing"
+    assert f_measure(reading.white, ink + 0.2) > 85
 
 
 def test_blotches_alone_are_not_taken_for_ink() -> None:
