@@ -63,8 +63,6 @@ SMOOTHING: Final = 8
 MOST_HOLLOW: Final = 0.35
 
 _CELL = np.ones((3, 3), np.uint8)
-#: In every other pixel: ink is deep where there is ink 4 pixels around.
-_DEEP = np.ones((5, 5), np.uint8)
 _BYTES: Final = "uint8[:,::1]"
 
 
@@ -86,10 +84,16 @@ def reread(page: Gray, maps: PageMaps, learned: Gray) -> OldPage | None:
 
 
 def _hollow_share(learned: Gray, white: Gray) -> float:
-    """The share of the ink of *learned* that lies deep inside it and is white in *white*."""
-    ink = (learned[::2, ::2] == 0).astype(np.uint8)
-    deep = cv2.erode(ink, _DEEP)
-    return cv2.countNonZero(cv2.bitwise_and(deep, white[::2, ::2])) / max(1, cv2.countNonZero(ink))
+    """The share of the ink of *learned* that lies deep inside it and is white in *white*.
+
+    What touches the border is a margin or a desk, and left out.
+    """
+    ink = as_gray(learned[::4, ::4] == 0)
+    _, labels = cv2.connectedComponents(ink, connectivity=4)
+    rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    ink[np.isin(labels, rim[rim > 0])] = 0
+    deep = cv2.erode(ink, _CELL)
+    return cv2.countNonZero(cv2.bitwise_and(deep, white[::4, ::4])) / max(1, cv2.countNonZero(ink))
 
 
 def binarize(page: Gray, maps: PageMaps) -> OldPage | None:
@@ -142,12 +146,17 @@ def _blotches(paper: Gray) -> tuple[float, ...]:
 
 def _typical_run(page: Gray, maps: PageMaps) -> int:
     """Half of the ink lies in runs of at least so many pixels; 0 if there is none."""
-    paper = np.ascontiguousarray(maps.paper.repeat(2, axis=0).repeat(2, axis=1))
-    darkest, _, brightest = depths(maps, paper)
+    # Every other row of cells is enough: those that hold the sampled rows.
+    paper = np.ascontiguousarray(maps.paper.repeat(2, axis=1))
+    least = least_paper(maps)
+    darkest, brightest = (
+        depths(np.ascontiguousarray(cells[::2]), paper, least)
+        for cells in (maps.cell_low, maps.cell_high)
+    )
     faint = faint_depth(darkest, brightest)
     if faint < LEAST_FAINT:
         return 0
-    limit = (paper[::2].astype(np.uint16) * (255 - faint) // 255).astype(np.uint8)
+    limit = (paper.astype(np.uint16) * (255 - faint) // 255).astype(np.uint8)
     runs = np.zeros(256, np.int64)
     _count_runs(page, limit, runs)
     pixels = (runs * np.arange(256)).cumsum()
@@ -160,7 +169,10 @@ def _threshold(maps: PageMaps, stroke_px: float, shape: tuple[int, ...]) -> Laye
     paper = as_gray(
         cv2.morphologyEx(maps.cell_mean, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
     )
-    darkest, mean, brightest = depths(maps, paper)
+    least = least_paper(maps)
+    darkest, mean, brightest = (
+        depths(cells, paper, least) for cells in (maps.cell_low, maps.cell_mean, maps.cell_high)
+    )
     faint = faint_depth(darkest, brightest)
     counts = histogram(darkest)
     counts[: faint + 1] = 0
@@ -171,7 +183,7 @@ def _threshold(maps: PageMaps, stroke_px: float, shape: tuple[int, ...]) -> Laye
     ink = as_gray(cv2.blur(ink, (3, 3), borderType=cv2.BORDER_REPLICATE))
     threshold = np.empty(paper.shape, np.float32)
     low, high = (share * typical for share in INK_RANGE)
-    _place(paper, least_paper(maps), ink, level, deviation, low, high, threshold)
+    _place(paper, least, ink, level, deviation, low, high, threshold)
     return threshold
 
 
@@ -208,13 +220,17 @@ def _place(
 ) -> None:
     """Threshold = paper - depth: RIM_SHARE of the way to the ink, or where paper ends."""
     rows, columns = paper.shape
+    rims, ends = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    share, whole, steps = np.float32(RIM_SHARE), np.float32(1 / 255), np.float32(32)
+    shallow, deep, floor = np.float32(low), np.float32(high), np.float32(least)
     for y in range(rows):
-        means, spreads, out = level[y >> 1], deviation[y >> 1], threshold[y]
+        means, spreads = level[y >> 1], deviation[y >> 1]
+        p, d, out = paper[y], ink[y], threshold[y]
         for x in range(columns):
-            mean = means[x >> 1]
-            deep = min(max(np.float64(ink[y, x]), low), high)
-            rim = mean + RIM_SHARE * (deep - mean)
-            depth = max(rim, mean + LEAST_DEVIATIONS * spreads[x >> 1])
-            bright = np.float64(paper[y, x])
-            gray = bright - max(bright, np.float64(least)) * depth / 255.0
-            out[x] = np.float32(np.rint(max(gray, -64.0) * 32.0))
+            rims[x] = np.float32(means[x >> 1] * (1 - RIM_SHARE))
+            ends[x] = np.float32(means[x >> 1] + LEAST_DEVIATIONS * spreads[x >> 1])
+        for x in range(columns):
+            bright = np.float32(p[x])
+            rim = rims[x] + share * min(max(np.float32(d[x]), shallow), deep)
+            gray = bright - max(bright, floor) * max(rim, ends[x]) * whole
+            out[x] = np.rint(max(gray, np.float32(-64)) * steps)

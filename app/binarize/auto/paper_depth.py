@@ -29,15 +29,15 @@ VARIANCE_OF_RANGE: Final = 5 / 64
 _BYTES: Final = "uint8[:,::1]"
 
 
-def depths(maps: PageMaps, paper: Gray) -> tuple[Gray, Gray, Gray]:
-    """How deep the darkest, the mean and the brightest of each cell lie below *paper*, of 255."""
-    darkest, mean, brightest = (np.empty_like(paper) for _ in range(3))
-    cells = (maps.cell_low, maps.cell_mean, maps.cell_high)
-    _depths_below(*cells, paper, least_paper(maps), darkest, mean, brightest)
-    return darkest, mean, brightest
+def depths(values: Gray, paper: Gray, least: int) -> Gray:
+    """How deep *values* lie below *paper*, of 255; where that is darker than *least*, of that."""
+    found = np.empty_like(paper)
+    _depths_below(values, paper, least, found)
+    return found
 
 
 def least_paper(maps: PageMaps) -> int:
+    """Paper counts as at least so bright: LEAST_PAPER of the page's."""
     return max(1, int(LEAST_PAPER * quantile(histogram(maps.paper), 0.5)))
 
 
@@ -73,27 +73,19 @@ def unevenness(
     return level, deviation
 
 
-@compiled(f"void({_BYTES}, {_BYTES}, {_BYTES}, {_BYTES}, int64, {_BYTES}, {_BYTES}, {_BYTES})")
-def _depths_below(
-    low: Any,
-    mean: Any,
-    high: Any,
-    paper: Any,
-    least: int,
-    darkest: Any,
-    middle: Any,
-    brightest: Any,
-) -> None:
+@compiled(f"void({_BYTES}, {_BYTES}, int64, {_BYTES})")
+def _depths_below(values: Any, paper: Any, least: int, depths: Any) -> None:
     full, half, zero = np.float32(255), np.float32(0.5), np.float32(0)
+    floor = np.float32(least)
+    # Loops of few arrays become vector instructions.
+    bright, part = np.empty(paper.shape[1], np.float32), np.empty(paper.shape[1], np.float32)
     for y in range(paper.shape[0]):
-        p, a, b, c = paper[y], low[y], mean[y], high[y]
-        out_a, out_b, out_c = darkest[y], middle[y], brightest[y]
+        p, v, out = paper[y], values[y], depths[y]
         for x in range(p.size):
-            bright = np.float32(p[x])
-            part = full / max(bright, np.float32(least))
-            out_a[x] = np.uint8(max(bright - np.float32(a[x]), zero) * part + half)
-            out_b[x] = np.uint8(max(bright - np.float32(b[x]), zero) * part + half)
-            out_c[x] = np.uint8(max(bright - np.float32(c[x]), zero) * part + half)
+            bright[x] = np.float32(p[x])
+            part[x] = full / max(bright[x], floor)
+        for x in range(p.size):
+            out[x] = np.uint8(max(bright[x] - np.float32(v[x]), zero) * part[x] + half)
 
 
 @compiled(f"void({_BYTES}, {_BYTES}, {_BYTES}, int64, float64[:,:,::1])")

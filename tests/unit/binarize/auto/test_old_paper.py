@@ -199,6 +199,14 @@ def test_runs_are_counted_on_one_row_of_eight() -> None:
     }
 
 
+def test_a_margin_may_turn_white() -> None:
+    learned, white = np.full((80, 80), 255, np.uint8), np.full((80, 80), 255, np.uint8)
+    learned[:, :30] = 0
+    learned[40:44, 50:70] = white[40:44, 50:70] = 0
+
+    assert old_paper._hollow_share(learned, white) == 0
+
+
 def test_the_networks_result_stands_where_most_of_its_ink_would_turn_hollow() -> None:
     learned, hollow = np.full((80, 80), 255, np.uint8), np.full((80, 80), 255, np.uint8)
     learned[10:70, 10:70] = 0
