@@ -14,6 +14,7 @@ from ..consumer.sandbox import Caps, Sandbox
 from ..domain.ports import Process, Queue
 from ..image_processor import binarize_png
 from ..images.store import ImageStore
+from ..numeric.memory import keep_freed_memory
 from ..observability import tracing
 from ..observability.metrics import Metrics
 from ..observability.worker_metrics import WorkerMetrics
@@ -77,6 +78,7 @@ class WorkerService:
         self._consumer.check()
 
     def __enter__(self) -> None:
+        keep_freed_memory()
         self._consumer.start()
 
     def __exit__(self, *_: object) -> None:
