@@ -1,9 +1,9 @@
-"""Let thin strokes in colour count as ink: pens, stamps, and words that only their colour shows.
+"""Darken thin strokes in colour, such as pens and stamps, so that they count as ink.
 
 The luma of a light-blue pen is 141 and that of yellow words 226, far from ink. Their chroma, the
-largest minus the smallest channel, tells both from paper; but so does that of highlighters, tinted
-paper, bars and photographs, which are wide. So a pixel is darkened by three quarters of what its
-chroma is above that of the wide colours around it, and all else stays as it is.
+largest minus the smallest channel, is higher than that of paper. So is the chroma of highlighters,
+tinted paper, bars and photographs, but these are wide. A pixel is darkened by three quarters of the
+difference between its chroma and that of the wide colours around it; all others keep their value.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from ..numeric.histogram import Gray, as_gray
 from ..png.chroma import LEAST_CHROMA
 
 Bytes = NDArray[np.uint8]
-#: Colours are looked at in cells of so many pixels, at 150 to 300 dpi ...
+#: Side of the cells in which chroma is compared, for pages of 150 to 300 dpi.
 _CELL_PX: Final = 4
-#: ... or of twice as many on pages over so many pixels. A cell is as colourful as its most
-#: colourful pixel, so that words on a highlighter do not interrupt it.
+#: Larger pages get cells of twice this side. The chroma of a cell is that of its most colourful
+#: pixel, so that words on a highlighter do not interrupt it.
 _LARGE_PIXELS: Final = 16_000_000
-#: A colour is wide where it fills a square of so many cells, ...
+#: A colour is wide where it fills a square with sides of this many cells.
 _WIDE_CELLS: Final = 5
-#: ... and reaches so many further, across its rims.
+#: A wide colour extends this many cells further, to cover its soft edges.
 _REACH_CELLS: Final = 2
 
 
 def darken_thin_color(gray: Gray, chroma: Gray) -> None:
-    """Darken what in *gray* is more colourful than the wide colours around it."""
+    """Darken the pixels of *gray* that are more colourful than the wide colours around them."""
     cell_px = _CELL_PX if gray.size <= _LARGE_PIXELS else 2 * _CELL_PX
     wide = np.minimum(_wide_color(chroma, cell_px), 255 - LEAST_CHROMA)
     limits = np.repeat(wide + np.uint8(LEAST_CHROMA), cell_px, axis=1)[:, : gray.shape[1]]
@@ -58,7 +58,7 @@ def _square(side: int) -> Bytes:
 
 @compiled("void(u1[:,::1], u1[:,::1], u1[:,::1], i8)")
 def _darken(gray: Any, chroma: Any, limits: Any, cell_px: int) -> None:
-    # In bytes throughout, so that the compiler can take 32 pixels at once.
+    # All values are bytes, so that the compiler can process 32 pixels at once.
     for y in range(len(gray)):
         grays, chromas, limit = gray[y], chroma[y], limits[y // cell_px]
         for x in range(len(grays)):

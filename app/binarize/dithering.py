@@ -1,4 +1,4 @@
-"""Print photographs in black and white: dots whose density is the gray."""
+"""Show photographs in black and white, by dots whose density follows the gray."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..numeric.histogram import Gray
 
 
 def floyd_steinberg(gray: Gray) -> Gray:
-    """0 and 255, with the error of each pixel passed on to its neighbours.
+    """The page in 0 and 255; the error of each pixel is distributed to its neighbours.
 
     R. W. Floyd, L. Steinberg, "An adaptive algorithm for spatial greyscale", Proceedings of the
     Society for Information Display 17(2):75-77, 1976.
@@ -23,7 +23,7 @@ def floyd_steinberg(gray: Gray) -> Gray:
 
 @compiled("void(uint8[:,::1], uint8[:,::1])")
 def _diffuse(gray: Any, white: Any) -> None:
-    """In whole numbers: 7, 3, 5 and the rest of 16 parts go right, and to the row below."""
+    """Fill *white* by integer arithmetic: 7/16 of an error go right, the rest to the row below."""
     height, width = gray.shape
     below = np.zeros(width + 2, np.int64)
     for y in range(height):
@@ -36,7 +36,7 @@ def _diffuse(gray: Any, white: Any) -> None:
             error = value - 255 if is_white else value
             right = (error * 7) >> 4
             to_left, to_under = (error * 3) >> 4, (error * 5) >> 4
-            # Only now is what the row below gets from the left of here complete.
+            # The pixel below and to the left has now received all its errors.
             below[x] = under_left + to_left
             under_left = under + to_under
             under = error - right - to_left - to_under

@@ -1,9 +1,9 @@
 """Thresholds that follow the page: each pixel is compared with the window around it.
 
-Notation: I is the pixel, m and s the mean and standard deviation of the square window around
-it, T the threshold; I > T is paper. Beyond its border the page goes on as at the border. An
-even window counts as the next odd one. Means and deviations are running sums, so the window's
-size hardly matters for the time; for `bernsen` it does, up to three times. docs/engine.md has it.
+Notation: I is the pixel, m and s the mean and standard deviation of the square window around it, T
+the threshold; I > T is paper. Border pixels are replicated beyond the border. An even window counts
+as the next odd one. Means and deviations are running sums, so their time does not grow with the
+window; that of `bernsen` does. docs/engine.md has the figures.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ from ..numeric.histogram import Gray
 Map = NDArray[np.float32]
 Threshold = NDArray[np.floating[Any]]
 
-#: Rows are taken so many pixels at a time: maps of floats for a whole page would be several
-#: times the page.
+#: Pixels per band of rows: float maps of a whole page would take several times its memory.
 BAND_PX: Final = 1_000_000
-#: The greatest standard deviation that bytes can have, as Sauvola has it.
+#: The greatest standard deviation of bytes, as in Sauvola's paper.
 DEVIATION_RANGE: Final = 128
 
 
@@ -49,8 +48,8 @@ def adaptive_mean(gray: Gray, *, window: int, offset: float) -> Gray:
 def adaptive_gaussian(gray: Gray, *, window: int, offset: float) -> Gray:
     """T = g - offset, with g the mean weighted by a Gaussian of 0.15 *window* + 0.35 deviation.
 
-    As in OpenCV's `adaptiveThreshold`, whose choice of deviation this is; windows over
-    `gaussian.MAX_EXACT_PX` come close to it. Parameters as for `adaptive_mean`.
+    The deviation is that of OpenCV's `adaptiveThreshold`. Windows over `gaussian.MAX_EXACT_PX` are
+    approximated. Parameters as for `adaptive_mean`.
     """
 
     def threshold(rows: Gray) -> Threshold:
@@ -77,7 +76,7 @@ def singh(gray: Gray, *, window: int, k: float) -> Gray:
     """
 
     def threshold(rows: Gray, mean: Map) -> Threshold:
-        # At d = 1, white on black nothing, the quotient is infinite and so is the threshold.
+        # At d = 1, a white pixel in a black window, the quotient would be infinite.
         above = np.minimum((rows - mean) / np.float32(255), np.float32(0.999))
         return np.asarray(mean * (1 + np.float32(k) * (above / (1 - above) - 1)))
 
@@ -88,8 +87,7 @@ def niblack(gray: Gray, *, window: int, k: float) -> Gray:
     """T = m + k s.
 
     W. Niblack, "An Introduction to Digital Image Processing", Prentice-Hall, 1986, p. 115.
-    *window* 3 to 181 pixels; *k* -2 to 2, in the book -0.2. Where there is no ink, this
-    splits noise.
+    *window* 3 to 181 pixels; *k* -2 to 2, in the book -0.2. Windows without ink show noise as ink.
     """
     return _compare_spread(gray, window, lambda w: w.mean + np.float32(k) * w.deviation)
 
@@ -177,13 +175,13 @@ def _by_bands(gray: Gray, window: int, threshold: Callable[[Gray], Threshold]) -
 
 
 def _rows(gray: Gray, window: int) -> Iterator[tuple[Gray, slice]]:
-    """Bands of rows, each with what its windows see around it, and where in that it lies.
+    """Bands of rows, each with the margin that its windows need, and the slice without the margin.
 
     Bands begin at even rows, as the squares of `gaussian_mean` do.
     """
     height, width = gray.shape
     margin = _even(window // 2 + EXTRA_ROWS)
-    # The margins are computed twice: half as many rows as those that count, at most.
+    # Margins are computed twice: a band has at least twice as many rows as its two margins.
     step = _even(max(4 * margin, BAND_PX // width))
     for top in range(0, height, step):
         first = max(0, top - margin)

@@ -1,7 +1,7 @@
-"""Split ink from paper: the functions behind the names of `method_catalogue`.
+"""Separate ink from paper: the functions behind the names in `domain.methods`.
 
-Every method takes (H, W) uint8 gray values, 0 black to 255 white, and returns (H, W) uint8 of
-0 (ink) and 255 (paper) only, with the global threshold it used, or None when it has none.
+Every method takes (H, W) uint8 gray values, 0 black to 255 white. It returns (H, W) uint8 of
+0 (ink) and 255 (paper), and its global threshold, None for a local method.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ cv2.setNumThreads(1)
 
 
 def auto(gray: Gray) -> Gray:
-    """Split ink from paper as `read` does."""
+    """Separate ink from paper with the learned threshold of `read`."""
     return read(gray).white
 
 
@@ -56,12 +56,12 @@ def triangle(gray: Gray) -> tuple[Gray, int]:
     return as_gray(white), int(threshold)
 
 
-#: A method as it runs: the page in ink and paper, and the global threshold if it has one.
+#: Returns the page in ink and paper, and the global threshold, None for a local method.
 Function = Callable[..., tuple[Gray, int | None]]
 
 
 def _local(function: Callable[..., Gray]) -> Function:
-    """*function*, which has no global threshold, as one that says so."""
+    """*function*, which has no global threshold, as a `Function`."""
 
     def without_threshold(gray: Gray, **given: float) -> tuple[Gray, None]:
         return function(gray, **given), None
@@ -98,7 +98,7 @@ def binarize(gray: Gray, method: str, parameters: Mapping[str, float]) -> tuple[
 def binarize_and_tell(
     gray: Gray, method: str, parameters: Mapping[str, float]
 ) -> tuple[Reading, int | None]:
-    """`binarize`, and what the page was taken for: by all methods but `auto`, for writing."""
+    """As `binarize`, with the kind of page; every method but `auto` reports writing."""
     if method == DEFAULT_METHOD:
         return read(gray), None
     white, threshold = binarize(gray, method, parameters)

@@ -1,4 +1,4 @@
-"""Turn pages by what EXIF says of them."""
+"""Turn pages upright by their EXIF orientation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ..numeric.histogram import Gray, as_gray
 from ..png.exif import UPRIGHT
 
-#: How `cv2.flip` mirrors: left to right, top to bottom, both.
+#: Arguments of `cv2.flip`: mirror left to right, top to bottom, both.
 _ACROSS, _DOWN, _BOTH = 1, 0, -1
 _FLIPS: Final = {2: _ACROSS, 3: _BOTH, 4: _DOWN}
 #: After a transposition, orientations 5 to 8 differ from upright by one of the same flips.
@@ -23,7 +23,7 @@ def is_lying(orientation: int) -> bool:
 
 
 def upright(page: Gray, orientation: int) -> Gray:
-    """*page* as viewers show it; an upright one is handed on as it is."""
+    """*page* as viewers show it; an upright page itself, without a copy."""
     if orientation == UPRIGHT:
         return page
     flips = _FLIPS

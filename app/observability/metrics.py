@@ -82,20 +82,20 @@ class HttpMetrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self._requests = Counter(
             "image_pipeline_http_requests",
-            "Requests that were answered.",
+            "Requests answered.",
             ("method", "route", "status"),
             registry=registry,
         )
         self._durations = Histogram(
             "image_pipeline_http_request_duration_seconds",
-            "From the last byte of a request to its answer, without the wait a client prefers.",
+            "From the last byte of a request to the response, without the wait of Prefer: wait.",
             ("method", "route"),
             buckets=SECONDS,
             registry=registry,
         )
         self._uploads = Counter(
             "image_pipeline_uploads",
-            "Uploads, by what became of them.",
+            "Uploads by result: accepted, replayed, or the code of the refusal.",
             ("result",),
             registry=registry,
         )
@@ -103,7 +103,7 @@ class HttpMetrics:
             self._uploads.labels(result)
         self._sizes = Histogram(
             "image_pipeline_upload_size_bytes",
-            "Sizes of the images that were accepted.",
+            "Sizes of the accepted PNGs.",
             buckets=BYTES,
             registry=registry,
         )
@@ -131,14 +131,14 @@ class AwsMetrics:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self._durations = Histogram(
             "image_pipeline_aws_request_duration_seconds",
-            "Time that a call to AWS took, with its repetitions.",
+            "Duration of a call to AWS, with its retries.",
             ("service", "operation"),
             buckets=SECONDS,
             registry=registry,
         )
         self._errors = Counter(
             "image_pipeline_aws_request_errors",
-            "Calls, or entries of a batch, that AWS refused or did not answer.",
+            "Calls and batch entries that AWS refused or did not answer.",
             ("service", "operation", "code"),
             registry=registry,
         )
@@ -173,7 +173,7 @@ class QueueMetrics:
         )
         self._errors = Counter(
             "image_pipeline_queue_depth_errors",
-            "Times that SQS did not say how much lies in a queue.",
+            "Failed queries of a queue's depth.",
             ("queue",),
             registry=registry,
         )

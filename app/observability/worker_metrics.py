@@ -41,7 +41,7 @@ class WorkerMetrics:
     def _make_of_images(self, registry: CollectorRegistry | None) -> None:
         durations = Histogram(
             "image_pipeline_worker_step_duration_seconds",
-            "Time that each step of an image took, also when it failed.",
+            "Duration of each step of an image, failed steps included.",
             ("step",),
             buckets=SECONDS,
             registry=registry,
@@ -49,13 +49,13 @@ class WorkerMetrics:
         self._steps = {step: durations.labels(step) for step in STEPS}
         self._images = Counter(
             "image_pipeline_worker_images",
-            "Images that came to their end.",
+            "Images that ended as processed or failed.",
             ("status", "method"),
             registry=registry,
         )
         self._failures = Counter(
             "image_pipeline_worker_failures",
-            "Images that ended as failed, by the code of the error.",
+            "Failed images by error code.",
             ("code",),
             registry=registry,
         )
@@ -63,17 +63,17 @@ class WorkerMetrics:
             self._failures.labels(code)
         self.images_in_flight = Gauge(
             "image_pipeline_worker_images_in_flight",
-            "Images that a thread works on.",
+            "Images that a thread processes.",
             registry=registry,
         )
         self._pixels_in_flight = Gauge(
             "image_pipeline_worker_pixels_in_flight",
-            "Pixels of the images that are being computed.",
+            "Pixels being computed.",
             registry=registry,
         )
         self.pixels_in_flight_limit = Gauge(
             "image_pipeline_worker_pixels_in_flight_limit",
-            "Pixels that may be computed at the same time.",
+            "MAX_PIXELS_IN_FLIGHT.",
             registry=registry,
         )
         self._make_of_times(registry)
@@ -81,7 +81,7 @@ class WorkerMetrics:
     def _make_of_times(self, registry: CollectorRegistry | None) -> None:
         self._queue_waits = Histogram(
             "image_pipeline_worker_queue_wait_seconds",
-            "From upload to the start of work, where it is the first try.",
+            "From upload to the start of work, on the first try.",
             buckets=LONG_SECONDS,
             registry=registry,
         )
@@ -93,7 +93,7 @@ class WorkerMetrics:
         )
         self._times_to_announcement = Histogram(
             "image_pipeline_worker_time_to_announcement_seconds",
-            "From upload to the moment at which SQS took the announcement.",
+            "From upload to the accepted announcement.",
             buckets=LONG_SECONDS,
             registry=registry,
         )
@@ -101,53 +101,53 @@ class WorkerMetrics:
     def _make_of_messages(self, registry: CollectorRegistry | None) -> None:
         self._deliveries = Counter(
             "image_pipeline_worker_deliveries",
-            "Messages that were handled, by how that ended.",
+            "Messages handled, by outcome.",
             ("outcome",),
             registry=registry,
         )
         self.redeliveries = Counter(
             "image_pipeline_worker_redeliveries",
-            "Messages that had been received before.",
+            "Messages that a worker had received before.",
             registry=registry,
         )
         self._messages_in_hand = Gauge(
             "image_pipeline_worker_messages_in_hand",
-            "Messages that were received and are not dealt with yet.",
+            "Messages received and not finished.",
             registry=registry,
         )
         self.polls = Counter(
-            "image_pipeline_worker_polls", "Polls that got an answer.", registry=registry
+            "image_pipeline_worker_polls", "Polls that SQS answered.", registry=registry
         )
         self.poll_failures = Counter(
-            "image_pipeline_worker_poll_failures", "Polls that got none.", registry=registry
+            "image_pipeline_worker_poll_failures", "Polls without a response.", registry=registry
         )
         self.heartbeats = Counter(
             "image_pipeline_worker_heartbeats",
-            "Looks of the heartbeat at the leases; about one a second.",
+            "Iterations of the heartbeat, about one a second.",
             registry=registry,
         )
         renewals = Counter(
             "image_pipeline_worker_lease_renewals",
-            "Leases that were to be renewed, by how that ended.",
+            "Lease renewals by result.",
             ("result",),
             registry=registry,
         )
         self.renewals = {result: renewals.labels(result) for result in RENEWALS}
         self.leases_lost = Counter(
             "image_pipeline_worker_leases_lost",
-            "Leases that ended before their message was dealt with.",
+            "Leases that ended before their message was finished.",
             registry=registry,
         )
 
     def _make_of_outages(self, registry: CollectorRegistry | None) -> None:
         self._breaker_open = Gauge(
             "image_pipeline_worker_breaker_open",
-            "1 while nothing is received because S3 or SQS is down, else 0.",
+            "1 while the worker receives nothing because S3 or SQS is down, else 0.",
             registry=registry,
         )
         self.breaker_openings = Counter(
             "image_pipeline_worker_breaker_openings",
-            "Outages of S3 or SQS that stopped the worker.",
+            "Times that the breaker opened.",
             registry=registry,
         )
 
