@@ -56,7 +56,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
     "Is anything wrong?": (
         Panel(
             "Alerts that fire",
-            "Each has a section of its name in docs/operations.md.",
+            "Each has a section in docs/operations.md.",
             "short",
             (('max by (alertname, severity) (ALERTS{alertstate="firing"})', "{{alertname}}"),),
             kind="state-timeline",
@@ -64,8 +64,8 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         ),
         Panel(
             "Budget burnt by failed uploads",
-            "Share of the uploads that failed through us in an hour, over the goal of 0.5 %. "
-            "At 14.4 somebody is paged.",
+            "Share of uploads that failed on our side in the last hour, as a multiple of the goal "
+            "of 0.5 %. At 14.4 an alert pages.",
             "none",
             (("image_pipeline:uploads_failed:ratio_rate1h / 0.005", "times the goal"),),
             kind="stat",
@@ -74,8 +74,8 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         ),
         Panel(
             "Budget burnt by late results",
-            "Share of the images announced over 300 s after their upload in an hour, over the "
-            "goal of 1 %. At 14.4 somebody is paged.",
+            "Share of images announced over 300 s after their upload in the last hour, as a "
+            "multiple of the goal of 1 %. At 14.4 an alert pages.",
             "none",
             (("image_pipeline:announcements_late:ratio_rate1h / 0.01", "times the goal"),),
             kind="stat",
@@ -84,7 +84,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         ),
         Panel(
             "Dead letters",
-            "Messages that were given up. `redrive --dry-run` says which and why.",
+            "Messages that workers gave up. `redrive --dry-run` lists them with reasons.",
             "short",
             (
                 (
@@ -100,15 +100,15 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
     ),
     "Are uploads OK?": (
         Panel(
-            "Uploads, by what became of them",
+            "Uploads by result",
             "accepted, replayed, or the code of the refusal (docs/errors.md).",
             "reqps",
             ((rate("uploads_total", by="result"), "{{result}}"),),
             is_stacked=True,
         ),
         Panel(
-            "Uploads that failed through us",
-            "Share of those that a client got right. The goal is 0.5 % in 30 days.",
+            "Uploads that failed on our side",
+            "Share of the valid uploads. The goal is at most 0.5 % in 30 days.",
             "percentunit",
             (
                 (
@@ -120,20 +120,20 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         ),
         Panel(
             "Time of an upload",
-            "From its last byte to the answer.",
+            "From its last byte to the response.",
             "s",
             quantiles("http_request_duration_seconds", 'method="POST", route="/upload"'),
             warn_at=5,
         ),
         Panel(
-            "Requests, by route",
-            "All that is answered, also to people who look.",
+            "Requests by route",
+            "All responses, including those of the page.",
             "reqps",
             ((rate("http_requests_total", by="method, route"), "{{method}} {{route}}"),),
         ),
         Panel(
-            "Answers of 5xx, by route",
-            "What clients see of our faults.",
+            "5xx responses by route",
+            "Failures on our side.",
             "reqps",
             (
                 (
@@ -144,7 +144,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         ),
         Panel(
             "Bytes accepted",
-            "Of the PNGs that were stored.",
+            "Size of the accepted PNGs.",
             "Bps",
             ((rate("upload_size_bytes_sum"), "originals"),),
         ),
@@ -152,7 +152,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
     "Is work keeping up?": (
         Panel(
             "Messages in the queues",
-            "As SQS counts them. Every web says the same, so this is the largest, not the sum.",
+            "As SQS counts them. Every web process reports the same queue, so this is the maximum.",
             "short",
             (
                 (
@@ -162,36 +162,36 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             ),
         ),
         Panel(
-            "How long the last in the queue will wait",
-            "What waits, over the speed of the last ten minutes. SQS does not tell the age of the "
-            "oldest message; CloudWatch does.",
+            "Estimated wait of the last image in the queue",
+            "Waiting images divided by the rate of the last ten minutes. Only CloudWatch has the "
+            "age of the oldest message.",
             "s",
             (("image_pipeline:queue_wait:seconds_estimated", "estimated"),),
             warn_at=900,
         ),
         Panel(
-            "Images finished, by how",
-            "By all workers together.",
+            "Images finished, by status and method",
+            "Of all workers.",
             "ops",
             ((rate("worker_images_total", by="status, method"), "{{status}} {{method}}"),),
             is_stacked=True,
         ),
         Panel(
             "From upload to announcement",
-            "What users wait. The goal is 300 s for 99 of 100.",
+            "The goal is 300 s for 99 % of the images.",
             "s",
             quantiles("worker_time_to_announcement_seconds"),
             warn_at=300,
         ),
         Panel(
             "From upload to the start of work",
-            "The part of it that is spent in the queue.",
+            "The time in the queue.",
             "s",
             quantiles("worker_queue_wait_seconds"),
         ),
         Panel(
-            "Images that failed, by code",
-            "A corrupt file is its owner's; processing-crashed and too-expensive are ours to see.",
+            "Failed images by code",
+            "corrupt-png is a fault of the file; check processing-crashed and too-expensive.",
             "ops",
             ((rate("worker_failures_total", by="code"), "{{code}}"),),
         ),
@@ -199,7 +199,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
     "What do the workers do?": (
         Panel(
             "Time of each step",
-            "The mean of an image. A long admit is a wait for a CPU or for pixels.",
+            "Mean per image. A long admit step is a wait for a CPU or for memory.",
             "s",
             (
                 (
@@ -212,13 +212,13 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         ),
         Panel(
             "Images in flight",
-            "In a thread, by worker.",
+            "Images that a thread processes, by worker.",
             "short",
             ((gauge("image_pipeline_worker_images_in_flight"), "{{instance}}"),),
         ),
         Panel(
-            "Pixels in flight, of what is allowed",
-            "Of MAX_PIXELS_IN_FLIGHT. Near 100 % memory is the bound, not the CPUs.",
+            "Pixels in flight, share of the limit",
+            "The limit is MAX_PIXELS_IN_FLIGHT. Near 100 %, memory limits the rate, not the CPUs.",
             "percentunit",
             (
                 (
@@ -230,15 +230,15 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             warn_at=0.8,
         ),
         Panel(
-            "Deliveries, by outcome",
-            "retried and lease-lost come again; given-up goes to the dead-letter queue.",
+            "Deliveries by outcome",
+            "retried and lease-lost are redelivered; given-up goes to the dead-letter queue.",
             "ops",
             ((rate("worker_deliveries_total", by="outcome"), "{{outcome}}"),),
             is_stacked=True,
         ),
         Panel(
             "Polls and the breaker",
-            "Polls that SQS answered and did not; 1 while a worker waits for S3 or SQS.",
+            "Polls that SQS answered, and did not answer; 1 while a worker waits for S3 or SQS.",
             "short",
             (
                 (rate("worker_polls_total"), "polls a second"),
@@ -248,8 +248,8 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         ),
         Panel(
             "Leases and the heartbeat",
-            "Renewals a second by how they ended, leases lost, and looks of the heartbeat, which "
-            "should be about one a second and worker.",
+            "Lease renewals a second by result, leases lost, and iterations of the heartbeat: "
+            "about one a second for each worker.",
             "ops",
             (
                 (rate("worker_lease_renewals_total", by="result"), "{{result}}"),
@@ -262,7 +262,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
     "How is AWS?": (
         Panel(
             "Calls",
-            "With their repetitions as one. ReceiveMessage is the workers' long poll.",
+            "A call with its retries counts once. ReceiveMessage is the workers' long poll.",
             "ops",
             (
                 (
@@ -272,8 +272,8 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             ),
         ),
         Panel(
-            "Errors, by code",
-            "After all repetitions. no-answer is a time-out or a broken connection.",
+            "Errors by code",
+            "After all retries. no-answer is a timeout or a broken connection.",
             "ops",
             (
                 (
@@ -283,8 +283,8 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             ),
         ),
         Panel(
-            "Slowest of a hundred calls",
-            "The 99th percentile by operation, without the long poll.",
+            "p99 of calls",
+            "By operation, without the long poll.",
             "s",
             (
                 (
@@ -302,7 +302,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
     "How are the processes?": (
         Panel(
             "CPU",
-            "Without that of the sandbox's children. 100 % is one CPU.",
+            "Without the sandbox's child processes. 100 % is one CPU.",
             "percentunit",
             (
                 (
@@ -314,13 +314,13 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         ),
         Panel(
             "Memory",
-            "Resident.",
+            "Resident memory.",
             "bytes",
             ((gauge("process_resident_memory_bytes"), "{{instance}}"),),
         ),
         Panel(
             "Open files and connections",
-            "Of what the process may have.",
+            "Share of the process's limit.",
             "percentunit",
             (
                 (
@@ -332,14 +332,14 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
         ),
         Panel(
             "Up for",
-            "A saw is a process that restarts.",
+            "A drop to 0 is a restart.",
             "s",
             ((f"time() - {gauge('process_start_time_seconds')}", "{{instance}}"),),
             width=12,
         ),
         Panel(
             "Scrapes that worked",
-            "1 while Prometheus gets an answer.",
+            "1 while the process answers Prometheus.",
             "short",
             ((gauge("up"), "{{instance}}"),),
             width=12,
