@@ -1,11 +1,11 @@
-"""The default method on every kind of page, beside others and its predecessor, in one process.
+"""Compare the default method with others and its predecessor, on every kind of page.
 
     python -m benchmarks.auto [DATA_DIR] [--last [COMMIT]] [--worst FILE.png] [--parts pages,time]
 
-Everyday pages (benchmarks.everyday, other seeds than any that was trained on), drawn pages of the
-kinds that are trained on and of those held out, and, if DATA_DIR is given, the contest sets
-SET/img and SET/gt in it: marks kept and F-measure in percent. Then the time by page and size, and
-what is still read by machine (needs tesseract, its Portuguese data, and zxing-cpp from PyPI).
+Prints marks kept and F-measure in percent on everyday pages (benchmarks.everyday, with seeds that
+were never trained on), on drawn pages of the trained and of the held-out kinds and, with DATA_DIR,
+on the contest sets SET/img and SET/gt in it. Then prints the time by page and size, and the share
+that machines still read (needs tesseract, its Portuguese data, and zxing-cpp from PyPI).
 The predecessor is the `auto` that measured each page; --last takes it from the history.
 """
 
@@ -77,7 +77,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def methods_of_ours(last: str | None, weights: Path | None = None) -> dict[str, Binarizer]:
-    """`auto`, its predecessor if *last* says which, and OTHERS, with their defaults."""
+    """`auto`, its predecessor of the commit *last* if given, and OTHERS, with their defaults."""
 
     def run(name: str) -> Binarizer:
         return lambda gray: binarize(gray, name, METHODS[name].parse({}))[0]
@@ -89,13 +89,13 @@ def methods_of_ours(last: str | None, weights: Path | None = None) -> dict[str, 
 
 
 def _auto_with(weights: Path) -> Binarizer:
-    """`auto` with the weights of this file."""
+    """`auto` with the weights in a file."""
     learned = surface.weights(weights)
     return lambda gray: reader.read(gray, learned).white
 
 
 def _last_auto(commit: str) -> Binarizer:
-    """The `auto` of that commit, beside the present one."""
+    """The `auto` of a commit, loaded beside the present one."""
     if commit == LAST:
         commit = _git("log", "-1", "--diff-filter=D", "--format=%H^", "--", "app/auto.py").decode()
     archive = _git("archive", commit.strip(), "app")
@@ -105,7 +105,7 @@ def _last_auto(commit: str) -> Binarizer:
     (folder / "app").rename(folder / "last_app")
     sys.path.insert(0, str(folder))
     function = importlib.import_module("last_app.auto").auto
-    # It may overwrite its page.
+    # A method may overwrite its page.
     return lambda gray: function(gray.copy())[0]
 
 

@@ -1,4 +1,4 @@
-"""Pages of binarization contests, which are not ours to pass on, from SET/img and SET/gt."""
+"""Read pages of binarization contests, which may not be redistributed, from SET/img and SET/gt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 IMAGE_SUFFIXES: Final = {".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg"}
-#: What data sets add to the name of the ground truth: H01_gt, H01-GT, H01_estGT, gt_H01.
+#: Additions of the data sets to the name of the ground truth: H01_gt, H01-GT, H01_estGT, gt_H01.
 GROUND_TRUTH_MARK: Final = re.compile(r"^(gt|truth)[_-]|[_-]?(est)?_?(gt|bin|truth|groundtruth)$")
 
 

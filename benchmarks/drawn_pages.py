@@ -1,4 +1,4 @@
-"""Draw modern pages with known ink, twelve kinds, by other code than the training pages.
+"""Draw twelve kinds of modern pages with known ink, by code independent of the training pages.
 
 Each kind is drawn in three sizes of print. Deterministic.
 """
@@ -40,7 +40,7 @@ def as_form(ink: Any) -> Any:
     return printed(ink)
 
 
-#: How each kind of page comes about from its ink; `as_form` adds to the ink itself.
+#: The function that makes each kind of page from its ink; `as_form` also adds ink.
 KINDS: dict[str, Callable[[Any], Any]] = {
     "clean": printed,
     "scanned": lambda ink: printed(ink) + noise(SHAPE, 5),
@@ -63,5 +63,5 @@ def pages() -> Iterator[tuple[str, str, Any, Any]]:
         for size_px in PRINT_SIZES_PX:
             ink = text(*SHAPE, size_px=size_px, seed=size_px)
             page = scanned(spoil(ink))
-            # Where half of a pixel is covered it is ink, which the kind `form` adds to.
+            # A pixel is ink if half of it is covered; the kind `form` adds ink.
             yield kind, f"{size_px}px", page, np.where(ink >= 0.5, 0, 255).astype(np.uint8)

@@ -1,12 +1,11 @@
-"""Everyday documents with exact truth: what has to come out black, and what white.
+"""Draw everyday documents with exact truth: which pixels must come out black or white.
 
     python -m benchmarks.everyday OUT [SEED]
     score(truth, result)                 judges a result; both (H, W) uint8
 
 writes OUT/KIND-VARIANT.png, OUT/KIND-VARIANT.truth.png and OUT/manifest.json. Truth: 0 must be
-black, 255 must be white, 128 does not count (rims, photographs, the desk around a page). Every
-page is print with something on it that people really have: a pen, a stamp, a bar chart, a code, a
-form. What is drawn as ink is something a reader would miss.
+black, 255 must be white, 128 does not count (edges of strokes, photographs, the desk around a
+page). Every page is print with one common addition: a pen, a stamp, a bar chart, a code, a form.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ FONTS = [
     )
     if Path(path).exists()
 ]
-#: Pens, stamps and fills as RGB; the number behind is the luma of ITU-R BT.601.
+#: Pens, stamps and fills as RGB; the comment is the luma of ITU-R BT.601.
 PENS = {
     "ballpoint": (40, 60, 170),  # 67
     "red": (215, 40, 45),  # 93
@@ -133,7 +132,7 @@ class Page:
     def scan(
         self, blur: float = 0.6, noise: float = 3.0, light: tuple[float, float] = (1, 1)
     ) -> np.ndarray:
-        """(H, W, 3) uint8: as a scanner or a camera would see it."""
+        """The page as a scanner or a camera sees it: (H, W, 3) uint8."""
         out = cv2.GaussianBlur(self.rgb, (0, 0), blur) if blur else self.rgb
         out = out * np.linspace(*light, self.size[0], dtype=np.float32)[None, :, None]
         out = out + self.rng.normal(0, noise, out.shape).astype(np.float32)
@@ -165,7 +164,7 @@ def kind(function: Kind) -> Kind:
 
 @kind
 def print_alone(rng):
-    """Nothing but print: the full stops, the dots of i and j, accents and cedillas have to stay."""
+    """Print only: full stops, dots of i and j, accents and cedillas must stay."""
     for size in (16, 20, 26, 34):
         page = Page(rng)
         page.text((60, 50, 1180, 850), size)
@@ -174,7 +173,7 @@ def print_alone(rng):
 
 @kind
 def pale_thing(rng):
-    """Print with one thing in gray on it, which must not vanish, nor take small marks along."""
+    """Print with one gray shape, which must stay and must not remove small marks."""
     for gray in (130, 140, 150, 165):
         for shape in ("box", "rules", "footer"):
             page = Page(rng)
@@ -210,7 +209,7 @@ def pen_on_print(rng):
 
 @kind
 def form(rng):
-    """Printed boxes, filled in by hand."""
+    """A form whose printed boxes are filled in by hand."""
     for name, colour in PENS.items():
         page = Page(rng, height=800)
         for row in range(5):
@@ -257,7 +256,7 @@ def stamp(rng):
 
 @kind
 def highlighter(rng):
-    """Every second line is marked: the words stay, the colour goes."""
+    """Every second line is highlighted: the words must stay, the colour must vanish."""
     for name, colour in HIGHLIGHTERS.items():
         page = Page(rng)
         image, draw = page.layer()
@@ -293,7 +292,7 @@ def reversed_header(rng):
 
 @kind
 def bubbles(rng):
-    """An answer sheet: which bubbles are filled has to be seen."""
+    """An answer sheet: filled and empty bubbles must stay distinguishable."""
     for fill in (40, 80, 110, 140):
         for side in (20, 30, 45):
             page = Page(rng)
@@ -312,7 +311,7 @@ def bubbles(rng):
 
 @kind
 def qr_code(rng):
-    """Codes on an invoice, modules of 3 to 28 pixels, to be read by machine afterwards."""
+    """Machine-readable codes on an invoice, with modules of 3 to 28 pixels."""
     code = cv2.QRCodeEncoder.create().encode("https://example.com/pix/48213?valor=1284.50")[
         4:-4, 4:-4
     ]
@@ -364,7 +363,7 @@ def hairlines(rng):
 
 @kind
 def transparent(rng):
-    """Ink on nothing: light or dark, only the alpha channel tells the shape."""
+    """Light or dark ink on transparency: only the alpha channel has the shape."""
     for name, ink in {
         "black": (0, 0, 0),
         "white": (255, 255, 255),
@@ -380,7 +379,7 @@ def transparent(rng):
 
 @kind
 def receipt_on_desk(rng):
-    """A photographed receipt; what lies around it does not count, the receipt does."""
+    """A photographed receipt; the desk around it does not count."""
     for share in (0.15, 0.3, 0.6):
         for desk in ("dark", "brown"):
             side = int(1500 * share**0.5)
@@ -401,7 +400,7 @@ def receipt_on_desk(rng):
 
 @kind
 def pencil_alone(rng):
-    """A drawing or a note in pencil, nothing darker on the page."""
+    """A drawing or a note in pencil, without anything darker."""
     for name, gray in {"hb": 140, "2h": 175, "faint": 205}.items():
         page = Page(rng, height=700)
         image, draw = page.layer()
@@ -413,9 +412,9 @@ def pencil_alone(rng):
 
 @kind
 def dark_screenshot(rng):
-    """Light on dark, as a whole or in a part of the page; no words must be lost on either.
+    """Light words on dark, on the whole page or a part of it; no words may be lost.
 
-    Truth is as on paper: the words black where the whole is dark; in a partly dark page as it lies.
+    The truth has black words if the whole page is dark; a partly dark page keeps its dark part.
     """
     page = Page(rng, paper=(30, 30, 32))
     page.text((60, 50, 1180, 850), 24, colour=(225, 225, 225))
@@ -451,7 +450,7 @@ def thermal_receipt(rng):
 
 @kind
 def photo_in_text(rng):
-    """A picture amid text: the text must not suffer; the picture does not count."""
+    """A picture in text; only the text counts."""
     page = Page(rng)
     page.text((60, 50, 1180, 380), 24)
     ramp = np.cumsum(np.cumsum(rng.normal(0, 1, (300, 520)), 0), 1)

@@ -5,8 +5,8 @@
 
 Options are libFuzzer's. A third of the inputs run unchanged, a third with corrected lengths and
 CRCs, and a third also with compressed IDAT contents, so that the fuzzer gets past these checks.
-Findings are an exception that is not ours, a crash, pixels that differ without isal and zlib-ng, or
-a result that OpenCV cannot read.
+Findings are an exception other than the pipeline's errors, a crash, pixels that differ without isal
+and zlib-ng, or a result that OpenCV cannot read.
 """
 
 from __future__ import annotations

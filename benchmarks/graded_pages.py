@@ -1,4 +1,4 @@
-"""Pages of every kind, of which is known what has to come out black and what white."""
+"""Pages of every kind with known ink."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .contests import pairs
 from .training import drawing
 from .training.kinds import KINDS
 
-#: Not among the seeds of the pages that are trained on, which are small numbers.
+#: The training pages have other seeds, small numbers.
 SEED: Final = 5_000
 PAGES_A_KIND: Final = 4
 GROUPS: Final = ("everyday", "print", "drawn", "drawn, held out", "contest")
-#: What decides by the chroma of a page too.
+#: The methods that also use the chroma of a page.
 BY_COLOR: Final = ("auto", "last auto")
 
 
@@ -31,13 +31,13 @@ class Page:
     name: str
     gray: Any
     truth: Any
-    #: As those of BY_COLOR see it, if it is in colour.
+    #: The gray page for the methods in BY_COLOR, if the page is in colour.
     by_color: Any = None
-    #: As it was scanned: (H, W, 3 or 4) uint8.
+    #: The scan: (H, W, 3 or 4) uint8.
     scan: Any = None
 
     def seen_by(self, method: str) -> Any:
-        """The page as the worker gives it to *method*, to keep or to overwrite."""
+        """The page as the worker passes it to *method*, which may overwrite it."""
         is_colored = method in BY_COLOR and self.by_color is not None
         return np.ascontiguousarray(self.by_color if is_colored else self.gray).copy()
 

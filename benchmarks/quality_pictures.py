@@ -2,7 +2,8 @@
 
     python -m benchmarks.quality_pictures
 
-The pages are drawn ones, which are ours to show. It needs what benchmarks.quality needs.
+Shows drawn pages only, because the contests' pages may not be redistributed. Has the requirements
+of benchmarks.quality.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .auto import methods_of_ours
 from .graded_pages import Page, pages
 
 PICTURE: Final = quality_tables.ROOT / "docs" / "images" / "quality.png"
-#: Group, kind, name; the left and upper corner of what is shown, and how many pixels wide it is.
+#: Group, kind, name; left and top of the displayed part, and its width in pixels.
 SHOWN: Final = (
     ("everyday", "form", "pink", (40, 40), 560),
     ("everyday", "stamp", "pale-red", (380, 540), 640),
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 def _best_other(scores: Mapping[str, Any]) -> str:
-    """What has the greatest F-measure on this kind, beside `auto` and what went before it."""
+    """The method with the greatest F-measure here, other than `auto` and its predecessor."""
     names = [name for name in scores if name not in quality_tables.OURS]
     return max(names, key=lambda name: scores[name][1])
 
@@ -73,7 +74,7 @@ def _row(
 
 
 def _on_white(scan: Any) -> Any:
-    """*scan* as it is shown; what is transparent, on a checkered ground."""
+    """*scan* for display, with transparent parts on a checkerboard."""
     if scan.shape[2] == 3:
         return scan
     y, x = np.mgrid[: scan.shape[0], : scan.shape[1]]

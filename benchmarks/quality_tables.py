@@ -1,4 +1,4 @@
-"""The tables in docs/quality.md, made from what benchmarks.quality has measured.
+"""Write the tables in docs/quality.md from the results of benchmarks.quality.
 
 python -m benchmarks.quality_tables
 """
@@ -18,7 +18,7 @@ from .tables import ROOT, filled
 
 RESULTS: Final = FOLDER / "quality.json"
 DOCUMENT: Final = ROOT / "docs" / "quality.md"
-#: What is always shown, and under which name.
+#: The methods that every table has, with their displayed names.
 SHOWN: Final = {
     "auto": "`auto`",
     "last auto": "classical `auto`",
@@ -26,7 +26,7 @@ SHOWN: Final = {
     "sauvola": "Sauvola",
     "bradley": "Bradley",
 }
-#: The default, and what it took the place of.
+#: The default method and its predecessor.
 OURS: Final = ("auto", "last auto")
 GROUPS: Final = {
     "everyday": "everyday pages",
@@ -36,7 +36,7 @@ GROUPS: Final = {
     "contest": "historical pages of contests",
 }
 Figures = Mapping[str, Any]
-#: What one method comes to: marks kept and F-measure.
+#: The figures of one method: marks kept and F-measure.
 Pair = tuple[float, float]
 
 
@@ -46,7 +46,7 @@ def results() -> dict[str, Any]:
 
 
 def rendered(text: str, figures: Figures) -> str:
-    """*text* of the document with its tables made anew. Raises KeyError for an unknown name."""
+    """*text* of the document with regenerated tables. Raises KeyError for an unknown name."""
     return filled(text, lambda name: TABLES[name](figures))
 
 
@@ -55,7 +55,7 @@ def write() -> None:
 
 
 def _mean(kinds: Figures, method: str) -> Pair:
-    """Over the kinds, which count alike however many pages they have."""
+    """The mean over the kinds; each kind has the same weight, whatever its number of pages."""
     marks, f = zip(*(kinds[kind][method] for kind in kinds), strict=True)
     return statistics.fmean(marks), statistics.fmean(f)
 
@@ -67,7 +67,7 @@ def best(kinds: Figures, library: str) -> str:
 
 
 def _cells(pairs: list[Pair]) -> list[str]:
-    """Marks / F each, and what has the greatest F-measure in bold."""
+    """Cells with marks / F; the greatest F-measure is bold."""
     greatest = max(round(f, 1) for _, f in pairs)
     return [
         f"{marks:.1f} / **{f:.1f}**" if round(f, 1) == greatest else f"{marks:.1f} / {f:.1f}"
@@ -108,7 +108,7 @@ def codes_read(figures: Figures) -> Iterator[str]:
 
 
 def readers(figures: Figures) -> list[str]:
-    """What is read by machine: gray, SHOWN, and of each library what is best on modern print."""
+    """The methods read by machine: gray, SHOWN, and each library's best on modern print."""
     return ["gray", *SHOWN, *(best(figures["pages"]["print"], library) for library in LIBRARIES)]
 
 
