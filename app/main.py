@@ -5,6 +5,7 @@ python -m app.main web          the API and the page
 python -m app.main worker       the worker alone
 python -m app.main reconcile    send the messages of originals that have none
 python -m app.main redrive      send the messages of the dead-letter queue again
+python -m app.main announce-again  send the announcements of finished images again
 python -m app.main watch        follow the announcements
 python -m app.main upload       send PNGs to the API, local or remote
 python -m app.main token        make a token for a user of the API
@@ -31,7 +32,7 @@ if importlib.util.find_spec("structlog") is None:
     sys.exit("app.main: the packages are not installed here; type ./alvura start")
 
 from .access.tokens import hash_token, make_token
-from .cli.arguments import ROLES, parser
+from .cli.arguments import ROLES, parse
 from .errors import PipelineError, SettingsError
 from .observability import logs, tracing
 from .settings import Settings, is_loopback
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m app.main")
     # Freeze the heap at exit: the final GC pass over the objects of numba and botocore cost about
     # a second per shutdown.
     atexit.register(gc.freeze)
-    options = parser(prog).parse_args(argv)
+    options = parse(prog, argv)
     interrupts.install()
     if options.command in _CLIENTS:
         return _CLIENTS[options.command](options)
@@ -119,6 +120,7 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
+    from .cli.announce_again import Choice, announce_again
     from .cli.reconcile import reconcile
     from .cli.redrive import redrive
     from .cli.watch import watch
@@ -139,6 +141,9 @@ def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
         )
     store, jobs = wiring.store, wiring.jobs
     store.check()  # reports a missing bucket more clearly than the first failing object does
+    if options.command == "announce-again":
+        choice = Choice(tuple(options.ids), options.since, options.until, options.group)
+        return announce_again(store, wiring.announcements, choice, dry_run=options.dry_run)
     if options.command == "reconcile":
         return reconcile(
             store,

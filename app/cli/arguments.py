@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from ..domain.representation import OWNER_PATTERN
 from ..observability.version import NAME, VERSION
@@ -20,6 +23,17 @@ _EXIT_CODES: Final = (
 )
 
 
+def parse(prog: str, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments *argv* of the command *prog*; exits with code 2 on wrong usage."""
+    made = parser(prog)
+    options = made.parse_args(argv)
+    if options.command == "announce-again":
+        is_range = options.since or options.until or options.group or options.all
+        if bool(options.ids) == bool(is_range):
+            made.error("announce-again: name ids, or else --since, --until, --group or --all")
+    return options
+
+
 def parser(prog: str) -> argparse.ArgumentParser:
     """The argument parser of the command *prog*; on wrong usage it exits with code 2."""
     made = argparse.ArgumentParser(
@@ -31,6 +45,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
         commands.add_parser(role, help=sentence, description=sentence)
     _add_reconcile(commands)
     _add_redrive(commands)
+    _add_announce_again(commands)
     _add_watch(commands)
     _add_upload(commands)
     _add_token(commands)
@@ -77,6 +92,26 @@ def _add_redrive(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would be sent, and why")
     parser.add_argument("--limit", type=_positive, metavar="N", help="send at most N messages")
+
+
+def _add_announce_again(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "announce-again",
+        help="send the announcements of finished images again",
+        description=(
+            "Send the announcements of images that are processed or failed once more: those with "
+            "the given ids, or those of a time range, of a group, or all. SQS drops announcements "
+            "that were sent less than five minutes ago."
+        ),
+        epilog=_EXIT_CODES,
+    )
+    parser.add_argument("ids", nargs="*", type=_image_id, metavar="ID", help="ids of images")
+    parser.add_argument("--group", help="only images of this group, in the order of the uploads")
+    time = "as in 2026-11-28T08:30; UTC, unless it ends in an offset such as -03:00"
+    parser.add_argument("--since", type=_time, metavar="TIME", help=f"finished at or after, {time}")
+    parser.add_argument("--until", type=_time, metavar="TIME", help="finished before")
+    parser.add_argument("--all", action="store_true", help="all finished images")
+    parser.add_argument("--dry-run", action="store_true", help="print what would be sent")
 
 
 def _add_watch(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -182,6 +217,21 @@ def _owner(text: str) -> str:
     if not re.fullmatch(OWNER_PATTERN, text):
         raise argparse.ArgumentTypeError(f"{text} is not 1 to 64 letters, digits, '.', '_', '-'")
     return text
+
+
+def _image_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not the id of an image") from None
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a time as 2026-11-28T08:30") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _positive(text: str) -> int:

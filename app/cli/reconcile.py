@@ -11,7 +11,7 @@ from tqdm import tqdm
 from ..domain.ports import Queue, Results
 from ..domain.representation import now
 from ..errors import ImageDeletedError, NotFoundError
-from ..images.orphans import find_orphans
+from ..images.listing import find_orphans
 from ..images.store import ImageStore
 from .verbs import DONE, FAILED, REFUSED, batches, say, send
 

@@ -29,11 +29,11 @@ def test_help_names_the_roles_and_the_verbs() -> None:
     answer = run("--help")
 
     assert answer.returncode == 0
-    for command in ("all", "web", "worker", "reconcile", "redrive", "watch"):
+    for command in ("all", "web", "worker", "reconcile", "redrive", "announce-again", "watch"):
         assert f"    {command}" in answer.stdout
 
 
-@pytest.mark.parametrize("verb", ["reconcile", "redrive", "watch"])
+@pytest.mark.parametrize("verb", ["reconcile", "redrive", "announce-again", "watch"])
 def test_each_verb_explains_itself_and_its_exit_codes(verb: str) -> None:
     answer = run(verb, "--help")
 
@@ -43,15 +43,25 @@ def test_each_verb_explains_itself_and_its_exit_codes(verb: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("reconcile", "--older-than", "-1"), ("redrive", "--limit", "0"), ("watch", "--count", "x")],
+    [
+        ("reconcile", "--older-than", "-1"),
+        ("redrive", "--limit", "0"),
+        ("watch", "--count", "x"),
+        ("announce-again",),
+        ("announce-again", "7"),
+        ("announce-again", "--since", "yesterday"),
+        ("announce-again", "--all", "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de"),
+    ],
 )
 def test_what_a_verb_cannot_do_is_a_usage_error(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).returncode == 2
 
 
-@pytest.mark.parametrize("verb", ["reconcile", "redrive", "watch"])
-def test_a_verb_without_aws_says_so_in_one_line(verb: str) -> None:
-    answer = run(verb, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+@pytest.mark.parametrize(
+    "verb", [("reconcile",), ("redrive",), ("announce-again", "--all"), ("watch",)]
+)
+def test_a_verb_without_aws_says_so_in_one_line(verb: tuple[str, ...]) -> None:
+    answer = run(*verb, AWS_ENDPOINT_URL="http://127.0.0.1:9")
 
     assert answer.returncode == 1
     assert len(answer.stderr.splitlines()) == 1

@@ -104,6 +104,7 @@ def test_a_role_loads_only_what_it_needs(name: str, settings: Settings, tmp_path
     [
         (("reconcile",), NOT_LOADED_BY_OPERATOR),
         (("redrive",), NOT_LOADED_BY_OPERATOR),
+        (("announce-again", "--all"), NOT_LOADED_BY_OPERATOR),
         (("watch", "--count", "1"), NOT_LOADED_BY_OPERATOR),
         (("token", "accounting"), NOT_LOADED_BY_CLIENT | VERBS),
     ],

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from app.cli import announce_again as announcing_again
 from app.cli import reconcile as reconciling
 from app.cli import redrive as redriving
 from app.cli import watch as watching
+from app.cli.announce_again import Choice
 from app.cli.verbs import DONE, FAILED, REFUSED
 from app.domain.messages import Announcement, Job
 from app.domain.methods import METHODS, Method
@@ -114,6 +116,98 @@ def test_an_orphan_that_cannot_be_sent_is_counted(
     monkeypatch.setattr(house.jobs, "send_batch", lambda messages: [refused] * len(messages))
 
     assert reconcile(house) == FAILED
+
+
+# --- announce-again ----------------------------------------------------------------------------
+
+
+def announce_again(house: House, *, dry_run: bool = False, **choice: Any) -> int:
+    house.announced.messages.clear()
+    house.clock.advance(301)  # SQS drops what was sent in the last five minutes
+    return announcing_again.announce_again(
+        house.store, house.announced, Choice(**choice), dry_run=dry_run
+    )
+
+
+def finish(house: House, data: bytes = b"page", **fields: Any) -> uuid.UUID:
+    image_id = house.upload(data, **fields)
+    house.handle_next()
+    return image_id
+
+
+def announced_ids(house: House) -> list[uuid.UUID]:
+    return [uuid.UUID(announcement["image_id"]) for announcement in house.announcements]
+
+
+def test_an_announcement_is_sent_again_as_the_worker_sent_it(house: House) -> None:
+    processed, failed = finish(house, group="g"), finish(house, b"bad")
+    before = [(m.body, m.group) for m in house.announced.messages]
+
+    assert announce_again(house, ids=(processed, failed)) == DONE
+    assert [(m.body, m.group) for m in house.announced.messages] == before
+
+
+def test_without_ids_every_finished_image_is_announced_once(house: House) -> None:
+    finished = {finish(house, b"bad" if n % 3 else b"page") for n in range(25)}
+    redriven = give_up(house)
+    house.originals.put(f"{redriven}.png", b"page", content_type="image/png", metadata={})
+    redrive(house)
+    house.handle_next()
+    house.store.delete(finish(house))
+    house.upload()
+
+    assert announce_again(house) == DONE
+    assert sorted(announced_ids(house)) == sorted(finished | {redriven})
+
+
+def test_a_time_range_holds_what_was_finished_in_it(house: House) -> None:
+    early, within, late = (finish(house, data) for data in (b"page", b"bad", b"page"))
+    began_at = now()
+    for image_id, hours in ((early, -1), (within, 0), (late, 1)):
+        key = f"failures/{within}.json" if image_id == within else f"{image_id}.png"
+        house.results.modified_at[key] = began_at + timedelta(hours=hours)
+
+    announce_again(house, since=began_at, until=began_at + AN_HOUR)
+
+    assert announced_ids(house) == [within]
+
+
+def test_a_group_is_announced_in_the_order_of_its_uploads(house: House) -> None:
+    times = [now() - timedelta(minutes=n) for n in range(8)]
+    pages = {time: finish(house, group="book", uploaded_at=f"{time:%FT%TZ}") for time in times}
+    finish(house, group="other")
+
+    announce_again(house, group="book")
+
+    assert announced_ids(house) == [pages[time] for time in sorted(times)]
+
+
+def test_what_is_not_finished_is_named_and_left_out(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting = house.upload()
+
+    assert announce_again(house, ids=(waiting, uuid.uuid4())) == DONE
+    assert house.announcements == []
+    assert f"{waiting} is not finished or unknown" in capsys.readouterr().out
+
+
+def test_a_dry_run_announces_nothing(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+    image_id = finish(house)
+
+    assert announce_again(house, dry_run=True) == DONE
+    assert house.announcements == []
+    assert f"{image_id} processed\nwould send 1, failed 0" in capsys.readouterr().out
+
+
+def test_an_announcement_that_cannot_be_sent_is_counted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(house)
+    refused = QueueUnavailableError("not this one")
+    monkeypatch.setattr(house.announced, "send_batch", lambda messages: [refused] * len(messages))
+
+    assert announce_again(house) == FAILED
 
 
 # --- redrive -----------------------------------------------------------------------------------

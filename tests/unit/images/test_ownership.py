@@ -16,8 +16,8 @@ from app.consumer.outcome import Outcome
 from app.domain.keys import image_of_key, names_another, spellings
 from app.domain.representation import Image, ImageStatus, Original, now
 from app.errors import NotFoundError
+from app.images.listing import find_orphans
 from app.images.metadata import MAX_METADATA_BYTES
-from app.images.orphans import find_orphans
 from app.images.ownership import as_metadata, key_in
 from testkit.house import House
 

@@ -11,7 +11,7 @@ from app.domain.keys import failure_key, processed_key
 from app.domain.messages import Job
 from app.domain.representation import Failure, ImageStatus, now
 from app.errors import ImageDeletedError
-from app.images.orphans import find_orphans
+from app.images.listing import find_orphans
 from app.settings import Settings
 from testkit.scans import header, page_png, pixels, png
 from testkit.site import Site, problem

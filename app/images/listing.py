@@ -1,10 +1,12 @@
-"""Find orphans: images with an original but neither a result nor a failure record."""
+"""List the images of the store by their state: orphans, and those that are finished."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from heapq import merge
+from itertools import groupby
 from typing import Final
 from uuid import UUID
 
@@ -21,11 +23,25 @@ def find_orphans(originals: Bucket, results: Bucket, *, before: datetime) -> Ite
 
     Three listings are merged, as each is ordered by key, so that memory use is constant.
     """
-    finished = _Walk(_ids(results.list(), suffix=".png"))
-    failures = _Walk(_ids(results.list(FAILURES), prefix=FAILURES, suffix=".json"))
+    finished = _Walk(_processed(results))
+    failures = _Walk(_failed(results))
     for image_id, stored_at in _ids(originals.list(), suffix=".png"):
         is_finished = finished.has(image_id) or failures.has(image_id)
         if stored_at < before and not is_finished:
+            yield UUID(image_id)
+
+
+def find_finished(
+    results: Bucket, *, since: datetime | None = None, until: datetime | None = None
+) -> Iterator[UUID]:
+    """The images with a result, a failure record or a deletion mark stored from *since* to *until*.
+
+    Each is listed once, in the order of the ids. Memory use is constant.
+    """
+    both = merge(_processed(results), _failed(results))
+    for image_id, stored in groupby(both, key=lambda found: found[0]):
+        times = [stored_at for _, stored_at in stored]
+        if any((not since or since <= t) and (not until or t < until) for t in times):
             yield UUID(image_id)
 
 
@@ -40,6 +56,14 @@ class _Walk:
         while self._current < image_id:
             self._current = next(self._ids, (_AFTER_ALL_IDS, None))[0]
         return self._current == image_id
+
+
+def _processed(results: Bucket) -> Iterator[tuple[str, datetime]]:
+    return _ids(results.list(), suffix=".png")
+
+
+def _failed(results: Bucket) -> Iterator[tuple[str, datetime]]:
+    return _ids(results.list(FAILURES), prefix=FAILURES, suffix=".json")
 
 
 def _ids(

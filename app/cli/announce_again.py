@@ -1,0 +1,74 @@
+"""The verb `announce-again`: send the announcements of finished images once more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from tqdm import tqdm
+
+from ..domain.messages import Announcement
+from ..domain.ports import MAX_BATCH, Queue, announcing
+from ..errors import ImageDeletedError, NotFoundError
+from ..images.listing import find_finished
+from ..images.store import ImageStore
+from .verbs import DONE, FAILED, batches, say, send
+
+#: Other producers need not tell when an image was uploaded.
+_UNKNOWN: Final = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The images to announce: those with these ids, else all within the times and the group."""
+
+    ids: tuple[UUID, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    group: str | None = None
+
+
+def announce_again(
+    store: ImageStore, announcements: Queue, choice: Choice, *, dry_run: bool
+) -> int:
+    """Send the announcements of the chosen images; returns the exit code.
+
+    SQS drops an announcement that was sent less than five minutes ago. Those of a group are sent
+    in the order of the uploads, all others in the order of the ids.
+    """
+    sent = failed = 0
+    chosen = choice.ids or find_finished(store.results, since=choice.since, until=choice.until)
+    found = _found(store, tqdm(chosen, desc="announce-again", unit=" images", disable=None))
+    if choice.group:
+        found = _in_order(a for a in found if a.group == choice.group)
+    for batch in batches(found):
+        for announcement in batch:
+            say(f"{announcement.image_id} {announcement.status}")
+        results = [None] * len(batch) if dry_run else send(announcements, [*map(announcing, batch)])
+        sent += results.count(None)
+        failed += len(results) - results.count(None)
+    say(f"{'would send' if dry_run else 'sent'} {sent}, failed {failed}")
+    return FAILED if failed else DONE
+
+
+def _found(store: ImageStore, ids: Iterable[UUID]) -> Iterator[Announcement]:
+    def find(image_id: UUID) -> Announcement | None:
+        try:
+            return store.records.find(image_id)
+        except ImageDeletedError:
+            return None
+        except NotFoundError:
+            say(f"{image_id} is not finished or unknown")
+            return None
+
+    with ThreadPoolExecutor(MAX_BATCH) as pool:  # each takes one or two requests to S3
+        for batch in batches(ids):
+            yield from filter(None, pool.map(find, batch))
+
+
+def _in_order(found: Iterable[Announcement]) -> Iterator[Announcement]:
+    return iter(sorted(found, key=lambda a: (a.uploaded_at or _UNKNOWN, a.image_id)))
