@@ -61,6 +61,30 @@ def test_links_between_the_documents_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_links_to_a_heading_name_one_that_exists() -> None:
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")]
+    anchors = {document.resolve(): anchors_of(document.read_text()) for document in documents}
+    links = {
+        (document, path, anchor)
+        for document in documents
+        for path, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", document.read_text())
+    }
+
+    broken = [
+        f"{document.name}: {path}#{anchor}"
+        for document, path, anchor in links
+        if anchor not in anchors[(document.parent / path if path else document).resolve()]
+    ]
+    assert links
+    assert broken == []
+
+
+def anchors_of(text: str) -> set[str]:
+    """The anchors that GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 def test_every_file_that_a_document_names_is_there() -> None:
     own = "app|benchmarks|scripts|static|templates|testkit|tests|translations"
     folders = f"{own}|deploy|docs|requirements"
