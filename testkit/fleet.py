@@ -57,13 +57,18 @@ class Role:
 
 @contextmanager
 def role(
-    name: str, settings: Settings, *, module: str = "app.main", **variables: str
+    name: str,
+    settings: Settings,
+    *,
+    module: str = "app.main",
+    tree: Path = ROOT,
+    **variables: str,
 ) -> Iterator[Role]:
-    """A block with the running role *name* of *module*; killed at the end if still running."""
+    """A block with the running role *name* of *module* in *tree*, killed at the end."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             [sys.executable, "-m", module, name],
-            cwd=ROOT,
+            cwd=tree,
             env=os.environ | environment(settings) | variables,
             stdout=output,
             stderr=subprocess.STDOUT,
