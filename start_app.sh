@@ -24,15 +24,23 @@ check_port LOCALSTACK_PORT "$LOCALSTACK_PORT"
 PYTHON=$(find_python)
 PROBE_PID=
 EMULATOR_PID=
+is_begun=0
+emulator=none
 export STEP=
 # This process id marks the LocalStack that this script started.
 export LOCALSTACK_STARTER=$$
 STATE=.local/localstack-$LOCALSTACK_PORT
 
 finish() {
+    local status=$?
     trap '' INT TERM HUP USR1 # a second Ctrl-C must not interrupt the cleanup
     [[ -z $PROBE_PID ]] || kill "$PROBE_PID" 2>/dev/null || true
     stop_attended
+    # Before LocalStack ends; 2 is wrong usage, which has been said in a line.
+    if [[ $status != [02] && $status -lt 128 && $is_begun == 1 ]]; then
+        if [[ $emulator != none ]]; then unset AWS_ENDPOINT_URL; fi
+        say_what_is_wrong
+    fi
     if [[ -n $EMULATOR_PID ]]; then
         kill "$EMULATOR_PID" 2>/dev/null || true
         wait "$EMULATOR_PID" 2>/dev/null || true
@@ -48,11 +56,11 @@ trap 'exit 1' USR1 # the background job has failed and printed the reason
 
 # Checked now, not after half a minute of installing.
 "$PYTHON" scripts/probe.py free "$HOST" "$PORT"
+is_begun=1
 
 python=$(application_python)
 environments=()
 if [[ $python == "$PWD/.venv/"* ]]; then environments=(.venv requirements.txt); fi
-emulator=none
 if [[ -z ${AWS_ENDPOINT_URL:-} ]]; then emulator=$(emulator_source); fi
 if [[ $emulator == pypi ]]; then environments+=(.venv-localstack requirements/localstack.txt); fi
 missing=' '

@@ -9,6 +9,7 @@ python -m app.main announce-again  send the announcements of finished images aga
 python -m app.main watch        follow the announcements
 python -m app.main upload       send PNGs to the API, local or remote
 python -m app.main token        make a token for a user of the API
+python -m app.main doctor       check what a start needs
 """
 
 from __future__ import annotations
@@ -95,10 +96,20 @@ def _label(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)  # noqa: T201
 
 
-#: Commands of clients, which need none of the server's settings.
+def _doctor(options: argparse.Namespace) -> int:
+    from .doctor.findings import show
+    from .doctor.services import examine
+    from .settings import ClientSettings
+
+    names_in_file = ClientSettings().dotenv_names.split()
+    return show(examine(options.role, names_in_file), only_failed=options.failing)
+
+
+#: Commands that run without right settings; of clients, which need none of the server's settings.
 _CLIENTS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "upload": _upload,
     "token": _token,
+    "doctor": _doctor,
 }
 
 

@@ -54,6 +54,9 @@ load_env_file() {
     export DOTENV_NAMES=${DOTENV_NAMES:-} # for those that are misspelt
 }
 
+# Print what ./alvura doctor finds wrong, after something has failed; nothing if it finds nothing.
+say_what_is_wrong() { "$PYTHON" scripts/doctor.py --failing >&2 || true; }
+
 check_port() {
     if [[ ! $2 =~ ^[0-9]{1,5}$ ]] || ((10#$2 < 1 || 10#$2 > 65535)); then
         die "$1=$2 is not a port, 1 to 65535"

@@ -9,6 +9,7 @@ Standard library only.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -37,6 +38,12 @@ def main() -> int:
 
 
 def check_free(host: str, port: int) -> None:
+    if reason := reason_not_free(host, port):
+        sys.exit(f"start_app.sh: cannot listen on {host}:{port}: {reason}; set PORT or HOST")
+
+
+def reason_not_free(host: str, port: int) -> str | None:
+    """Why nobody can listen on the address; None if somebody can."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -46,11 +53,25 @@ def check_free(host: str, port: int) -> None:
             probe.bind(address)
             probe.listen(1)
     except OSError as exc:
-        sys.exit(f"start_app.sh: cannot listen on {host}:{port}: {exc.strerror}; set PORT or HOST")
+        return exc.strerror or str(exc)
+    return None
+
+
+def is_ours(host: str, port: int, path: str) -> bool:
+    """Whether Alvura answers at *path*, its liveness probe."""
+    try:
+        with _opener().open(f"http://{_local(host)}:{port}{path}", timeout=5) as answer:
+            return bool(json.load(answer) == {"status": "alive"})
+    except (OSError, HTTPException, ValueError):
+        return False
+
+
+def _local(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 (compared, not bound)
 
 
 def wait_until_ready(host: str, port: int, pid: int) -> None:
-    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 (compared, not bound)
+    local = _local(host)
     told_at = time.monotonic()
     deadline = told_at + READY_DEADLINE_S
     while not answers(f"http://{local}:{port}/readyz"):

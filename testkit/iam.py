@@ -108,7 +108,8 @@ class Recorder(TlsEnd):
     async def _forward(self, request: _Message) -> _Message:
         answer = await super()._forward(request)
         found = re.search(rb"Credential=([^/,]+)/", request.head)
-        assert found, request.head
+        if found is None:  # unsigned, as when `doctor` compares the clocks
+            return answer
         key = found[1].decode()
         if answer.status == 403:
             self.refused.append((key, request.path))

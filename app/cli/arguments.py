@@ -49,6 +49,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     _add_watch(commands)
     _add_upload(commands)
     _add_token(commands)
+    _add_doctor(commands)
     return made
 
 
@@ -204,6 +205,25 @@ def _add_token(commands: _Commands[argparse.ArgumentParser]) -> None:
         ),
     )
     parser.add_argument("name", type=_owner, help="the owner of the images, such as `accounting`")
+
+
+def _add_doctor(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "doctor",
+        help="check settings, endpoint, clock, credentials, buckets, queues and rights",
+        description=(
+            "Check what a start needs, one line each; a failing line says what to do. Each right "
+            "is tried with a call that changes nothing."
+        ),
+        epilog="exit code: 0 everything is well, 1 something is not, 2 wrong usage",
+    )
+    parser.add_argument(
+        "--role",
+        choices=("all", "web", "worker", "operator"),
+        default="all",
+        help="whose rights are tried; operator: of reconcile, redrive and watch (default: all)",
+    )
+    parser.add_argument("--failing", action="store_true", help="print the failing lines only")
 
 
 def _assignment(text: str) -> tuple[str, str]:

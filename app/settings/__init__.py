@@ -163,6 +163,8 @@ class ClientSettings(BaseSettings):
     image_pipeline_url: str | None = None
     port: str = "5000"
     image_pipeline_token: SecretStr | None = None
+    #: The variables that .env sets, from scripts/common.sh.
+    dotenv_names: str = ""
 
     @property
     def url(self) -> str:

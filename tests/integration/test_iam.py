@@ -218,6 +218,7 @@ def operate(fleet: Fleet) -> None:
         lambda: fleet.store.find(lost.image_id).status is ImageStatus.PROCESSED, within_s=PATIENCE_S
     )
     fleet.command("announce-again", str(lost.image_id))
+    fleet.command("doctor", "--role", "operator")
     fleet.command("watch", "--all", "--count", "1", "--timeout", "30")
     fleet.command("watch", "--all", "--count", "1", "--timeout", "30", "--delete")
 

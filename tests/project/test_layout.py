@@ -10,6 +10,7 @@ TESTS = ROOT / "tests"
 #: Where a module without a test file of its own name is tested. `unit/` is left out.
 TESTED_BY = {
     "access/fair_queue": "access/test_peers",
+    "aws/account": "../integration/test_doctor",
     "aws/bucket_setup": "../integration/test_setup_aws_resources",
     "aws/clients": "aws/test_faults",
     "aws/errors": "aws/test_faults",
@@ -37,6 +38,7 @@ TESTED_BY = {
     "consumer/observer": "../integration/test_logs_and_traces",
     "consumer/outcome": "test_worker",
     "consumer/sandbox": "../integration/test_sandbox",
+    "doctor/services": "../integration/test_doctor",
     "domain/bodies": "consumer/test_every_message_ends",
     "domain/keys": "images/test_ownership",
     "domain/ports": "../contract/test_bucket",

@@ -1,0 +1,103 @@
+"""Whether an endpoint answers, and whether this machine's clock agrees with its own.
+
+Standard library only: boto3 would need credentials, and is not there before the installation.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from typing import Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import OpenerDirector, ProxyHandler, build_opener
+
+from .findings import Finding, failed, ok, skipped
+
+TIMEOUT_S: Final = 5
+#: AWS refuses requests that are five minutes off; a clock that NTP sets is off by less than this.
+MAX_CLOCK_OFFSET_S: Final = 60
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of a server; *clock_offset_s* is how far this machine's clock is ahead of its."""
+
+    status: int
+    clock_offset_s: float | None
+
+
+def check_endpoint(url: str, remedy: str) -> Iterator[Finding]:
+    """Two findings: whether *url* answers, else *remedy*, and whether the clocks agree."""
+    try:
+        answer = ask(url)
+    except (OSError, HTTPException, ValueError) as exc:
+        yield failed(f"endpoint {url}", f"{reason_of(exc)}: {remedy}")
+        yield skipped("clock", f"compared with the Date of {url}, which does not answer")
+        return
+    yield ok(f"endpoint {url}", "answers")
+    yield _clock(url, answer.clock_offset_s)
+
+
+def ask(url: str) -> Answer:
+    """The answer of *url*, also an error; raises OSError, HTTPException or ValueError."""
+    began_at = time.time()
+    try:
+        with _opener(url).open(url, timeout=TIMEOUT_S) as response:
+            status, date = response.status, response.headers.get("Date")
+    except HTTPError as exc:
+        status, date = exc.code, exc.headers.get("Date")
+        exc.close()
+    # Either end of the call, whichever is nearer, so that a slow answer is no wrong clock.
+    moments = (began_at, time.time())
+    theirs = _seconds(date)
+    offsets = [] if theirs is None else [moment - theirs for moment in moments]
+    return Answer(status, min(offsets, key=abs, default=None))
+
+
+def reason_of(exc: Exception) -> str:
+    """What *exc*, raised by `ask`, means."""
+    cause = exc.reason if isinstance(exc, URLError) else exc
+    if isinstance(cause, ConnectionRefusedError):
+        return "nobody listens there"
+    if isinstance(cause, socket.gaierror):
+        return "the host is not known"
+    if isinstance(cause, TimeoutError):
+        return f"no answer within {TIMEOUT_S} s"
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS failed ({cause.reason or cause})"
+    if isinstance(cause, HTTPException):
+        return "what answers does not speak HTTP"
+    return str(getattr(cause, "strerror", None) or cause)
+
+
+def _clock(url: str, offset_s: float | None) -> Finding:
+    if offset_s is None:
+        return skipped("clock", f"{url} does not send its time")
+    if abs(offset_s) <= MAX_CLOCK_OFFSET_S:
+        return ok("clock", f"agrees with that of {url}")
+    where = "ahead of" if offset_s > 0 else "behind"
+    return failed(
+        "clock",
+        f"{abs(offset_s):.0f} s {where} that of {url}: set it, with NTP "
+        "(`timedatectl set-ntp true`); AWS refuses what is five minutes off",
+    )
+
+
+def _seconds(date: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp() if date else None
+    except ValueError:
+        return None
+
+
+def _opener(url: str) -> OpenerDirector:
+    # The proxies of the environment, but for loopback.
+    is_local = urlsplit(url).hostname in _LOOPBACK
+    return build_opener(ProxyHandler({})) if is_local else build_opener()
