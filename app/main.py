@@ -7,7 +7,8 @@ python -m app.main reconcile    send the messages of originals that have none
 python -m app.main redrive      send the messages of the dead-letter queue again
 python -m app.main announce-again  send the announcements of finished images again
 python -m app.main watch        follow the announcements
-python -m app.main upload       send PNGs to the API, local or remote
+python -m app.main upload       send images to the API, local or remote
+python -m app.main binarize     make files black and white, without a server
 python -m app.main token        make a token for a user of the API
 python -m app.main doctor       check what a start needs
 """
@@ -23,6 +24,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -83,6 +85,22 @@ def _upload(options: argparse.Namespace) -> int:
     return upload_command.run(options, _complain)
 
 
+def _binarize(options: argparse.Namespace) -> int:
+    from .cli.offline import command
+    from .file_processor import FileProcessor
+    from .formats.kinds import FILE_LIMITS
+
+    limits = replace(FILE_LIMITS, max_pixels=options.max_pixels)
+
+    process = FileProcessor(
+        method=options.method,
+        parameters=dict(options.set),
+        limits=limits,
+        parallel=options.jobs,
+    )
+    return command.run(options, process.page, limits, _complain)
+
+
 def _token(options: argparse.Namespace) -> int:
     token = make_token()
     _label(f"The token of {options.name}; keep it, it is stored nowhere:")
@@ -108,6 +126,7 @@ def _doctor(options: argparse.Namespace) -> int:
 #: Commands that run without right settings; of clients, which need none of the server's settings.
 _CLIENTS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "upload": _upload,
+    "binarize": _binarize,
     "token": _token,
     "doctor": _doctor,
 }

@@ -43,7 +43,7 @@ class Weight:
 
 
 WEIGHTS = {
-    "requirements.txt": Weight("the application", 185, 450),
+    "requirements.txt": Weight("the application", 195, 470),
     "localstack.txt": Weight("LocalStack", 35, 75),
     "dev.txt": Weight("the application and its tests", 310, 880),
     "ministack.txt": Weight("MiniStack", 25, 25),

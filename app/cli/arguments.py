@@ -12,6 +12,7 @@ from uuid import UUID
 
 from ..domain.representation import OWNER_PATTERN
 from ..observability.version import NAME, VERSION
+from .offline.arguments import add_method, add_options, positive
 
 ROLES: Final = {
     "all": "web and worker in one process, for one machine",
@@ -48,6 +49,7 @@ def parser(prog: str) -> argparse.ArgumentParser:
     _add_announce_again(commands)
     _add_watch(commands)
     _add_upload(commands)
+    _add_binarize(commands)
     _add_token(commands)
     _add_doctor(commands)
     return made
@@ -92,7 +94,7 @@ def _add_redrive(commands: _Commands[argparse.ArgumentParser]) -> None:
         epilog=_EXIT_CODES,
     )
     parser.add_argument("--dry-run", action="store_true", help="print what would be sent, and why")
-    parser.add_argument("--limit", type=_positive, metavar="N", help="send at most N messages")
+    parser.add_argument("--limit", type=positive, metavar="N", help="send at most N messages")
 
 
 def _add_announce_again(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -132,7 +134,7 @@ def _add_watch(commands: _Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print each announcement as JSON")
     parser.add_argument("--delete", action="store_true", help="delete the messages shown")
-    parser.add_argument("--count", type=_positive, metavar="N", help="end after N announcements")
+    parser.add_argument("--count", type=positive, metavar="N", help="end after N announcements")
     parser.add_argument(
         "--timeout", type=_not_negative, metavar="SECONDS", help="end after SECONDS seconds"
     )
@@ -141,9 +143,10 @@ def _add_watch(commands: _Commands[argparse.ArgumentParser]) -> None:
 def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "upload",
-        help="send PNGs to the API, from here or from far away",
+        help="send images to the API, from here or from far away",
         description=(
-            "Send PNGs to the API. An interrupted command can be run again: no image is taken "
+            "Send images to the API, as PNG: JPEG, TIFF (each page), WebP and BMP are converted "
+            "here. An interrupted command can be run again: no image is taken "
             "twice. ALVURA_URL and IMAGE_PIPELINE_TOKEN replace --url and --token."
         ),
         epilog=(
@@ -151,20 +154,12 @@ def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
             "saved), 1 some were not, 2 wrong usage, 130 Ctrl-C"
         ),
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help="PNGs, folders or glob patterns")
-    parser.add_argument("--method", help="the binarization method (default: the server's)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        type=_assignment,
-        metavar="NAME=VALUE",
-        help="a parameter of the method, such as threshold=100; can be repeated",
-    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="images, folders or glob patterns")
+    add_method(parser, "the server's")
     parser.add_argument("--group", help="group to keep the order in; files are sent one by one")
     _add_waiting(parser)
     parser.add_argument(
-        "--parallel", type=_positive, default=4, metavar="N", help="parallel requests (default: 4)"
+        "--parallel", type=positive, default=4, metavar="N", help="parallel requests (default: 4)"
     )
     parser.add_argument("--json", action="store_true", help="print one line of JSON per file")
     parser.add_argument("--url", help="URL of the API (default: http://127.0.0.1 with PORT, 5000)")
@@ -192,6 +187,23 @@ def _add_waiting(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="save all results as one PDF, in the order of the files; implies --wait",
     )
+
+
+def _add_binarize(commands: _Commands[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "binarize",
+        help="make files black and white on this machine, without a server",
+        description=(
+            "Make PNG, JPEG, TIFF (all pages), WebP and BMP black and white on this machine, "
+            "without a server. Results are 1 bit a pixel, upright, with the DPI of the file. "
+            "Each file is written whole or not at all, and none is overwritten unasked."
+        ),
+        epilog=(
+            "exit code: 0 all files were written, 1 some were not (a bad file, one that is already "
+            "there, a full disk), 2 wrong usage, 130 Ctrl-C or SIGTERM"
+        ),
+    )
+    add_options(parser)
 
 
 def _add_token(commands: _Commands[argparse.ArgumentParser]) -> None:
@@ -226,13 +238,6 @@ def _add_doctor(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--failing", action="store_true", help="print the failing lines only")
 
 
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise argparse.ArgumentTypeError(f"{text} is not NAME=VALUE")
-    return name, value
-
-
 def _owner(text: str) -> str:
     if not re.fullmatch(OWNER_PATTERN, text):
         raise argparse.ArgumentTypeError(f"{text} is not 1 to 64 letters, digits, '.', '_', '-'")
@@ -252,13 +257,6 @@ def _time(text: str) -> datetime:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is not a time as 2026-11-28T08:30") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
 
 
 def _not_negative(text: str) -> float:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from ..formats.files import check_target, save
 from ..settings import ClientSettings
-from . import upload_client, upload_files
+from . import upload_client
 from .pdf_pages import write_pdf
+from .upload_files import Source, find_sources, left_out
 from .upload_report import Order
 
 _EXIT_FAILED: Final = 1
@@ -19,12 +21,12 @@ _EXIT_INTERRUPTED: Final = 130
 
 def run(options: argparse.Namespace, complain: Callable[[str], None]) -> int:
     """Send the files of *options* and save their results; returns the exit code."""
-    pages: dict[Path, bytes] = {}
+    pages: dict[Source, bytes] = {}
     try:
         if options.pdf:
-            upload_files.check_target(options.pdf)
-        sources = upload_files.find_sources(options.files, options.out)
-        if others := upload_files.left_out(options.files, sources):
+            check_target(options.pdf)
+        sources = find_sources(options.files, options.out)
+        if others := left_out(options.files, sources):
             complain(others)
         order = _order(options, pages, complain)
     except (OSError, ValueError) as exc:
@@ -36,14 +38,14 @@ def run(options: argparse.Namespace, complain: Callable[[str], None]) -> int:
         code = upload_client.upload(sources, order, as_json=options.json)
         if not options.pdf:
             return code
-        return _save_pdf([pages.get(source.path) for source in sources], options.pdf, complain)
+        return _save_pdf([pages.get(source) for source in sources], options.pdf, complain)
     except KeyboardInterrupt:
         complain("stopped; run it again to send the rest")
         return _EXIT_INTERRUPTED
 
 
 def _order(
-    options: argparse.Namespace, pages: dict[Path, bytes], complain: Callable[[str], None]
+    options: argparse.Namespace, pages: dict[Source, bytes], complain: Callable[[str], None]
 ) -> Order:
     defaults = ClientSettings()
     if defaults.old_name and not options.url:
@@ -67,7 +69,7 @@ def _save_pdf(pages: Sequence[bytes | None], path: Path, complain: Callable[[str
         complain(f"{path} is not written: {missing} of {len(pages)} pages are missing")
         return _EXIT_FAILED
     try:
-        upload_files.save(write_pdf(present), path)
+        save(write_pdf(present), path)
     except (OSError, ValueError) as exc:
         complain(f"{path} is not written: {exc}")
         return _EXIT_FAILED

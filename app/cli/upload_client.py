@@ -18,7 +18,9 @@ from typing import Any, Final
 from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
-from .upload_files import Source, save
+from ..errors import PermanentError
+from ..formats.files import save
+from .upload_files import Source
 from .upload_report import Order, Report, say, table
 from .upload_requests import RefusedError, Requests, StoppedError
 
@@ -66,7 +68,7 @@ class _Client:
         self._stopping = threading.Event()
         self._requests = Requests(order, self._stopping, sent.update)
         # The latest report of each file, always up to date: Ctrl-C does not wait for a response.
-        self._reports = {s.path: Report(s.path, "not sent", detail="stopped") for s in sources}
+        self._reports = {s: Report(s.shown, "not sent", detail="stopped") for s in sources}
         self._ended: SimpleQueue[Report] = SimpleQueue()
         self._left: SimpleQueue[Source] = SimpleQueue()
         for source in sources:
@@ -100,40 +102,42 @@ class _Client:
                 source = self._left.get_nowait()
             except Empty:
                 return
-            self._ended.put(self._note(self._send_reported(source)))
+            self._ended.put(self._note(source, self._send_reported(source)))
 
-    def _note(self, report: Report) -> Report:
-        self._reports[report.path] = report
+    def _note(self, source: Source, report: Report) -> Report:
+        self._reports[source] = report
         return report
 
     def _send_reported(self, source: Source) -> Report:
         try:
             return self._send(source)
         except RefusedError as exc:
-            return Report(source.path, "refused", detail=str(exc))
+            return Report(source.shown, "refused", detail=str(exc))
         except StoppedError:
-            return self._reports[source.path]
-        except (OSError, HTTPError) as exc:
-            return Report(source.path, "not sent", detail=str(exc))
+            return self._reports[source]
+        except (OSError, HTTPError, PermanentError) as exc:
+            return Report(source.shown, "not sent", detail=str(exc))
         except Exception as exc:  # an unexpected error of one file must not stop the others
-            return replace(self._reports[source.path], detail=f"{type(exc).__name__}: {exc}")
+            return replace(self._reports[source], detail=f"{type(exc).__name__}: {exc}")
 
     def _send(self, source: Source) -> Report:
-        data = source.path.read_bytes()
-        self._note(Report(source.path, "not sent", detail="stopped before it was answered"))
-        taken = self._requests.post(source.path, data)
+        data = source.png()
+        self._note(
+            source, Report(source.shown, "not sent", detail="stopped before it was answered")
+        )
+        taken = self._requests.post(source.shown, data)
         return self._finish(taken, source) if self._order.is_waiting else taken
 
     def _finish(self, taken: Report, source: Source) -> Report:
         """The final report of the image of *taken*, after its result is saved."""
-        self._note(replace(taken, detail="stopped"))
+        self._note(source, replace(taken, detail="stopped"))
         try:
             image = self._wait(taken)
         except (RefusedError, HTTPError) as exc:
             return replace(taken, detail=str(exc))
         if image.status != "processed" or not (source.target or self._order.on_result):
             return image
-        self._note(replace(image, status="not saved", detail="stopped"))
+        self._note(source, replace(image, status="not saved", detail="stopped"))
         try:
             self._bring(image, source)
         except (RefusedError, HTTPError, OSError) as exc:
@@ -146,7 +150,7 @@ class _Client:
         if source.target:
             save(data, source.target)
         if self._order.on_result:
-            self._order.on_result(source.path, data)
+            self._order.on_result(source, data)
 
     def _wait(self, image: Report) -> Report:
         deadline = monotonic() + self._order.timeout_s

@@ -12,6 +12,8 @@ from pathlib import Path
 import urllib3
 from urllib3.exceptions import LocationParseError
 
+from .upload_files import Source
+
 
 @dataclass(frozen=True)
 class Order:
@@ -30,8 +32,8 @@ class Order:
     is_waiting: bool = False
     timeout_s: float = 600.0
     parallel: int = 4
-    #: Called with the path of each source and its result PNG, as they arrive.
-    on_result: Callable[[Path, bytes], None] | None = field(default=None, compare=False)
+    #: Called with each source and its result PNG, as they arrive.
+    on_result: Callable[[Source, bytes], None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         _check_url(self.url)
@@ -90,7 +92,7 @@ def table(reports: Sequence[Report]) -> str:
     shown = [_shown(report.path) for report in rows]
     width = max(map(len, shown), default=0)
     lines = [
-        f"{name:{width}}  {row.status:9}  {row.image_id or '':36}  {_printable(row.remark)}"
+        f"{name:{width}}  {row.status:9}  {row.image_id or '':36}  {printable(row.remark)}"
         for name, row in zip(shown, rows, strict=True)
     ]
     counts = {status: sum(r.status == status for r in rows) for status in (r.status for r in rows)}
@@ -101,11 +103,11 @@ def table(reports: Sequence[Report]) -> str:
 
 
 def _shown(path: Path) -> str:
-    return _printable(min(str(path), os.path.relpath(path), key=len))
+    return printable(min(str(path), os.path.relpath(path), key=len))
 
 
-def _printable(text: str) -> str:
-    # Unprintable characters could break the line or raise an encoding error.
+def printable(text: str) -> str:
+    """*text* with `?` for what could break the line or raise an encoding error."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 

@@ -89,7 +89,7 @@ def decode(
         CorruptPngError: the pixel data is damaged, or less than the header promises.
         UnsupportedPngError: the pixel data is several times what the header promises.
     """
-    stream, page = _PixelStream(data, info), _Planes(info)
+    stream, page = _PixelStream(data, info), Planes(info)
     rule = pixel_rule(info, _sample_bits(data, info), with_chroma=with_chroma)
     for each in info.passes:
         for top, rows in _strips(stream, info, each):
@@ -100,7 +100,7 @@ def decode(
     return Decoded(page.gray, page.alpha, page.chroma)
 
 
-class _Planes:
+class Planes:
     """A page being decoded; opacity and chroma are allocated when a strip first has them."""
 
     def __init__(self, info: PngInfo) -> None:
@@ -121,7 +121,7 @@ class _Planes:
 
 def _sample_bits(data: bytes, info: PngInfo) -> int:
     """The number of bits that samples use; reads only one strip of ordinary 16-bit images."""
-    if info.bit_depth < 16 or info.pixels < _LEAST_PIXELS:
+    if not _may_be_few(info):
         return info.bit_depth
     stream, greatest = _PixelStream(data, info), 0
     for each in info.passes:
@@ -130,7 +130,18 @@ def _sample_bits(data: bytes, info: PngInfo) -> int:
             greatest = max(greatest, int(samples[:, : color_channels(info)].max()))
             if greatest >> _FEW_BITS[-1]:
                 return 16
-    return next(bits for bits in _FEW_BITS if not greatest >> bits)
+    return few_bits(info, greatest)
+
+
+def few_bits(info: PngInfo, greatest: int) -> int:
+    """The number of bits that samples use, of which *greatest* is the greatest."""
+    if not _may_be_few(info):
+        return info.bit_depth
+    return next((bits for bits in _FEW_BITS if not greatest >> bits), info.bit_depth)
+
+
+def _may_be_few(info: PngInfo) -> bool:
+    return info.bit_depth == 16 and info.pixels >= _LEAST_PIXELS
 
 
 def _places(each: Pass, top: int, count: int) -> tuple[slice, slice]:

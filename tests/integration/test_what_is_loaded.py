@@ -26,15 +26,17 @@ WORKER = {"app.consumer.consumer", "app.consumer.sandbox", "app.worker", "app.wi
 AWS = {"boto3", "botocore", "obstore", "app.aws.clients"}
 WEB = {"flask", "waitress", "babel", "jinja2", "app.routes", "app.server.server"}
 VERBS = {"app.cli.verbs", "app.cli.upload_client", "app.cli.upload", "tqdm"}
+#: Servers read PNG alone, with our own reader.
+PILLOW = {"PIL", "app.file_processor", "app.formats.pictures"}
 #: The SDK is for those who set an exporter; the resources are made by a command of their own.
 OPTIONAL = {"opentelemetry.sdk", "app.setup_aws_resources"}
 
 NOT_LOADED_BY_ROLE = {
-    "web": ENGINE | WORKER | VERBS | OPTIONAL,
-    "worker": WEB | VERBS | OPTIONAL,
-    "all": VERBS | OPTIONAL,
+    "web": ENGINE | WORKER | VERBS | PILLOW | OPTIONAL,
+    "worker": WEB | VERBS | PILLOW | OPTIONAL,
+    "all": VERBS | PILLOW | OPTIONAL,
 }
-NOT_LOADED_BY_OPERATOR = ENGINE | WORKER | WEB | OPTIONAL | {"app.cli.upload_client"}
+NOT_LOADED_BY_OPERATOR = ENGINE | WORKER | WEB | PILLOW | OPTIONAL | {"app.cli.upload_client"}
 NOT_LOADED_BY_CLIENT = ENGINE | WORKER | WEB | AWS | OPTIONAL | {"app.cli.verbs"}
 #: So that a test of what is missing cannot pass because nothing ran.
 LOADED_BY_ROLE = {
@@ -106,7 +108,7 @@ def test_a_role_loads_only_what_it_needs(name: str, settings: Settings, tmp_path
         (("redrive",), NOT_LOADED_BY_OPERATOR),
         (("announce-again", "--all"), NOT_LOADED_BY_OPERATOR),
         (("watch", "--count", "1"), NOT_LOADED_BY_OPERATOR),
-        (("token", "accounting"), NOT_LOADED_BY_CLIENT | VERBS),
+        (("token", "accounting"), NOT_LOADED_BY_CLIENT | PILLOW | VERBS),
     ],
 )
 def test_a_verb_loads_only_what_it_needs(
@@ -119,6 +121,20 @@ def test_a_verb_loads_only_what_it_needs(
 
     assert code == (0 if command[0] == "token" else 1)
     assert loaded_in(target) & strangers == set()
+
+
+def test_the_command_binarize_loads_the_engine_and_neither_a_server_nor_aws(
+    settings: Settings, tmp_path: Path
+) -> None:
+    target, out = tmp_path / "loaded", tmp_path / "page.tif"
+
+    with start(target, settings, "binarize", "image.png", "-o", str(out)) as process:
+        code = process.wait(PATIENCE_S)
+
+    assert code == 0
+    assert out.stat().st_size > 1000
+    assert loaded_in(target) & (WORKER | WEB | AWS | VERBS - {"tqdm"} | OPTIONAL) == set()
+    assert (ENGINE | PILLOW) - loaded_in(target) == set()
 
 
 def test_the_command_upload_loads_neither_a_server_nor_aws_nor_opencv(

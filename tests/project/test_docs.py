@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -29,6 +34,25 @@ def test_docs_list_every_error_code_with_its_status_and_no_other() -> None:
     }
 
     assert {code: int(status) for code, status in rows} == raised
+
+
+def test_the_first_lines_about_the_engine_do_what_they_say(tmp_path: Path) -> None:
+    lines = re.search(r"^```python\n(.*?)^```", read("docs/engine.md"), re.MULTILINE | re.DOTALL)
+    assert lines is not None
+    shutil.copy(ROOT / "image.png", tmp_path)
+
+    done = subprocess.run(
+        [sys.executable, "-c", lines[1]],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stderr == ""
+    assert done.stdout.split() == ["1240", "1754", "150", "writing"]
+    with Image.open(tmp_path / "image-bw.png") as page:
+        assert (page.mode, page.size) == ("1", (1240, 1754))
 
 
 def test_both_readmes_have_the_same_structure() -> None:

@@ -45,7 +45,7 @@ def names(sources: list[Source], folder: Path) -> list[str]:
     return [str(source.path.relative_to(folder)) for source in sources]
 
 
-def test_a_folder_stands_for_all_pngs_below_it(folder: Path) -> None:
+def test_a_folder_stands_for_all_images_below_it(folder: Path) -> None:
     assert names(find_sources(["scans"], None), folder) == ["a.PNG", "b.png", "sub/a.png"]
 
 
@@ -66,7 +66,7 @@ def test_a_file_that_is_named_twice_is_sent_once(folder: Path) -> None:
 
 
 def test_what_a_folder_has_besides_is_counted_by_its_kind(folder: Path) -> None:
-    for name in ("c.jpg", "sub/d.JPG", "README", ".hidden.jpg", ".git/config"):
+    for name in ("c.gif", "sub/d.GIF", "README", ".hidden.jpg", ".git/config"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
 
@@ -74,7 +74,7 @@ def test_what_a_folder_has_besides_is_counted_by_its_kind(folder: Path) -> None:
 
     assert said.startswith("not sent")
     kinds = said.partition(": ")[2].split(", ")
-    assert sorted(kinds) == ["1 .txt", "1 without an ending", "2 .jpg"]
+    assert sorted(kinds) == ["1 .txt", "1 without an ending", "2 .gif"]
 
 
 def test_what_is_sent_whole_leaves_nothing_to_say(folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_what_is_sent_whole_leaves_nothing_to_say(folder: Path) -> None:
 
 @pytest.mark.parametrize("argument", ["nowhere.png", "scans/*.gif"])
 def test_an_argument_that_names_nothing_is_an_error(folder: Path, argument: str) -> None:
-    with pytest.raises(FileNotFoundError, match="no PNG is there"):
+    with pytest.raises(FileNotFoundError, match="no image is there"):
         find_sources([argument], None)
 
 

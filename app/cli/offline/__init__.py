@@ -1,0 +1,1 @@
+"""The command `binarize`: files to black-and-white pages on this machine, without a server."""

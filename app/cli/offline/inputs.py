@@ -1,0 +1,96 @@
+"""Find the pages of the files, folders, patterns and pipes that `binarize` is given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ...errors import PermanentError
+from ...formats.files import paths_of
+from ...formats.pictures import Source, count_pages
+from ...png.limits import PngLimits
+
+#: The argument that stands for standard input.
+PIPE: Final = "-"
+#: The end of the name of a result.
+RESULT: Final = "-bw"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of one file."""
+
+    source: Source = field(repr=False)
+    #: The file's name as the user knows it.
+    shown: str
+    #: The file's path relative to the folder that was named.
+    name: Path
+    #: Counted from 1.
+    number: int = 1
+    count: int = 1
+
+    @property
+    def title(self) -> str:
+        return self.shown if self.count == 1 else f"{self.shown}, page {self.number}"
+
+
+@dataclass
+class Inputs:
+    """The pages found, and the number of earlier results in folders, which are left out."""
+
+    pages: list[Page]
+    left_out: int = 0
+
+
+def find_inputs(
+    arguments: Sequence[str], read_pipe: Callable[[int], bytes], limits: PngLimits
+) -> Inputs:
+    """All pages of *arguments*, each file once; *read_pipe* reads at most so many bytes.
+
+    Raises:
+        FileNotFoundError: an argument names no image.
+        ValueError: the pipe is named twice, or empty.
+    """
+    if arguments.count(PIPE) > 1:
+        raise ValueError("- can be given once")
+    found, inputs = set[Path](), Inputs([])
+    for argument in arguments:
+        if argument == PIPE:
+            data = read_pipe(limits.max_bytes + 1)
+            inputs.pages += _pages_of(data, "standard input", Path("stdin"), limits)
+            continue
+        for path, name in paths_of(argument):
+            absolute = Path(os.path.abspath(path))
+            if absolute in found:
+                continue
+            found.add(absolute)
+            if _is_result(path, argument):
+                inputs.left_out += 1
+            else:
+                inputs.pages += _pages_of(_source(path, limits), str(path), name, limits)
+    return inputs
+
+
+def _is_result(path: Path, argument: str) -> bool:
+    """Whether *path* was found in a folder and is named as a result."""
+    return Path(argument).is_dir() and path.stem.endswith(RESULT)
+
+
+def _source(path: Path, limits: PngLimits) -> Source:
+    """*path*; or what is read from it, if it is a pipe such as /dev/fd/63."""
+    if path.is_file():
+        return path
+    with path.open("rb") as file:
+        return file.read(limits.max_bytes + 1)
+
+
+def _pages_of(source: Source, shown: str, name: Path, limits: PngLimits) -> Iterator[Page]:
+    try:
+        count = count_pages(source, limits)
+    except (PermanentError, OSError):
+        count = 1  # processing the page tells what is wrong
+    for number in range(1, count + 1):
+        yield Page(source, shown, name, number, count)

@@ -1,0 +1,55 @@
+"""Count what the pages were taken for, and say it at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ...domain.ports import Binarized
+from ..upload_report import printable
+
+_KINDS: Final = ("writing", "blank", "photograph")
+#: Names that are listed of each kind; the others are counted.
+_MOST_NAMES: Final = 5
+
+
+class Summary:
+    """What became of the pages of one run."""
+
+    def __init__(self) -> None:
+        self.pages = 0
+        self.failed = 0
+        self.left_alone = 0
+        self.left_out = 0
+        self._names: dict[str, list[str]] = {}
+
+    def add(self, title: str, page: Binarized) -> None:
+        """Count a page that has been binarized."""
+        self.pages += 1
+        taken_for = page.page
+        if taken_for is None:  # only of results made by older versions
+            return
+        marks = {taken_for.kind: True, "inverted": taken_for.inverted, "turned": taken_for.turned}
+        for mark in (mark for mark, holds in marks.items() if holds):
+            self._names.setdefault(mark, []).append(title)
+
+    def lines(self, seconds: float) -> Iterator[str]:
+        """The summary, of one to four lines."""
+        pace = self.pages / seconds if seconds else 0.0
+        pages = "1 page" if self.pages == 1 else f"{self.pages} pages"
+        yield f"{pages} in {seconds:.1f} s, {pace:.1f} pages a second"
+        for mark in (*_KINDS, "inverted", "turned"):
+            if names := self._names.get(mark):
+                yield f"  {mark:10} {len(names):5}{'' if mark == 'writing' else _listed(names)}"
+        if self.left_out:
+            yield f"left out: {self.left_out} results of earlier runs, *-bw.*"
+        if self.left_alone:
+            yield f"left alone: {self.left_alone} files that are already there; --force overwrites"
+        if self.failed:
+            yield f"failed: {self.failed}"
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    listed = ", ".join(map(printable, names[:_MOST_NAMES]))
+    return f"  {listed}" + (f" and {more} more" if more > 0 else "")

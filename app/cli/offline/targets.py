@@ -1,0 +1,138 @@
+"""Decide which files `binarize` writes, and which pages go into each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ...formats.files import check_folder, check_target
+from .inputs import PIPE, RESULT, Page
+
+PNG, TIFF, PDF = "png", "tiff", "pdf"
+FORMATS: Final = (PNG, TIFF, PDF)
+_SUFFIXES: Final = {".png": PNG, ".tif": TIFF, ".tiff": TIFF, ".pdf": PDF}
+_ENDS: Final = {PNG: ".png", TIFF: ".tif", PDF: ".pdf"}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file to write, with the positions of its pages; *path* is None for standard output."""
+
+    path: Path | None
+    format: str
+    pages: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Where the user wants the results, and in which format."""
+
+    out: str | None = None
+    format: str | None = None
+    pdf: Path | None = None
+
+
+def plan_targets(pages: Sequence[Page], wish: Wish) -> list[Target]:
+    """The files to write for *pages*.
+
+    Raises:
+        ValueError: several pages cannot go where *wish* says.
+        OSError: no file can be where *wish* says.
+    """
+    every = tuple(range(len(pages)))
+    targets = list(_main_targets(pages, wish, every))
+    if wish.pdf:
+        check_target(wish.pdf)
+        targets.append(Target(wish.pdf, PDF, every))
+    return targets
+
+
+def _main_targets(pages: Sequence[Page], wish: Wish, every: tuple[int, ...]) -> Iterable[Target]:
+    out = wish.out
+    if out is None and all(isinstance(page.source, bytes) for page in pages) and not wish.pdf:
+        out = PIPE
+    if out is None:
+        return () if wish.pdf else _beside(pages, wish.format or PNG)
+    if out == PIPE:
+        return [_one(None, wish.format or PNG, every)]
+    by_name = _SUFFIXES.get(Path(out).suffix.lower())
+    if by_name and not Path(out).is_dir():
+        if wish.format not in (None, by_name):
+            raise ValueError(f"{out} and --format {wish.format} contradict each other")
+        check_target(Path(out))
+        return [_one(Path(out), by_name, every)]
+    check_folder(Path(out))
+    return _in_folder(pages, Path(out), wish.format or PNG)
+
+
+def _one(path: Path | None, format_: str, every: tuple[int, ...]) -> Target:
+    if format_ == PNG and len(every) > 1:
+        raise ValueError(
+            f"{len(every)} pages are not one PNG; name a folder, a .tif or a .pdf, or --format"
+        )
+    return Target(path, format_, every)
+
+
+def _beside(pages: Sequence[Page], format_: str) -> Iterator[Target]:
+    places = [
+        Path(page.name.name) if isinstance(page.source, bytes) else page.source for page in pages
+    ]
+    return _named(pages, places, format_)
+
+
+def _in_folder(pages: Sequence[Page], folder: Path, format_: str) -> Iterator[Target]:
+    return _named(pages, [folder / page.name for page in pages], format_)
+
+
+def _named(pages: Sequence[Page], places: Sequence[Path], format_: str) -> Iterator[Target]:
+    """A target for each page, or for the pages of each file; *places* are the files' own names."""
+    files = [(places[run[0]], run) for run in _files(pages)]
+    suffixes: dict[str, set[str]] = {}
+    for place, _ in files:
+        suffixes.setdefault(_key(place.with_suffix("")), set()).add(place.suffix.lower())
+    taken: set[str] = set()
+    for place, positions in files:
+        is_alone = len(suffixes[_key(place.with_suffix(""))]) == 1
+        # `a.jpg` beside `a.png`: the name says which, so that it stays the same in the next run.
+        stem = place.stem if is_alone else f"{place.stem}-{place.suffix.lstrip('.').lower()}"
+        for part, group in _parts(pages, positions, format_):
+            path = place.with_name(f"{stem}{part}{RESULT}{_ENDS[format_]}")
+            yield Target(_free(path, taken), format_, group)
+
+
+def _files(pages: Sequence[Page]) -> Iterator[tuple[int, ...]]:
+    """The positions of the pages of each file."""
+    start = 0
+    for position in range(1, len(pages) + 1):
+        if position == len(pages) or pages[position].number == 1:
+            yield tuple(range(start, position))
+            start = position
+
+
+def _parts(
+    pages: Sequence[Page], positions: tuple[int, ...], format_: str
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Pairs of what stands behind the stem of a target's name, and its pages."""
+    count = pages[positions[0]].count
+    if format_ != PNG or count == 1:
+        yield "", positions
+        return
+    digits = max(2, len(str(count)))
+    for position in positions:
+        yield f"-p{pages[position].number:0{digits}}", (position,)
+
+
+def _key(path: Path) -> str:
+    """*path* as file systems compare it that know no case."""
+    return str(path).casefold()
+
+
+def _free(target: Path, taken: set[str]) -> Path:
+    free, number = target, 1
+    while _key(free) in taken:
+        number += 1
+        free = target.with_name(f"{target.stem}-{number}{target.suffix}")
+    taken.add(_key(free))
+    return free

@@ -1,0 +1,75 @@
+"""Write each result as soon as all of its pages are there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...formats.files import save
+from ...formats.tiff import write_tiff
+from ..pdf_pages import write_pdf
+from .targets import PDF, TIFF, Target
+
+
+class Writer:
+    """The files of one run. Only the main thread writes, so Ctrl-C cannot leave half a file."""
+
+    def __init__(self, targets: Sequence[Target], *, overwrite: bool) -> None:
+        self._overwrite = overwrite
+        self._wanted_by: dict[int, list[Target]] = {}
+        for target in targets:
+            for position in target.pages:
+                self._wanted_by.setdefault(position, []).append(target)
+        #: The pages that wait for others of their file, and how many files each waits for.
+        self._pngs: dict[int, bytes] = {}
+        self._missing = {target: set(target.pages) for target in targets}
+
+    @property
+    def positions(self) -> list[int]:
+        """The pages that are needed, in order."""
+        return sorted(self._wanted_by)
+
+    def take(self, position: int, png: bytes) -> list[Target]:
+        """Write the files that are complete with this page; returns them. Raises OSError."""
+        self._pngs[position] = png
+        written = []
+        for target in list(self._wanted_by[position]):
+            self._missing[target].discard(position)
+            if not self._missing[target]:
+                self._write(target)
+                self._forget(target)
+                written.append(target)
+        return written
+
+    def unwritten(self) -> list[tuple[Target, int]]:
+        """The files of several pages that are not written, and how many pages each misses."""
+        return [
+            (target, len(missing))
+            for target, missing in self._missing.items()
+            if missing and len(target.pages) > 1
+        ]
+
+    def _write(self, target: Target) -> None:
+        pngs = [self._pngs[position] for position in target.pages]
+        data = pngs[0]
+        if target.format == PDF:
+            data = write_pdf(pngs)
+        elif target.format == TIFF:
+            data = write_tiff(pngs)
+        if target.path is None:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            save(data, target.path, overwrite=self._overwrite)
+
+    def _forget(self, written: Target) -> None:
+        """Let go of the pages that no other file waits for."""
+        for position in written.pages:
+            self._wanted_by[position].remove(written)
+            if not self._wanted_by[position]:
+                del self._pngs[position]
+
+
+def shown(path: Path | None) -> str:
+    return "standard output" if path is None else str(path)

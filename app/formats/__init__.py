@@ -1,0 +1,1 @@
+"""Image files: find them, read JPEG, TIFF, WebP and BMP, write TIFF. Not for servers."""

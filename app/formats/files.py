@@ -1,0 +1,107 @@
+"""Find the files that a command is given, and save its results."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from .kinds import SUFFIXES
+
+
+def paths_of(argument: str) -> Iterator[tuple[Path, Path]]:
+    """The files that *argument* names, each with its path relative to the folder that it names.
+
+    A file is itself, whatever its name; a folder is all images below it, but for hidden files; a
+    glob pattern is what it matches.
+
+    Raises:
+        FileNotFoundError: it names no file.
+    """
+    found = list(_paths(Path(argument)))
+    if not found:
+        raise FileNotFoundError(f"{argument}: no image is there")
+    yield from found
+
+
+def check_target(path: Path) -> None:
+    """Check, before anything is computed, that a file can be saved at *path*.
+
+    Raises:
+        OSError: *path* is a folder, or its parent is a file.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: a folder is there, so no file can be")
+    if not can_be_folder(path.absolute().parent):
+        raise NotADirectoryError(f"{path}: a file is where its folder should be")
+
+
+def check_folder(path: Path) -> None:
+    """Check that *path* is a folder or can become one. Raises NotADirectoryError."""
+    if not can_be_folder(path):
+        raise NotADirectoryError(f"{path}: a file is there, so no folder can be")
+
+
+def can_be_folder(path: Path) -> bool:
+    there = (place for place in (path, *path.absolute().parents) if place.exists())
+    return next(there).is_dir()
+
+
+def save(data: bytes, target: Path, *, overwrite: bool = True) -> None:
+    """Write *data* to *target* atomically: the file is complete or does not exist.
+
+    Raises:
+        FileExistsError: something is there, and *overwrite* is false.
+        OSError: it cannot be written.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    name = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        with name.open("xb") as file:
+            file.write(data)
+        if overwrite:
+            os.replace(name, target)
+        else:
+            _move_to_free_place(name, target)
+    except BaseException:
+        name.unlink(missing_ok=True)
+        raise
+
+
+def _move_to_free_place(name: Path, target: Path) -> None:
+    try:
+        os.link(name, target)
+    except FileExistsError:
+        raise
+    except OSError as exc:
+        if exc.errno == errno.ENOSPC:
+            raise
+        # A file system without hard links: all but atomic.
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        os.replace(name, target)
+    else:
+        name.unlink()
+
+
+def _paths(path: Path) -> Iterator[tuple[Path, Path]]:
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            name = file.relative_to(path)
+            if _is_listed(name) and file.is_file():
+                yield file, name
+    elif path.exists():
+        yield path, Path(path.name)
+    else:
+        # Some shells do not expand patterns, and users quote them.
+        for match in sorted(glob.glob(str(path), recursive=True)):
+            yield from _paths(Path(match))
+
+
+def _is_listed(name: Path) -> bool:
+    # macOS keeps a hidden `._scan.png` beside `scan.png` on other file systems.
+    is_hidden = any(part.startswith(".") for part in name.parts)
+    return name.suffix.lower() in SUFFIXES and not is_hidden

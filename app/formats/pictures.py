@@ -1,0 +1,201 @@
+"""Open one page of an image file with Pillow, within limits, without decoding it.
+
+Pillow reads JPEG, TIFF, WebP and BMP here, and no other format: each of its decoders that stays
+unused is one less for a hostile file to reach. PNG has a reader of its own (`app.png`).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+from PIL import Image, ImageFile
+
+from ..errors import FileTooLargeError, PipelineError, TooManyPixelsError
+from ..png.exif import TURNS, UPRIGHT, Turn, orientation_of
+from ..png.format import MAX_UINT31, PhysicalSize
+from ..png.limits import PngLimits
+from .kinds import HEAD_BYTES, JPEG, READABLE, TIFF, WEBP, UnreadableImageError, kind_of
+
+#: A file, or the bytes of one that came through a pipe.
+Source = Path | bytes
+
+_EXIF_PREFIX: Final = b"Exif\0\0"
+_INCHES_PER_METRE: Final = 1 / 0.0254
+#: EXIF 2.32, section 4.6.4: 72 dpi stands for an unknown resolution, and cameras write it.
+_UNKNOWN_DPI: Final = 72
+_MAX_PAGES: Final = 10_000
+_ORIENTATION_TAG: Final = 274
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A page that is not yet decoded, and what its file says about it."""
+
+    image: ImageFile.ImageFile
+    kind: str
+    #: The EXIF orientation that *image* will have once it is decoded.
+    orientation: int
+    #: Degrees clockwise that turn the pixels of the file upright.
+    turned: Turn
+    physical_size: PhysicalSize | None
+
+    @property
+    def pixels(self) -> int:
+        return self.image.width * self.image.height
+
+    def load(self) -> Image.Image:
+        """The decoded image. Raises UnreadableImageError, OSError."""
+        with _damage_told(self.kind):
+            self.image.load()
+        return self.image
+
+
+def kind_of_file(source: Source) -> str | None:
+    """The kind of *source*, by its first bytes. Raises OSError."""
+    if isinstance(source, bytes):
+        return kind_of(source[:HEAD_BYTES])
+    with source.open("rb") as file:
+        return kind_of(file.read(HEAD_BYTES))
+
+
+def count_pages(source: Source, limits: PngLimits) -> int:
+    """The number of pages of *source*: 1, but for TIFF.
+
+    Raises:
+        UnreadableImageError, TooManyPixelsError, OSError: as `open_picture`.
+    """
+    if kind_of_file(source) != TIFF:
+        return 1
+    with open_picture(source, 1, limits) as picture, _damage_told(TIFF):
+        count: int = getattr(picture.image, "n_frames", 1)
+    if count > _MAX_PAGES:
+        raise UnreadableImageError(f"The TIFF has {count} pages; the limit is {_MAX_PAGES}.")
+    return count
+
+
+@contextmanager
+def open_picture(source: Source, number: int, limits: PngLimits) -> Iterator[Picture]:
+    """Page *number* of *source*, from 1 on; the block may decode it.
+
+    Raises:
+        FileTooLargeError: over `limits.max_bytes`.
+        TooManyPixelsError: width, height or their product is over *limits*.
+        UnreadableImageError: no JPEG, TIFF, WebP or BMP, or a damaged or animated one.
+        OSError: the file cannot be read.
+    """
+    kind = kind_of_file(source)
+    if kind not in READABLE:
+        raise UnreadableImageError(_stranger(kind))
+    check_bytes(source, limits)
+    _bound_pillow(limits)
+    with _opened(source) as file:
+        with _damage_told(kind):
+            image = Image.open(file, formats=[kind])
+            if number > 1:
+                image.seek(number - 1)
+            _check(image, kind, limits)
+            picture = _picture(image, kind)
+        with image:
+            yield picture
+
+
+def _stranger(kind: str | None) -> str:
+    what = f"is a {kind} file" if kind else "is no image of a known kind"
+    return f"The file {what}; PNG, JPEG, TIFF, WebP and BMP are read."
+
+
+def check_bytes(source: Source, limits: PngLimits) -> None:
+    """Raise FileTooLargeError if *source* is over `limits.max_bytes`."""
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if size > limits.max_bytes:
+        raise FileTooLargeError(
+            f"The file has {size} bytes; the limit is {limits.max_bytes}.",
+            actual=size,
+            limit=limits.max_bytes,
+        )
+
+
+def _bound_pillow(limits: PngLimits) -> None:
+    """Set Pillow's own limit, which it checks before it allocates, also for each page of a TIFF."""
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels
+    # Its warnings about tags, and about images up to twice its limit, which `_check` refuses.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def _opened(source: Source) -> IO[bytes]:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
+
+
+def _check(image: ImageFile.ImageFile, kind: str, limits: PngLimits) -> None:
+    width, height = image.size
+    if max(width, height) > limits.max_side:
+        fault, limit = f"has a side over {limits.max_side} pixels", limits.max_side
+    elif width * height > limits.max_pixels:
+        fault, limit = f"is over {limits.max_pixels} pixels", limits.max_pixels
+    else:
+        if kind == WEBP and getattr(image, "n_frames", 1) > 1:
+            raise UnreadableImageError("The WebP is animated; one still image is one page.")
+        return
+    raise TooManyPixelsError(
+        f"{width} x {height} {fault}.", width=width, height=height, limit=limit
+    )
+
+
+@contextmanager
+def _damage_told(kind: str) -> Iterator[None]:
+    """Turn whatever Pillow raises for a damaged file into an UnreadableImageError."""
+    try:
+        yield
+    except (PipelineError, MemoryError):
+        raise
+    except Image.DecompressionBombError as exc:
+        raise TooManyPixelsError(f"{_sentence(exc)}") from None
+    except OSError as exc:
+        if exc.errno is not None:  # the disk's fault, not the file's
+            raise
+        raise UnreadableImageError(f"The {kind} is damaged: {_sentence(exc)}") from exc
+    except Exception as exc:  # Pillow's plugins raise almost anything for a damaged file
+        raise UnreadableImageError(f"The {kind} is damaged: {_sentence(exc)}") from exc
+
+
+def _sentence(exc: BaseException) -> str:
+    words = " ".join(str(exc).split())[:120]
+    return (words or type(exc).__name__).rstrip(".") + "."
+
+
+def _picture(image: ImageFile.ImageFile, kind: str) -> Picture:
+    size = _physical_size(image, kind)
+    if kind == TIFF:
+        # Pillow turns the pixels of a TIFF when it decodes them.
+        orientation = _tag(image)
+        if size and orientation > 4:
+            size = size.lying()
+        return Picture(image, kind, UPRIGHT, TURNS[orientation], size)
+    orientation = orientation_of(image.info.get("exif", b"").removeprefix(_EXIF_PREFIX))
+    return Picture(image, kind, orientation, TURNS[orientation], size)
+
+
+def _tag(image: Any) -> int:
+    orientation = image.tag_v2.get(_ORIENTATION_TAG, UPRIGHT)
+    return orientation if orientation in TURNS else UPRIGHT
+
+
+def _physical_size(image: ImageFile.ImageFile, kind: str) -> PhysicalSize | None:
+    """The resolution that *image* gives, as far as it can be one."""
+    try:
+        across, down = (float(dpi) for dpi in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    if kind in (JPEG, WEBP) and across == down == _UNKNOWN_DPI:
+        return None
+    if not (math.isfinite(across) and math.isfinite(down)):
+        return None
+    x, y = (round(dpi * _INCHES_PER_METRE) for dpi in (across, down))
+    return PhysicalSize(x, y, 1) if 0 < x <= MAX_UINT31 and 0 < y <= MAX_UINT31 else None

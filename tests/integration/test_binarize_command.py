@@ -1,0 +1,156 @@
+"""The command `binarize` as a process: memory, many files, signals, a full disk."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from testkit.photographs import noisy, sheet
+from testkit.root import ROOT
+from testkit.waiting import wait_until
+
+#: An eighth of the sides of ISO A3 at 600 dpi, 7016 x 9921.
+EIGHTH = (877, 1240)
+MOST_BYTES_A_PIXEL = 6
+_PROGRAM = """
+import re, sys
+from pathlib import Path
+from app.file_processor import FileProcessor
+
+def peak_bytes():
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) * 1024
+
+processor = FileProcessor(method=sys.argv[2])
+processor.page(Path(sys.argv[1]).with_name("small" + Path(sys.argv[1]).suffix))
+before = peak_bytes()
+page = processor.page(Path(sys.argv[1]))
+print((peak_bytes() - before) / (page.width * page.height))
+"""
+
+
+def start(*arguments: str, cwd: Path, **more: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "app", "binarize", *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **more,
+    )
+
+
+def results(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*-bw.*"))
+
+
+def are_whole(paths: list[Path]) -> bool:
+    for path in paths:
+        with Image.open(path) as image:
+            image.load()
+    return True
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a noisy A3 page and a small one, in each format."""
+    folder = tmp_path_factory.mktemp("large")
+    page = Image.fromarray(np.tile(np.asarray(noisy(*EIGHTH)), (8, 8)))
+    for end in ("png", "jpg", "tif"):
+        how: dict[str, Any] = {"png": {"compress_level": 1}}.get(end, {})
+        page.save(folder / f"large.{end}", dpi=(600, 600), **how)
+        sheet().save(folder / f"small.{end}")
+    return folder
+
+
+@pytest.mark.parametrize("method", ["auto", "otsu"])
+@pytest.mark.parametrize("end", ["png", "jpg", "tif"])
+def test_a_page_of_a3_at_600_dpi_takes_at_most_6_bytes_a_pixel(
+    large: Path, end: str, method: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, str(large / f"large.{end}"), method],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+
+    assert 1 < float(done.stdout) <= MOST_BYTES_A_PIXEL
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """200 pages of A5 at 150 dpi."""
+    page = noisy(874, 1240)
+    page.save(tmp_path / "000.jpg", dpi=(150, 150))
+    for number in range(1, 200):
+        os.link(tmp_path / "000.jpg", tmp_path / f"{number:03}.jpg")
+    return tmp_path
+
+
+def test_200_files_become_200_pages(many: Path) -> None:
+    with start(".", "-o", "out", cwd=many) as process:
+        out, err = process.communicate()
+
+    assert process.returncode == 0
+    assert out.decode().startswith("200 pages in ")
+    assert len({path.read_bytes() for path in results(many)}) == 1
+    assert len(results(many)) == 200
+    # In a log there is a line now and then.
+    assert len(err.decode().splitlines()) < 5
+
+
+@pytest.mark.parametrize(
+    ("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)]
+)
+def test_an_interrupted_command_leaves_whole_files_and_can_be_run_again(
+    many: Path, signum: int, code: int
+) -> None:
+    with start(".", "-o", "out", "--jobs", "1", cwd=many) as process:
+        wait_until(partial(lambda: len(results(many)) > 5))
+        process.send_signal(signum)
+        _, err = process.communicate()
+
+    assert process.returncode == code
+    assert 5 < len(results(many)) < 200
+    assert are_whole(results(many))
+    assert b"Traceback" not in err
+    if code == 130:
+        assert err.decode().splitlines() == ["binarize: stopped; run it again for the rest"]
+        assert [*many.rglob(".*")] == []
+
+    with start(".", "-o", "out", "--jobs", "1", cwd=many) as process:
+        process.communicate()
+
+    assert process.returncode == 1  # some were already there
+    assert len(results(many)) == 200
+    assert are_whole(results(many))
+
+
+def test_a_file_that_may_not_grow_ends_the_command_in_one_line(tmp_path: Path) -> None:
+    """As on a full disk, which takes root to make."""
+    dots = np.random.default_rng(1).integers(0, 256, (500, 500)).astype(np.uint8)
+    Image.fromarray(dots).save(tmp_path / "dots.png")
+
+    with start(
+        "dots.png",
+        "--method",
+        "otsu",
+        cwd=tmp_path,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)),
+    ) as process:
+        _, err = process.communicate()
+
+    assert process.returncode == 1
+    assert err.decode().splitlines() == ["binarize: stopped: File too large"]
+    assert {path.name for path in tmp_path.iterdir()} == {"dots.png"}

@@ -1,0 +1,255 @@
+"""The command `binarize`, as a user has it: files in, files out, a summary, an exit code."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from PIL import Image
+
+from app.formats import files
+from app.main import main
+from testkit.image_files import colored, encoded, tiff_of
+from testkit.photographs import jpeg, sheet, shows_sheet
+from testkit.root import ROOT
+from testkit.scans import page_png
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four pages in a folder, which is the current one."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.png").write_bytes(page_png(200, 100))
+    jpeg(tmp_path / "photo.jpg", orientation=6)
+    (tmp_path / "sub" / "two.tif").write_bytes(tiff_of(sheet(), sheet().rotate(180)))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def binarize(*arguments: str) -> int:
+    return main(["binarize", "--method", "otsu", *arguments])
+
+
+def picture(path: Path) -> Image.Image:
+    return Image.open(io.BytesIO(path.read_bytes()))
+
+
+def files_in(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_becomes_pages_beside_its_files(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files_in(folder)
+
+    code = binarize(".")
+
+    assert code == 0
+    assert files_in(folder) - before == {
+        "a-bw.png",
+        "photo-bw.png",
+        "sub/two-p01-bw.png",
+        "sub/two-p02-bw.png",
+    }
+    assert shows_sheet(picture(folder / "photo-bw.png"))
+    assert shows_sheet(picture(folder / "sub/two-p02-bw.png").rotate(180))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("4 pages in ")
+    assert lines[0].endswith(" pages a second")
+    assert lines[1].split() == ["writing", "4"]
+    assert lines[2].split() == ["turned", "1", "photo.jpg"]
+
+
+def test_a_second_run_leaves_alone_what_is_there(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    binarize(".")
+    (folder / "a-bw.png").write_text("mine")
+    (folder / "photo-bw.png").unlink()
+    capsys.readouterr()
+
+    code = binarize(".")
+
+    out = capsys.readouterr().out
+    assert code == 1
+    assert (folder / "a-bw.png").read_text() == "mine"
+    assert (folder / "photo-bw.png").exists()
+    assert "1 page in" in out
+    assert "left alone: 3 files that are already there; --force overwrites" in out
+    assert "left out: 3 results of earlier runs" in out
+
+    assert binarize("a.png", "--force") == 0
+    assert picture(folder / "a-bw.png").size == (200, 100)
+
+
+def test_a_dry_run_says_what_it_would_write_and_writes_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a-bw.png").touch()
+    before = files_in(folder)
+
+    code = binarize(".", "--pdf", "all.pdf", "-o", ".", "--dry-run")
+
+    assert code == 1
+    assert files_in(folder) == before
+    assert capsys.readouterr().out.splitlines() == [
+        "a-bw.png is already there",
+        "photo.jpg -> photo-bw.png",
+        "sub/two.tif, page 1 -> sub/two-p01-bw.png",
+        "sub/two.tif, page 2 -> sub/two-p02-bw.png",
+        "4 pages, from a.png, -> all.pdf",
+    ]
+
+
+def test_a_bad_file_is_one_line_and_the_others_go_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bad.jpg").write_bytes(encoded(colored(), "JPEG")[:2000])
+    (folder / "none.png").touch()
+    (folder / "words\n.png").write_text("words")
+
+    code = binarize(".", "-o", "out", "--max-pixels", "55000")
+
+    captured = capsys.readouterr()
+    assert code == 1
+    assert files_in(folder / "out") == {"a-bw.png"}
+    assert sorted(captured.err.splitlines()) == [
+        "binarize: bad.jpg: 200 x 280 is over 55000 pixels.",
+        "binarize: none.png: The file is no image of a known kind; "
+        "PNG, JPEG, TIFF, WebP and BMP are read.",
+        "binarize: photo.jpg: 280 x 200 is over 55000 pixels.",
+        "binarize: sub/two.tif: 200 x 280 is over 55000 pixels.",
+        "binarize: words?.png: The file is no image of a known kind; "
+        "PNG, JPEG, TIFF, WebP and BMP are read.",
+    ]
+    assert captured.out.splitlines()[-1] == "failed: 5"
+
+
+@pytest.mark.parametrize("name", ["all.pdf", "all.tif"])
+def test_a_document_that_misses_a_page_is_not_written(
+    folder: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bad.jpg").write_bytes(encoded(colored(), "JPEG")[:2000])
+
+    code = binarize(".", "-o", name)
+
+    assert code == 1
+    assert not (folder / name).exists()
+    assert f"binarize: {name} is not written: 1 of 5 pages are missing" in capsys.readouterr().err
+
+
+def test_all_pages_become_one_tiff_in_the_order_of_the_files(folder: Path) -> None:
+    assert binarize("sub", "photo.jpg", "a.png", "-o", "all.tif") == 0
+
+    with Image.open("all.tif") as image:
+        assert image.n_frames == 4
+        image.seek(2)
+        assert shows_sheet(image)
+        image.seek(3)
+        assert image.size == (200, 100)
+        assert image.info["dpi"] == (300, 300)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere.png"], "nowhere.png: no image is there"),
+        (["a.png", "--method", "magic"], "method='magic' is not one of auto"),
+        (["a.png", "--set", "threshold=1"], "Method otsu takes no parameter 'threshold'"),
+        (["a.png", "photo.jpg", "-o", "one.png"], "2 pages are not one PNG"),
+        (["a.png", "-o", "photo.jpg/out"], "a file is there, so no folder can be"),
+        (["a.png", "--pdf", "sub"], "a folder is there, so no file can be"),
+    ],
+)
+def test_wrong_usage_is_one_line_before_anything_is_computed(
+    folder: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files_in(folder)
+
+    code = binarize(*arguments)
+
+    captured = capsys.readouterr()
+    assert code == 2
+    assert words in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert files_in(folder) == before
+
+
+def run(
+    *arguments: str, stdin: bytes | BinaryIO | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    given: dict[str, Any] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
+    return subprocess.run(
+        [sys.executable, "-m", "app", "binarize", "--method", "otsu", *arguments],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        **given,
+    )
+
+
+def test_a_page_goes_through_a_pipe(folder: Path) -> None:
+    done = run("-", stdin=(folder / "photo.jpg").read_bytes())
+
+    assert done.returncode == 0
+    assert shows_sheet(Image.open(io.BytesIO(done.stdout)))
+    assert done.stderr.decode().startswith("1 page in ")
+
+
+def test_all_pages_of_a_tiff_go_through_a_pipe_as_a_pdf(folder: Path) -> None:
+    done = run("-", "--format", "pdf", stdin=(folder / "sub/two.tif").read_bytes())
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"%PDF-")
+    assert b"/Count 2" in done.stdout
+
+
+def test_an_empty_pipe_is_an_error_and_gives_nothing(folder: Path) -> None:
+    done = run("-", stdin=b"")
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"standard input: The file is no image" in done.stderr
+
+
+def test_a_reader_that_closes_the_pipe_ends_the_command_in_one_line(folder: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "binarize", "a.png", "-o", "-"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+
+    assert done.returncode == 1
+    assert "binarize: standard output was closed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_one_line_and_the_end(
+    folder: Path,
+    number: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = files_in(folder)
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files, "_move_to_free_place", refuse)
+    code = binarize(".", "--jobs", "1")
+
+    err = capsys.readouterr().err.splitlines()
+    assert code == 1
+    assert files_in(folder) == before
+    assert err == [f"binarize: stopped: {os.strerror(number)}"]

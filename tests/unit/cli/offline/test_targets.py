@@ -1,0 +1,134 @@
+"""Which files are written for which pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.cli.offline.inputs import Page
+from app.cli.offline.targets import Target, Wish, plan_targets
+
+
+def pages(*names: str, counts: dict[str, int] | None = None, root: str = "in") -> list[Page]:
+    return [
+        Page(Path(root) / name, f"{root}/{name}", Path(name), number, count)
+        for name in names
+        for count in [(counts or {}).get(name, 1)]
+        for number in range(1, count + 1)
+    ]
+
+
+def written(found: list[Target]) -> dict[str, list[int]]:
+    return {str(target.path): [*target.pages] for target in found}
+
+
+def test_a_result_lies_beside_its_file() -> None:
+    assert written(plan_targets(pages("a.jpg", "sub/b.png"), Wish())) == {
+        "in/a-bw.png": [0],
+        "in/sub/b-bw.png": [1],
+    }
+
+
+def test_in_a_folder_it_lies_where_the_file_lay(tmp_path: Path) -> None:
+    assert written(plan_targets(pages("a.jpg", "sub/b.png"), Wish(out=f"{tmp_path}/out"))) == {
+        f"{tmp_path}/out/a-bw.png": [0],
+        f"{tmp_path}/out/sub/b-bw.png": [1],
+    }
+
+
+def test_the_pages_of_a_file_become_numbered_pngs_or_one_file() -> None:
+    found = pages("a.tif", "b.png", counts={"a.tif": 2})
+
+    assert written(plan_targets(found, Wish())) == {
+        "in/a-p01-bw.png": [0],
+        "in/a-p02-bw.png": [1],
+        "in/b-bw.png": [2],
+    }
+    assert written(plan_targets(found, Wish(format="tiff"))) == {
+        "in/a-bw.tif": [0, 1],
+        "in/b-bw.tif": [2],
+    }
+    assert written(plan_targets(found, Wish(format="pdf"))) == {
+        "in/a-bw.pdf": [0, 1],
+        "in/b-bw.pdf": [2],
+    }
+
+
+def test_files_that_differ_in_their_ends_alone_keep_them() -> None:
+    assert [*written(plan_targets(pages("a.jpg", "a.png", "b.png"), Wish()))] == [
+        "in/a-jpg-bw.png",
+        "in/a-png-bw.png",
+        "in/b-bw.png",
+    ]
+
+
+def test_two_files_never_have_one_result(tmp_path: Path) -> None:
+    """Also where the file system knows no case."""
+    found = [*pages("A.png", root="one"), *pages("a.png", root="two")]
+
+    assert [*written(plan_targets(found, Wish(out=str(tmp_path))))] == [
+        f"{tmp_path}/A-bw.png",
+        f"{tmp_path}/a-bw-2.png",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"), [("x.pdf", "pdf"), ("x.tif", "tiff"), ("x.TIFF", "tiff")]
+)
+def test_all_pages_go_into_one_file_of_the_kind_its_name_ends_with(
+    tmp_path: Path, name: str, format_: str
+) -> None:
+    path = tmp_path / name
+
+    assert plan_targets(pages("a.jpg", "b.png"), Wish(out=str(path))) == [
+        Target(path, format_, (0, 1))
+    ]
+
+
+def test_a_pdf_can_be_all_or_beside_the_others(tmp_path: Path) -> None:
+    pdf = tmp_path / "all.pdf"
+
+    assert written(plan_targets(pages("a.jpg", "b.png"), Wish(pdf=pdf))) == {str(pdf): [0, 1]}
+    assert written(plan_targets(pages("a.jpg"), Wish(out=str(tmp_path), pdf=pdf))) == {
+        f"{tmp_path}/a-bw.png": [0],
+        str(pdf): [0],
+    }
+
+
+def test_what_comes_through_a_pipe_goes_through_a_pipe() -> None:
+    pipe = [Page(b"...", "standard input", Path("stdin"))]
+
+    assert plan_targets(pipe, Wish()) == [Target(None, "png", (0,))]
+    assert plan_targets(pipe, Wish(format="pdf")) == [Target(None, "pdf", (0,))]
+    assert written(plan_targets([*pipe, *pages("a.jpg")], Wish())) == {
+        "stdin-bw.png": [0],
+        "in/a-bw.png": [1],
+    }
+
+
+@pytest.mark.parametrize("out", ["one.png", "-"])
+def test_several_pages_are_not_one_png(out: str) -> None:
+    with pytest.raises(ValueError, match=r"2 pages are not one PNG; name a folder"):
+        plan_targets(pages("a.jpg", "b.jpg"), Wish(out=out))
+
+
+def test_a_name_and_a_format_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="contradict"):
+        plan_targets(pages("a.jpg"), Wish(out=f"{tmp_path}/a.pdf", format="tiff"))
+
+
+def test_a_folder_that_is_called_like_a_file_is_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "book.pdf"
+    folder.mkdir()
+
+    assert [*written(plan_targets(pages("a.jpg"), Wish(out=str(folder))))] == [f"{folder}/a-bw.png"]
+
+
+def test_no_file_can_be_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(NotADirectoryError):
+        plan_targets(pages("a.jpg"), Wish(out=f"{tmp_path}/file"))
+    with pytest.raises(NotADirectoryError):
+        plan_targets(pages("a.jpg"), Wish(pdf=tmp_path / "file" / "x.pdf"))
