@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
-import importlib.util
 import os
 import sys
 import threading
@@ -31,8 +30,11 @@ from typing import TYPE_CHECKING, Final
 # These checks come before the imports that would otherwise fail with a traceback.
 if not __package__:
     sys.exit("app/main.py: type ./alvura start, or python -m app.main --help")
-if importlib.util.find_spec("structlog") is None:
-    sys.exit("app.main: the packages are not installed here; type ./alvura start")
+
+from . import installed
+
+if (fault := installed.fault("app.main")) is not None:
+    sys.exit(fault)
 
 from .access.tokens import hash_token, make_token
 from .cli.arguments import ROLES, parse

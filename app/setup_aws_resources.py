@@ -18,6 +18,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
+from . import installed
+
+# Before the imports that would otherwise fail with a traceback.
+if (fault := installed.fault("app.setup_aws_resources")) is not None:
+    sys.exit(fault)
+
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .aws import clients as aws

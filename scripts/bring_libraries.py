@@ -20,6 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from scripts import usage
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 STATIC: Final = ROOT / "static"
 CHECKSUMS: Final = STATIC / "libraries.sha256"
@@ -141,4 +143,5 @@ def _bundle_utif(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    usage.check(__doc__)
     main()

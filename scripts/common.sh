@@ -15,7 +15,9 @@ die() {
 
 # Print the comment at the top of the script, without the #, and exit.
 show_help() {
-    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${0##*/}"
+    local script=${0##*/}
+    [[ -f $script ]] || script=scripts/$script
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$script"
     exit
 }
 

@@ -14,6 +14,8 @@ from typing import Final
 
 import grimp
 
+from scripts import usage
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- layers -->\n", "<!-- end -->\n"
@@ -71,4 +73,5 @@ def drawn(page: str) -> str:
 
 
 if __name__ == "__main__":
+    usage.check(__doc__)
     PAGE.write_text(drawn(PAGE.read_text()))

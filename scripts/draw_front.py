@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from app.image_processor import binarize_png
 from app.png.limits import PngLimits
+from scripts import usage
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PICTURE: Final = ROOT / "docs" / "images" / "scan-to-page.png"
@@ -49,4 +50,5 @@ def _panel(png: bytes) -> Image.Image:
 
 
 if __name__ == "__main__":
+    usage.check(__doc__)
     main()

@@ -11,6 +11,8 @@ from typing import Final
 
 from PIL import Image, ImageDraw
 
+from scripts import usage
+
 STATIC: Final = Path(__file__).resolve().parent.parent / "static"
 #: Name, side in pixels, and whether the system may mask the icon (W3C, manifest, "maskable").
 ICONS: Final = (
@@ -63,4 +65,5 @@ def _draw_shapes(draw: ImageDraw.ImageDraw, scale: float, shift: float, *, groun
 
 
 if __name__ == "__main__":
+    usage.check(__doc__)
     main()

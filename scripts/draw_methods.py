@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from app.domain.methods import METHODS
 from app.image_processor import binarize_png
 from app.png.limits import PngLimits
+from scripts import usage
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "static" / "methods"
 #: The size of the processed page, and of its displayed corner, at half size.
@@ -79,4 +80,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    usage.check(__doc__)
     main()

@@ -17,6 +17,7 @@ from typing import Final
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, ViewportSize, expect, sync_playwright
 
+from scripts import usage
 from testkit.desks import Scene, scenes
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -169,4 +170,5 @@ def save(png: bytes, name: str) -> None:
 
 
 if __name__ == "__main__":
+    usage.check(__doc__, most=1)
     main()

@@ -1,6 +1,6 @@
 """Draw image.png: a simulated phone photograph of a page of text, with uneven light and noise.
 
-    python scripts/draw_sample.py [FILE]
+    python -m scripts.draw_sample [FILE]
 
 Deterministic: the same bytes on every run of the same Pillow and NumPy.
 """
@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from scripts import usage
 
 DPI = 150
 WIDTH, HEIGHT = 1240, 1754  # A4 at 150 dpi
@@ -95,4 +97,5 @@ def light() -> NDArray[np.float64]:
 
 
 if __name__ == "__main__":
+    usage.check(__doc__, most=1)
     main()

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 UV_LOCK = ROOT / "requirements" / "uv.txt"
 UV_PLACE = ROOT / ".local" / "uv"
 TICK_S = 2.0
@@ -253,4 +254,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    from scripts import usage
+
+    usage.check(__doc__)
     sys.exit(main())

@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
 # Check what deploy/ describes, without an account and without asking anybody: the template with cfn-lint
 # and checkov, the manifests with Kubernetes' own schemas and checkov, the Dockerfile with checkov.
-# Each waiver is next to the resource it applies to, with its reason.
+# Each waiver is next to the resource it applies to, with its reason:
+#
+#   ./scripts/lint_deploy.sh
 set -euo pipefail
 unset CDPATH
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
+
+case ${1:-} in
+    '') ;;
+    -h | --help) show_help ;;
+    *) die "unknown argument '$1'; it takes none" ;;
+esac
 
 # The oldest Kubernetes that supports the manifests, and the newest with published schemas.
 KUBERNETES_VERSIONS=(1.30 1.37)

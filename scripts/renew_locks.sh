@@ -10,6 +10,12 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
+case ${1:-} in
+    '' | --upgrade) ;;
+    -h | --help) show_help ;;
+    *) die "unknown argument '$1'; it takes none, or --upgrade" ;;
+esac
+
 # The same pinned uv that installs the locks.
 uv=$("$(find_python)" scripts/installers.py)
 

@@ -16,6 +16,12 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+if not __package__:
+    sys.exit("run_app.py: type ./alvura start")
+
+from app import installed
+from scripts import usage
+
 ROOT = Path(__file__).resolve().parent.parent
 PAUSE_S = 0.05
 
@@ -97,4 +103,7 @@ def wait_for_localstack(port: int) -> None:
 
 
 if __name__ == "__main__":
+    usage.check(__doc__, most=1)
+    if fault := installed.fault("run_app"):
+        sys.exit(fault)
     sys.exit(main())

@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from scripts import usage
 from scripts.dashboard_questions import ROWS, Panel
 
 DASHBOARD: Final = (
@@ -162,4 +163,5 @@ def text() -> str:
 
 
 if __name__ == "__main__":
+    usage.check(__doc__)
     main()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.domain.messages import Announcement, Job
+from scripts import usage
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 MODELS: dict[str, type[Job] | type[Announcement]] = {
@@ -34,4 +35,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    usage.check(__doc__)
     main()

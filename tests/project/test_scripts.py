@@ -22,6 +22,8 @@ from testkit.ports import free_port
 from testkit.root import ROOT
 from testkit.waiting import wait_until
 
+SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+
 
 def run(
     command: Sequence[str | Path], *, cwd: Path = ROOT, **variables: str
@@ -303,6 +305,39 @@ def test_a_script_refuses_an_argument_that_it_does_not_know(door: str, argument:
 
     assert line.startswith(f"{door}: un")
     assert repr(argument) in line
+
+
+@pytest.mark.parametrize("script", ["renew_locks.sh", "lint_deploy.sh"])
+def test_a_maintainer_s_script_explains_itself_and_refuses_what_it_does_not_know(
+    script: str,
+) -> None:
+    explained, refused = (run([ROOT / "scripts" / script, a]) for a in ("--help", "--helpp"))
+
+    assert (explained.returncode, explained.stderr) == (0, "")
+    assert f"./scripts/{script}" in explained.stdout
+    assert only_line(refused).startswith(f"{script}: unknown argument '--helpp'")
+
+
+@pytest.mark.parametrize(
+    "script", [p.stem for p in SCRIPTS if "usage.check(__doc__" in p.read_text()]
+)
+def test_a_python_script_explains_itself_and_refuses_what_it_does_not_know(script: str) -> None:
+    command = [sys.executable, "-m", f"scripts.{script}"]
+
+    explained, refused = (run([*command, argument]) for argument in ("--help", "--helpp"))
+
+    assert (explained.returncode, explained.stderr) == (0, "")
+    assert len(explained.stdout.splitlines()) > 2
+    assert refused.returncode == 2
+    assert only_line(refused) == "unknown arguments: --helpp; --help has the usage"
+
+
+def test_every_python_script_that_runs_by_itself_reads_its_arguments() -> None:
+    reads = re.compile(r"usage\.check\(__doc__|sys\.exit\(__doc__\)|argparse")
+    programs = [p for p in SCRIPTS if '__name__ == "__main__"' in p.read_text()]
+
+    assert len(programs) > 10
+    assert [p.name for p in programs if not reads.search(p.read_text())] == []
 
 
 def test_one_command_has_every_verb_of_the_command_line() -> None:

@@ -1,0 +1,69 @@
+"""Packages that are missing are a line, not a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from app import installed
+from testkit.root import ROOT
+
+MODULES = ["app.main", "app.setup_aws_resources", "app"]
+
+
+def test_every_package_that_the_application_needs_is_looked_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {line.partition(">")[0] for line in project["dependencies"]} - {"isal", "zlib-ng"}
+    owners = metadata.packages_distributions()
+
+    assert {
+        owner.lower().replace("_", "-") for name in installed.PACKAGES for owner in owners[name]
+    } >= wanted
+
+
+def test_nothing_is_said_where_all_are_there() -> None:
+    assert installed.fault("x") is None
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "v"], check=True)
+    return tmp_path / "v"
+
+
+def only_line(venv: Path, module: str) -> str:
+    done = subprocess.run(
+        [venv / "bin" / "python", "-m", module, "web"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_python_without_packages_is_told_what_to_type(bare: Path, module: str) -> None:
+    line = only_line(bare, module)
+
+    assert line.endswith(": the packages are not installed here; type ./alvura start")
+
+
+def test_a_python_that_lacks_some_packages_names_them(bare: Path) -> None:
+    (site,) = bare.glob("lib/python*/site-packages")
+    for name in set(installed.PACKAGES) - {"waitress"}:
+        (site / name).mkdir()
+
+    assert "are not installed here (waitress); type ./alvura start" in only_line(bare, "app.main")
+
+
+def test_an_installation_that_was_cut_short_counts_as_none(bare: Path) -> None:
+    (site,) = bare.glob("lib/python*/site-packages")
+    for name in installed.PACKAGES:
+        (site / name).mkdir()
+    (bare / ".unfinished").touch()
+
+    assert "the packages are not installed here; type" in only_line(bare, "app.main")
