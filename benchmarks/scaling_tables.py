@@ -106,10 +106,11 @@ def steady(_: Figures, projected: Figures) -> Iterator[str]:
         (
             "",
             "images/s",
-            "tasks of 2 vCPU",
-            "wait p50",
+            "tasks",
+            "vCPU each",
+            "wait in the queue p95",
+            "wait for a CPU p50",
             "p95",
-            "p99",
             "to announcement p50",
             "p95",
             "p99",
@@ -119,11 +120,79 @@ def steady(_: Figures, projected: Figures) -> Iterator[str]:
                 f"`{one['method']}`",
                 f"{one['rate']:,}",
                 f"{one['tasks']:,}",
-                *(f"{ms:.0f} ms" for ms in (*one["wait_ms"], *one["latency_ms"])),
+                f"{one['vcpus']:.0f}",
+                *(
+                    f"{ms:.0f} ms"
+                    for ms in (one["wait_ms"][1], *one["cpu_wait_ms"][:2], *one["latency_ms"])
+                ),
             )
             for one in projected["steady"]
         ),
     )
+
+
+def constant(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        (
+            "images/s",
+            "fleet",
+            "tasks",
+            "changes an hour",
+            "wait p95",
+            "from the smallest fleet: maximum tasks",
+            "longest wait",
+            "last change after",
+        ),
+        (
+            (
+                f"{one['rate']:,}",
+                "KEDA" if of == "keda" else f"ECS, {parameters(one['parameters'])}",
+                one[of]["tasks"],
+                one[of]["changes"],
+                f"{one[of]['wait_p95_s']:.0f} s",
+                f"{one[of]['cold_most']:,}",
+                f"{one[of]['cold_longest_wait_s']:.0f} s",
+                f"{one[of]['cold_settled_min']} min",
+            )
+            for one in projected["constant"]
+            for of in ("ecs", "keda")
+        ),
+    )
+
+
+def parameters(of: int | None) -> str:
+    return f"`rates/{of}.json`" if of else "defaults"
+
+
+def grid(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        (
+            "CPU every",
+            "cooldown",
+            "backlog per task",
+            "cooldown",
+            "10/s: clear after",
+            "task-hours",
+            "100/s: clear after",
+            "task-hours",
+        ),
+        (
+            (
+                f"{one['cpu_period_s']:.0f} s{' (deployed)' if one['is_deployed'] else ''}",
+                f"{one['cpu_cooldown_s']:.0f} s",
+                f"{one['backlog']:.0f}",
+                f"{one['backlog_cooldown_s']:.0f} s",
+                *grid_cells(one),
+            )
+            for one in projected["grid"]
+        ),
+    )
+
+
+def grid_cells(one: Figures) -> Iterator[str]:
+    for of in one["bursts"]:
+        yield f"{of['clear_after_s']:.0f} s"
+        yield f"{of['task_hours']:.0f}"
 
 
 def burst_cells(one: Figures) -> tuple[str, ...]:
@@ -140,11 +209,13 @@ BURST_HEAD = ("maximum waiting", "maximum tasks", "wait p95", "longest wait", "c
 
 
 def bursts(_: Figures, projected: Figures) -> Iterator[str]:
+    deployed = [("ECS", one, f"{one['vcpus']:.0f}") for one in projected["bursts"]]
+    keda = [("KEDA", one, "1") for one in projected["keda"]]
     yield from rows(
-        ("images/s before", "tasks before", *BURST_HEAD),
+        ("", "images/s before", "tasks before", "vCPU each", *BURST_HEAD),
         (
-            (f"{one['rate']:,}", f"{one['tasks_before']:,}", *burst_cells(one))
-            for one in projected["bursts"]
+            (where, f"{one['rate']:,}", f"{one['tasks_before']:,}", cpus, *burst_cells(one))
+            for where, one, cpus in (*deployed, *keda)
         ),
     )
 
@@ -173,9 +244,9 @@ def day(_: Figures, projected: Figures) -> Iterator[str]:
         ),
         (
             ("task-hours", f"{of['task_hours']:.0f}", f"{of['task_hours_for_the_peak']}"),
-            ("wait p95", f"{of['wait_ms'][1] / 1000:.1f} s", ""),
-            ("wait p99", f"{of['wait_ms'][2] / 1000:.1f} s", ""),
-            ("longest wait", f"{of['longest_wait_s']:.0f} s", ""),
+            ("wait p95", f"{of['wait_s'][0]:.0f} s", ""),
+            ("wait p99", f"{of['wait_s'][1]:.0f} s", ""),
+            ("longest wait", f"{of['wait_s'][2]:.0f} s", ""),
         ),
     )
 

@@ -1,9 +1,9 @@
 """A queueing model of the pipeline, for rates beyond this machine.
 
 Images arrive, pass the web servers, wait in a FIFO queue with a quota per partition, are processed
-by workers with limited slots and CPUs, and are announced. The number of workers changes: an
-autoscaler sees the queue with delay, starts take time, and a dead worker's images stay hidden until
-their visibility timeout.
+by workers with limited slots and CPUs, and are announced. An image in a worker's hands also waits
+for a CPU, which is counted apart. The number of workers changes: an autoscaler decides, starts take
+time, and a dead worker's images stay hidden until their visibility timeout.
 
 The model is one heap of events in plain Python, about ten events per image. A stage is CPU time,
 first come first served, then a delay that occupies no CPU (a request to S3 or SQS, the linger of a
@@ -22,35 +22,12 @@ from random import Random
 import numpy as np
 
 from benchmarks.arrivals import Draw
-from benchmarks.autoscaler import Launcher, Policy, Scaling
+from benchmarks.autoscaler import Autoscaler, Launcher, Launches, Sample
+from benchmarks.cpus import Cpus
 from benchmarks.design import Design, Stage
+from benchmarks.room import Room, Worker
 
 # --- the parts -----------------------------------------------------------------------------------
-
-
-class Cpus:
-    """First-come-first-served CPUs; callers must ask in order of time."""
-
-    def __init__(self, count: int) -> None:
-        self._free_at = [0.0] * count
-
-    def take(self, now: float, work_s: float, not_before: float = 0.0) -> float:
-        """The time at which *work_s* requested *now* will be done."""
-        if not work_s:
-            return now
-        done_at = max(now, self._free_at[0], not_before) + work_s
-        heapq.heapreplace(self._free_at, done_at)
-        return done_at
-
-
-@dataclass(eq=False, slots=True)
-class Worker:
-    cpus: Cpus
-    free: int
-    #: Index in the list of workers with free slots, or -1.
-    place: int = -1
-    is_leaving: bool = False
-    is_dead: bool = False
 
 
 @dataclass(eq=False, slots=True)
@@ -59,6 +36,8 @@ class Picture:
     queued_at: float = 0.0
     taken_at: float = 0.0
     announced_at: float = 0.0
+    #: Time in a worker's hands without a CPU.
+    cpu_wait_s: float = 0.0
     worker: Worker | None = None
 
 
@@ -86,12 +65,23 @@ class Run:
         """Seconds that images waited in the queue."""
         return np.array([p.taken_at - p.queued_at for p in self.announced if p.due_at >= from_s])
 
+    def cpu_waits_s(self, from_s: float = 0.0) -> np.ndarray:
+        """Seconds that images waited for a CPU, in the hands of a worker."""
+        return np.array([p.cpu_wait_s for p in self.announced if p.due_at >= from_s])
+
 
 class Simulation:
     """One simulation; call `run` once."""
 
     def __init__(
-        self, design: Design, workers: int, *, draw: Draw, seed: int, scaling: Scaling | None = None
+        self,
+        design: Design,
+        workers: int,
+        *,
+        draw: Draw,
+        seed: int,
+        autoscaler: Autoscaler | None = None,
+        launches: Launches | None = None,
     ) -> None:
         self._design, self._draw, self._random = design, draw, Random(seed)
         self._events: list[tuple[float, int, Callable[..., None], tuple[object, ...]]] = []
@@ -99,10 +89,11 @@ class Simulation:
         self._web = Cpus(design.web_cpus)
         self._partitions = [Cpus(1) for _ in range(design.partitions)]
         self._queue: deque[Picture] = deque()
-        self._with_room: list[Worker] = []
+        self._with_room = Room()
         self._workers: list[Worker] = []
         self._held: dict[Picture, None] = {}
-        self._scaling, self._ordered = scaling, workers
+        self._autoscaler, self._ordered = autoscaler, workers
+        self._launcher = Launcher(launches or Launches())
         self._worked_s = self._serial_until = 0.0
         self.seen = Run()
         for _ in range(workers):
@@ -115,8 +106,8 @@ class Simulation:
         self._at(0.0, self._look)
         for at in deaths:
             self._at(at, self._die)
-        if scaling := self._scaling:
-            self._at(scaling.period_s, self._measure, Policy(scaling), Launcher(scaling), 0.0)
+        if autoscaler := self._autoscaler:
+            self._at(autoscaler.step_s, self._scale, autoscaler, 0.0)
         while self._events and self._events[0][0] <= until_s:
             self._now, _, action, arguments = heapq.heappop(self._events)
             action(*arguments)
@@ -150,18 +141,19 @@ class Simulation:
     def _upload(self, picture: Picture, number: int) -> None:
         if number == len(self._design.upload):
             return self._send(picture)
-        done_at = self._pass(self._web, self._design.upload[number])
+        done_at, _ = self._pass(self._web, self._design.upload[number])
         self._at(done_at, self._upload, picture, number + 1)
         return None
 
-    def _pass(self, cpus: Cpus, stage: Stage) -> float:
+    def _pass(self, cpus: Cpus, stage: Stage) -> tuple[float, float]:
+        """When the stage will be done, and how long it will have waited for a CPU."""
         work_s = self._draw(self._random, stage.cpu_s)
         if cpus is not self._web:
             self._worked_s += work_s
         done_at = cpus.take(self._now, work_s, self._serial_until if stage.is_serial else 0.0)
         if stage.is_serial:
             self._serial_until = done_at
-        return done_at + stage.delay_s
+        return done_at + stage.delay_s, done_at - work_s - self._now
 
     def _send(self, picture: Picture) -> None:
         # SQS hashes the group, here the image, so all partitions are equally likely.
@@ -180,13 +172,13 @@ class Simulation:
 
     def _hand_out(self) -> None:
         while self._queue and self._with_room:
-            worker = self._with_room[self._random.randrange(len(self._with_room))]
+            worker = self._with_room.any(self._random)
             picture = self._queue.popleft()
             picture.taken_at, picture.worker = self._now, worker
             self._held[picture] = None
             worker.free -= 1
             if not worker.free:
-                self._forget(worker)
+                self._with_room.remove(worker)
             self._work(picture, worker, 0)
 
     def _work(self, picture: Picture, worker: Worker, number: int) -> None:
@@ -198,7 +190,9 @@ class Simulation:
         if number == len(stages):
             return self._finish(picture, worker)
         cpus = self._web if self._design.is_one_machine else worker.cpus
-        self._at(self._pass(cpus, stages[number]), self._work, picture, worker, number + 1)
+        done_at, cpu_wait_s = self._pass(cpus, stages[number])
+        picture.cpu_wait_s += cpu_wait_s
+        self._at(done_at, self._work, picture, worker, number + 1)
         return None
 
     def _finish(self, picture: Picture, worker: Worker) -> None:
@@ -209,7 +203,7 @@ class Simulation:
             if worker.free == self._design.slots:
                 self._workers.remove(worker)
         elif worker.place < 0:
-            self._remember(worker)
+            self._with_room.add(worker)
         self._hand_out()
 
     # --- the workers -----------------------------------------------------------------------------
@@ -217,27 +211,14 @@ class Simulation:
     def _join(self) -> None:
         worker = Worker(Cpus(self._design.worker_cpus), self._design.slots)
         self._workers.append(worker)
-        self._remember(worker)
+        self._with_room.add(worker)
         self._hand_out()
-
-    def _remember(self, worker: Worker) -> None:
-        worker.place = len(self._with_room)
-        self._with_room.append(worker)
-
-    def _forget(self, worker: Worker) -> None:
-        if worker.place < 0:
-            return
-        last = self._with_room.pop()
-        if last is not worker:
-            self._with_room[worker.place] = last
-            last.place = worker.place
-        worker.place = -1
 
     def _die(self) -> None:
         """Crash a worker: its images reappear when their leases, renewed at half time, expire."""
         worker = self._random.choice(self._staying())
         worker.is_dead = True
-        self._forget(worker)
+        self._with_room.remove(worker)
         self._workers.remove(worker)
         timeout_s = self._design.visibility_timeout_s
         for picture in [one for one in self._held if one.worker is worker]:
@@ -254,19 +235,24 @@ class Simulation:
 
     # --- the autoscaler --------------------------------------------------------------------------
 
-    def _measure(self, policy: Policy, launcher: Launcher, worked_s: float) -> None:
-        scaling, in_system = policy.scaling, len(self._queue) + len(self._held)
-        busy_cpus = (self._worked_s - worked_s) / scaling.period_s
-        self._at(self._now + scaling.delay_s, self._scale, policy, launcher, in_system, busy_cpus)
-        self._at(self._now + scaling.period_s, self._measure, policy, launcher, self._worked_s)
-
-    def _scale(self, policy: Policy, launcher: Launcher, in_system: int, busy_cpus: float) -> None:
-        wanted = policy.decide(in_system, busy_cpus, self._ordered)
+    def _scale(self, autoscaler: Autoscaler, worked_s: float) -> None:
+        wanted = autoscaler.decide(self._sample(autoscaler.step_s, worked_s), self._ordered)
+        self._at(self._now + autoscaler.step_s, self._scale, autoscaler, self._worked_s)
         missing, self._ordered = wanted - self._ordered, wanted
         for _ in range(missing):
-            self._at(launcher.polls_at(self._now, self._random), self._start)
+            self._at(self._launcher.polls_at(self._now, self._random), self._start)
         if missing < 0:
             self._let_go()
+
+    def _sample(self, step_s: float, worked_s: float) -> Sample:
+        return Sample(
+            at_s=self._now,
+            waiting=len(self._queue),
+            in_flight=len(self._held),
+            busy_cpus=(self._worked_s - worked_s) / step_s,
+            running=len(self._workers),
+            groups=len(self._held),
+        )
 
     def _staying(self) -> list[Worker]:
         return [one for one in self._workers if not one.is_leaving]
@@ -279,6 +265,6 @@ class Simulation:
         """Stop surplus workers: they receive nothing more and end when their slots are empty."""
         for worker in self._staying()[self._ordered :]:
             worker.is_leaving = True
-            self._forget(worker)
+            self._with_room.remove(worker)
             if worker.free == self._design.slots:
                 self._workers.remove(worker)

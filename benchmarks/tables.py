@@ -59,6 +59,8 @@ TABLES: dict[str, Callable[[Figures, Figures], Iterator[str]]] = {
     "steady": scaling_tables.steady,
     "slots": scaling_tables.slots,
     "bursts": scaling_tables.bursts,
+    "constant": scaling_tables.constant,
+    "grid": scaling_tables.grid,
     "sensitivity": scaling_tables.sensitivity,
     "day": scaling_tables.day,
 }

@@ -8,18 +8,14 @@ from typing import Any
 import pytest
 
 from benchmarks import tables
+from benchmarks.autoscaler import Launches
 from benchmarks.cost import cost_per_million, demand
-from benchmarks.projections import (
-    FLEET,
-    burst_figures,
-    burst_run,
-    most_per_s,
-    scaling_for,
-    slots,
-    tasks_for,
-    usage_of,
-    validation,
-)
+from benchmarks.deployed import Sizes
+from benchmarks.fleets import burst_figures, burst_run, on_ecs
+from benchmarks.steady import fleet, slots, tasks_for
+from benchmarks.target_tracking import BACKLOG, TrackingPolicy
+from benchmarks.usage import usage_of
+from benchmarks.validation import most_per_s, validation
 
 CALLS = {"SendMessage": 1.0, "ReceiveMessage": 0.5, "PutObject": 2.0, "GetQueueAttributes": 0.001}
 CPU_MS = {"web": 6.0, "worker": 22.0, "localstack": 25.0, "clients": 7.0}
@@ -60,11 +56,12 @@ def test_calls_are_those_of_sqs_that_come_with_images_and_those_of_who_listens()
 
 
 def test_a_fleet_is_sized_by_cpus_or_by_what_tasks_have_in_hand() -> None:
+    two_cpus = Sizes(cpus=2, slots=12, memory_gb=4, smallest=1, largest=99)
     slow = replace(USAGE, worker_cpu_s=0.14, held_s=0.2)
     waiting = replace(USAGE, worker_cpu_s=0.001, held_s=1.2)
 
-    assert tasks_for(slow, 100) == 10  # 14 CPUs busy, 2 a task, to 70 %
-    assert tasks_for(waiting, 70) == 10  # 84 in hand, 12 a task, to 70 %
+    assert tasks_for(slow, 100, two_cpus) == 10  # 14 CPUs busy, 2 a task, to 70 %
+    assert tasks_for(waiting, 70, two_cpus) == 10  # 84 in hand, 12 a task, to 70 %
 
 
 def test_more_in_hand_helps_until_the_cpus_are_busy() -> None:
@@ -91,11 +88,15 @@ def test_the_most_is_what_the_cpus_or_one_interpreter_allow() -> None:
 
 
 def test_a_burst_is_over_sooner_when_more_tasks_wait_for_it() -> None:
-    usage = replace(USAGE, worker_cpu_s=0.2, held_s=0.4)  # ten a second for a task
-    few = scaling_for(usage, 2.0)
-    many = replace(few, smallest=5 * few.smallest)
+    usage = replace(USAGE, worker_cpu_s=0.2, held_s=0.4)
+    few = Sizes(cpus=1, slots=6, memory_gb=2, smallest=2, largest=20)
+    many = replace(few, smallest=4)
+    policy = TrackingPolicy(metric=BACKLOG, target=300)
 
-    late, soon = (burst_figures(burst_run(usage, 2.0, one, 900.0)) for one in (few, many))
+    late, soon = (
+        burst_figures(burst_run(usage, 4.0, one, on_ecs(one, (policy,)), Launches()), 4.0)
+        for one in (few, many)
+    )
 
     assert soon["longest_wait_s"] < late["longest_wait_s"]
     assert soon["most_waiting"] < late["most_waiting"]
@@ -109,6 +110,6 @@ def test_what_is_committed_was_projected_from_what_was_measured(method: str, sub
 
     assert projected["usage"][method] == vars(usage)
     for rate, seen in projected["demand"][method].items():
-        assert seen == demand(int(rate), usage, FLEET)
+        assert seen == demand(int(rate), usage, fleet())
     for rate, seen in projected["cost"][method].items():
-        assert seen == cost_per_million(int(rate), usage, FLEET)
+        assert seen == cost_per_million(int(rate), usage, fleet())

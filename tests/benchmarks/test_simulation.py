@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from benchmarks.arrivals import burst, constant, diurnal, exponential, lognormal, poisson
-from benchmarks.autoscaler import Launcher, Policy, Scaling
+from benchmarks.autoscaler import Launches, Sample
 from benchmarks.design import Design, Stage
 from benchmarks.simulation import Run, Simulation
 
@@ -173,76 +173,69 @@ def test_times_have_the_mean_and_the_deviation_that_were_asked_for() -> None:
 
 # --- the autoscaler ------------------------------------------------------------------------------
 
-SCALING = Scaling(
-    target_per_worker=10, busy_cpus_per_worker=1.4, smallest=2, largest=8, periods_to_grow=3
-)
+
+class Script:
+    """Orders what it is told, step by step, and keeps what it was shown."""
+
+    step_s = 30.0
+
+    def __init__(self, *wanted: int) -> None:
+        self._wanted, self.seen = list(wanted), list[Sample]()
+
+    def decide(self, sample: Sample, ordered: int) -> int:
+        self.seen.append(sample)
+        return self._wanted.pop(0) if self._wanted else ordered
 
 
-def test_it_grows_after_three_periods_that_agree_and_no_further_than_allowed() -> None:
-    policy = Policy(SCALING)
+def test_an_autoscaler_is_shown_the_queue_the_workers_and_the_cpus_that_were_busy() -> None:
+    script = Script()
+    design = replace(BARE, work=(Stage(2.0),), worker_cpus=1, slots=4)
 
-    assert [policy.decide(500, 0.0, 2) for _ in range(3)] == [2, 2, 8]
+    Simulation(design, 1, draw=STEADY, seed=1, autoscaler=script).run(constant(1, 200), 61)
 
-
-def test_one_quiet_period_puts_the_growth_off() -> None:
-    policy = Policy(SCALING)
-
-    assert [policy.decide(n, 0.0, 2) for n in (500, 500, 0, 500, 500)] == [2] * 5
-
-
-def test_it_shrinks_after_fifteen_periods_to_the_most_that_was_wanted_in_them() -> None:
-    policy = Policy(SCALING)
-
-    decided = [policy.decide(n, 0.0, 8) for n in (45, *[0] * 14)]
-
-    assert decided == [8] * 14 + [5]
+    first, second = script.seen
+    assert (first.at_s, first.running) == (30.0, 1)
+    assert first.in_flight == first.groups == 4
+    assert first.waiting == pytest.approx(30 - 15 - 4, abs=1)
+    assert second.busy_cpus == pytest.approx(1.0, rel=0.1)
 
 
-def test_busy_cpus_keep_workers_that_have_no_backlog() -> None:
-    policy = Policy(SCALING)
+def test_a_worker_that_is_ordered_polls_when_it_has_started() -> None:
+    launches = Launches(start_s=(40, 40))
 
-    assert [policy.decide(0, 5.0, 6) for _ in range(15)] == [6] * 14 + [4]
+    seen = Simulation(WHOLE, 1, draw=STEADY, seed=1, autoscaler=Script(3), launches=launches).run(
+        constant(1, 100), 100
+    )
+    workers = {round(at): count for at, _, _, count in seen.timeline}
 
-
-def test_orders_start_as_fast_as_fargate_launches_however_they_are_split() -> None:
-    scaling = replace(SCALING, start_s=(30, 30), launch_burst=100, launches_per_s=20)
-    launcher = Launcher(scaling)
-
-    polls_at = [launcher.polls_at(0.0, Random(1)) for _ in range(300)]
-    later = launcher.polls_at(5.0, Random(1))
-    refilled = launcher.polls_at(60.0, Random(1))
-
-    assert polls_at[99] == 30
-    assert polls_at[299] == pytest.approx(30 + 200 / 20)
-    assert later == pytest.approx(30 + 201 / 20)
-    assert refilled == 90
+    assert (workers[69], workers[71]) == (1, 3)
 
 
 def test_what_is_ordered_and_taken_back_before_it_starts_does_not_come() -> None:
-    scaling = replace(
-        SCALING, largest=100, periods_to_grow=1, periods_to_shrink=2, start_s=(900, 900)
-    )
-    arrivals = poisson(burst(10, 10, 30, 90), 100, 1500, Random(1))
+    launches = Launches(start_s=(900, 900))
 
-    seen = Simulation(WHOLE, 2, draw=STEADY, seed=1, scaling=scaling).run(arrivals, 1500)
+    seen = Simulation(
+        WHOLE, 2, draw=STEADY, seed=1, autoscaler=Script(9, 2), launches=launches
+    ).run(constant(10, 1500), 1500)
 
     assert max(workers for _, _, _, workers in seen.timeline) == 2
 
 
-def test_a_burst_is_answered_with_workers_that_come_late_and_leave_later() -> None:
-    scaling = Scaling(
-        target_per_worker=500,
-        busy_cpus_per_worker=1.4,
-        smallest=1,
-        periods_to_grow=1,
-        periods_to_shrink=3,
+def test_a_worker_that_is_let_go_finishes_what_it_has() -> None:
+    seen = Simulation(WHOLE, 3, draw=STEADY, seed=1, autoscaler=Script(1)).run(
+        constant(20, 60), 120
     )
-    arrivals = poisson(burst(10, 10, 120, 300), 100, 1200, Random(1))
 
-    seen = Simulation(WHOLE, 1, draw=lognormal(0.3), seed=1, scaling=scaling).run(arrivals, 1200)
-    workers = {round(at): count for at, _, _, count in seen.timeline}
+    assert seen.timeline[-1][3] == 1
+    assert len(seen.announced) == seen.offered
+    assert seen.again == 0
 
-    assert workers[180] == 1  # the metric of 180 s is known at 240 s, and a start takes 30 s
-    assert workers[330] > 2
-    assert workers[1199] == 1
-    assert seen.waiting == 0
+
+def test_an_image_in_hand_waits_for_a_cpu_which_is_no_wait_in_the_queue() -> None:
+    """Four at once on one CPU: 0, 1, 2 and 3 seconds."""
+    design = replace(BARE, slots=4)
+
+    seen = Simulation(design, 1, draw=STEADY, seed=0).run(iter([0.0] * 4), 10)
+
+    assert seen.waits_s().tolist() == [0.0] * 4
+    assert sorted(seen.cpu_waits_s().tolist()) == pytest.approx([0.0, 1.0, 2.0, 3.0])

@@ -197,7 +197,7 @@ def test_selectors_find_the_pods(kind: str, role: str) -> None:
 
 
 def test_the_scaler_looks_at_the_queue_of_the_workers() -> None:
-    (trigger,) = manifest("ScaledObject", "worker")["spec"]["triggers"]
+    trigger, _ = manifest("ScaledObject", "worker")["spec"]["triggers"]
     looked_at = trigger["metadata"]
 
     assert looked_at["queueURLFromEnv"] == "INPUT_QUEUE"

@@ -177,23 +177,28 @@ def test_the_only_place_to_write_is_the_one_that_the_image_makes_writable() -> N
         assert container(role)["User"] == "10001"
 
 
-def test_scaling_divides_by_the_workers_that_run_and_never_by_zero() -> None:
+def test_scaling_divides_by_the_workers_that_are_desired_and_never_by_zero() -> None:
     policy = resource("WorkerScalingByBacklog")["TargetTrackingScalingPolicyConfiguration"]
     metrics = {m["Id"]: m for m in policy["CustomizedMetricSpecification"]["Metrics"]}
     (result,) = (m for m in metrics.values() if m["ReturnData"])
 
-    assert result["Expression"] == "waiting / IF(running > 1, running, 1)"
-    assert metrics.keys() == {"waiting", "running", result["Id"]}
+    assert result["Expression"]["Fn::Sub"].endswith(" / IF(desired > 1, desired, 1)")
+    assert metrics.keys() == {"waiting", "groups", "desired", result["Id"]}
     # Zero workers times any backlog is zero workers.
     assert template()["Parameters"]["MinWorkers"]["MinValue"] == 1
 
 
-def test_every_alarm_tells_the_topic_and_says_when_it_is_over() -> None:
-    alarms = {
+def told_alarms() -> dict[str, dict[str, Any]]:
+    """All but the one that scales."""
+    return {
         name: each["Properties"]
         for name, each in template()["Resources"].items()
-        if each["Type"] == "AWS::CloudWatch::Alarm"
+        if each["Type"] == "AWS::CloudWatch::Alarm" and name != "WorkersIdleAlarm"
     }
+
+
+def test_every_alarm_tells_the_topic_and_says_when_it_is_over() -> None:
+    alarms = told_alarms()
     told = [{"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]}]
 
     assert {
@@ -222,9 +227,8 @@ def test_no_token_and_no_key_stands_in_the_template() -> None:
 
 
 def test_every_alarm_has_its_row_in_the_handbook_and_in_the_page_on_deploying() -> None:
-    resources = template()["Resources"].values()
-    alarms = [each for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"]
-    names = sorted(each["Properties"]["AlarmName"]["Fn::Sub"].partition("}")[2] for each in alarms)
+    alarms = told_alarms().values()
+    names = sorted(each["AlarmName"]["Fn::Sub"].partition("}")[2] for each in alarms)
 
     assert names
     for page in ("docs/operations.md", "deploy/README.md"):

@@ -30,7 +30,6 @@ REASONS = {
     "surface.py _leave_rows": _KERNEL,
     "dashboard_questions.py": "a list: the questions of the dashboard, row by row",
     "engine.py": "each rival as its own documentation uses it, and the page that they all get",
-    "projections.py": "one model, of which each figure of docs/scaling.md is a function",
     "everyday.py": _CASES,
     "more.py": _CASES,
     "office.py": _CASES,

@@ -1,0 +1,163 @@
+"""The model takes its figures from deploy/, and deploy/ has the sizes that its rates need."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks import deployed, tables
+from benchmarks.fleets import BURST_FACTOR
+from benchmarks.steady import fleet, tasks_for
+from benchmarks.target_tracking import BACKLOG, CPU
+from benchmarks.usage import usage_of
+from testkit import templates
+from testkit.templates import manifest, template
+
+AUTO = usage_of(tables.results()[0], "ours-auto")
+RATES = [None, *deployed.rates()]
+WEB_SIZES = template()["Mappings"]["WebSizes"]
+
+
+def resource(name: str) -> dict[str, Any]:
+    properties: dict[str, Any] = template()["Resources"][name]["Properties"]
+    return properties
+
+
+def test_every_policy_of_the_workers_is_in_the_model() -> None:
+    """A third one would scale a fleet that no projection is about."""
+    there = {
+        each["Properties"]["PolicyName"]
+        for each in template()["Resources"].values()
+        if each["Type"] == "AWS::ApplicationAutoScaling::ScalingPolicy"
+        and each["Properties"]["ScalingTargetId"] == {"Ref": "WorkerScaling"}
+    }
+
+    assert there == {"cpu", "backlog-per-worker", "idle"}
+    assert [one.metric for one in deployed.policies_on_ecs()] == [CPU, BACKLOG]
+    for name in ("WorkerScalingByCpu", "WorkerScalingByBacklog"):
+        assert resource(name)["TargetTrackingScalingPolicyConfiguration"]["DisableScaleIn"] is True
+
+
+def test_a_change_of_the_template_is_a_change_of_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changed = template()
+    policy = changed["Resources"]["WorkerScalingByCpu"]["Properties"]
+    policy = policy["TargetTrackingScalingPolicyConfiguration"]
+    policy |= {"TargetValue": 55, "ScaleOutCooldown": 7}
+    changed["Resources"]["WorkersIdleAlarm"]["Properties"]["Threshold"] = 11
+    changed["Parameters"]["BacklogPerWorker"]["Default"] = 33
+    changed["Parameters"]["MaxWorkers"]["Default"] = 44
+    monkeypatch.setattr(deployed, "template", lambda: changed)
+
+    cpu, backlog = deployed.policies_on_ecs()
+
+    assert (cpu.target, cpu.out_cooldown_s) == (55, 7)
+    assert deployed.shrink_policy_on_ecs().threshold == 11
+    assert backlog.target == 33
+    assert deployed.sizes_on_ecs().largest == 44
+
+
+def test_a_change_of_the_manifests_is_a_change_of_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    changed = manifest("ScaledObject", "worker")
+    queue, cpu = changed["spec"]["triggers"]
+    queue["metadata"]["queueLength"], cpu["metadata"]["value"] = "33", "55"
+
+    def changed_manifest(kind: str, name: str) -> dict[str, Any]:
+        return changed if kind == "ScaledObject" else templates.manifest(kind, name)
+
+    monkeypatch.setattr(deployed, "manifest", changed_manifest)
+
+    assert deployed.policy_on_kubernetes().queue_target == 33
+    assert deployed.policy_on_kubernetes().cpu_target == 55
+
+
+def test_the_metric_that_the_model_computes_is_the_one_of_the_template() -> None:
+    policy = resource("WorkerScalingByBacklog")["TargetTrackingScalingPolicyConfiguration"]
+    (shown,) = [
+        each for each in policy["CustomizedMetricSpecification"]["Metrics"] if each["ReturnData"]
+    ]
+
+    assert shown["Expression"] == {
+        "Fn::Sub": "MIN([waiting, FILL(groups, 0) * ${BacklogPerWorker}])"
+        " / IF(desired > 1, desired, 1)"
+    }
+
+
+def test_the_alarm_under_which_the_fleet_shrinks_is_about_one_task_fewer() -> None:
+    alarm, policy = resource("WorkersIdleAlarm"), deployed.shrink_policy_on_ecs()
+    (shown,) = [each for each in alarm["Metrics"] if each["ReturnData"]]
+    grows_at, _ = deployed.policies_on_ecs()
+
+    assert shown["Expression"] == "cpu * desired / (desired - 1)"
+    assert alarm["AlarmActions"] == [{"Ref": "WorkerScalingIn"}]
+    assert resource("WorkerScalingIn")["StepScalingPolicyConfiguration"]["AdjustmentType"] == (
+        "PercentChangeInCapacity"
+    )
+    for under, share in policy.steps:
+        assert (policy.threshold - under) / (1 - share) <= grows_at.target
+
+
+def test_cpu_is_measured_as_often_as_the_policy_looks() -> None:
+    cpu, _ = deployed.policies_on_ecs()
+    (measured,) = resource("WorkerService")["Monitoring"]["MetricConfigurations"]
+
+    assert cpu.period_s == measured["ResolutionSeconds"] == 20
+    assert measured["MetricNames"] == ["CPUUtilization"]
+
+
+def test_both_deployments_keep_the_same_share_of_a_worker_busy() -> None:
+    cpu, _ = deployed.policies_on_ecs()
+
+    assert deployed.policy_on_kubernetes().cpu_target == cpu.target == 70
+
+
+@pytest.mark.parametrize("of", RATES)
+def test_the_most_workers_hold_ten_times_the_rate_that_they_are_for(of: int | None) -> None:
+    rate = of or deployed.DEFAULT_RATE
+    sizes = deployed.sizes_on_ecs(of)
+
+    assert sizes.largest >= tasks_for(AUTO, BURST_FACTOR * rate, sizes)
+    assert sizes.smallest <= tasks_for(AUTO, rate, sizes)
+
+
+@pytest.mark.parametrize("of", RATES)
+def test_the_most_web_tasks_hold_ten_times_the_rate_that_they_are_for(of: int | None) -> None:
+    rate, said = of or deployed.DEFAULT_RATE, deployed.parameters(of)
+    cpus = int(WEB_SIZES[said["WebSize"]]["Cpu"]) / 1024
+    by_task = cpus * deployed.web_busy() / AUTO.web_cpu_s
+
+    assert int(said["MaxWeb"]) * by_task >= BURST_FACTOR * rate
+    assert int(said["MinWeb"]) >= 2
+
+
+@pytest.mark.parametrize("of", RATES)
+def test_the_backlog_of_a_worker_is_a_minute_or_so_of_its_work(of: int | None) -> None:
+    _, backlog = deployed.policies_on_ecs(of)
+    cpus = deployed.sizes_on_ecs(of).cpus
+
+    assert 30 <= backlog.target * AUTO.worker_cpu_s / cpus <= 120
+
+
+@pytest.mark.parametrize("of", deployed.rates())
+def test_a_file_for_a_rate_names_parameters_with_texts_that_they_take(of: int) -> None:
+    """`aws cloudformation deploy --parameter-overrides file://` takes texts only."""
+    said = deployed.parameters(of)
+    known = template()["Parameters"]
+
+    assert said.keys() == known.keys()
+    for name, value in said.items():
+        assert str(value) in [str(each) for each in known[name].get("AllowedValues", [value])]
+        if known[name]["Type"] == "Number":
+            assert int(value) >= known[name].get("MinValue", 0)
+
+
+def test_the_fleet_that_is_priced_is_the_one_that_is_deployed() -> None:
+    of = fleet()
+
+    assert (of.web_busy, of.worker_busy) == (0.6, 0.7)
+    assert of.gb_per_vcpu == 2
+    assert of.retention_days == template()["Parameters"]["RetentionDays"]["Default"]
