@@ -24,7 +24,6 @@ _UNKNOWN_TYPES: Final = frozenset(
         "AWS::EC2::SecurityGroupEgress",
     )
 )
-_METRIC_MATH: Final = frozenset(("ServerErrorsAlarm",))
 
 
 @dataclass(frozen=True)
@@ -122,12 +121,20 @@ def _subnet(ec2: Any, vpc: str, number: int) -> str:
 
 
 def _known_part(whole: dict[str, Any]) -> dict[str, Any]:
-    known = {
-        name: resource
-        for name, resource in whole["Resources"].items()
-        if resource["Type"] not in _UNKNOWN_TYPES and name not in _METRIC_MATH
-    }
+    known = {name: each for name, each in whole["Resources"].items() if _is_known(each)}
+    # MiniStack 1.5.33 cannot order numbers that come from parameters.
+    known["WorkerService"]["Properties"]["CapacityProviderStrategy"].pop(0)
+    for each in known.values():
+        after = [name for name in listed(each.get("DependsOn", [])) if name in known]
+        each.pop("DependsOn", None)
+        if after:
+            each["DependsOn"] = after
     return whole | {"Resources": known}
+
+
+def _is_known(resource: Mapping[str, Any]) -> bool:
+    is_metric_math = "Metrics" in resource.get("Properties", {})
+    return resource["Type"] not in _UNKNOWN_TYPES and not is_metric_math
 
 
 @cache  # half a second each

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SECONDS_PER_DAY: Final = 86_400
-_DEAD_LETTER_RETENTION_S: Final = 14 * _SECONDS_PER_DAY
+#: SQS's maximum; longer costs nothing.
+_RETENTION_S: Final = 14 * _SECONDS_PER_DAY
 _LONG_POLL_S: Final = 10
 #: High throughput for FIFO: SQS applies its limits per message group.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
@@ -37,12 +38,12 @@ _FIFO: Final = {
 
 def result_attributes() -> dict[str, str]:
     """The attributes of the queue of announcements."""
-    return _FIFO | _HIGH_THROUGHPUT
+    return _FIFO | _HIGH_THROUGHPUT | {"MessageRetentionPeriod": str(_RETENTION_S)}
 
 
 def dead_letter_attributes() -> dict[str, str]:
     """The attributes of the dead-letter queue."""
-    return _FIFO | {"MessageRetentionPeriod": str(_DEAD_LETTER_RETENTION_S)}
+    return _FIFO | {"MessageRetentionPeriod": str(_RETENTION_S)}
 
 
 def job_attributes(settings: Settings, *, dead_letter_arn: str) -> dict[str, str]:

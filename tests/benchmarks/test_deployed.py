@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.domain.rates import Rate
 from benchmarks import deployed, tables
 from benchmarks.fleets import BURST_FACTOR
 from benchmarks.steady import fleet, tasks_for
@@ -83,7 +84,7 @@ def test_the_metric_that_the_model_computes_is_the_one_of_the_template() -> None
 
     assert shown["Expression"] == {
         "Fn::Sub": "MIN([waiting, FILL(groups, 0) * ${BacklogPerWorker}])"
-        " / IF(desired > 1, desired, 1)"
+        " / IF(FILL(desired, REPEAT) > 1, FILL(desired, REPEAT), 1)"
     }
 
 
@@ -92,7 +93,7 @@ def test_the_alarm_under_which_the_fleet_shrinks_is_about_one_task_fewer() -> No
     (shown,) = [each for each in alarm["Metrics"] if each["ReturnData"]]
     grows_at, _ = deployed.policies_on_ecs()
 
-    assert shown["Expression"] == "cpu * desired / (desired - 1)"
+    assert shown["Expression"] == "cpu * FILL(desired, REPEAT) / (FILL(desired, REPEAT) - 1)"
     assert alarm["AlarmActions"] == [{"Ref": "WorkerScalingIn"}]
     assert resource("WorkerScalingIn")["StepScalingPolicyConfiguration"]["AdjustmentType"] == (
         "PercentChangeInCapacity"
@@ -132,6 +133,21 @@ def test_the_most_web_tasks_hold_ten_times_the_rate_that_they_are_for(of: int | 
 
     assert int(said["MaxWeb"]) * by_task >= BURST_FACTOR * rate
     assert int(said["MinWeb"]) >= 2
+
+
+@pytest.mark.parametrize("of", deployed.rates())
+def test_one_client_alone_may_send_ten_times_the_rate(of: int) -> None:
+    said = deployed.parameters(of)
+    rate = Rate.parse(said["RateLimit"])
+
+    assert int(said["MinWeb"]) * rate.limit / rate.window_s >= BURST_FACTOR * of
+
+
+def test_by_default_one_client_may_send_the_rate_that_the_defaults_are_for() -> None:
+    said = deployed.parameters()
+    rate = Rate.parse(said["RateLimit"])
+
+    assert int(said["MinWeb"]) * rate.limit / rate.window_s >= deployed.DEFAULT_RATE
 
 
 @pytest.mark.parametrize("of", RATES)

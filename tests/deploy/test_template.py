@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
-import sys
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from app.cli.arguments import ROLES
 from app.errors import StorageUnavailableError
@@ -37,19 +38,35 @@ def container(role: str) -> dict[str, Any]:
 
 
 def variables(role: str) -> dict[str, Any]:
-    return {each["Name"]: each["Value"] for each in container(role)["Environment"]}
+    """Also those that are set only where a parameter is."""
+    return {each["Name"]: each["Value"] for each in map(there, container(role)["Environment"])}
+
+
+def there(value: Any) -> Any:
+    """What `Fn::If` chooses where its condition holds."""
+    return value["Fn::If"][1] if isinstance(value, dict) and "Fn::If" in value else value
+
+
+def secrets(role: str) -> dict[str, Any]:
+    return {each["Name"]: each["ValueFrom"] for each in map(there, container(role)["Secrets"])}
 
 
 def default(setting: str) -> Any:
     return Settings.model_fields[setting.lower()].default
 
 
-def test_the_template_is_small_enough_to_be_sent_without_a_bucket() -> None:
-    """CreateStack takes 51,200 bytes; more must lie in S3.
+def test_the_template_is_small_enough_for_s3_and_every_deploy_command_names_a_bucket() -> None:
+    """CreateStack takes 51,200 bytes in the call itself, and 1 MB from S3.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
     """
-    assert len(TEMPLATE.read_bytes()) < 51_200
+    commands = re.findall(
+        r"aws cloudformation deploy(?:.*\\\n)*.*", (ROOT / "deploy" / "README.md").read_text()
+    )
+
+    assert 51_200 < len(TEMPLATE.read_bytes()) < 1_000_000
+    assert commands
+    assert [each for each in commands if "--s3-bucket" not in each] == []
 
 
 def test_there_are_no_aliases() -> None:
@@ -60,9 +77,9 @@ def test_there_are_no_aliases() -> None:
 @pytest.mark.parametrize("role", ["web", "worker"])
 def test_a_task_sets_what_is_a_setting_and_runs_what_is_a_role(role: str) -> None:
     known = {name.upper() for name in Settings.model_fields}
-    secrets = {each["Name"] for each in container(role).get("Secrets", [])}
+    from_secrets = secrets(role).keys() if role == "web" else set()
 
-    assert variables(role).keys() | secrets <= known
+    assert variables(role).keys() | from_secrets <= known
     assert container(role)["Command"] == [role]
     assert role in ROLES
 
@@ -86,6 +103,11 @@ def test_the_names_of_both_tasks_and_of_the_resources_agree() -> None:
         ("VisibilityTimeoutS", "visibility_timeout_s"),
         ("MaxReceives", "max_receives"),
         ("MaxQueueDepth", "max_queue_depth"),
+        ("MaxGroupDepth", "max_group_depth"),
+        ("MaxOwnerDepth", "max_owner_depth"),
+        ("MaxUploadBytes", "max_upload_bytes"),
+        ("MaxPixels", "max_pixels"),
+        ("WebThreads", "web_threads"),
         ("LogLevel", "log_level"),
     ],
 )
@@ -111,7 +133,10 @@ def test_ports_agree_from_the_load_balancer_to_the_process() -> None:
         resource("WebSecurityGroup")["SecurityGroupIngress"][0],
     ):
         assert (rule["FromPort"], rule["ToPort"]) == (port, port)
-    assert variables("web")["TRUSTED_PROXY_HOPS"] == "1"
+    # The load balancer itself is one.
+    assert variables("web")["TRUSTED_PROXY_HOPS"] == {"Ref": "TrustedProxyHops"}
+    hops = template()["Parameters"]["TrustedProxyHops"]
+    assert hops["MinValue"] == hops["Default"] == 1
 
 
 @pytest.mark.parametrize("role", ["web", "worker"])
@@ -139,10 +164,11 @@ def test_a_worker_has_memory_for_what_it_is_told_to_take(size: str) -> None:
 
 @pytest.mark.parametrize("role", ["web", "worker"])
 def test_the_health_check_tells_a_process_that_lives_from_one_that_does_not(role: str) -> None:
-    form, *command = container(role)["HealthCheck"]["Command"]
+    assert container(role)["HealthCheck"]["Command"] == ["CMD", "/srv/healthy"]
+    assert "COPY --chmod=755 deploy/healthy.sh healthy" in (ROOT / "Dockerfile").read_text()
     port = free_port()
-    assert f"127.0.0.1:{variables(role)['METRICS_PORT']}/" in command[-1]
-    command = [sys.executable, *command[1:-1], command[-1].replace("9100", str(port))]
+    command = ["bash", str(ROOT / "deploy" / "healthy.sh")]
+    own = {"METRICS_PORT": str(port), "PORT": "1"}
 
     def fail() -> None:
         raise StorageUnavailableError("S3 is away.")
@@ -150,14 +176,16 @@ def test_the_health_check_tells_a_process_that_lives_from_one_that_does_not(role
     # Not ready, and alive all the same.
     health = Health(Settings(), check_ready=fail, expose=Metrics().expose)
     with ProbeServer("127.0.0.1", port, health):
-        assert subprocess.run(command, timeout=30).returncode == 0
-    assert subprocess.run(command, timeout=30, stderr=subprocess.DEVNULL).returncode != 0
-    assert form == "CMD"
+        assert subprocess.run(command, timeout=30, env=own).returncode == 0
+        # Without a port of its own for metrics, the API's.
+        assert subprocess.run(command, timeout=30, env={"PORT": str(port)}).returncode == 0
+    assert subprocess.run(command, timeout=30, env=own, capture_output=True).returncode != 0
 
 
 def test_the_load_balancer_waits_longer_than_the_longest_answer_and_less_than_the_server() -> None:
     longest_wait_s = 30  # Prefer: wait
-    balancer = {e["Key"]: e["Value"] for e in resource("LoadBalancer")["LoadBalancerAttributes"]}
+    attributes = map(there, resource("LoadBalancer")["LoadBalancerAttributes"])
+    balancer = {each["Key"]: each["Value"] for each in attributes}
     target = {e["Key"]: e["Value"] for e in resource("WebTargets")["TargetGroupAttributes"]}
 
     assert longest_wait_s < int(balancer["idle_timeout.timeout_seconds"]) < server._IDLE_S
@@ -177,12 +205,137 @@ def test_the_only_place_to_write_is_the_one_that_the_image_makes_writable() -> N
         assert container(role)["User"] == "10001"
 
 
+def test_the_parameters_of_the_api_reach_it() -> None:
+    told = variables("web") | secrets("web")
+
+    for setting, parameter in {
+        "RATE_LIMIT": "RateLimit",
+        "CORS_ORIGINS": "CorsOrigins",
+        "IDEMPOTENCY_SECRET": "IdempotencySecretArn",
+        "WEB_THREADS": "WebThreads",
+        "MAX_UPLOAD_BYTES": "MaxUploadBytes",
+        "MAX_PIXELS": "MaxPixels",
+        "MAX_GROUP_DEPTH": "MaxGroupDepth",
+        "MAX_OWNER_DEPTH": "MaxOwnerDepth",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "OtlpEndpoint",
+    }.items():
+        assert told[setting] == {"Ref": parameter}, setting
+    for setting in ("MAX_UPLOAD_BYTES", "MAX_PIXELS", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        assert variables("worker")[setting] == variables("web")[setting]
+
+
+def test_the_rate_limit_is_the_settings_own_and_its_pattern_takes_what_the_setting_takes() -> None:
+    said = template()["Parameters"]["RateLimit"]
+
+    assert (
+        Settings(host="0.0.0.0", rate_limit=said["Default"]).rate
+        == Settings(  # type: ignore[call-arg]
+            host="0.0.0.0"
+        ).rate
+    )
+    for value in ("60/minute", "1/second", "999999/day", "none", "0/minute", "60/month", ""):
+        is_allowed = re.fullmatch(said["AllowedPattern"], value) is not None
+        assert is_allowed == is_valid(rate_limit=value), value
+
+
+def test_origins_that_the_template_lets_through_are_origins_for_the_setting() -> None:
+    pattern = template()["Parameters"]["CorsOrigins"]["AllowedPattern"]
+    good = ("https://scan.example", "https://a.example,http://b.example:8080", "")
+
+    for value in good:
+        assert re.fullmatch(pattern, value), value
+        assert is_valid(cors_origins=value)
+    for value in ("scan.example", "https://a.example/path", "*"):
+        assert not re.fullmatch(pattern, value), value
+
+
+def is_valid(**given: str) -> bool:
+    try:
+        Settings(**{name: value or None for name, value in given.items()})  # type: ignore[arg-type]
+    except ValidationError:
+        return False
+    return given.get("rate_limit") != ""
+
+
+@pytest.mark.parametrize("share", [0, 50, 80, 100])
+def test_some_workers_are_never_on_spot_and_the_rest_are_shared_as_said(share: int) -> None:
+    on_demand, spot = resource("WorkerService")["CapacityProviderStrategy"]
+    weights = template()["Mappings"]["SpotShares"][str(share)]
+
+    assert on_demand["Base"] == {"Ref": "OnDemandWorkers"}
+    assert "Base" not in spot
+    assert template()["Parameters"]["OnDemandWorkers"]["Default"] >= 1
+    assert 100 * weights["Spot"] / (weights["Spot"] + weights["OnDemand"]) == share
+
+
+def test_a_release_reaches_the_workers_before_the_api_that_sends_them_jobs() -> None:
+    assert "WorkerService" in template()["Resources"]["WebService"]["DependsOn"]
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_a_deployment_that_rings_is_rolled_back_and_a_rollback_rings(role: str) -> None:
+    service = template()["Resources"][f"{role.title()}Service"]
+    watched = service["Properties"]["DeploymentConfiguration"]["Alarms"]
+    (name,) = watched["AlarmNames"]
+    alarm = next(n for n, each in told_alarms().items() if each["AlarmName"] == name)
+    rule = resource("FailedDeployments")["EventPattern"]
+
+    assert watched["Enable"] is watched["Rollback"] is True
+    # The alarm must be there when ECS looks for it.
+    assert alarm in service["DependsOn"]
+    assert {"Ref": f"{role.title()}Service"} in rule["resources"]
+    assert "SERVICE_DEPLOYMENT_FAILED" in rule["detail"]["eventName"]
+    assert "SERVICE_TASK_PLACEMENT_FAILURE" in rule["detail"]["eventName"]
+
+
+def test_an_operator_runs_a_verb_with_the_workers_names_and_rights_of_their_own() -> None:
+    command, parts = template()["Outputs"]["OperatorTask"]["Value"]["Fn::Sub"]
+    overrides = re.search(r"--overrides (\{.*\})", command)
+
+    assert overrides
+    said = json.loads(overrides[1])
+    assert said["taskRoleArn"] == "${OperatorRole.Arn}"
+    assert said["containerOverrides"] == [
+        {"name": container("worker")["Name"], "command": ["VERB"]}
+    ]
+    assert "--task-definition ${AWS::StackName}-worker" in command
+    assert resource("WorkerTask")["Family"] == {"Fn::Sub": "${AWS::StackName}-worker"}
+    assert resource("OperatorRole")["ManagedPolicyArns"] == [{"Ref": "OperatorPolicy"}]
+    assert parts == {"Subnets": {"Fn::Join": [",", {"Ref": "TaskSubnetIds"}]}}
+
+
+@pytest.mark.parametrize(
+    ("requests", "ours", "balancers", "percent"),
+    [
+        (1000.0, 60.0, 0.0, 6.0),
+        (1000.0, 10.0, 0.0, 0.0),  # ten or fewer are no alarm
+        (None, None, 200.0, 100.0),  # no healthy task: the balancer answers, and counts no request
+        (50.0, None, 200.0, 100.0),
+    ],
+)
+def test_server_errors_ring_also_where_no_task_is_healthy(
+    requests: float | None, ours: float | None, balancers: float | None, percent: float
+) -> None:
+    failed, shown = (each["Expression"] for each in resource("ServerErrorsAlarm")["Metrics"][-2:])
+    values = {"requests": requests, "ours": ours, "balancers": balancers}
+    names: dict[str, Any] = {
+        **values,
+        "FILL": lambda value, other: other if value is None else value,
+        "IF": lambda condition, yes, no: yes if condition else no,
+    }
+
+    names["failed"] = eval(failed, names)
+    assert eval(shown.replace("IF(failed > 10, 100", "IF(failed > 10, 100.0"), names) == percent
+
+
 def test_scaling_divides_by_the_workers_that_are_desired_and_never_by_zero() -> None:
     policy = resource("WorkerScalingByBacklog")["TargetTrackingScalingPolicyConfiguration"]
     metrics = {m["Id"]: m for m in policy["CustomizedMetricSpecification"]["Metrics"]}
     (result,) = (m for m in metrics.values() if m["ReturnData"])
 
-    assert result["Expression"]["Fn::Sub"].endswith(" / IF(desired > 1, desired, 1)")
+    assert result["Expression"]["Fn::Sub"].endswith(
+        " / IF(FILL(desired, REPEAT) > 1, FILL(desired, REPEAT), 1)"
+    )
     assert metrics.keys() == {"waiting", "groups", "desired", result["Id"]}
     # Zero workers times any backlog is zero workers.
     assert template()["Parameters"]["MinWorkers"]["MinValue"] == 1
@@ -205,11 +358,13 @@ def test_every_alarm_tells_the_topic_and_says_when_it_is_over() -> None:
         each["AlarmName"]["Fn::Sub"].removeprefix("${AWS::StackName}-") for each in alarms.values()
     } == {
         "dead-letters",
+        "failed-deployment",
         "no-web",
         "no-workers",
         "oldest-message",
         "server-errors",
         "task-restarts",
+        "unread-announcements",
     }
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == alarm["OKActions"] == told, name
@@ -217,9 +372,11 @@ def test_every_alarm_tells_the_topic_and_says_when_it_is_over() -> None:
 
 
 def test_no_token_and_no_key_stands_in_the_template() -> None:
-    assert {each["Name"] for each in container("web")["Secrets"]} == {"API_TOKENS"}
+    assert secrets("web").keys() == {"API_TOKENS", "IDEMPOTENCY_SECRET"}
+    assert "Secrets" not in container("worker")
     assert not {name for role in ("web", "worker") for name in variables(role)} & {
         "API_TOKENS",
+        "IDEMPOTENCY_SECRET",
         "AWS_ACCESS_KEY_ID",
         "AWS_ENDPOINT_URL",
         "AWS_SECRET_ACCESS_KEY",
