@@ -2,6 +2,7 @@
 
 PDF's FlateDecode reads a PNG's IDAT stream (zlib, with one predictor per row) unchanged, so nothing
 is decoded or compressed again. static/pdf.js writes the same bytes; a test compares them.
+`binarize` also gives the pages in CCITT Group 4, in which text takes a fifth to two thirds less.
 
 Section numbers refer to ISO 32000-1:2008.
 """
@@ -9,8 +10,8 @@ Section numbers refer to ISO 32000-1:2008.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..png.format import GRAY, SIGNATURE, parse_header
@@ -33,15 +34,18 @@ class _Picture:
     #: Pixels per metre; None if the PNG does not give it.
     density: tuple[int, int] | None
     pixel_data: bytes
+    is_fax: bool = False
 
 
-def write_pdf(pngs: Iterable[bytes]) -> bytes:
+def write_pdf(pngs: Iterable[bytes], fax: Callable[[bytes], bytes] | None = None) -> bytes:
     """A PDF of *pngs* in their order; equal pages give equal bytes.
+
+    *fax* gives the pixels of a PNG as Group 4 data, which is taken where it is smaller.
 
     Raises:
         ValueError: a PNG is not 1-bit gray without interlacing, which every result is.
     """
-    pictures = [_read(png) for png in pngs]
+    pictures = [_smaller(_read(png), fax(png)) if fax else _read(png) for png in pngs]
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         _page_tree(len(pictures)),
@@ -50,6 +54,13 @@ def write_pdf(pngs: Iterable[bytes]) -> bytes:
     for number, picture in enumerate(pictures):
         objects += _page(_FIRST_PAGE + _OBJECTS_PER_PAGE * number, picture)
     return _put_together(objects)
+
+
+def _smaller(picture: _Picture, fax: bytes) -> _Picture:
+    """*picture* with the smaller data: dots of photographs are larger in Group 4."""
+    if len(fax) >= len(picture.pixel_data):
+        return picture
+    return replace(picture, pixel_data=fax, is_fax=True)
 
 
 def _read(png: bytes) -> _Picture:
@@ -94,10 +105,19 @@ def _page(number: int, picture: _Picture) -> list[bytes]:
     )
     image = (
         f"/Type /XObject /Subtype /Image /Width {picture.width} /Height {picture.height} "
-        "/ColorSpace /DeviceGray /BitsPerComponent 1 /Filter /FlateDecode /DecodeParms "
-        f"<< /Predictor 15 /Colors 1 /BitsPerComponent 1 /Columns {picture.width} >> "
+        f"/ColorSpace /DeviceGray /BitsPerComponent 1 {_filter(picture)} "
     )
     return [page.encode(), _stream("", contents), _stream(image, picture.pixel_data)]
+
+
+def _filter(picture: _Picture) -> str:
+    """The entries that say how the data is to be read (sections 7.4.4 and 7.4.6)."""
+    columns = f"/Columns {picture.width}"
+    if picture.is_fax:
+        parameters = f"/K -1 {columns} /Rows {picture.height} /BlackIs1 true"
+        return f"/Filter /CCITTFaxDecode /DecodeParms << {parameters} >>"
+    parameters = f"/Predictor 15 /Colors 1 /BitsPerComponent 1 {columns}"
+    return f"/Filter /FlateDecode /DecodeParms << {parameters} >>"
 
 
 def _stream(about: str, data: bytes) -> bytes:

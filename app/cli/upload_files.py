@@ -24,6 +24,8 @@ class Source:
     #: Counted from 1, of *count* pages.
     number: int = 1
     count: int = 1
+    #: Why the pages could not be counted; then nothing of the file is sent.
+    fault: Exception | None = None
 
     @property
     def shown(self) -> Path:
@@ -39,6 +41,8 @@ class Source:
         Raises:
             PermanentError, OSError: as `as_png`.
         """
+        if self.fault:
+            raise self.fault
         if kind_of_file(self.path) in READABLE:
             return as_png(self.path, self.number, FILE_LIMITS)
         return self.path.read_bytes()
@@ -93,8 +97,9 @@ def _with_targets(found: Mapping[Path, Path], out: Path | None) -> Iterator[Sour
 def _pages_of(path: Path) -> Iterator[Source]:
     try:
         count = count_pages(path, FILE_LIMITS)
-    except (PermanentError, OSError):
-        count = 1  # sending it will report the error
+    except (PermanentError, OSError) as exc:
+        yield Source(path, fault=exc)
+        return
     for number in range(1, count + 1):
         yield Source(path, number=number, count=count)
 

@@ -55,8 +55,17 @@ def save(data: bytes, target: Path, *, overwrite: bool = True) -> None:
 
     Raises:
         FileExistsError: something is there, and *overwrite* is false.
-        OSError: it cannot be written.
+        OSError: it cannot be written; its `filename` is *target*.
     """
+    try:
+        _save(data, target, overwrite=overwrite)
+    except OSError as exc:
+        # Of a write that fails Python does not tell the file, and of others the temporary name.
+        exc.filename, exc.filename2 = str(target), None
+        raise
+
+
+def _save(data: bytes, target: Path, *, overwrite: bool) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     name = target.with_name(f".{secrets.token_hex(8)}.part")
     try:

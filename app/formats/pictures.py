@@ -30,7 +30,8 @@ _EXIF_PREFIX: Final = b"Exif\0\0"
 _INCHES_PER_METRE: Final = 1 / 0.0254
 #: EXIF 2.32, section 4.6.4: 72 dpi stands for an unknown resolution, and cameras write it.
 _UNKNOWN_DPI: Final = 72
-_MAX_PAGES: Final = 10_000
+#: Opening page n reads the directories of all n: 24 us each, 48 s of CPU for 2,000 pages.
+_MAX_PAGES: Final = 2_000
 _ORIENTATION_TAG: Final = 274
 
 
@@ -74,10 +75,13 @@ def count_pages(source: Source, limits: PngLimits) -> int:
     if kind_of_file(source) != TIFF:
         return 1
     with open_picture(source, 1, limits) as picture, _damage_told(TIFF):
-        count: int = getattr(picture.image, "n_frames", 1)
-    if count > _MAX_PAGES:
-        raise UnreadableImageError(f"The TIFF has {count} pages; the limit is {_MAX_PAGES}.")
-    return count
+        for number in range(1, _MAX_PAGES + 1):
+            # Page by page, because Pillow miscounts after a jump beyond the last page.
+            try:
+                picture.image.seek(number)
+            except EOFError:
+                return number
+    raise UnreadableImageError(f"The TIFF has over {_MAX_PAGES} pages.")
 
 
 @contextmanager

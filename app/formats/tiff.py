@@ -1,15 +1,18 @@
-"""Write results as TIFF: 1 bit a pixel, CCITT Group 4 (TIFF 6.0, section 11), page by page."""
+"""Write results in CCITT Group 4 (TIFF 6.0, section 11): as TIFF, or the bare data of a page."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from PIL import Image
 from PIL.TiffImagePlugin import AppendingTiffWriter
 
 _COMPRESSION: Final = "group4"
+#: TIFF 6.0, section 8: where the data of each strip begins, and its size.
+_STRIP_OFFSETS, _STRIP_BYTE_COUNTS = 273, 279
+_ONE_STRIP: Final = 1 << 30
 
 
 def write_tiff(pngs: Iterable[bytes]) -> bytes:
@@ -22,11 +25,20 @@ def write_tiff(pngs: Iterable[bytes]) -> bytes:
     return target.getvalue()
 
 
-def _page(png: bytes) -> bytes:
+def group_4(png: bytes) -> bytes:
+    """The pixels of a 1-bit PNG as one run of Group 4 data, in which 1 is white."""
+    data = _page(png, strip_size=_ONE_STRIP)
+    with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+        tags: Any = getattr(image, "tag_v2")  # noqa: B009 (Image.open's type has no tags)
+        (start,), (size,) = tags[_STRIP_OFFSETS], tags[_STRIP_BYTE_COUNTS]
+    return data[start : start + size]
+
+
+def _page(png: bytes, **how: Any) -> bytes:
     target = io.BytesIO()
     with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
         dpi = image.info.get("dpi")
         # PNG counts in whole pixels a metre, so that 300 dpi comes back as 299.9994.
         more = {"dpi": tuple(round(dots, 1) for dots in dpi)} if dpi else {}
-        image.save(target, "TIFF", compression=_COMPRESSION, **more)
+        image.save(target, "TIFF", compression=_COMPRESSION, **more, **how)
     return target.getvalue()

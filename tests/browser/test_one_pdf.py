@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import zipfile
@@ -9,10 +10,14 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from app.cli.pdf_pages import write_pdf
+from app.formats.tiff import group_4
+from app.image_processor import binarize_png
 from testkit.browsing import READY_MS, choose, judge, scan
+from testkit.root import ROOT
 from testkit.scans import page_png, result_png
 
 
@@ -78,6 +83,19 @@ def check(pdf: bytes, folder: Path, sizes: list[tuple[int, int]]) -> None:
     for row in rows:
         assert row[5:9] == ["gray", "1", "1", "image"]
         assert row[12:14] == ["300", "300"]
+
+
+def test_other_programs_read_the_pages_of_binarize(tmp_path: Path) -> None:
+    made = binarize_png((ROOT / "image.png").read_bytes()).png
+    path = tmp_path / "pages.pdf"
+    path.write_bytes(write_pdf([made, made], group_4))
+
+    subprocess.run(["qpdf", "--check", path], check=True, capture_output=True)
+    subprocess.run(["pdfimages", "-png", path, tmp_path / "page"], check=True)
+
+    for found in (tmp_path / "page-000.png", tmp_path / "page-001.png"):
+        with Image.open(found) as image, Image.open(io.BytesIO(made)) as page:
+            assert image.convert("1").tobytes() == page.tobytes()
 
 
 def test_pages_are_moved_by_buttons_and_keys_and_the_list_and_the_zip_follow(

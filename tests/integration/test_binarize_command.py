@@ -40,13 +40,12 @@ print((peak_bytes() - before) / (page.width * page.height))
 
 
 def start(*arguments: str, cwd: Path, **more: Any) -> subprocess.Popen[bytes]:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
     return subprocess.Popen(
         [sys.executable, "-m", "app", "binarize", *arguments],
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        **more,
+        **pipes,
     )
 
 
@@ -137,20 +136,67 @@ def test_an_interrupted_command_leaves_whole_files_and_can_be_run_again(
     assert are_whole(results(many))
 
 
-def test_a_file_that_may_not_grow_ends_the_command_in_one_line(tmp_path: Path) -> None:
-    """As on a full disk, which takes root to make."""
-    dots = np.random.default_rng(1).integers(0, 256, (500, 500)).astype(np.uint8)
-    Image.fromarray(dots).save(tmp_path / "dots.png")
+@pytest.fixture
+def dots(tmp_path: Path) -> Path:
+    """A page whose result has over 8 KiB."""
+    noise = np.random.default_rng(1).integers(0, 256, (500, 500)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "dots.png")
+    return tmp_path
 
-    with start(
-        "dots.png",
-        "--method",
-        "otsu",
-        cwd=tmp_path,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)),
-    ) as process:
-        _, err = process.communicate()
+
+def forbid_files_over_8_kib() -> None:
+    """As on a full disk, which takes root to make."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+
+def test_a_file_that_may_not_grow_ends_the_command_in_one_line(dots: Path) -> None:
+    arguments = ("dots.png", "--method", "otsu")
+
+    with start(*arguments, cwd=dots, preexec_fn=forbid_files_over_8_kib) as process:
+        out, err = process.communicate()
 
     assert process.returncode == 1
-    assert err.decode().splitlines() == ["binarize: stopped: File too large"]
-    assert {path.name for path in tmp_path.iterdir()} == {"dots.png"}
+    assert err.decode() == "binarize: stopped: dots-bw.png: File too large\n"
+    assert out.decode().splitlines()[0].endswith("; 0 files written")
+    assert {path.name for path in dots.iterdir()} == {"dots.png"}
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_pipe_into_a_full_disk_is_no_success(
+    dots: Path, unbuffered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a buffer, Python writes what fits and raises nothing."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    arguments = ("dots.png", "-o", "-", "--method", "otsu")
+
+    with (dots / "out.png").open("wb") as target:
+        how = {"stdout": target, "preexec_fn": forbid_files_over_8_kib}
+        with start(*arguments, cwd=dots, **how) as process:
+            _, err = process.communicate()
+
+    assert process.returncode == 1
+    assert err.decode().startswith("binarize: stopped: standard output: File too large\n")
+
+
+_STUCK = """
+import sys, time
+from pathlib import Path
+from app.file_processor import FileProcessor
+from app.main import main
+
+def page(*_):
+    Path("begun").touch()
+    time.sleep(600)
+
+FileProcessor.page = page
+sys.exit(main(["binarize", "dots.png"]))
+"""
+
+
+def test_ctrl_c_does_not_wait_for_a_page_that_never_ends(dots: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", _STUCK], cwd=dots, env=environment) as process:
+        wait_until((dots / "begun").exists)
+        process.send_signal(signal.SIGINT)
+
+        assert process.wait(60) == 130

@@ -29,7 +29,6 @@ TESTED_BY = {
     "cli/offline/arguments": "../integration/test_main",
     "cli/offline/inputs": "cli/offline/test_command",
     "cli/offline/pool": "cli/offline/test_command",
-    "cli/offline/progress": "cli/offline/test_command",
     "cli/offline/summary": "cli/offline/test_command",
     "cli/offline/writing": "cli/offline/test_command",
     "cli/page_remarks": "binarize/auto/test_taken_for",

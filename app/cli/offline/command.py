@@ -134,6 +134,8 @@ class _Run:
 
     def _compute(self, position: int) -> Binarized:
         page = self._pages[position]
+        if page.fault:
+            raise page.fault
         return self._process(page.source, page.number)
 
     def _take(self, position: int, result: Binarized | Exception, say: Complain) -> None:
@@ -143,12 +145,13 @@ class _Run:
             return
         self._summary.add(page.title, result)
         try:
-            self._writer.take(position, result.png)
+            self._summary.files += len(self._writer.take(position, result.png))
         except BrokenPipeError:
             raise _StoppedError("standard output was closed") from None
         except OSError as exc:
             if exc.errno in _FATAL:
-                raise _StoppedError(f"stopped: {_told(exc)}") from None
+                where = "" if exc.filename else "standard output: "
+                raise _StoppedError(f"stopped: {where}{_told(exc)}") from None
             self._fail(_told(exc), say)
 
     def _fail(self, sentence: str, say: Complain) -> None:

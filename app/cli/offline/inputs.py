@@ -31,6 +31,8 @@ class Page:
     #: Counted from 1.
     number: int = 1
     count: int = 1
+    #: Why the pages could not be counted; then nothing of the file is processed.
+    fault: Exception | None = None
 
     @property
     def title(self) -> str:
@@ -90,7 +92,8 @@ def _source(path: Path, limits: PngLimits) -> Source:
 def _pages_of(source: Source, shown: str, name: Path, limits: PngLimits) -> Iterator[Page]:
     try:
         count = count_pages(source, limits)
-    except (PermanentError, OSError):
-        count = 1  # processing the page tells what is wrong
+    except (PermanentError, OSError) as exc:
+        yield Page(source, shown, name, fault=exc)
+        return
     for number in range(1, count + 1):
         yield Page(source, shown, name, number, count)

@@ -18,6 +18,7 @@ class Summary:
 
     def __init__(self) -> None:
         self.pages = 0
+        self.files = 0
         self.failed = 0
         self.left_alone = 0
         self.left_out = 0
@@ -37,7 +38,8 @@ class Summary:
         """The summary, of one to four lines."""
         pace = self.pages / seconds if seconds else 0.0
         pages = "1 page" if self.pages == 1 else f"{self.pages} pages"
-        yield f"{pages} in {seconds:.1f} s, {pace:.1f} pages a second"
+        files = "1 file" if self.files == 1 else f"{self.files} files"
+        yield f"{pages} in {seconds:.1f} s, {pace:.1f} pages a second; {files} written"
         for mark in (*_KINDS, "inverted", "turned"):
             if names := self._names.get(mark):
                 yield f"  {mark:10} {len(names):5}{'' if mark == 'writing' else _listed(names)}"

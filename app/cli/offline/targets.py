@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,26 @@ def _beside(pages: Sequence[Page], format_: str) -> Iterator[Target]:
 
 
 def _in_folder(pages: Sequence[Page], folder: Path, format_: str) -> Iterator[Target]:
-    return _named(pages, [folder / page.name for page in pages], format_)
+    return _named(pages, [folder / name for name in _names(pages)], format_)
+
+
+def _names(pages: Sequence[Page]) -> list[Path]:
+    """The path of each page's file below the folder of results.
+
+    It is the path below the folder that was named, or where two files would have the same, that
+    below the folder that all files have in common: a number would change with the other files.
+    """
+    names = [page.name for page in pages]
+    files = {page.source for page in pages}
+    if len({_key(name) for name in names}) == len(files):
+        return names
+    paths = [
+        page.name if isinstance(page.source, bytes) else Path(os.path.abspath(page.source))
+        for page in pages
+    ]
+    parents = [path.parent for path in paths if path.is_absolute()]
+    common = os.path.commonpath(parents) if parents else ""
+    return [path.relative_to(common) if path.is_absolute() else path for path in paths]
 
 
 def _named(pages: Sequence[Page], places: Sequence[Path], format_: str) -> Iterator[Target]:

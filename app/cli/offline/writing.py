@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...formats.files import save
-from ...formats.tiff import write_tiff
+from ...formats.tiff import group_4, write_tiff
 from ..pdf_pages import write_pdf
 from .targets import PDF, TIFF, Target
 
@@ -54,12 +54,11 @@ class Writer:
         pngs = [self._pngs[position] for position in target.pages]
         data = pngs[0]
         if target.format == PDF:
-            data = write_pdf(pngs)
+            data = write_pdf(pngs, group_4)
         elif target.format == TIFF:
             data = write_tiff(pngs)
         if target.path is None:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            _pour(data)
         else:
             save(data, target.path, overwrite=self._overwrite)
 
@@ -69,6 +68,15 @@ class Writer:
             self._wanted_by[position].remove(written)
             if not self._wanted_by[position]:
                 del self._pngs[position]
+
+
+def _pour(data: bytes) -> None:
+    """Write all of *data* to standard output. Raises OSError."""
+    left = memoryview(data)
+    while left:
+        # With PYTHONUNBUFFERED a write can end early, as on a disk that becomes full.
+        left = left[sys.stdout.buffer.write(left) :]
+    sys.stdout.buffer.flush()
 
 
 def shown(path: Path | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import zlib
 from io import BytesIO
 
@@ -10,8 +11,10 @@ import pytest
 from PIL import Image
 
 from app.cli.pdf_pages import write_pdf
+from app.formats.tiff import group_4
 from app.image_processor import binarize_png
 from app.png.limits import PngLimits
+from testkit.image_files import encoded
 from testkit.pngs import GRAY, RGB, idat, ihdr
 from testkit.root import ROOT
 from testkit.scans import page_png, png
@@ -105,3 +108,36 @@ def test_the_same_pages_make_the_same_bytes() -> None:
 def test_what_is_not_a_result_of_ours_is_no_page(other: bytes) -> None:
     with pytest.raises(ValueError, match="page"):
         write_pdf([result(), other])
+
+
+def decoded(fax: bytes, width: int, height: int) -> Image.Image:
+    """Group 4 data in which 1 is white, by libtiff."""
+    short, long = 3, 4
+    at = 8 + 2 + 12 * 9 + 4
+    entries = [
+        (256, long, width), (257, long, height), (258, short, 1), (259, short, 4), (262, short, 1),
+        (273, long, at), (277, short, 1), (278, long, height), (279, long, len(fax)),
+    ]  # fmt: skip
+    directory = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(entries))
+    image = Image.open(BytesIO(head + directory + bytes(4) + fax))
+    image.load()
+    return image
+
+
+def test_a_page_in_group_4_has_the_pixels_of_its_png() -> None:
+    made = binarize_png((ROOT / "image.png").read_bytes()).png
+
+    pdf = write_pdf([made], group_4)
+
+    page = Image.open(BytesIO(made))
+    fax = streams(pdf)[1]
+    assert b"/Filter /CCITTFaxDecode /DecodeParms << /K -1 /Columns 1240 /Rows 1754" in pdf
+    assert decoded(fax, *page.size).tobytes() == page.tobytes()
+    assert len(pdf) < 0.8 * len(write_pdf([made]))
+
+
+def test_dots_stay_as_they_are_because_group_4_would_make_them_larger() -> None:
+    dots = encoded(Image.effect_noise((300, 200), 50).convert("1"), "PNG")
+
+    assert write_pdf([dots], group_4) == write_pdf([dots])

@@ -14,6 +14,7 @@ from PIL import Image
 from app.errors import FileTooLargeError, PipelineError, TooManyPixelsError
 from app.formats.kinds import FILE_LIMITS, UnreadableImageError
 from app.formats.pictures import count_pages, open_picture
+from app.formats.tiff import write_tiff
 from testkit.exifs import ORIENTATION, SHORT, tiff
 from testkit.image_files import colored, encoded, tiff_of
 from testkit.photographs import sheet
@@ -65,6 +66,15 @@ def test_only_tiffs_have_several_pages(tmp_path: Path) -> None:
 
     assert count_pages(path, FILE_LIMITS) == 3
     assert count_pages(encoded(sheet(), "JPEG"), FILE_LIMITS) == 1
+
+
+def test_a_tiff_of_too_many_pages_is_refused_before_they_are_counted() -> None:
+    """A file of a few megabytes can have a million."""
+    page = encoded(sheet().convert("1"), "PNG")
+    data = write_tiff([page] * 2001)
+
+    with pytest.raises(UnreadableImageError, match="over 2000 pages"):
+        count_pages(data, FILE_LIMITS)
 
 
 def test_each_page_of_a_tiff_can_be_opened() -> None:

@@ -62,7 +62,7 @@ def test_a_folder_becomes_pages_beside_its_files(
     assert shows_sheet(picture(folder / "sub/two-p02-bw.png").rotate(180))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("4 pages in ")
-    assert lines[0].endswith(" pages a second")
+    assert lines[0].endswith(" pages a second; 4 files written")
     assert lines[1].split() == ["writing", "4"]
     assert lines[2].split() == ["turned", "1", "photo.jpg"]
 
@@ -130,6 +130,20 @@ def test_a_bad_file_is_one_line_and_the_others_go_on(
         "PNG, JPEG, TIFF, WebP and BMP are read.",
     ]
     assert captured.out.splitlines()[-1] == "failed: 5"
+
+
+@pytest.mark.parametrize("fault", ["cut", "large"])
+def test_a_tiff_with_a_bad_page_behind_a_good_one_is_no_success(
+    folder: Path, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = sheet().resize((400, 560))
+    whole = tiff_of(sheet(), large if fault == "large" else sheet(), sheet())
+    (folder / "bad.tif").write_bytes(whole[: 2 * len(whole) // 3] if fault == "cut" else whole)
+
+    code = binarize("bad.tif", "--max-pixels", "60000")
+
+    assert code == 1
+    assert capsys.readouterr().err.startswith("binarize: bad.tif")
 
 
 @pytest.mark.parametrize("name", ["all.pdf", "all.tif"])
@@ -249,7 +263,8 @@ def test_a_full_disk_is_one_line_and_the_end(
     monkeypatch.setattr(files, "_move_to_free_place", refuse)
     code = binarize(".", "--jobs", "1")
 
-    err = capsys.readouterr().err.splitlines()
+    captured = capsys.readouterr()
     assert code == 1
     assert files_in(folder) == before
-    assert err == [f"binarize: stopped: {os.strerror(number)}"]
+    assert captured.err == f"binarize: stopped: a-bw.png: {os.strerror(number)}\n"
+    assert "; 0 files written" in captured.out

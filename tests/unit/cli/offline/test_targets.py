@@ -63,13 +63,21 @@ def test_files_that_differ_in_their_ends_alone_keep_them() -> None:
     ]
 
 
-def test_two_files_never_have_one_result(tmp_path: Path) -> None:
-    """Also where the file system knows no case."""
-    found = [*pages("A.png", root="one"), *pages("a.png", root="two")]
+def test_files_of_one_name_lie_as_in_the_folder_that_they_have_in_common(tmp_path: Path) -> None:
+    found = [*pages("1.png", root="in/a/img"), *pages("1.png", "2.png", root="in/b/img")]
 
     assert [*written(plan_targets(found, Wish(out=str(tmp_path))))] == [
-        f"{tmp_path}/A-bw.png",
-        f"{tmp_path}/a-bw-2.png",
+        f"{tmp_path}/a/img/1-bw.png",
+        f"{tmp_path}/b/img/1-bw.png",
+        f"{tmp_path}/b/img/2-bw.png",
+    ]
+
+
+def test_two_files_never_have_one_result() -> None:
+    """Where the file system knows no case, these are one."""
+    assert [*written(plan_targets(pages("A.png", "a.png"), Wish()))] == [
+        "in/A-bw.png",
+        "in/a-bw-2.png",
     ]
 
 
