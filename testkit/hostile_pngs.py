@@ -36,7 +36,7 @@ class Case:
 
 @cache
 def cases(*, big: bool = False) -> tuple[Case, ...]:
-    """All of them; *big* adds files of up to 10 MB that take seconds to make."""
+    """All hostile PNGs; *big* adds files of up to 10 MB that take seconds to make."""
     return *_all(), *(_big() if big else ())
 
 

@@ -55,7 +55,7 @@ CONTENTS = {
 
 @cache
 def cases() -> tuple[Case, ...]:
-    """All of them, always the same."""
+    """All odd PNGs; every call returns the same bytes."""
     return tuple(_all())
 
 

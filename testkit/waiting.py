@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import urllib3
 
+from testkit.http_requests import http_request
+
 T = TypeVar("T")
 
 
@@ -49,6 +51,6 @@ def is_ready(url: str) -> bool:
 def is_ok(url: str) -> bool:
     """Whether a GET of *url* returns 200."""
     try:
-        return urllib3.request("GET", url, timeout=5, retries=False).status == 200
+        return http_request("GET", url, timeout=5, retries=False).status == 200
     except urllib3.exceptions.HTTPError:
         return False

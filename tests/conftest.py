@@ -7,11 +7,15 @@ import tempfile
 import uuid
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from app.aws import clients as aws
 from app.settings import Settings
+from app.setup_aws_resources import ensure_resources
 from testkit import aws_calls
+from testkit.ports import free_port
 from testkit.root import ROOT
 
 #: ./run_tests.sh sets it to the LocalStack that it has started.
@@ -97,3 +101,10 @@ def own_settings(endpoint: str) -> Settings:
         input_dead_letter_queue=f"input-dlq-{tag}.fifo",
         poll_wait_s=1,
     )
+
+
+def provisioned(endpoint: str, **settings: Any) -> Settings:
+    """Settings of a test's own, a free port among them, with their buckets and queues made."""
+    own = own_settings(endpoint).model_copy(update={"port": free_port(), **settings})
+    ensure_resources(own, s3=aws.s3_client(own), sqs=aws.sqs_client(own))
+    return own

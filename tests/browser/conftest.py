@@ -5,19 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from app.aws import clients as aws
 from app.settings import Settings
-from app.setup_aws_resources import ensure_resources
 from testkit.browsing import visit
 from testkit.fleet import role
-from testkit.ports import free_port
 from testkit.waiting import is_ready, wait_until
-from tests.conftest import own_settings
+from tests.conftest import provisioned
 
 
 @pytest.fixture(scope="package")
@@ -31,15 +27,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def url(endpoint: str) -> Iterator[str]:
-    with served(own_settings(endpoint).model_copy(update={"max_upload_bytes": 2_000_000})) as url:
-        yield url
-
-
-@contextmanager
-def served(settings: Settings) -> Iterator[str]:
-    """Where a whole pipeline answers, with buckets and queues of its own."""
-    settings = settings.model_copy(update={"port": free_port()})
-    ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
+    settings = provisioned(endpoint, max_upload_bytes=2_000_000)
     url = f"http://127.0.0.1:{settings.port}"
     with role("all", settings):
         wait_until(lambda: is_ready(url), within_s=120)
@@ -52,9 +40,7 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
         yield page
 
 
-@pytest.fixture(name="own_settings")
-def settings_of_its_own(aws_settings: Settings) -> Settings:
+@pytest.fixture
+def own_settings(endpoint: str) -> Settings:
     """For roles that a test starts and stops itself."""
-    settings = aws_settings.model_copy(update={"port": free_port()})
-    ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
-    return settings
+    return provisioned(endpoint)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import urllib3
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from testkit.browsing import SAMPLE, act, judge, pick, send_sample, visit
+from testkit.http_requests import http_request
 from testkit.root import ROOT
 from testkit.waiting import wait_until
 
@@ -241,7 +241,7 @@ def test_the_dialog_closes_by_escape_sends_nothing_and_gives_the_focus_back(page
 
 def process(url: str, path: Path, threshold: int) -> str:
     """Send *path* through the pipeline; the address of the finished image."""
-    answer = urllib3.request(
+    answer = http_request(
         "POST",
         f"{url}/upload",
         fields={
@@ -291,7 +291,7 @@ def test_the_preview_has_the_pixels_of_the_result(page: Page, url: str) -> None:
     for n, path in enumerate(EXACT):
         threshold = (60, 100, 127, 160, 200)[n % 5]
         place = process(url, path, threshold)
-        result = urllib3.request("GET", f"{url}{place}/processed").data
+        result = http_request("GET", f"{url}{place}/processed").data
         expected = np.asarray(Image.open(BytesIO(result)).convert("L"))
 
         preview = preview_of(page, place, threshold)

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import urllib3
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from testkit.browsing import READY_MS, act, card, choose, expect_state, judge, scan, visit
+from testkit.http_requests import http_request
 from testkit.photographs import (
     DPI,
     HEIGHT,
@@ -37,8 +37,8 @@ def originals(page: Page, url: str) -> dict[str, dict[str, Any]]:
     """What the service has got, by name: its representation, and the picture as `picture`."""
     found = {}
     for image_id in page.evaluate("JSON.parse(localStorage['alvura.images'])"):
-        image = urllib3.request("GET", f"{url}/images/{image_id}").json()
-        data = urllib3.request("GET", f"{url}/images/{image_id}/original").data
+        image = http_request("GET", f"{url}/images/{image_id}").json()
+        data = http_request("GET", f"{url}/images/{image_id}/original").data
         found[image["original"]["filename"]] = image | {"picture": Image.open(BytesIO(data))}
     return found
 

@@ -9,7 +9,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import urllib3
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
@@ -17,6 +16,7 @@ from app.cli.pdf_pages import write_pdf
 from app.formats.tiff import group_4
 from app.image_processor import binarize_png
 from testkit.browsing import READY_MS, choose, judge, scan
+from testkit.http_requests import http_request
 from testkit.root import ROOT
 from testkit.scans import page_png, result_png
 
@@ -46,11 +46,9 @@ def download(dialog: Locator) -> tuple[str, bytes]:
 
 def results(page: Page, url: str) -> dict[str, bytes]:
     ids = page.evaluate("JSON.parse(localStorage['alvura.images'])")
-    images = [urllib3.request("GET", f"{url}/images/{each}").json() for each in ids]
+    images = [http_request("GET", f"{url}/images/{each}").json() for each in ids]
     return {
-        image["original"]["filename"][0]: urllib3.request(
-            "GET", url + image["processed"]["href"]
-        ).data
+        image["original"]["filename"][0]: http_request("GET", url + image["processed"]["href"]).data
         for image in images
     }
 

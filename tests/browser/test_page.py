@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import urllib3
 from playwright.sync_api import Browser, JSHandle, Locator, Page, Response, Route, expect
 
 from testkit.browsing import (
@@ -24,6 +23,7 @@ from testkit.browsing import (
     visit,
 )
 from testkit.exifs import exif, oriented
+from testkit.http_requests import http_request
 from testkit.pngs import Picture, ihdr
 from testkit.root import ROOT
 from testkit.scans import page_png, png
@@ -154,7 +154,7 @@ def test_what_is_obviously_wrong_is_refused_before_it_is_sent_in_the_words_of_th
     page: Page, url: str, tmp_path: Path, name: str
 ) -> None:
     content = REFUSED_BEFORE_SENDING[name]
-    answer = urllib3.request("POST", f"{url}/upload", fields={"image": (name, content)}).json()
+    answer = http_request("POST", f"{url}/upload", fields={"image": (name, content)}).json()
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.method))
 
@@ -315,7 +315,7 @@ def test_all_results_are_saved_as_one_zip(page: Page, url: str, tmp_path: Path) 
             "página-bw.png",
         ]
         ids = page.evaluate("JSON.parse(localStorage['alvura.images'])")
-        stored = urllib3.request("GET", f"{url}/images/{ids[0]}/processed").data
+        stored = http_request("GET", f"{url}/images/{ids[0]}/processed").data
         assert archive.read("b-bw.png") == stored
 
 
@@ -324,11 +324,11 @@ def test_deleting_asks_once_and_leaves_nothing_on_the_server(page: Page, url: st
     (image_id,) = page.evaluate("JSON.parse(localStorage['alvura.images'])")
 
     act(sent, "Delete")
-    assert urllib3.request("GET", f"{url}/images/{image_id}").status == 200
+    assert http_request("GET", f"{url}/images/{image_id}").status == 200
     act(sent, "Delete for good?")
 
     expect_state(page, "image.png", "Deleted")
-    assert urllib3.request("GET", f"{url}/images/{image_id}").status == 404
+    assert http_request("GET", f"{url}/images/{image_id}").status == 404
     expect(sent.get_by_role("button", name="Remove from the list")).to_be_focused()
     judge(page, "deleted")
     page.reload()
@@ -338,7 +338,7 @@ def test_deleting_asks_once_and_leaves_nothing_on_the_server(page: Page, url: st
 def test_an_image_that_is_gone_meanwhile_is_said_to_be(page: Page, url: str) -> None:
     send_sample(page)
     (image_id,) = page.evaluate("JSON.parse(localStorage['alvura.images'])")
-    urllib3.request("DELETE", f"{url}/images/{image_id}")
+    http_request("DELETE", f"{url}/images/{image_id}")
 
     page.reload()
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import urllib3
 from playwright.sync_api import Browser, Page, expect
 
 from testkit.browsing import READY_MS, SAMPLE, SCREENSHOTS, SHORT, choose, pick, scan, visit
+from testkit.http_requests import http_request
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_the_method_and_its_parameter_are_sent_with_the_form(plain: Page, url: s
     send(plain, SAMPLE)
     expect(plain.get_by_role("status")).to_contain_text("Ready", timeout=READY_MS)
 
-    image = urllib3.request("GET", plain.url).json()
+    image = http_request("GET", plain.url).json()
     assert (image["method"], image["parameters"]) == ("simple", {"threshold": 99})
 
 
@@ -68,7 +68,7 @@ def test_the_form_on_the_page_deletes_the_image(plain: Page) -> None:
     plain.get_by_role("button", name="Delete").click()
 
     expect(plain.locator(".notice")).to_have_text("The image is deleted, and so is its result.")
-    assert urllib3.request("GET", place).status == 404
+    assert http_request("GET", place).status == 404
     picture(plain, "without-script-deleted")
 
 

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.aws import clients as aws
 from app.settings import Settings
-from app.setup_aws_resources import ensure_resources
 from testkit.fault_proxy import FaultProxy
+from tests.conftest import provisioned
 
 
 @pytest.fixture
-def fault_settings(aws_settings: Settings) -> Settings:
-    ensure_resources(aws_settings, s3=aws.s3_client(aws_settings), sqs=aws.sqs_client(aws_settings))
-    return aws_settings
+def fault_settings(endpoint: str) -> Settings:
+    return provisioned(endpoint)
 
 
 @pytest.fixture

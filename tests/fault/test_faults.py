@@ -39,7 +39,7 @@ from testkit.fleet import (
     wait_until_empty,
 )
 from testkit.waiting import assert_within, wait_until
-from tests.conftest import own_settings
+from tests.conftest import provisioned
 
 IS_SOAK = "SOAK" in os.environ
 VISIBILITY_TIMEOUT_S = 3
@@ -69,10 +69,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def running(endpoint: str) -> Iterator[Site]:
-    settings = own_settings(endpoint).model_copy(
-        update={"visibility_timeout_s": VISIBILITY_TIMEOUT_S}
-    )
-    ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
+    settings = provisioned(endpoint, visibility_timeout_s=VISIBILITY_TIMEOUT_S)
     with FaultProxy(endpoint) as proxy, role("worker", through(proxy, settings)) as worker:
         # It may have to make its machine code first.
         wait_until(lambda: "worker polls" in worker.output, within_s=120)

@@ -13,6 +13,7 @@ from app.settings import Settings
 from app.sqs_service import make_queue
 from testkit.fault_proxy import Call, FaultProxy, Rule
 from testkit.fleet import Announcements, role, run_command, wait_until_empty
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.scans import page_png
 from testkit.waiting import is_alive, wait_until
@@ -26,7 +27,7 @@ def settings(fault_settings: Settings) -> Settings:
 def upload(settings: Settings, headers: dict[str, str] | None = None) -> urllib3.BaseHTTPResponse:
     fields = {"image": ("page.png", page_png(), "image/png")}
     url = f"http://127.0.0.1:{settings.port}/upload"
-    return urllib3.request("POST", url, fields=fields, headers=headers, retries=False)
+    return http_request("POST", url, fields=fields, headers=headers, retries=False)
 
 
 def test_an_orphan_is_not_acknowledged_and_reconcile_brings_it_in(settings: Settings) -> None:

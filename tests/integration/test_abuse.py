@@ -19,6 +19,7 @@ import pytest
 import urllib3
 
 from benchmarks.non_readers import deleted_bytes
+from testkit.http_requests import http_request
 from testkit.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
 from testkit.raw_http import exchange, read_to_end, seconds
 from testkit.scans import page_png
@@ -59,7 +60,7 @@ def original(served: Served) -> str:
 
 def upload(served: Served, data: bytes) -> urllib3.BaseHTTPResponse:
     url = f"http://127.0.0.1:{served.port}/upload"
-    return urllib3.request("POST", url, fields={"image": ("a.png", data)}, retries=False)
+    return http_request("POST", url, fields={"image": ("a.png", data)}, retries=False)
 
 
 def connect(served: Served, address: str = "127.0.0.1", *, receive_bytes: int = 0) -> socket.socket:
@@ -120,7 +121,7 @@ def test_clients_that_read_nothing_cost_the_budget_and_others_are_served(
 def download(served: Served, path: str) -> bool:
     """As a client should: it tries again where it is told to."""
     for _ in range(10):
-        answer = urllib3.request("GET", f"http://127.0.0.1:{served.port}{path}", retries=False)
+        answer = http_request("GET", f"http://127.0.0.1:{served.port}{path}", retries=False)
         if answer.status == 200:
             return answer.data == large_png()
         assert (answer.status, answer.json()["code"]) == (503, "busy")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import urllib3
 import yaml
 
 from app.aws import clients as aws
@@ -18,6 +17,7 @@ from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from testkit import promql
 from testkit.fleet import preload, role
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.prometheus import find, promtool
 from testkit.root import ROOT
@@ -62,7 +62,7 @@ class Prometheus:
         return is_ok(f"{self._url}/-/ready")
 
     def get(self, path: str, **fields: str) -> Any:
-        answer = urllib3.request("GET", f"{self._url}/api/v1/{path}", fields=fields, timeout=20)
+        answer = http_request("GET", f"{self._url}/api/v1/{path}", fields=fields, timeout=20)
         found = answer.json()
         assert found["status"] == "success", found
         return found["data"]
@@ -150,7 +150,7 @@ def test_a_real_prometheus_answers_every_query_and_fires_when_the_pipeline_ends(
 
 def upload(url: str) -> None:
     fields = {"image": ("scan.png", page_png()), "method": "otsu"}
-    answer = urllib3.request("POST", f"{url}/upload", fields=fields)
+    answer = http_request("POST", f"{url}/upload", fields=fields)
     assert answer.status == 202
 
 

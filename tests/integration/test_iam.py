@@ -29,6 +29,7 @@ from app.setup_aws_resources import ensure_resources
 from app.sqs_service import SqsQueue, make_queue
 from testkit.fault_proxy import Call, Rule, Status
 from testkit.fleet import environment, role
+from testkit.http_requests import http_request
 from testkit.iam import Permission, Recorder, missing, unused
 from testkit.ports import free_port
 from testkit.root import ROOT
@@ -65,7 +66,7 @@ class Fleet:
         return _queue(self.root, name)
 
     def ask(self, method: str, path: str, **options: Any) -> urllib3.BaseHTTPResponse:
-        return urllib3.request(
+        return http_request(
             method,
             f"http://127.0.0.1:{self.settings.port}{path}",
             headers={"Authorization": f"Bearer {TOKEN}"},

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import urllib3
 
 from app.access.tokens import hash_token, make_token
 from app.aws import clients as aws
@@ -28,6 +27,7 @@ from app.sqs_service import make_queue
 from testkit.collector import Collector, Span, collector
 from testkit.counts import Counts
 from testkit.fleet import role
+from testkit.http_requests import http_request
 from testkit.logged import Event, parsed
 from testkit.ports import free_port
 from testkit.raw_http import exchange
@@ -136,7 +136,7 @@ def url(settings: Settings, path: str = "") -> str:
 
 
 def upload(settings: Settings, data: bytes, name: str = "scan.png", **headers: str) -> str:
-    answer = urllib3.request(
+    answer = http_request(
         "POST",
         url(settings, "/upload"),
         fields={"image": (name, data)},
@@ -156,7 +156,7 @@ def misbehave(settings: Settings) -> None:
     assert upload(settings, b"no png", 'a\n{"level": "info", "event": "forged"}.png') == ""
     for path in ("/images/x?token=marked-query", "/x%0a%7B%22event%22:%22forged%22%7D", "/healthz"):
         headers = {"Authorization": "Bearer ipt_marked-and-wrong"}
-        urllib3.request("GET", url(settings, path), headers=headers)
+        http_request("GET", url(settings, path), headers=headers)
     exchange(settings.port, b"GET / HTTP/1.1\r\nAuthorization marked-too\r\n\r\n")
 
 
@@ -169,7 +169,7 @@ def send_lost(settings: Settings) -> str:
 
 
 def scraped(port: int) -> Counts:
-    return Counts(urllib3.request("GET", f"http://127.0.0.1:{port}/metrics").data.decode())
+    return Counts(http_request("GET", f"http://127.0.0.1:{port}/metrics").data.decode())
 
 
 def calls_of(counts: Counts) -> Counter[tuple[str, str]]:
@@ -371,7 +371,7 @@ def test_a_dead_collector_neither_slows_nor_stops_anything(endpoint: str) -> Non
         with role("all", settings, **variables) as running:
             wait_until(lambda: is_ready(url(settings)), within_s=START_S)
             answers = [
-                urllib3.request(
+                http_request(
                     "POST",
                     url(settings, "/upload"),
                     fields={"image": ("scan.png", page_png())},

@@ -25,6 +25,7 @@ from app.sqs_service import make_queue
 from testkit import prometheus
 from testkit.counts import Counts
 from testkit.fleet import role
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.scans import header, page_png, pixels, png
 from testkit.waiting import assert_within, wait_until
@@ -53,7 +54,7 @@ def with_metrics_port(settings: Settings) -> Settings:
 def ask(port: int | None, path: str) -> tuple[int, bytes]:
     """Status and body; 0 while nobody listens."""
     try:
-        answer = urllib3.request("GET", f"http://127.0.0.1:{port}{path}", retries=False, timeout=5)
+        answer = http_request("GET", f"http://127.0.0.1:{port}{path}", retries=False, timeout=5)
     except urllib3.exceptions.HTTPError:
         return 0, b""
     return answer.status, answer.data
@@ -73,14 +74,14 @@ def scrape(port: int | None) -> Counts:
 
 def service(settings: Settings) -> dict[str, Any]:
     url = f"http://127.0.0.1:{settings.port}/service"
-    found: dict[str, Any] = urllib3.request("GET", url, retries=False, timeout=5).json()
+    found: dict[str, Any] = http_request("GET", url, retries=False, timeout=5).json()
     return found
 
 
 def upload(settings: Settings, data: bytes, **fields: str) -> str:
     form: dict[str, Any] = {"image": ("scan.png", data), **fields}
     url = f"http://127.0.0.1:{settings.port}/upload"
-    answer = urllib3.request("POST", url, fields=form)
+    answer = http_request("POST", url, fields=form)
     location: str = answer.headers.get("Location", "")
     return location
 

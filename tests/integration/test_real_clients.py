@@ -12,25 +12,21 @@ import playwright
 import pytest
 import requests
 
-from app.aws import clients as aws
-from app.settings import Settings
-from app.setup_aws_resources import ensure_resources
 from testkit.fleet import role
-from testkit.ports import free_port
 from testkit.root import ROOT
 from testkit.waiting import is_alive, wait_until
+from tests.conftest import provisioned
 
 IMAGE = ROOT / "image.png"
 #: Playwright brings one along, so nothing needs to be installed.
 NODE = Path(playwright.__file__).parent / "driver" / "node"
 
 
-@pytest.fixture
-def url(aws_settings: Settings) -> Iterator[str]:
-    ensure_resources(aws_settings, s3=aws.s3_client(aws_settings), sqs=aws.sqs_client(aws_settings))
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with role("all", aws_settings.model_copy(update={"port": port})):
+@pytest.fixture(scope="module")
+def url(endpoint: str) -> Iterator[str]:
+    settings = provisioned(endpoint)
+    url = f"http://127.0.0.1:{settings.port}"
+    with role("all", settings):
         wait_until(lambda: is_alive(url))
         yield url
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import urllib3
 
 from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.root import ROOT
 from testkit.waiting import assert_within, is_ready, wait_until
@@ -48,7 +48,7 @@ def role(name: str, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
 def upload(settings: Settings) -> str:
     fields = {"image": ("image.png", (ROOT / "image.png").read_bytes())}
     url = f"http://127.0.0.1:{settings.port}/upload"
-    answer = urllib3.request("POST", url, fields=fields)
+    answer = http_request("POST", url, fields=fields)
     assert answer.status == 202
     image_id: str = answer.json()["image_id"]
     return image_id
@@ -138,6 +138,6 @@ def test_the_web_side_alone_is_ready_and_says_when_the_queue_is_gone(settings: S
         wait_until(lambda: not is_ready(f"http://127.0.0.1:{settings.port}"))
         fields = {"image": ("image.png", (ROOT / "image.png").read_bytes())}
         url = f"http://127.0.0.1:{settings.port}/upload"
-        answer = urllib3.request("POST", url, fields=fields)
+        answer = http_request("POST", url, fields=fields)
         assert (answer.status, answer.json()["code"]) == (503, "queue-unavailable")
         assert answer.headers["Retry-After"]

@@ -16,6 +16,7 @@ import urllib3
 from app.settings import Settings
 from testkit.aws_errors import CASES, RefusingAws, refusing
 from testkit.fleet import Role, role
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.waiting import assert_within, is_alive, wait_until
 
@@ -32,7 +33,7 @@ class Running:
     url: str
 
     def ready(self) -> urllib3.BaseHTTPResponse:
-        return urllib3.request("GET", f"{self.url}/readyz", timeout=10, retries=False)
+        return http_request("GET", f"{self.url}/readyz", timeout=10, retries=False)
 
     def has_said(self, words: str) -> bool:
         return words in self.role.output
@@ -143,13 +144,13 @@ def test_a_flood_of_readiness_costs_no_more_calls_than_its_pace() -> None:
         probe = f"http://127.0.0.1:{settings.metrics_port}"
         with role("web", settings):
             wait_until(partial(is_alive, probe))
-            wait_until(lambda: urllib3.request("GET", f"{probe}/readyz").status == 503)
+            wait_until(lambda: http_request("GET", f"{probe}/readyz").status == 503)
             calls, times, began_at = server.calls, 0, time.monotonic()
             while time.monotonic() - began_at < 6:
-                urllib3.request("GET", f"{probe}/readyz")
+                http_request("GET", f"{probe}/readyz")
                 times += 1
             took_s = time.monotonic() - began_at
-            api = urllib3.request("GET", f"http://127.0.0.1:{settings.port}/readyz")
+            api = http_request("GET", f"http://127.0.0.1:{settings.port}/readyz")
 
     assert times > 100
     # While it is refused each call is made three times, and a bucket's is asked again for words.

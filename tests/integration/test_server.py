@@ -16,6 +16,7 @@ import pytest
 import urllib3
 
 from app.server.pace import Pace
+from testkit.http_requests import http_request
 from testkit.raw_http import exchange, read_to_end, seconds, send_until_answered
 from testkit.root import ROOT
 from testkit.scans import page_png
@@ -32,7 +33,7 @@ def port() -> Iterator[int]:
 
 
 def test_it_serves_over_a_socket(port: int) -> None:
-    answer = urllib3.request("GET", f"http://127.0.0.1:{port}/healthz")
+    answer = http_request("GET", f"http://127.0.0.1:{port}/healthz")
 
     assert (answer.status, answer.json()) == (200, {"status": "alive"})
     assert "waitress" not in answer.headers.get("Server", "")
@@ -42,7 +43,7 @@ def test_it_serves_over_a_socket(port: int) -> None:
 def test_a_body_over_the_limit_gets_a_problem_document(port: int, size: int) -> None:
     fields = {"image": ("a.png", b"\0" * size)}
 
-    answer = urllib3.request("POST", f"http://127.0.0.1:{port}/upload", fields=fields)
+    answer = http_request("POST", f"http://127.0.0.1:{port}/upload", fields=fields)
 
     assert (answer.status, answer.json()["code"]) == (413, "file-too-large")
 
@@ -80,8 +81,8 @@ def test_a_full_disk_refuses_large_bodies_in_words_and_takes_small_ones() -> Non
         large = {"image": ("a.png", page_png() + b"\0" * 1_000_000)}
         small = {"image": ("a.png", page_png())}
 
-        refused = urllib3.request("POST", url, fields=large, retries=False)
-        taken = urllib3.request("POST", url, fields=small, retries=False)
+        refused = http_request("POST", url, fields=large, retries=False)
+        taken = http_request("POST", url, fields=small, retries=False)
 
     assert (refused.status, refused.json()["code"]) == (503, "storage-unavailable")
     assert taken.status == 202
@@ -161,7 +162,7 @@ def test_a_chunked_body_over_the_limit_is_refused_while_it_is_read() -> None:
 def test_a_chunked_upload_within_the_limit_is_taken(port: int) -> None:
     body, content_type = urllib3.encode_multipart_formdata({"image": ("a.png", page_png())})
 
-    answer = urllib3.request(
+    answer = http_request(
         "POST",
         f"http://127.0.0.1:{port}/upload",
         body=(body[n : n + 100] for n in range(0, len(body), 100)),
@@ -255,7 +256,7 @@ def test_a_stop_answers_those_who_wait() -> None:
 
 def has_one_busy(served: Served) -> bool:
     """Somebody waits: a second one is not granted a wait, and is answered at once."""
-    answer = urllib3.request(
+    answer = http_request(
         "POST",
         f"http://127.0.0.1:{served.port}/upload",
         fields={"image": ("a.png", page_png())},

@@ -19,11 +19,11 @@ from typing import Any
 
 import psutil
 import pytest
-import urllib3
 
 from app.aws import clients as aws
 from app.settings import Settings
 from scripts.install import WEIGHTS
+from testkit.http_requests import http_request
 from testkit.processes import RunningApp, processes_of, start_app
 from testkit.root import ROOT
 from testkit.waiting import assert_within, wait_until
@@ -62,7 +62,7 @@ def settings_for(app: RunningApp) -> Settings:
 
 def upload(app: RunningApp, **fields: str) -> dict[str, Any]:
     body: dict[str, Any] = {"image": ("image.png", (ROOT / "image.png").read_bytes()), **fields}
-    answer = urllib3.request("POST", f"{app.url}/upload", fields=body)
+    answer = http_request("POST", f"{app.url}/upload", fields=body)
     assert answer.status == 202, answer.data
     image: dict[str, Any] = answer.json()
     return image
@@ -70,7 +70,7 @@ def upload(app: RunningApp, **fields: str) -> dict[str, Any]:
 
 def finished(app: RunningApp, image_id: str) -> dict[str, Any]:
     def look() -> dict[str, Any]:
-        image: dict[str, Any] = urllib3.request("GET", f"{app.url}/images/{image_id}").json()
+        image: dict[str, Any] = http_request("GET", f"{app.url}/images/{image_id}").json()
         return image if image["status"] != "queued" else {}
 
     return wait_until(look)

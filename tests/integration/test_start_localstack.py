@@ -54,7 +54,7 @@ def is_listening(port: int) -> bool:
 
 
 @pytest.mark.usefixtures("endpoint")  # LocalStack is installed by then
-def test_it_starts_makes_the_resources_and_a_second_call_finds_them(port: int) -> None:
+def test_it_starts_on_loopback_makes_the_resources_and_a_second_call_finds_them(port: int) -> None:
     first = door(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
     second = door(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
 
@@ -64,40 +64,27 @@ def test_it_starts_makes_the_resources_and_a_second_call_finds_them(port: int) -
     assert "queue new-image-input.fifo is there" in second.stderr
     # Not under a name that only a name server knows.
     assert all(url.startswith(f"http://127.0.0.1:{port}/") for url in queue_urls(port))
+    assert listening(port) == {"127.0.0.1"}
 
 
-@pytest.mark.usefixtures("endpoint")
-def test_it_listens_on_loopback_only(port: int) -> None:
-    door(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
-
+def listening(port: int) -> set[str]:
+    """The addresses that the LocalStack of *port* listens on."""
     pid = int((ROOT / ".local" / f"localstack-{port}" / "localstack.pid").read_text())
     connections = psutil.Process(pid).net_connections("inet")
-    listening = {c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN}
-
-    assert listening == {"127.0.0.1"}
+    return {c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN}
 
 
 @pytest.mark.usefixtures("endpoint")
-def test_two_starts_at_once_make_one(port: int) -> None:
+def test_two_starts_at_once_make_one_and_a_stop_ends_it(port: int) -> None:
     variables = os.environ | {"LOCALSTACK_PORT": str(port), "LOCALSTACK_DOCKER": "0"}
     starts = [subprocess.Popen([DOOR], env=variables) for _ in range(2)]
 
     codes = [start.wait(120) for start in starts]
+    was_listening = is_listening(port)
     stopped = door("stop", LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
 
     assert (codes, stopped.returncode) == ([0, 0], 0)
-    assert not is_listening(port)
-
-
-@pytest.mark.usefixtures("endpoint")
-def test_it_stops_what_it_started(port: int) -> None:
-    door(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
-    was_listening = is_listening(port)
-
-    stopped = door("stop", LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
-
     assert was_listening
-    assert stopped.returncode == 0
     assert not is_listening(port)
 
 

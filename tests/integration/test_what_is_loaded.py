@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import urllib3
 
 from app.access.tokens import hash_token, make_token
 from app.settings import Settings
 from testkit.fleet import environment, role
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.root import ROOT
 from testkit.scans import page_png
@@ -73,11 +73,9 @@ def try_everything(settings: Settings) -> None:
     url = f"http://127.0.0.1:{settings.port}"
     wait_until(partial(is_alive, url))
     for path in ("/", "/status", "/docs", "/openapi.json", "/service", "/readyz"):
-        urllib3.request("GET", f"{url}{path}", retries=False, timeout=PATIENCE_S)
+        http_request("GET", f"{url}{path}", retries=False, timeout=PATIENCE_S)
     fields = {"image": ("page.png", page_png()), "method": "sauvola", "window": "31"}
-    answer = urllib3.request(
-        "POST", f"{url}/upload", fields=fields, retries=False, timeout=PATIENCE_S
-    )
+    answer = http_request("POST", f"{url}/upload", fields=fields, retries=False, timeout=PATIENCE_S)
     assert answer.json()["code"] == "storage-unavailable"  # so the PNG was checked and is good
 
 
@@ -87,7 +85,7 @@ def test_a_role_loads_only_what_it_needs(name: str, settings: Settings, tmp_path
     with start(target, settings, name) as process:
         try:
             wait_until(partial(is_alive, f"http://127.0.0.1:{settings.metrics_port}"))
-            urllib3.request(
+            http_request(
                 "GET", f"http://127.0.0.1:{settings.metrics_port}/metrics", timeout=PATIENCE_S
             )
             if name != "worker":

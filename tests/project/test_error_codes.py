@@ -15,6 +15,7 @@ import urllib3
 from app import errors
 from app.openapi.refusals import documented_errors
 from testkit.hostile_pngs import cases
+from testkit.http_requests import http_request
 from testkit.raw_http import exchange
 from testkit.root import ROOT
 from testkit.scans import header, page_png, pixels, png
@@ -39,7 +40,7 @@ class Served:
 
     def ask(self, method: str, path: str, **options: object) -> Answer:
         url = f"http://127.0.0.1:{self.port}{path}"
-        answer = urllib3.request(method, url, retries=False, **options)
+        answer = http_request(method, url, retries=False, **options)
         return Answer(answer.status, answer.headers, answer.data)
 
     def upload(self, data: bytes = PAGE[1], **more: object) -> Answer:

@@ -16,6 +16,7 @@ from app.health.probes import ProbeServer, _Handler
 from app.observability.metrics import Metrics
 from app.settings import Settings
 from testkit.counts import Counts
+from testkit.http_requests import http_request
 from testkit.waiting import assert_within
 
 
@@ -52,7 +53,7 @@ def server(metrics: Metrics, process: Process) -> Iterator[ProbeServer]:
 
 def ask(server: ProbeServer, path: str, method: str = "GET") -> urllib3.BaseHTTPResponse:
     url = f"http://127.0.0.1:{server.port}{path}"
-    return urllib3.request(method, url, retries=False, timeout=5)
+    return http_request(method, url, retries=False, timeout=5)
 
 
 def test_metrics_are_served_as_prometheus_reads_them(server: ProbeServer) -> None:
@@ -151,4 +152,4 @@ def test_it_listens_on_ipv6_too(metrics: Metrics, process: Process) -> None:
     with server:
         url = f"http://[::1]:{server.port}/healthz"
 
-        assert urllib3.request("GET", url, retries=False, timeout=5).status == 200
+        assert http_request("GET", url, retries=False, timeout=5).status == 200
