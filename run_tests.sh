@@ -13,10 +13,12 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 
 PYTHON=$(find_python)
 STATE=
+COMPILING_PID=
 
 finish() {
     trap '' INT TERM HUP
     stop_attended
+    [[ -z $COMPILING_PID ]] || kill -TERM "$COMPILING_PID" 2>/dev/null || true
     [[ -z $STATE ]] || "$PYTHON" scripts/localstack.py stop "$STATE"
     [[ -z $STATE ]] || rm -rf "$STATE"
 }
@@ -62,16 +64,30 @@ start_localstack() {
     export TEST_AWS_ENDPOINT_URL=http://127.0.0.1:$port
 }
 
+# Compile the engine's loops once, beside LocalStack's start: without a cache each process of pytest
+# would compile all of them at its start.
+start_compiling() {
+    .venv/bin/python -m scripts.compile_engine &
+    COMPILING_PID=$!
+}
+
+await_compiling() {
+    wait "$COMPILING_PID" || die "the engine does not compile"
+    COMPILING_PID=
+}
+
 [[ ${1:-} != -h && ${1:-} != --help ]] || show_help
 environments=(.venv requirements/dev.txt)
 if [[ ${1:-} != unit ]]; then environments+=(.venv-localstack requirements/localstack.txt); fi
 # MiniStack, for CloudFormation and enforced policies, which LocalStack's free edition lacks.
 if [[ ${1:-} != unit && ${1:-} != soak ]]; then environments+=(.venv-ministack requirements/ministack.txt); fi
 attended "$PYTHON" scripts/install.py "${environments[@]}"
+# A file each: many tests wait for processes to start, for timeouts and for polls.
+two_at_a_time=(-n 2 --dist loadfile)
 case ${1:-} in
     unit)
         shift
-        set -- tests/unit "$@"
+        set -- tests/unit "${two_at_a_time[@]}" "$@"
         ;;
     soak)
         shift
@@ -82,10 +98,11 @@ case ${1:-} in
     *)
         install_browser_tools
         unpack_prometheus
+        start_compiling
         start_localstack
+        await_compiling
         ;;
 esac
-# Two at a time, a file each: many tests wait for processes to start, for timeouts and for polls.
-[[ $# -gt 0 ]] || set -- -n 2 --dist loadfile
+[[ $# -gt 0 ]] || set -- "${two_at_a_time[@]}"
 # In the foreground, so that Ctrl-C reaches pytest, which stops the processes of its fixtures.
 .venv/bin/python -m pytest "$@"

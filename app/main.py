@@ -36,7 +36,6 @@ from . import installed
 if (fault := installed.fault("app.main")) is not None:
     sys.exit(fault)
 
-from .access.tokens import hash_token, make_token
 from .cli.arguments import ROLES, parse
 from .errors import PipelineError, SettingsError
 from .observability import logs, tracing
@@ -104,16 +103,9 @@ def _binarize(options: argparse.Namespace) -> int:
 
 
 def _token(options: argparse.Namespace) -> int:
-    token = make_token()
-    _label(f"The token of {options.name}; keep it, it is stored nowhere:")
-    print(token, flush=True)  # noqa: T201
-    _label("Its entry for API_TOKENS or API_TOKENS_FILE, for the server:")
-    print(f"{options.name}:{hash_token(token)}")  # noqa: T201
-    return 0
+    from .cli import token as token_command
 
-
-def _label(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)  # noqa: T201
+    return token_command.run(options)
 
 
 def _doctor(options: argparse.Namespace) -> int:
@@ -152,17 +144,18 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _operate_on(options: argparse.Namespace, settings: Settings) -> int:
-    from .cli.announce_again import Choice, announce_again
-    from .cli.reconcile import reconcile
-    from .cli.redrive import redrive
-    from .cli.watch import watch
+    from .cli.operations.announce_again import Choice, announce_again
+    from .cli.operations.reconcile import reconcile
+    from .cli.operations.redrive import redrive
+    from .cli.operations.watch import watch
+    from .cli.output import label
     from .domain.representation import now
     from .wiring import Wiring
 
     wiring = Wiring(settings, options.command)
     if options.command == "watch":
         if not options.all and sys.stderr.isatty():
-            _label("From now on; --all begins with those that wait in the queue. Ctrl-C ends it.")
+            label("From now on; --all begins with those that wait in the queue. Ctrl-C ends it.")
         return watch(
             wiring.announcements,
             as_json=options.json,
@@ -236,7 +229,7 @@ def _serve(wiring: Wiring) -> int:
 def _running(wiring: Wiring) -> Iterator[None]:
     """Run the role's worker, monitor and probes; the probes start first and stop last."""
     worker, probes = wiring.worker or nullcontext(), wiring.probes or nullcontext()
-    with probes, interrupts.held(), worker, wiring.lookout, interrupts.allowed():
+    with probes, interrupts.held(), worker, wiring.monitor, interrupts.allowed():
         yield
 
 

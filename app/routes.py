@@ -26,7 +26,7 @@ from .images.metadata import filename_of
 from .images.ownership import owner_of
 from .observability import logs
 from .pages import api_page, pages
-from .server.gate import ROOM_KEY
+from .server.gate import RESERVE_KEY
 from .web import own_images, request_context, request_hooks, request_log, responses
 from .web.accept_upload import accept
 from .web.own_images import Waited
@@ -104,7 +104,7 @@ def delete_by_form(image_id: UUID) -> ResponseReturnValue:
 def get_original(image_id: UUID) -> ResponseReturnValue:
     def open_stored(head: bool) -> StoredObject:
         own_images.find_if_owned(image_id)
-        stored = services().store.open_original(image_id, head=head, admit=_room())
+        stored = services().store.open_original(image_id, head=head, admit=_reserve())
         # An original that another producer stored names no owner, though its image can have one.
         if owner := owner_of(stored):
             own_images.check_owner(owner, image_id)
@@ -120,7 +120,7 @@ def get_original(image_id: UUID) -> ResponseReturnValue:
 def get_processed(image_id: UUID) -> ResponseReturnValue:
     def open_stored(head: bool) -> StoredObject:
         own_images.find_if_owned(image_id)
-        stored = services().store.open_processed(image_id, head=head, admit=_room())
+        stored = services().store.open_processed(image_id, head=head, admit=_reserve())
         own_images.check_owner(owner_of(stored), image_id)
         return stored
 
@@ -183,12 +183,12 @@ def probe() -> ResponseReturnValue:
 @api.get("/service")
 def service() -> ResponseReturnValue:
     """The state of the service from the monitor's last result, at no call to AWS."""
-    response = Response(services().lookout.service(), mimetype="application/json")
+    response = Response(services().monitor.service(), mimetype="application/json")
     response.headers["Cache-Control"] = "no-cache"
     return response
 
 
-def _room() -> Admit | None:
+def _reserve() -> Admit | None:
     """The function that reserves bytes for a response; None under another WSGI server."""
-    room: Admit | None = request.environ.get(ROOM_KEY)
-    return room
+    reserve: Admit | None = request.environ.get(RESERVE_KEY)
+    return reserve

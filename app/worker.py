@@ -166,7 +166,7 @@ class Worker:
                 self._jobs.delete(lease.delivery)
         except LeaseLostError as exc:
             # Harmless: the worker that now holds the message finds the job finished.
-            logger.warning("message was done with", reason=str(exc))
+            logger.warning("message no longer held when it was finished", reason=str(exc))
 
     def _announce(self, announcement: Announcement) -> None:
         with self._step("announce"):
@@ -221,13 +221,13 @@ class Worker:
         """Return the message for a retry; on its last receive record the failure instead."""
         is_outage = isinstance(exc, StorageUnavailableError | QueueUnavailableError)
         if not isinstance(exc, PipelineError):
-            logger.exception("a fault of ours")
+            logger.exception("internal error")
         if lease.delivery.receive_count >= self._max_receives:
             self._give_up(lease, exc)
             return Ending(Outcome.GIVEN_UP, is_outage=is_outage)
         tracing.fail(exc.code if isinstance(exc, PipelineError) else type(exc).__name__)
         delay_s = _delay_s(lease.delivery, exc)
-        logger.warning("message tried again later", delay_s=delay_s, reason=str(exc))
+        logger.warning("message will be retried", delay_s=delay_s, reason=str(exc))
         return Ending(Outcome.RETRIED, delay_s, is_outage=is_outage)
 
     def _give_up(self, lease: Lease, exc: Exception) -> None:
@@ -238,7 +238,7 @@ class Worker:
             self._observer.finished(announcement, is_new=announcement.status is ImageStatus.FAILED)
         except Exception as error:
             # The message still goes to the dead-letter queue, and `reconcile` finds the image.
-            logger.error("message given up without a word", reason=str(error))
+            logger.error("message given up without a failure record", reason=str(error))
 
     def _record(self, delivery: Delivery, error: PipelineError) -> Announcement:
         image, claim = self._known_image(delivery)
@@ -286,4 +286,4 @@ def _intact(data: bytes, job: Job) -> bytes:
 def _reason(exc: Exception) -> PipelineError:
     if isinstance(exc, PipelineError):
         return exc
-    return InternalError("The image could not be processed because of a fault of ours.")
+    return InternalError("The image could not be processed because of an internal error.")

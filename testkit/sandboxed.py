@@ -44,7 +44,7 @@ def _refuse(argument: str) -> None:
     raise TooManyPixelsError(f"It has {argument}.", actual=int(argument), limit=5)
 
 
-def _stumble(argument: str) -> None:
+def _raise(argument: str) -> None:
     raise StubbornError("this", argument)
 
 
@@ -79,7 +79,7 @@ _VERBS = {
     "say": _say,
     "pass": lambda argument: None,
     "refuse": _refuse,
-    "stumble": _stumble,
+    "raise": _raise,
     "signal": lambda argument: os.kill(os.getpid(), int(argument)),
     "exit": lambda argument: os._exit(int(argument)),
     "take": lambda argument: bytearray(int(argument)),

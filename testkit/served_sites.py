@@ -46,7 +46,7 @@ def main() -> None:
     for number in range(2):
         message = Message("{}", group=str(number), deduplication_id=str(number))
         sites["full"].jobs.send(message)
-    sites["full"].wiring.lookout.look()  # the uploads above were counted less than 2 s ago
+    sites["full"].wiring.monitor.look()  # the uploads above were counted less than 2 s ago
     sites["without storage"].inputs.is_down = True
     sites["without queue"].jobs.is_down = True
     sites["broken"].inputs.put_once = lambda *_, **__: 1 / 0  # type: ignore[method-assign]

@@ -21,7 +21,7 @@ class TooSlowError(AssertionError):
 
 
 def assert_within(took_s: float, limit_s: float) -> None:
-    """Raise TooSlowError if *took_s*, a wall-clock time, is over *limit_s*."""
+    """Raise TooSlowError if *took_s*, by a clock or in CPU time, is over *limit_s*."""
     if took_s > limit_s:
         raise TooSlowError(f"took {took_s:.2f} s, may take {limit_s:.2f} s")
 

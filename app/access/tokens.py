@@ -88,7 +88,7 @@ class Tokens:
             try:
                 self._reload(self._path)
             except (OSError, ValueError) as exc:
-                logger.error("tokens stay as they were", path=str(self._path), reason=str(exc))
+                logger.error("tokens not reloaded", path=str(self._path), reason=str(exc))
         return self._fixed + self._from_file
 
     def _reload(self, path: Path) -> None:

@@ -158,7 +158,7 @@ class Consumer:
         try:
             self._probe()
         except PipelineError as exc:
-            logger.warning("still down", reason=str(exc))
+            logger.warning("S3 or SQS is still down", reason=str(exc))
         else:
             self._breaker.try_one()
 
@@ -196,7 +196,7 @@ class Consumer:
                 self._do_group(group)
             except Exception:
                 # The pool never replaces a thread that ends. The messages are redelivered.
-                logger.exception("a fault of ours")
+                logger.exception("internal error")
                 self._leases.drop(group)
             self._now_waiting(0)
 

@@ -136,7 +136,7 @@ class Leases:
                 self.renew()
             except Exception:
                 # Without a heartbeat every long job would be repeated by another worker, forever.
-                logger.exception("the heartbeat stumbled")
+                logger.exception("lease renewal failed")
 
     def _is_due(self, lease: Lease) -> bool:
         left_s = lease.ends_at - self._clock()
@@ -163,10 +163,10 @@ class Leases:
             if result is None:
                 lease.ends_at = asked_at + self._timeout_s
             elif isinstance(result, LeaseLostError):
-                logger.warning("message lost", **_names(lease), reason=str(result))
+                logger.warning("lease lost", **_names(lease), reason=str(result))
                 lease.end()
             else:
-                logger.warning("message not renewed", **_names(lease), reason=str(result))
+                logger.warning("lease not renewed", **_names(lease), reason=str(result))
 
     def _change(self, leases: Sequence[Lease], timeout_s: int) -> Results:
         deliveries = [lease.delivery for lease in leases]

@@ -22,7 +22,7 @@ def harmless() -> Iterator[None]:
     try:
         yield
     except Exception:
-        logger.exception("a fault of ours")
+        logger.exception("internal error")
 
 
 class Observer:

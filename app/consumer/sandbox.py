@@ -66,12 +66,12 @@ class Sandbox:
             return self._run(data, job)
         except _ChildGoneError as gone:
             if gone.exit_code != 0:
-                raise self._epitaph(gone.exit_code) from None
+                raise self._error_of(gone.exit_code) from None
         # Exit code 0: the idle child had just exited. The next call starts a new one.
         try:
             return self._run(data, job)
         except _ChildGoneError as gone:
-            raise self._epitaph(gone.exit_code) from None
+            raise self._error_of(gone.exit_code) from None
 
     def close(self) -> None:
         """Kill all children, busy or idle."""
@@ -88,7 +88,7 @@ class Sandbox:
 
     def _borrow(self) -> _Child:
         if self._is_closing:
-            raise self._epitaph(None)
+            raise self._error_of(None)
         with suppress(queue.Empty):
             while True:
                 child = self._idle.get_nowait()
@@ -105,12 +105,12 @@ class Sandbox:
         else:
             self._children.discard(child)
 
-    def _epitaph(self, exit_code: int | None) -> PipelineError:
+    def _error_of(self, exit_code: int | None) -> PipelineError:
         if self._is_closing or exit_code == -signal.SIGTERM:
             return InternalError("The worker was stopped in the middle of the image.")
         if exit_code == -signal.SIGXCPU:
             return TooExpensiveError(f"The image took over {self._caps.cpu_s} s of CPU time.")
-        logger.error("an image ended the process that worked on it", exit_code=exit_code)
+        logger.error("child process died while processing the image", exit_code=exit_code)
         return ProcessingCrashedError("The image ended the process that worked on it.")
 
 

@@ -66,7 +66,7 @@ class Service(BaseModel):
     )
 
 
-class Lookout:
+class Monitor:
     """The monitor. Thread-safe.
 
     *max_waiting* is the number of images that may wait before uploads are refused; 0 means no
@@ -99,7 +99,7 @@ class Lookout:
         self._is_asked = self._is_counted_on = False
         self._answer, self._answered_at = b"", -math.inf
         self._is_stopping = False
-        self._thread = threading.Thread(target=self._run, name="lookout", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
         self._slow_start = threading.Timer(_SLOW_START_S, self._say_slow)
         self._slow_start.daemon = True
 
@@ -135,7 +135,7 @@ class Lookout:
             self._answer, self._answered_at = self._describe(), self._clock()
         return self._answer
 
-    def check_room(self) -> None:
+    def check_queue_depth(self) -> None:
         """Raise QueueFullError if the last count found too many waiting images. Never blocks."""
         depth = self._depth if self._clock() - self._depth_at < _STALE_S else None
         if depth and self._is_full(depth):
@@ -147,7 +147,7 @@ class Lookout:
             )
 
     def keep_counting(self) -> None:
-        """Have the jobs counted again within 2 s, because `check_room` needs it for uploads."""
+        """Have the jobs counted within 2 s; `check_queue_depth` needs the count for uploads."""
         if not self._max_waiting:
             return
         self._want(is_whole=False)
@@ -179,7 +179,7 @@ class Lookout:
                 self._look(is_whole=is_whole)
             except Exception:
                 # The thread must survive, or the page would show an outdated state for ever.
-                logger.exception("the lookout stumbled")
+                logger.exception("monitor check failed")
             self._slow_start.cancel()
             round_at = math.inf if self._is_resting else self._began_at + _INTERVAL_S
             is_whole = self._wait_until_due(round_at)

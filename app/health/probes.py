@@ -84,7 +84,7 @@ class _Server(socketserver.ThreadingMixIn, WSGIServer):
         self.setup_environ()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        logger.debug("a probe broke off", client=str(client_address), exc_info=True)
+        logger.debug("probe connection failed", client=str(client_address), exc_info=True)
 
 
 class _Server6(_Server):

@@ -23,10 +23,10 @@ class Complaints:
         """Log the *reason* of a fault of *what*, unless it is logged already."""
         kind = _NUMBER.sub("", reason)
         if self._reasons.get(what) != kind:
-            logger.warning("not well", reason=reason)
+            logger.warning("unhealthy", reason=reason)
         self._reasons[what] = kind
 
     def over(self, what: str) -> None:
         """Log that the fault of *what* has ended, if one was logged."""
         if self._reasons.pop(what, None):
-            logger.info("well again", after=what)
+            logger.info("healthy again", after=what)

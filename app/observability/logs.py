@@ -89,7 +89,7 @@ def configure(level: str, style: str | None = None) -> None:
     _style = Style(level, style)
     handler = _Handler()
     handler.setFormatter(formatter(style, colors=is_terminal))
-    handler.addFilter(_Seldom())
+    handler.addFilter(_OnceAMinute())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
@@ -202,13 +202,13 @@ class _Handler(logging.StreamHandler[TextIO]):
         """Log where a line was lost; the parent class would print the line with its secrets."""
         reason = type(sys.exc_info()[1]).__name__
         lost: dict[str, Any] = {"name": record.name, "levelno": logging.ERROR, "levelname": "ERROR"}
-        lost["msg"] = f"a line of the log was lost: {reason}"
+        lost["msg"] = f"log line lost: {reason}"
         with suppress(Exception):  # the disk is full, or the pipe is closed
             self.stream.write(self.format(logging.makeLogRecord(lost)) + self.terminator)
             self.flush()
 
 
-class _Seldom(logging.Filter):
+class _OnceAMinute(logging.Filter):
     """A filter that passes one warning of the trace exporter per minute."""
 
     def __init__(self) -> None:
@@ -235,16 +235,18 @@ def _catch_the_uncaught() -> None:
     def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
             return
-        logger.critical("nobody caught an error", exc_info=(kind, error, trace))
+        logger.critical("uncaught exception", exc_info=(kind, error, trace))
 
     def thread_ended(args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None:
             name = args.thread.name if args.thread else None
             trace = (args.exc_type, args.exc_value, args.exc_traceback)
-            logger.critical("an error ended a thread", thread=name, exc_info=trace)
+            logger.critical("uncaught exception in a thread", thread=name, exc_info=trace)
 
     def lost(args: Any) -> None:
         trace = (args.exc_type, args.exc_value, args.exc_traceback)
-        logger.error("an error was lost", where=str(args.err_msg or args.object), exc_info=trace)
+        logger.error(
+            "exception ignored by Python", where=str(args.err_msg or args.object), exc_info=trace
+        )
 
     sys.excepthook, threading.excepthook, sys.unraisablehook = ended, thread_ended, lost

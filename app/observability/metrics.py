@@ -23,7 +23,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from .buckets import BYTES, OTHER, SECONDS
+from .histogram_bounds import BYTES, OTHER, SECONDS
 from .worker_metrics import WorkerMetrics
 
 #: The media type of the text that `Metrics.expose` returns.

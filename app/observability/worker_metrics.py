@@ -8,7 +8,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from .buckets import LONG_SECONDS, OTHER, SECONDS
+from .histogram_bounds import LONG_SECONDS, OTHER, SECONDS
 
 #: The error codes with which an accepted image can fail. These series start at 0: `increase()`
 #: ignores a series' first sample, so the first failure would be invisible.

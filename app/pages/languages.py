@@ -41,9 +41,9 @@ class Language:
         """The text of *key* with *values* filled in. Raises KeyError if the key is unknown."""
         return self.catalogue[key].format_map(values)
 
-    def texts(self, *rooms: str) -> dict[str, str]:
-        """Every text whose key begins with one of the prefixes *rooms* and a dot."""
-        chosen = frozenset(rooms)
+    def texts(self, *prefixes: str) -> dict[str, str]:
+        """Every text whose key begins with one of *prefixes* and a dot."""
+        chosen = frozenset(prefixes)
         return {k: v for k, v in self.catalogue.items() if k.partition(".")[0] in chosen}
 
     def why(self, code: str) -> str:

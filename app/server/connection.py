@@ -13,7 +13,7 @@ from waitress.task import WSGITask
 from ..access.peers import Peers, Presence
 from ..errors import BusyError
 from .buffers import Budget
-from .gate import ENVIRON_KEY, ROOM_KEY, Gate, Head, Pass, client_address
+from .gate import ENVIRON_KEY, RESERVE_KEY, Gate, Head, Pass, client_address
 from .lingering import LingeringChannel
 from .pace import Moved, Wakeups
 from .reader import Parser
@@ -53,7 +53,7 @@ class _Task(WSGITask):
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ[ENVIRON_KEY] = self.request.granted
-        environ[ROOM_KEY] = self.channel.reserve
+        environ[RESERVE_KEY] = self.channel.reserve
         return environ
 
 

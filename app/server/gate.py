@@ -25,7 +25,7 @@ from ..settings import MULTIPART_OVERHEAD_BYTES, Settings
 #: The WSGI environment key of a request's Pass.
 ENVIRON_KEY: Final = "image_pipeline.pass"
 #: The WSGI environment key of a function that reserves bytes for a response or raises BusyError.
-ROOM_KEY: Final = "image_pipeline.room"
+RESERVE_KEY: Final = "image_pipeline.reserve"
 UPLOAD_PATH: Final = "/upload"
 _PUBLIC: Final = frozenset(
     (
@@ -72,12 +72,12 @@ class Pass:
 class Gate:
     """Admits or refuses requests. Thread-safe.
 
-    *check_room* raises QueueFullError while too many images wait; it must not block.
+    *check_queue_depth* raises QueueFullError while too many images wait; it must not block.
     """
 
-    def __init__(self, settings: Settings, check_room: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, check_queue_depth: Callable[[], None]) -> None:
         self.tokens = Tokens(settings.api_tokens, settings.api_tokens_file)
-        self._check_room = check_room
+        self._check_queue_depth = check_queue_depth
         self._max_upload_bytes = settings.max_upload_bytes
         self._hops = settings.trusted_proxy_hops
         self._limiter = Limiter(settings.rate) if settings.rate else None
@@ -94,7 +94,7 @@ class Gate:
             self._check_size(head)
             _check_coding(head)
             if head.is_upload:
-                self._check_room()
+                self._check_queue_depth()
         except PipelineError as error:
             refusal = error
         return Pass(head.path, self.body_limit_bytes(head), owner, quota, refusal)

@@ -25,7 +25,7 @@ class RequestContext:
     #: None for probes, which are frequent and are not traced.
     span: Span | None = None
     #: Closed at the end of the request, which ends the span.
-    room: ExitStack = field(default_factory=ExitStack)
+    resources: ExitStack = field(default_factory=ExitStack)
     #: The gate's decision; None until the gate is asked.
     granted: Pass | None = None
     #: Seconds that the client waited at its own request; None if it did not wait.
@@ -58,4 +58,4 @@ def current() -> RequestContext:
 def end() -> None:
     """Release the resources of the current request. Safe to call if it never began."""
     if context := g.pop("request_context", None):
-        context.room.close()
+        context.resources.close()

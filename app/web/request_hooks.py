@@ -58,11 +58,11 @@ def _pass_gate() -> None:
         granted = services().gate.admit(_head())
     request_context.current().granted = granted
     if request.endpoint == _UPLOAD:
-        services().lookout.keep_counting()
+        services().monitor.keep_counting()
     if granted.refusal:
         raise granted.refusal
     if request.endpoint == _UPLOAD:
-        services().lookout.check_room()
+        services().monitor.check_queue_depth()
 
 
 def _head() -> Head:
@@ -91,7 +91,7 @@ def _http_problem(exc: HTTPException) -> Response:
 
 
 def _bug(exc: Exception) -> Response:
-    logger.exception("a fault of ours", exc_info=exc)
+    logger.exception("internal error", exc_info=exc)
     return _problem(InternalError("The server failed; the request id finds the cause in its log."))
 
 

@@ -60,7 +60,7 @@ def answered(context: RequestContext, response: Response, *, client: str | None 
 def _begin_span(context: RequestContext, scheme: str) -> None:
     headers = {name: request.headers.get(name, "") for name in ("traceparent", "tracestate")}
     serving = tracing.serving(request.method, _shown_path(), headers, scheme=scheme)
-    context.span = context.room.enter_context(serving)
+    context.span = context.resources.enter_context(serving)
     context.span.set_attribute("image_pipeline.request_id", context.request_id)
 
 

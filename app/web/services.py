@@ -12,7 +12,7 @@ from ..access.backlogs import Backlogs
 from ..domain.methods import Method
 from ..domain.ports import Queue
 from ..health.health import Health
-from ..health.monitor import Lookout
+from ..health.monitor import Monitor
 from ..images.store import ImageStore
 from ..observability.metrics import HttpMetrics
 from ..server.gate import Gate
@@ -37,7 +37,7 @@ class Services:
     methods: Mapping[str, Method]
     #: The OpenAPI document.
     contract: Mapping[str, Any]
-    lookout: Lookout
+    monitor: Monitor
     health: Health
     counted: HttpMetrics
 

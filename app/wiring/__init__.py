@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..domain.ports import Queue
     from ..health.checks import Watched
     from ..health.health import Health
-    from ..health.monitor import Lookout
+    from ..health.monitor import Monitor
     from ..health.probes import ProbeServer
     from ..images.store import ImageStore
     from ..observability.metrics import Metrics
@@ -106,27 +106,27 @@ class Wiring:
         )
 
     @cached_property
-    def lookout(self) -> Lookout:
+    def monitor(self) -> Monitor:
         """The one monitor of the process."""
-        from ..health.monitor import Lookout
+        from ..health.monitor import Monitor
         from ..observability.metrics import QueueMetrics
 
         if self._has_web:
-            return Lookout(
+            return Monitor(
                 self.watched,
                 max_waiting=self.settings.max_queue_depth,
                 metrics=self.metrics.queues,
             )
         # Keep queue depths out of a worker's metrics: a sum over all workers would count each
         # message many times.
-        return Lookout(self.watched, is_resting=True, metrics=QueueMetrics())
+        return Monitor(self.watched, is_resting=True, metrics=QueueMetrics())
 
     @cached_property
     def health(self) -> Health:
         from ..health.health import Health
 
         return Health(
-            self.settings, check_ready=self.lookout.check_ready, expose=self.metrics.expose
+            self.settings, check_ready=self.monitor.check_ready, expose=self.metrics.expose
         )
 
     @cached_property
@@ -144,7 +144,7 @@ class Wiring:
     def gate(self) -> Gate:
         from ..server.gate import Gate
 
-        return Gate(self.settings, self.lookout.check_room)
+        return Gate(self.settings, self.monitor.check_queue_depth)
 
     @cached_property
     def waits(self) -> Waits:
@@ -187,7 +187,7 @@ class Wiring:
             ),
             methods=METHODS,
             contract=contract(METHODS, DEFAULT_METHOD, self.settings),
-            lookout=self.lookout,
+            monitor=self.monitor,
             health=self.health,
             counted=self.metrics.http,
         )

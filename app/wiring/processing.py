@@ -26,9 +26,9 @@ def admitted(
         # An image over the limit is refused before decoding, so it need not wait for pixels.
         claimed = claimed_pixels(data)
         pixels = claimed if claimed <= max_pixels else 0
-        with ExitStack() as room:
+        with ExitStack() as admitted_pixels:
             with tracing.step("admit"), metrics.step("admit"):
-                room.enter_context(admission.of(pixels))
+                admitted_pixels.enter_context(admission.of(pixels))
             with tracing.step("compute"), metrics.computing(pixels):
                 return process(data, job)
 

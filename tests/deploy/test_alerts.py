@@ -11,7 +11,7 @@ import yaml
 
 from app import errors
 from app.consumer.outcome import Outcome
-from app.observability.buckets import LONG_SECONDS, SECONDS
+from app.observability.histogram_bounds import LONG_SECONDS, SECONDS
 from app.observability.worker_metrics import STEPS
 from scripts import write_dashboard
 from testkit import promql

@@ -14,8 +14,8 @@ import pytest
 from app.settings import Settings
 from testkit.fault_proxy import Call, FaultProxy, Rule
 from testkit.fleet import Announcements, Role, judge, preload, role, wait_until_empty
-from testkit.obedient_worker import DEADLY_WIDTH
 from testkit.scans import page_png
+from testkit.scripted_worker import DEADLY_WIDTH
 from testkit.waiting import assert_within, wait_until
 
 IS_SOAK = "SOAK" in os.environ
@@ -85,11 +85,11 @@ def test_a_worker_killed_in_the_middle_of_an_image_loses_and_doubles_nothing(
 ) -> None:
     """The image itself is what kills: it ends as failed, its neighbours as processed."""
     variables = {"NOTES": str(tmp_path / "notes"), "SLOW_S": "0"}
-    obedient = "testkit.obedient_worker"
+    scripted = "testkit.scripted_worker"
     with (
         Announcements(settings) as announcements,
-        role("worker", settings, module=obedient, **variables),
-        role("worker", settings, module=obedient, **variables),
+        role("worker", settings, module=scripted, **variables),
+        role("worker", settings, module=scripted, **variables),
     ):
         sent_at = time.monotonic()
         ids = preload(settings, 1, png=page_png(width=DEADLY_WIDTH)) + preload(settings, IMAGES - 1)

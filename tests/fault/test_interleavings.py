@@ -30,7 +30,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from app.cli import redrive
+from app.cli.operations import redrive
 from app.consumer.consumer import Consumer
 from app.consumer.leases import Lease, Leases
 from app.consumer.outcome import Ending, Outcome
@@ -45,7 +45,7 @@ from app.images.records import Records
 from app.images.store import ImageStore
 from app.observability.worker_metrics import WorkerMetrics
 from app.worker import Worker
-from testkit.house import VISIBILITY_TIMEOUT_S, House, Killed, to_page
+from testkit.memory_pipeline import VISIBILITY_TIMEOUT_S, Killed, MemoryPipeline, to_page
 
 EXAMPLES = 10_000 if "SOAK" in os.environ else 500
 DEDUPLICATION_S = 300
@@ -97,9 +97,9 @@ class Pipeline(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.house = House(max_receives=MAX_RECEIVES, worker=self.worker())
-        self.house.worker._process = self.house.worker._process_apart = self.compute
-        self.house.on("send announcement", self.note)
+        self.pipeline = MemoryPipeline(max_receives=MAX_RECEIVES, worker=self.worker())
+        self.pipeline.worker._process = self.pipeline.worker._process_apart = self.compute
+        self.pipeline.on("send announcement", self.note)
         self.accepted: list[str] = []
         self.breaches: list[str] = []
         #: The images that some worker is computing, awake.
@@ -123,9 +123,9 @@ class Pipeline(RuleBasedStateMachine):
     )
     def upload(self, data: bytes, group: str | None, is_cut: bool) -> None:
         image = Image(image_id=uuid.uuid4(), status=ImageStatus.QUEUED, group=group)
-        self.house.store.put_original(image, data)
+        self.pipeline.store.put_original(image, data)
         if not is_cut:
-            self.house.jobs.send(self.house.store.job_message(image))
+            self.pipeline.jobs.send(self.pipeline.store.job_message(image))
             self.accepted.append(str(image.image_id))
 
     @rule(plan=plans())
@@ -137,13 +137,15 @@ class Pipeline(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 20, A_WHILE_S]))
     def time_passes(self, seconds: int) -> None:
-        self.house.clock.advance(seconds)
+        self.pipeline.clock.advance(seconds)
 
     @rule()
     def redrive(self) -> None:
-        house = self.house
+        pipeline = self.pipeline
         with mock.patch.multiple(redrive, say=lambda _: None, _POLL_WAIT_S=0):
-            redrive.redrive(house.store, house.dead_letters, house.jobs, dry_run=False, limit=None)
+            redrive.redrive(
+                pipeline.store, pipeline.dead_letters, pipeline.jobs, dry_run=False, limit=None
+            )
 
     # --- what must hold ------------------------------------------------------------------------
 
@@ -160,7 +162,7 @@ class Pipeline(RuleBasedStateMachine):
     def nothing_is_announced_that_is_not_stored(self) -> None:
         for image_id, _ in self.announced:
             keys = {f"{image_id}.png", f"failures/{image_id}.json"}
-            assert keys & self.house.results.objects.keys(), f"{image_id} announced, not stored"
+            assert keys & self.pipeline.results.objects.keys(), f"{image_id} announced, not stored"
 
     @invariant()
     def an_end_is_announced_once_within_the_memory_of_sqs(self) -> None:
@@ -172,11 +174,11 @@ class Pipeline(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let everything come to its end without faults; then judge."""
         for _ in range(40):
-            self.house.clock.advance(A_WHILE_S)
-            for _ in range(len(self.house.jobs.messages)):
+            self.pipeline.clock.advance(A_WHILE_S)
+            for _ in range(len(self.pipeline.jobs.messages)):
                 self.run_worker(Plan())
             self.redrive()
-            if not self.house.jobs.messages:
+            if not self.pipeline.jobs.messages:
                 break
         self.nothing_was_breached()
         self.nothing_is_announced_that_is_not_stored()
@@ -188,22 +190,22 @@ class Pipeline(RuleBasedStateMachine):
         rounds = [number for announced, number in self.announced if announced == image_id]
         assert rounds, f"{image_id} was accepted and never announced"
         _, status = self.announced[image_id, max(rounds)][-1]
-        state = self.house.store.find(uuid.UUID(image_id)).status
+        state = self.pipeline.store.find(uuid.UUID(image_id)).status
         assert state == status, f"{image_id} is {state}, announced as {status}"
 
     # --- how it happens ------------------------------------------------------------------------
 
     def run_worker(self, plan: Plan) -> None:
         """Receive and handle once, as `Consumer` does, with *plan*."""
-        house = self.house
+        pipeline = self.pipeline
         leases = self.new_leases()
         must_come = self.something_must_come()
-        deliveries = house.jobs.receive(
+        deliveries = pipeline.jobs.receive(
             max_messages=2, wait_time_s=0, visibility_timeout_s=VISIBILITY_TIMEOUT_S
         )
         self.must(deliveries or not must_come, "an image waits for one it is nothing to")
         groups: dict[str, list[Lease]] = {}
-        for lease in leases.hold(deliveries, asked_at=house.clock()):
+        for lease in leases.hold(deliveries, asked_at=pipeline.clock()):
             groups.setdefault(lease.delivery.group, []).append(lease)
         run = Run(plan, leases)
         with self.watching(run):
@@ -212,15 +214,15 @@ class Pipeline(RuleBasedStateMachine):
 
     def new_leases(self) -> Leases:
         return Leases(
-            self.house.jobs,
+            self.pipeline.jobs,
             visibility_timeout_s=VISIBILITY_TIMEOUT_S,
             metrics=WorkerMetrics(),
-            clock=self.house.clock,
+            clock=self.pipeline.clock,
         )
 
     def consumer(self, run: Run) -> Consumer:
         consumer = Consumer(
-            jobs=self.house.jobs,
+            jobs=self.pipeline.jobs,
             handle=lambda lease: self.handle(run, lease),
             probe=lambda: None,
             threads=1,
@@ -233,7 +235,7 @@ class Pipeline(RuleBasedStateMachine):
 
     def handle(self, run: Run, lease: Lease) -> Ending:
         run.steps.clear()
-        ending = self.house.worker.handle(lease)
+        ending = self.pipeline.worker.handle(lease)
         is_done = run.steps[-1:] == ["delete job"]
         if is_done and run.plan.event is not Event.FAIL:
             self.must(ending.outcome in FINISHED, f"done, and called {ending.outcome}")
@@ -241,8 +243,8 @@ class Pipeline(RuleBasedStateMachine):
 
     @contextmanager
     def watching(self, run: Run) -> Iterator[None]:
-        before = self.house.hand
-        self.house.hand = lambda step, is_done: self.meet(run, step)
+        before = self.pipeline.on_step
+        self.pipeline.on_step = lambda step, is_done: self.meet(run, step)
         self.runs.append(run)
         self.awake.append(run.leases)
         try:
@@ -252,7 +254,7 @@ class Pipeline(RuleBasedStateMachine):
         finally:
             self.runs.remove(run)
             self.awake.remove(run.leases)
-            self.house.hand = before
+            self.pipeline.on_step = before
 
     def meet(self, run: Run, step: str) -> None:
         """A call of *run*, before or after its effect: now its plan may come true."""
@@ -284,7 +286,7 @@ class Pipeline(RuleBasedStateMachine):
     def live_through(self, seconds: float) -> None:
         """Let time pass, with the heartbeats of those who are awake."""
         for _ in range(4):
-            self.house.clock.advance(seconds / 4)
+            self.pipeline.clock.advance(seconds / 4)
             for leases in self.awake:
                 leases.renew()
 
@@ -294,21 +296,21 @@ class Pipeline(RuleBasedStateMachine):
         self.computing.add(image_id)
         self.runs[-1].computing.add(image_id)
         try:
-            self.house.hand("compute", False)
+            self.pipeline.on_step("compute", False)
             return to_page(data, job)
         finally:
             self.computing.discard(image_id)
 
     def note(self) -> None:
         """Take down what was announced since the last time."""
-        for message in self.house.announced.messages[sum(map(len, self.announced.values())) :]:
+        for message in self.pipeline.announced.messages[sum(map(len, self.announced.values())) :]:
             said = json.loads(message.body)
             key = said["image_id"], said["redrive"]
-            self.announced[key].append((self.house.clock(), said["status"]))
+            self.announced[key].append((self.pipeline.clock(), said["status"]))
 
     def something_must_come(self) -> bool:
         """Whether a message waits whose image has nothing to do with those in work."""
-        now_s, messages = self.house.clock(), self.house.jobs.messages
+        now_s, messages = self.pipeline.clock(), self.pipeline.jobs.messages
         in_work = {_group_of(m.body) for m in messages if m.visible_at > now_s}
         return any(
             m.visible_at <= now_s
@@ -412,8 +414,8 @@ class NoHeartbeat(Pipeline):
 class OneSharedGroup(Pipeline):
     def __init__(self) -> None:
         super().__init__()
-        send = self.house.jobs.send
-        self.house.jobs.send = lambda message: send(
+        send = self.pipeline.jobs.send
+        self.pipeline.jobs.send = lambda message: send(
             Message(message.body, "all", message.deduplication_id)
         )
 

@@ -11,12 +11,12 @@ import pytest
 from app.aws import clients as aws
 from app.settings import Settings
 from testkit.fleet import Announcements, frozen, preload, role
-from testkit.obedient_worker import SLOW_WIDTH
 from testkit.scans import page_png
+from testkit.scripted_worker import SLOW_WIDTH
 from testkit.waiting import wait_until
 
 VISIBILITY_TIMEOUT_S = 2
-OBEDIENT = "testkit.obedient_worker"
+SCRIPTED = "testkit.scripted_worker"
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def test_a_job_of_four_visibility_timeouts_runs_once(settings: Settings, tmp_pat
     slow = {"NOTES": str(notes), "SLOW_S": str(4 * VISIBILITY_TIMEOUT_S)}
     with (
         Announcements(settings) as announcements,
-        role("worker", settings, module=OBEDIENT, **slow),
-        role("worker", settings, module=OBEDIENT, **slow),
+        role("worker", settings, module=SCRIPTED, **slow),
+        role("worker", settings, module=SCRIPTED, **slow),
     ):
         (image_id,) = preload(settings, 1, png=page_png(width=SLOW_WIDTH))
 
@@ -48,11 +48,11 @@ def test_a_worker_frozen_past_its_lease_and_thawed_writes_nothing(
     slow = {"NOTES": str(notes), "SLOW_S": "1"}
     with (
         Announcements(settings) as announcements,
-        role("worker", settings, module=OBEDIENT, **slow) as sleeper,
+        role("worker", settings, module=SCRIPTED, **slow) as sleeper,
     ):
         (image_id,) = preload(settings, 1, png=page_png(width=SLOW_WIDTH))
         wait_until(lambda: notes.exists() and notes.read_text())
-        with frozen(sleeper.process.pid), role("worker", settings, module=OBEDIENT, **slow):
+        with frozen(sleeper.process.pid), role("worker", settings, module=SCRIPTED, **slow):
             wait_until(lambda: announcements.seen[image_id, "processed"] == 1, within_s=30)
             stored_at = modified_at(settings, image_id)
             # S3 tells the time in whole seconds.

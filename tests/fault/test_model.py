@@ -21,7 +21,7 @@ from app.domain.ports import Message
 from app.images.store import ImageStore
 from app.settings import Settings
 from testkit.fakes import MemoryQueue
-from testkit.house import House, WatchedBucket
+from testkit.memory_pipeline import MemoryPipeline, WatchedBucket
 from testkit.scans import page_png
 from testkit.wired import wired
 
@@ -69,21 +69,21 @@ def _upload() -> list[str]:
 
 
 def _delivery(patch: pytest.MonkeyPatch, *, is_again: bool) -> list[str]:
-    house, check = House(), Lease.check
+    pipeline, check = MemoryPipeline(), Lease.check
 
     def checking(lease: Lease) -> None:
-        house.journal.append("check lease")
+        pipeline.journal.append("check lease")
         check(lease)
 
-    house.upload()
+    pipeline.upload()
     if is_again:
-        house.kill_after("put result")
-        house.clock.advance(61)
-    house.journal.clear()
+        pipeline.kill_after("put result")
+        pipeline.clock.advance(61)
+    pipeline.journal.clear()
     with patch.context() as patched:
         patched.setattr(Lease, "check", checking)
-        house.handle_next()
-    return house.journal
+        pipeline.handle_next()
+    return pipeline.journal
 
 
 def test_the_steps_are_those_that_the_documentation_names(protocol: Protocol) -> None:

@@ -19,8 +19,8 @@ from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
 from testkit.fault_proxy import FaultProxy, Rule, Status
 from testkit.fleet import Announcements, Role, preload, role, run_command
-from testkit.obedient_worker import DEADLY_WIDTH
 from testkit.scans import page_png
+from testkit.scripted_worker import DEADLY_WIDTH
 from testkit.waiting import assert_within, wait_until
 
 VISIBILITY_TIMEOUT_S = 2
@@ -111,7 +111,7 @@ def has_ended(role: Role) -> bool:
 
 def worker(settings: Settings, folder: Path) -> AbstractContextManager[Role]:
     variables = {"NOTES": str(folder / "notes"), "SLOW_S": "0"}
-    return role("worker", settings, module="testkit.obedient_worker", **variables)
+    return role("worker", settings, module="testkit.scripted_worker", **variables)
 
 
 def test_an_image_given_up_is_recorded_and_a_redrive_lets_it_succeed(settings: Settings) -> None:

@@ -12,8 +12,8 @@ import pytest
 from app.settings import Settings
 from app.sqs_service import SqsQueue, make_queue
 from testkit.fleet import Announcements, Role, preload, role
-from testkit.obedient_worker import SLOW_WIDTH
 from testkit.scans import page_png
+from testkit.scripted_worker import SLOW_WIDTH
 from testkit.waiting import assert_within, wait_until
 
 #: No test here may have to wait for it.
@@ -148,7 +148,7 @@ def slow_worker(
     return role(
         "worker",
         settings,
-        module="testkit.obedient_worker",
+        module="testkit.scripted_worker",
         NOTES=str(notes),
         SLOW_S=str(slow_s),
         **variables,

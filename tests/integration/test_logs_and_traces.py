@@ -47,7 +47,7 @@ TRACE_ID, CLIENT_SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7
 REQUEST_ID = "ask-4711"
 #: The engine is compiled at each start.
 START_S = 60
-#: For the process, not for the image in hand: asked by probes, gate, lookout, heartbeat and poller.
+#: For the process, not for the image in hand: asked by probes, gate, monitor, heartbeat and poller.
 OF_NO_IMAGE = {
     ("S3", "HeadBucket"),
     ("SQS", "ChangeMessageVisibilityBatch"),

@@ -40,7 +40,7 @@ class Running:
 
     def complaints(self, since: int = 0) -> list[str]:
         lines = self.role.output[since:].splitlines()
-        return [line for line in lines if '"not well"' in line]
+        return [line for line in lines if '"unhealthy"' in line]
 
 
 @contextmanager

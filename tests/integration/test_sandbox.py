@@ -87,7 +87,7 @@ def test_what_is_wrong_with_an_image_comes_through_with_its_facts(sandbox: Sandb
 
 def test_an_exception_that_cannot_travel_comes_as_its_name_and_its_words(sandbox: Sandbox) -> None:
     with pytest.raises(RuntimeError, match=r"^StubbornError: this, that$"):
-        sandbox.run(b"stumble:that", JOB)
+        sandbox.run(b"raise:that", JOB)
 
 
 def test_one_child_serves_one_image_after_the_other(sandbox: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""The door to LocalStack: from PyPI, from Docker where an engine answers, and what it refuses."""
+"""start_localstack.sh: from PyPI, from Docker if an engine answers, and what it refuses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.settings import Settings
 from testkit.ports import free_port
 from testkit.root import ROOT
 
-DOOR = ROOT / "start_localstack.sh"
+START = ROOT / "start_localstack.sh"
 
 #: Stands in for the engine, which test machines have not: it notes what it is asked and runs the
 #: same LocalStack without a container.
@@ -30,9 +30,9 @@ esac
 """
 
 
-def door(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def start_localstack(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [DOOR, *arguments], env=os.environ | variables, capture_output=True, text=True, timeout=120
+        [START, *arguments], env=os.environ | variables, capture_output=True, text=True, timeout=120
     )
 
 
@@ -40,7 +40,7 @@ def door(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 def port() -> Iterator[int]:
     port = free_port()
     yield port
-    door("stop", LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
+    start_localstack("stop", LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
 
 
 def queue_urls(port: int) -> list[str]:
@@ -55,8 +55,8 @@ def is_listening(port: int) -> bool:
 
 @pytest.mark.usefixtures("endpoint")  # LocalStack is installed by then
 def test_it_starts_on_loopback_makes_the_resources_and_a_second_call_finds_them(port: int) -> None:
-    first = door(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
-    second = door(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
+    first = start_localstack(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
+    second = start_localstack(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert "queue new-image-input.fifo made" in first.stderr
@@ -77,11 +77,11 @@ def listening(port: int) -> set[str]:
 @pytest.mark.usefixtures("endpoint")
 def test_two_starts_at_once_make_one_and_a_stop_ends_it(port: int) -> None:
     variables = os.environ | {"LOCALSTACK_PORT": str(port), "LOCALSTACK_DOCKER": "0"}
-    starts = [subprocess.Popen([DOOR], env=variables) for _ in range(2)]
+    starts = [subprocess.Popen([START], env=variables) for _ in range(2)]
 
     codes = [start.wait(120) for start in starts]
     was_listening = is_listening(port)
-    stopped = door("stop", LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
+    stopped = start_localstack("stop", LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
 
     assert (codes, stopped.returncode) == ([0, 0], 0)
     assert was_listening
@@ -99,9 +99,9 @@ def test_docker_is_used_where_an_engine_answers(port: int, tmp_path: Path) -> No
     docker.chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
 
-    started = door(LOCALSTACK_PORT=str(port), PATH=path)
+    started = start_localstack(LOCALSTACK_PORT=str(port), PATH=path)
     was_listening = is_listening(port)
-    stopped = door("stop", LOCALSTACK_PORT=str(port), PATH=path)
+    stopped = start_localstack("stop", LOCALSTACK_PORT=str(port), PATH=path)
 
     assert (started.returncode, stopped.returncode) == (0, 0), started.stderr + stopped.stderr
     assert was_listening
@@ -115,7 +115,7 @@ def test_docker_is_used_where_an_engine_answers(port: int, tmp_path: Path) -> No
 
 
 def test_an_unknown_argument_is_refused() -> None:
-    answer = door("restart")
+    answer = start_localstack("restart")
 
     assert answer.returncode == 1
     assert "unknown argument 'restart'" in answer.stderr

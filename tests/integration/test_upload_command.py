@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from testkit.pngs import SIGNATURE
 from testkit.ports import free_port
 from testkit.root import ROOT
 from testkit.scans import page_png
+from testkit.scripted_api import Answer, Asked, image, server
 from testkit.waiting import is_alive, wait_until
 
 
@@ -224,3 +226,37 @@ def test_all_results_come_out_as_one_pdf_too(
     assert done.returncode == 0, done.stderr
     pages = [(out / f"page {n}-bw.png").read_bytes() for n in range(6)]
     assert pdf.read_bytes() == write_pdf(pages)
+
+
+# --- a server that is silent ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_ctrl_c_does_not_wait_for_a_server_that_is_silent(
+    tmp_path: Path, options: list[str]
+) -> None:
+    scans = tmp_path / "scans"
+    for name in ("b.png", "a.PNG", "sub/a.png"):
+        (scans / name).parent.mkdir(parents=True, exist_ok=True)
+        (scans / name).write_bytes(b"x")
+    is_over = threading.Event()
+
+    def answer(asked: Asked) -> Answer:
+        if b"b.png" in asked.body:
+            is_over.wait(120)
+        return image("queued")
+
+    line = [sys.executable, "-m", "app.main", "upload", str(scans), *options]
+    with server(answer) as api:
+        with subprocess.Popen(
+            [*line, "--url", api.url], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as cut:
+            wait_until(lambda: len(api.asked) == 3)
+            cut.send_signal(signal.SIGINT)
+            said, _ = cut.communicate(timeout=60)
+        is_over.set()
+
+    assert cut.returncode == 130
+    assert said.count("queued") >= 1
+    assert "stopped before it was answered" in next(x for x in said.splitlines() if "b.png" in x)
+    assert all(name in said for name in ("a.PNG", "b.png", "sub/a.png"))

@@ -25,7 +25,7 @@ ENGINE = {"cv2", "numpy", "numba", "llvmlite", "app.image_processor", "app.binar
 WORKER = {"app.consumer.consumer", "app.consumer.sandbox", "app.worker", "app.wiring.worker"}
 AWS = {"boto3", "botocore", "obstore", "app.aws.clients"}
 WEB = {"flask", "waitress", "babel", "jinja2", "app.routes", "app.server.server"}
-VERBS = {"app.cli.verbs", "app.cli.upload_client", "app.cli.upload", "tqdm"}
+VERBS = {"app.cli.operations.verbs", "app.cli.upload_client", "app.cli.upload", "tqdm"}
 #: Servers read PNG alone, with our own reader.
 PILLOW = {"PIL", "app.file_processor", "app.formats.pictures"}
 #: The SDK is for those who set an exporter; the resources are made by a command of their own.
@@ -37,7 +37,7 @@ NOT_LOADED_BY_ROLE = {
     "all": VERBS | PILLOW | OPTIONAL,
 }
 NOT_LOADED_BY_OPERATOR = ENGINE | WORKER | WEB | PILLOW | OPTIONAL | {"app.cli.upload_client"}
-NOT_LOADED_BY_CLIENT = ENGINE | WORKER | WEB | AWS | OPTIONAL | {"app.cli.verbs"}
+NOT_LOADED_BY_CLIENT = ENGINE | WORKER | WEB | AWS | OPTIONAL | {"app.cli.operations.verbs"}
 #: So that a test of what is missing cannot pass because nothing ran.
 LOADED_BY_ROLE = {
     "web": WEB | AWS,

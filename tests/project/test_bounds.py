@@ -37,7 +37,7 @@ REASONS = {
     "hostile_pngs.py": _CASES,
     "odd_messages.py": _CASES,
     "smuggling.py": _CASES,
-    "house.py __init__": "a worker in memory: a list of parts, without a branch",
+    "memory_pipeline.py __init__": "a worker in memory: a list of parts, without a branch",
 }
 
 

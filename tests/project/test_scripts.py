@@ -1,4 +1,4 @@
-"""The shell doors on a machine where something is missing: one clear line, non-zero exit."""
+"""The shell scripts on a machine where something is missing: one clear line, non-zero exit."""
 
 from __future__ import annotations
 

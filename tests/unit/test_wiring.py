@@ -33,7 +33,7 @@ def test_the_depths_of_the_queues_are_metrics_of_the_web_side(role: str, counts:
     """A sum over a fleet of workers would count each message as often as there are workers."""
     wiring = wiring_of(role)
 
-    wiring.lookout.look()
+    wiring.monitor.look()
 
     exposed = wiring.health.answer("/metrics").body.decode()
     assert ("image_pipeline_queue_messages{" in exposed) == counts

@@ -11,7 +11,7 @@ from app.access import backlogs as module
 from app.access.backlogs import Backlogs
 from app.domain.representation import Image, ImageStatus
 from app.errors import GroupFullError, OwnerFullError, StorageUnavailableError, TransientError
-from testkit.house import Clock
+from testkit.clocks import Clock
 
 Fullness = type[TransientError] | None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.access.tokens import Tokens, hash_token, make_token, parse_tokens
-from testkit.waiting import wait_until
+from testkit.waiting import assert_within, wait_until
 
 
 def entry(name: str, token: str) -> str:
@@ -107,7 +107,7 @@ def test_a_file_that_breaks_leaves_the_tokens_as_they_were(
 
     def has_complained() -> bool:
         assert tokens.owner_of("one") == "ana"
-        return "stay as they were" in caplog.text
+        return "not reloaded" in caplog.text
 
     wait_until(has_complained, within_s=5)
 
@@ -133,4 +133,4 @@ def test_a_lookup_among_a_hundred_is_cheap_enough_for_the_servers_loop() -> None
     for _ in range(100):
         tokens.owner_of("nobody")
 
-    assert (time.process_time() - started) / 100 < 0.001
+    assert_within((time.process_time() - started) / 100, 0.002)

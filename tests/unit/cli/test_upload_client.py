@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
 import re
-import signal
-import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,13 +15,9 @@ from app.cli.upload_client import DONE, FAILED, upload
 from app.cli.upload_files import Source, find_sources, left_out
 from app.cli.upload_report import Order, Report, say, table
 from app.main import main
-from testkit.http_servers import serving
 from testkit.pngs import SIGNATURE
-from testkit.root import ROOT
 from testkit.scans import result_png as result
-from testkit.waiting import wait_until
-
-IMAGE_ID = "6f1c7c1e-3f0f-4d6c-9f0a-6a9f6f0d2b11"
+from testkit.scripted_api import IMAGE_ID, Answer, Asked, image, server
 
 
 @pytest.fixture
@@ -136,60 +125,6 @@ def test_what_the_terminal_cannot_show_does_not_end_the_program(
 
 
 # --- servers that are not our API ----------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request as the server saw it."""
-
-    line: str
-    token: str | None
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass
-class Server:
-    url: str
-    answer: Callable[[Asked], Answer]
-    asked: list[Asked] = field(default_factory=list)
-
-
-def image(status: str, **more: object) -> Answer:
-    found = {"image_id": IMAGE_ID, "status": status, "error": None, **more}
-    return Answer(200, json.dumps(found).encode())
-
-
-@contextmanager
-def server(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            asked = Asked(f"{self.command} {self.path}", self.headers.get("Authorization"), body)
-            running.asked.append(asked)
-            given = running.answer(asked)
-            self.send_response(given.status)
-            for name, value in {**given.headers, "Content-Length": str(len(given.body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(given.body)
-
-        do_POST = do_GET  # noqa: N815 (http.server's names)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as url:
-        running = Server(url, answer)
-        yield running
 
 
 def rows(text: str) -> dict[str, str]:
@@ -352,31 +287,6 @@ def test_a_result_that_is_no_png_is_not_saved(
     assert code == FAILED
     assert rows(capsys.readouterr().out)["b.png"].startswith(f"not saved  {IMAGE_ID}")
     assert not (folder / "out").exists()
-
-
-@pytest.mark.parametrize("options", [[], ["--json"]])
-def test_ctrl_c_does_not_wait_for_a_server_that_is_silent(folder: Path, options: list[str]) -> None:
-    is_over = threading.Event()
-
-    def answer(asked: Asked) -> Answer:
-        if b"b.png" in asked.body:
-            is_over.wait(60)
-        return image("queued")
-
-    line = [sys.executable, "-m", "app.main", "upload", str(folder), *options]
-    with server(answer) as api:
-        with subprocess.Popen(
-            [*line, "--url", api.url], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        ) as cut:
-            wait_until(lambda: len(api.asked) == 3)
-            cut.send_signal(signal.SIGINT)
-            said, _ = cut.communicate(timeout=10)
-        is_over.set()
-
-    assert cut.returncode == 130
-    assert said.count("queued") >= 1
-    assert "stopped before it was answered" in next(x for x in said.splitlines() if "b.png" in x)
-    assert all(name in said for name in ("a.PNG", "b.png", "sub/a.png"))
 
 
 # --- one PDF -------------------------------------------------------------------------------------

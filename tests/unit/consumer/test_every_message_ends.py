@@ -22,7 +22,7 @@ from app.domain.methods import DEFAULT_METHOD, METHODS, choose_method
 from app.domain.ports import Binarized, Delivery
 from app.images.records import Records
 from app.observability.worker_metrics import WorkerMetrics
-from testkit.house import House, to_page
+from testkit.memory_pipeline import MemoryPipeline, to_page
 from testkit.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
 
 COUNT, SEED = int(os.environ.get("ODD_MESSAGES", "5000")), 20261128
@@ -39,10 +39,10 @@ ODD_ATTRIBUTES: tuple[dict[str, str], ...] = (
 
 
 @pytest.fixture
-def house() -> House:
-    house = House(max_receives=MAX_RECEIVES)
-    house.worker._process = house.worker._process_apart = to_page_as_asked
-    return house
+def pipeline() -> MemoryPipeline:
+    pipeline = MemoryPipeline(max_receives=MAX_RECEIVES)
+    pipeline.worker._process = pipeline.worker._process_apart = to_page_as_asked
+    return pipeline
 
 
 def to_page_as_asked(data: bytes, job: Job) -> Binarized:
@@ -51,70 +51,70 @@ def to_page_as_asked(data: bytes, job: Job) -> Binarized:
     return to_page(data, job)
 
 
-def bring_to_its_end(house: House, odd: Odd, number: int) -> Lease:
+def bring_to_its_end(pipeline: MemoryPipeline, odd: Odd, number: int) -> Lease:
     """Send *odd*, with odd attributes, some of it after it has come back, and handle it."""
-    house.originals.put(odd.key, b"page", content_type="image/png", metadata={})
-    house.send(odd.body, group=f"g{number}")
-    house.jobs.messages[-1].attributes = ODD_ATTRIBUTES[number % len(ODD_ATTRIBUTES)]
+    pipeline.originals.put(odd.key, b"page", content_type="image/png", metadata={})
+    pipeline.send(odd.body, group=f"g{number}")
+    pipeline.jobs.messages[-1].attributes = ODD_ATTRIBUTES[number % len(ODD_ATTRIBUTES)]
     for _ in range(number % MAX_RECEIVES if number % 5 == 0 else 0):
-        house.receive()
-        house.clock.advance(61)
-    lease = house.receive()
-    while (outcome := house.worker.handle(lease).outcome) is Outcome.RETRIED:
-        house.clock.advance(61)
-        lease = house.receive()
+        pipeline.receive()
+        pipeline.clock.advance(61)
+    lease = pipeline.receive()
+    while (outcome := pipeline.worker.handle(lease).outcome) is Outcome.RETRIED:
+        pipeline.clock.advance(61)
+        lease = pipeline.receive()
     assert outcome in (Outcome.PROCESSED, Outcome.FAILED, Outcome.GIVEN_UP), f"{outcome}"
     if outcome is Outcome.GIVEN_UP:
-        house.clock.advance(61)
-        assert not house.jobs.receive(max_messages=1, wait_time_s=0, visibility_timeout_s=60)
+        pipeline.clock.advance(61)
+        assert not pipeline.jobs.receive(max_messages=1, wait_time_s=0, visibility_timeout_s=60)
     return lease
 
 
-def check_the_end(house: House, odd: Odd, lease: Lease, was: set[str]) -> str:
+def check_the_end(pipeline: MemoryPipeline, odd: Odd, lease: Lease, was: set[str]) -> str:
     """One new object and one announcement of it, under the id that the producer gave."""
-    (body,) = house.announced.bodies
+    (body,) = pipeline.announced.bodies
     said = json.loads(body)
     image_id = str(odd.image_id or lease.delivery.message_id)
     assert said["image_id"] == image_id
     assert len(body.encode()) <= MAX_ANNOUNCEMENT_BYTES
     assert SENDABLE.fullmatch(body)
-    (record,) = house.results.objects.keys() - was
+    (record,) = pipeline.results.objects.keys() - was
     is_processed = said["status"] == "processed"
     assert re.fullmatch(
         rf"{image_id}\.png" if is_processed else rf"failures/{image_id}(/[0-9a-f]{{32}})?\.json",
         record,
     )
-    metadata = house.results.objects[record].metadata
+    metadata = pipeline.results.objects[record].metadata
     assert sum(len(k) + len(v) for k, v in metadata.items()) <= 2048
     assert all(value.isascii() and value.isprintable() for value in metadata.values())
-    assert house.jobs.messages == []
+    assert pipeline.jobs.messages == []
     return "processed" if is_processed else said["error"]["code"]
 
 
-def test_every_one_of_thousands_of_odd_messages_ends(house: House) -> None:
+def test_every_one_of_thousands_of_odd_messages_ends(pipeline: MemoryPipeline) -> None:
     ends: Counter[str] = Counter()
     escaped: list[str] = []
     sha256 = hashlib.sha256(b"page").hexdigest()
     began_at = time.monotonic()
     for number, odd in enumerate(odd_messages(COUNT, SEED, sha256=sha256)):
-        was = set(house.results.objects)
+        was = set(pipeline.results.objects)
         try:
-            lease = bring_to_its_end(house, odd, number)
-            ends[check_the_end(house, odd, lease, was)] += 1
+            lease = bring_to_its_end(pipeline, odd, number)
+            ends[check_the_end(pipeline, odd, lease, was)] += 1
         except Exception as exc:
             escaped.append(f"{odd.kind}: {odd.body[:300]!r}: {type(exc).__name__}: {exc}"[:900])
-            house.jobs.messages.clear()
-        for memory in (house.results, house.originals):
+            pipeline.jobs.messages.clear()
+        for memory in (pipeline.results, pipeline.originals):
             memory.objects.clear()
-        house.announced.messages.clear()
-        house.journal.clear()
+        pipeline.announced.messages.clear()
+        pipeline.journal.clear()
 
     seconds = time.monotonic() - began_at
     print(f"\n{COUNT} messages, {sum(ends.values())} ended, {len(escaped)} escaped: {dict(ends)}")
-    print(f"{len(house.dead_letters.messages)} in the dead-letter queue; {seconds:.1f} s")
+    print(f"{len(pipeline.dead_letters.messages)} in the dead-letter queue; {seconds:.1f} s")
     assert escaped[:5] == []
     assert sum(ends.values()) == COUNT
-    assert len(house.dead_letters.messages) == ends["unsupported-job"] > 0
+    assert len(pipeline.dead_letters.messages) == ends["unsupported-job"] > 0
     # Not only refusals, and not only one kind of them.
     assert ends["processed"] > COUNT / 10
     assert len(ends) >= 4
@@ -143,15 +143,15 @@ def job(**fields: Any) -> str:
     ],
 )
 def test_what_producers_write_differently_counts_by_its_value(
-    house: House, body: str, is_processed: bool
+    pipeline: MemoryPipeline, body: str, is_processed: bool
 ) -> None:
-    house.originals.put(f"{IMAGE_ID}.png", b"page", content_type="image/png", metadata={})
-    house.send(body)
+    pipeline.originals.put(f"{IMAGE_ID}.png", b"page", content_type="image/png", metadata={})
+    pipeline.send(body)
 
-    outcome = house.handle_next().outcome
+    outcome = pipeline.handle_next().outcome
 
     assert outcome is (Outcome.PROCESSED if is_processed else Outcome.FAILED)
-    assert [a["image_id"] for a in house.announcements] == [IMAGE_ID]
+    assert [a["image_id"] for a in pipeline.announcements] == [IMAGE_ID]
 
 
 @pytest.mark.parametrize(
@@ -165,56 +165,62 @@ def test_what_producers_write_differently_counts_by_its_value(
         (job(), "JSON inside a JSON string"),
     ],
 )
-def test_an_envelope_is_called_by_its_name(house: House, envelope: object, sentence: str) -> None:
-    house.send(json.dumps(envelope))
+def test_an_envelope_is_called_by_its_name(
+    pipeline: MemoryPipeline, envelope: object, sentence: str
+) -> None:
+    pipeline.send(json.dumps(envelope))
 
-    assert house.handle_next().outcome is Outcome.FAILED
-    assert house.codes == ["invalid-message"]
-    assert sentence in house.announcements[0]["error"]["detail"]
+    assert pipeline.handle_next().outcome is Outcome.FAILED
+    assert pipeline.codes == ["invalid-message"]
+    assert sentence in pipeline.announcements[0]["error"]["detail"]
 
 
-def test_an_id_in_an_envelope_is_taken_only_where_there_is_one(house: House) -> None:
+def test_an_id_in_an_envelope_is_taken_only_where_there_is_one(pipeline: MemoryPipeline) -> None:
     two = {"a": {"image_id": IMAGE_ID}, "b": {"image_id": str(uuid.uuid4())}}
     for body in ({"a": {"image_id": IMAGE_ID}}, two):
-        house.send(json.dumps(body), group=uuid.uuid4().hex)
-        house.handle_next()
+        pipeline.send(json.dumps(body), group=uuid.uuid4().hex)
+        pipeline.handle_next()
 
-    first, second = (a["image_id"] for a in house.announcements)
+    first, second = (a["image_id"] for a in pipeline.announcements)
     assert first == IMAGE_ID
     assert second not in json.dumps(two)
 
 
-def test_a_mended_message_is_announced_though_the_first_failed_a_moment_ago(house: House) -> None:
-    house.originals.put(f"{IMAGE_ID}.png", b"page", content_type="image/png", metadata={})
+def test_a_mended_message_is_announced_though_the_first_failed_a_moment_ago(
+    pipeline: MemoryPipeline,
+) -> None:
+    pipeline.originals.put(f"{IMAGE_ID}.png", b"page", content_type="image/png", metadata={})
     for body in (job(uploaded_at="yesterday"), job()):
-        house.send(body)
-        house.handle_next()
+        pipeline.send(body)
+        pipeline.handle_next()
 
-    assert [a["status"] for a in house.announcements] == ["failed", "processed"]
+    assert [a["status"] for a in pipeline.announcements] == ["failed", "processed"]
 
 
-def test_a_name_of_a_message_that_is_no_uuid_serves_as_well(house: House) -> None:
-    house.send("{")
-    lease = house.receive()
+def test_a_name_of_a_message_that_is_no_uuid_serves_as_well(pipeline: MemoryPipeline) -> None:
+    pipeline.send("{")
+    lease = pipeline.receive()
     lease.delivery = replace(lease.delivery, message_id="message-1")
 
-    assert house.worker.handle(lease).outcome is Outcome.FAILED
-    assert len(house.announcements) == 1
+    assert pipeline.worker.handle(lease).outcome is Outcome.FAILED
+    assert len(pipeline.announcements) == 1
 
 
-def test_metadata_of_other_producers_stop_nothing(house: House) -> None:
+def test_metadata_of_other_producers_stop_nothing(pipeline: MemoryPipeline) -> None:
     strange = {
         "uploaded-at": "0001-01-01T00:00:00+14:00",
         "parameters": "[" * 1900,
         "original-width": "9" * 40,
     }
     for name, value in strange.items():
-        image_id = house.upload(b"page")
-        stored = house.originals.objects[f"{image_id}.png"]
-        house.originals.objects[stored.key] = replace(stored, metadata={name: value, "owner": "a"})
+        image_id = pipeline.upload(b"page")
+        stored = pipeline.originals.objects[f"{image_id}.png"]
+        pipeline.originals.objects[stored.key] = replace(
+            stored, metadata={name: value, "owner": "a"}
+        )
 
-        assert house.handle_next().outcome is Outcome.PROCESSED
-        assert house.announcements[-1]["owner"] == "a"
+        assert pipeline.handle_next().outcome is Outcome.PROCESSED
+        assert pipeline.announcements[-1]["owner"] == "a"
 
 
 # --- faults of ours ------------------------------------------------------------------------------
@@ -230,33 +236,33 @@ class Miscounting(WorkerMetrics):
     started = ended = finished = announced = fail
 
 
-def test_counting_that_fails_stops_no_image(house: House) -> None:
-    house.upload()
-    house.upload(b"bad")
-    house.worker._observer = Observer("jobs.fifo", Miscounting())
+def test_counting_that_fails_stops_no_image(pipeline: MemoryPipeline) -> None:
+    pipeline.upload()
+    pipeline.upload(b"bad")
+    pipeline.worker._observer = Observer("jobs.fifo", Miscounting())
 
-    outcomes = [house.handle_next().outcome for _ in range(2)]
+    outcomes = [pipeline.handle_next().outcome for _ in range(2)]
 
     assert outcomes == [Outcome.PROCESSED, Outcome.FAILED]
-    assert house.jobs.messages == []
+    assert pipeline.jobs.messages == []
 
 
 def test_a_delivery_that_cannot_be_looked_at_is_handled_all_the_same(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.upload()
+    pipeline.upload()
     monkeypatch.setattr(Delivery, "image_id", property(fail))
 
-    assert house.handle_next().outcome is Outcome.PROCESSED
+    assert pipeline.handle_next().outcome is Outcome.PROCESSED
 
 
 def test_a_fault_of_ours_on_the_last_receive_does_not_escape(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.upload(b"bug")
+    pipeline.upload(b"bug")
     for _ in range(MAX_RECEIVES - 1):
-        house.receive()
-        house.clock.advance(61)
+        pipeline.receive()
+        pipeline.clock.advance(61)
     monkeypatch.setattr(Records, "put_failure", fail)
 
-    assert house.handle_next().outcome is Outcome.GIVEN_UP
+    assert pipeline.handle_next().outcome is Outcome.GIVEN_UP

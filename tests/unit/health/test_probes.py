@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +16,6 @@ from app.observability.metrics import Metrics
 from app.settings import Settings
 from testkit.counts import Counts
 from testkit.http_requests import http_request
-from testkit.waiting import assert_within
 
 
 class Process:
@@ -123,16 +121,13 @@ def test_a_silent_client_is_cut_off(
         assert silent.recv(1) == b""
 
 
-def test_a_stop_is_quick_also_with_a_client_that_is_silent(
-    metrics: Metrics, process: Process
+def test_a_stop_does_not_wait_for_a_client_that_is_silent(
+    metrics: Metrics, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(_Handler, "timeout", 600)
     server = ProbeServer("127.0.0.1", 0, health_of(process, metrics))
-    with socket.create_connection(("127.0.0.1", server.port)):
-        with server:
-            ask(server, "/healthz")
-            began_at = time.monotonic()
-
-        assert_within(time.monotonic() - began_at, 1)
+    with socket.create_connection(("127.0.0.1", server.port)), server:
+        ask(server, "/healthz")
     assert "probes" not in [thread.name for thread in threading.enumerate()]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port), timeout=1)

@@ -19,7 +19,7 @@ from app.errors import NotFoundError
 from app.images.listing import find_orphans
 from app.images.metadata import MAX_METADATA_BYTES
 from app.images.ownership import as_metadata, key_in
-from testkit.house import House
+from testkit.memory_pipeline import MemoryPipeline
 
 SECRET = "payroll.png"
 ID = uuid.UUID("6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de")
@@ -81,7 +81,7 @@ class Case:
 CASES = [Case(*values) for values in product(STATES, KEYS, CLAIMS, (False, True))]
 
 
-def store(house: House, image_id: uuid.UUID, data: bytes) -> None:
+def store(pipeline: MemoryPipeline, image_id: uuid.UUID, data: bytes) -> None:
     image = Image(
         image_id=image_id,
         status=ImageStatus.QUEUED,
@@ -90,68 +90,70 @@ def store(house: House, image_id: uuid.UUID, data: bytes) -> None:
             href="", filename=SECRET, size_bytes=987_654, sha256="cd" * 32, dpi=61_361
         ),
     )
-    house.store.put_original(image, data)
+    pipeline.store.put_original(image, data)
 
 
 @pytest.fixture
-def house() -> House:
+def pipeline() -> MemoryPipeline:
     """Alpha has an image of its own, and two objects of other producers lie in the bucket."""
-    house = House()
-    store(house, OTHER, b"page")
-    house.send(house.job(OTHER, owner="alpha"), group="other")
-    house.handle_next()
+    pipeline = MemoryPipeline()
+    store(pipeline, OTHER, b"page")
+    pipeline.send(pipeline.job(OTHER, owner="alpha"), group="other")
+    pipeline.handle_next()
     for key, owner in (("scans/unowned.png", {}), ("scans/alpha.png", {"owner": "alpha"})):
         named = {"original-filename": SECRET} | owner
-        house.originals.put(key, b"page", content_type="", metadata=named)
-    house.announced.messages.clear()
-    return house
+        pipeline.originals.put(key, b"page", content_type="", metadata=named)
+    pipeline.announced.messages.clear()
+    return pipeline
 
 
-def bring_into(house: House, state: str) -> None:
+def bring_into(pipeline: MemoryPipeline, state: str) -> None:
     if state == "unknown":
         return
-    store(house, ID, b"bad" if state == "failed" else b"page")
+    store(pipeline, ID, b"bad" if state == "failed" else b"page")
     if state == "queued":
         return
-    house.send(house.job(ID, owner="alpha"), group="before")
-    house.handle_next()
+    pipeline.send(pipeline.job(ID, owner="alpha"), group="before")
+    pipeline.handle_next()
     if state == "deleted":
-        house.store.delete(ID)
-    house.announced.messages.clear()
-    house.clock.advance(301)
+        pipeline.store.delete(ID)
+    pipeline.announced.messages.clear()
+    pipeline.clock.advance(301)
 
 
-def contents(house: House) -> dict[tuple[str, str], Any]:
+def contents(pipeline: MemoryPipeline) -> dict[tuple[str, str], Any]:
     return {
         (bucket.name, key): (stored.data, stored.metadata)
-        for bucket in (house.originals, house.results)
+        for bucket in (pipeline.originals, pipeline.results)
         for key, stored in bucket.objects.items()
     }
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_message_gets_what_is_its_own_and_changes_nothing_else(house: House, case: Case) -> None:
-    bring_into(house, case.state)
-    before = contents(house)
+def test_a_message_gets_what_is_its_own_and_changes_nothing_else(
+    pipeline: MemoryPipeline, case: Case
+) -> None:
+    bring_into(pipeline, case.state)
+    before = contents(pipeline)
     fields = {} if case.claim is None else {"owner": case.claim}
-    house.send(house.job(ID, key=KEYS[case.key], **fields))
+    pipeline.send(pipeline.job(ID, key=KEYS[case.key], **fields))
     if case.is_repeat:
-        house.receive()
-        house.clock.advance(61)
+        pipeline.receive()
+        pipeline.clock.advance(61)
 
-    ending = house.handle_next()
+    ending = pipeline.handle_next()
 
-    assert house.jobs.messages == []
+    assert pipeline.jobs.messages == []
     if case.expected == "dropped":
-        assert (ending.outcome, house.announcements) == (Outcome.DELETED, [])
-        assert contents(house) == before
+        assert (ending.outcome, pipeline.announcements) == (Outcome.DELETED, [])
+        assert contents(pipeline) == before
         return
-    (said,) = house.announcements
+    (said,) = pipeline.announcements
     assert said["image_id"] == str(ID)
     assert (said["error"] or {}).get("code", "processed") == case.expected
     assert said["owner"] == case.owner
     check_nothing_leaks(said, case)
-    check_what_was_stored(house, case, before)
+    check_what_was_stored(pipeline, case, before)
 
 
 def check_nothing_leaks(said: dict[str, Any], case: Case) -> None:
@@ -163,8 +165,8 @@ def check_nothing_leaks(said: dict[str, Any], case: Case) -> None:
     assert said["original"] is None
 
 
-def check_what_was_stored(house: House, case: Case, before: dict[Any, Any]) -> None:
-    after = contents(house)
+def check_what_was_stored(pipeline: MemoryPipeline, case: Case, before: dict[Any, Any]) -> None:
+    after = contents(pipeline)
     changed = {k for k in after.keys() | before.keys() if after.get(k) != before.get(k)}
     own = {("image-processed", f"{ID}.png"), ("image-processed", f"failures/{ID}.json")}
     if case.expected == "processed":
@@ -187,140 +189,146 @@ def test_the_table_is_whole() -> None:
 @pytest.mark.parametrize("first", [b"page", b"bad"])
 @pytest.mark.parametrize("second", [b"page", b"bad"])
 def test_the_second_of_two_jobs_with_one_id_is_announced_as_what_it_is(
-    house: House, first: bytes, second: bytes
+    pipeline: MemoryPipeline, first: bytes, second: bytes
 ) -> None:
     for key, data in (("scans/1.png", first), ("scans/2.png", second)):
-        house.originals.put(key, data, content_type="", metadata={})
-    house.send(house.job(ID, key="scans/1.png"))
-    house.handle_next()
-    before = contents(house)
+        pipeline.originals.put(key, data, content_type="", metadata={})
+    pipeline.send(pipeline.job(ID, key="scans/1.png"))
+    pipeline.handle_next()
+    before = contents(pipeline)
 
-    house.send(house.job(ID, key="scans/2.png"))
-    house.handle_next()
+    pipeline.send(pipeline.job(ID, key="scans/2.png"))
+    pipeline.handle_next()
 
-    assert [a["image_id"] for a in house.announcements] == [str(ID)] * 2
-    assert house.announcements[1]["error"]["code"] == "image-id-taken"
-    assert {k: v for k, v in contents(house).items() if k in before} == before
+    assert [a["image_id"] for a in pipeline.announcements] == [str(ID)] * 2
+    assert pipeline.announcements[1]["error"]["code"] == "image-id-taken"
+    assert {k: v for k, v in contents(pipeline).items() if k in before} == before
 
 
-def test_a_third_and_a_fourth_are_each_told(house: House) -> None:
+def test_a_third_and_a_fourth_are_each_told(pipeline: MemoryPipeline) -> None:
     for number in range(4):
-        house.originals.put(f"scans/{number}.png", b"page", content_type="", metadata={})
-        house.send(house.job(ID, key=f"scans/{number}.png", group="g"), group="g")
-        house.handle_next()
+        pipeline.originals.put(f"scans/{number}.png", b"page", content_type="", metadata={})
+        pipeline.send(pipeline.job(ID, key=f"scans/{number}.png", group="g"), group="g")
+        pipeline.handle_next()
 
-    assert len(house.announcements) == 4
-    assert len([key for key in house.results.objects if key.startswith(f"failures/{ID}/")]) == 3
+    assert len(pipeline.announcements) == 4
+    assert len([key for key in pipeline.results.objects if key.startswith(f"failures/{ID}/")]) == 3
 
 
 @pytest.mark.parametrize("data", [b"page", b"bad"])
-def test_the_same_job_sent_again_is_announced_once(house: House, data: bytes) -> None:
-    house.originals.put("scans/1.png", data, content_type="", metadata={})
+def test_the_same_job_sent_again_is_announced_once(pipeline: MemoryPipeline, data: bytes) -> None:
+    pipeline.originals.put("scans/1.png", data, content_type="", metadata={})
     for _ in range(3):
-        house.send(house.job(ID, key="scans/1.png"))
-        house.handle_next()
+        pipeline.send(pipeline.job(ID, key="scans/1.png"))
+        pipeline.handle_next()
 
-    assert len(house.announcements) == 1
+    assert len(pipeline.announcements) == 1
 
 
-def test_the_same_refused_job_sent_again_is_announced_once(house: House) -> None:
+def test_the_same_refused_job_sent_again_is_announced_once(pipeline: MemoryPipeline) -> None:
     for _ in range(3):
-        house.send(house.job(ID, key=f"{OTHER}.png", owner="beta"))
-        house.handle_next()
+        pipeline.send(pipeline.job(ID, key=f"{OTHER}.png", owner="beta"))
+        pipeline.handle_next()
 
-    assert house.codes == ["foreign-original"]
+    assert pipeline.codes == ["foreign-original"]
 
 
-def test_the_first_owner_that_is_claimed_for_an_unowned_object_counts(house: House) -> None:
+def test_the_first_owner_that_is_claimed_for_an_unowned_object_counts(
+    pipeline: MemoryPipeline,
+) -> None:
     for owner in ("alpha", "beta"):
-        house.send(house.job(ID, key="scans/unowned.png", owner=owner))
-        house.handle_next()
+        pipeline.send(pipeline.job(ID, key="scans/unowned.png", owner=owner))
+        pipeline.handle_next()
 
-    first, second = house.announcements
+    first, second = pipeline.announcements
     assert (first["owner"], first["status"]) == ("alpha", "processed")
     assert (second["owner"], second["error"]["code"]) == ("beta", "image-id-taken")
-    assert house.store.find(ID).owner == "alpha"
+    assert pipeline.store.find(ID).owner == "alpha"
 
 
-def test_the_first_owner_counts_also_where_the_image_has_failed(house: House) -> None:
+def test_the_first_owner_counts_also_where_the_image_has_failed(pipeline: MemoryPipeline) -> None:
     for owner, data in (("alpha", b"bad"), ("beta", b"page")):
-        house.originals.put(f"{ID}.png", data, content_type="", metadata={})
-        house.send(house.job(ID, owner=owner))
-        house.handle_next()
+        pipeline.originals.put(f"{ID}.png", data, content_type="", metadata={})
+        pipeline.send(pipeline.job(ID, owner=owner))
+        pipeline.handle_next()
 
-    assert house.codes == ["corrupt-png", "image-id-taken"]
-    assert house.store.find(ID).owner == "alpha"
+    assert pipeline.codes == ["corrupt-png", "image-id-taken"]
+    assert pipeline.store.find(ID).owner == "alpha"
 
 
 @pytest.mark.parametrize("state", ["queued", "processed", "failed"])
 def test_a_message_that_cannot_be_read_touches_no_image_of_somebody(
-    house: House, state: str
+    pipeline: MemoryPipeline, state: str
 ) -> None:
-    bring_into(house, state)
-    before = contents(house)
-    house.send(json.dumps({"version": 0, "image_id": str(ID)}))
+    bring_into(pipeline, state)
+    before = contents(pipeline)
+    pipeline.send(json.dumps({"version": 0, "image_id": str(ID)}))
 
-    house.handle_next()
+    pipeline.handle_next()
 
-    assert house.codes == ["invalid-message"]
-    assert house.announcements[0]["original"] is None
-    assert {k: v for k, v in contents(house).items() if k in before} == before
-    assert house.store.find(ID).owner == "alpha"
+    assert pipeline.codes == ["invalid-message"]
+    assert pipeline.announcements[0]["original"] is None
+    assert {k: v for k, v in contents(pipeline).items() if k in before} == before
+    assert pipeline.store.find(ID).owner == "alpha"
 
 
-def test_an_image_whose_own_message_cannot_be_read_fails(house: House) -> None:
+def test_an_image_whose_own_message_cannot_be_read_fails(pipeline: MemoryPipeline) -> None:
     """As that of an API which is newer than its workers: else it would wait for ever."""
-    bring_into(house, "queued")
-    house.send(house.job(ID, version=0, owner="alpha"))
+    bring_into(pipeline, "queued")
+    pipeline.send(pipeline.job(ID, version=0, owner="alpha"))
 
-    house.handle_next()
+    pipeline.handle_next()
 
-    found = house.store.find(ID)
+    found = pipeline.store.find(ID)
     assert (found.status, found.owner) == (ImageStatus.FAILED, "alpha")
 
 
-def test_a_job_of_another_whose_original_was_erased_is_no_deleted_image(house: House) -> None:
-    house.send(house.job(ID, key="scans/unowned.png"))
-    house.handle_next()
-    house.store.delete(ID)
+def test_a_job_of_another_whose_original_was_erased_is_no_deleted_image(
+    pipeline: MemoryPipeline,
+) -> None:
+    pipeline.send(pipeline.job(ID, key="scans/unowned.png"))
+    pipeline.handle_next()
+    pipeline.store.delete(ID)
     third = uuid.uuid4()
 
-    house.send(house.job(third, key="scans/unowned.png"))
-    house.handle_next()
+    pipeline.send(pipeline.job(third, key="scans/unowned.png"))
+    pipeline.handle_next()
 
-    assert house.announcements[-1]["image_id"] == str(third)
-    assert house.announcements[-1]["error"]["code"] == "original-missing"
+    assert pipeline.announcements[-1]["image_id"] == str(third)
+    assert pipeline.announcements[-1]["error"]["code"] == "original-missing"
 
 
 def test_a_failure_recorded_by_another_in_the_meantime_stays(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.originals.put("scans/1.png", b"bad", content_type="", metadata={})
-    house.originals.put("scans/2.png", b"bad", content_type="", metadata={})
-    put_once = house.results.put_once
+    pipeline.originals.put("scans/1.png", b"bad", content_type="", metadata={})
+    pipeline.originals.put("scans/2.png", b"bad", content_type="", metadata={})
+    put_once = pipeline.results.put_once
 
     def put_once_too_late(key: str, data: bytes, **more: Any) -> Any:
         monkeypatch.undo()
-        house.send(house.job(ID, key="scans/2.png"), group="2")
-        house.handle_next()
+        pipeline.send(pipeline.job(ID, key="scans/2.png"), group="2")
+        pipeline.handle_next()
         return put_once(key, data, **more)
 
-    monkeypatch.setattr(house.results, "put_once", put_once_too_late)
-    house.send(house.job(ID, key="scans/1.png"), group="1")
-    house.handle_next()
+    monkeypatch.setattr(pipeline.results, "put_once", put_once_too_late)
+    pipeline.send(pipeline.job(ID, key="scans/1.png"), group="1")
+    pipeline.handle_next()
 
-    first, second = house.announcements
+    first, second = pipeline.announcements
     assert first["original"]["key"] == "scans/2.png"
     assert second["original"] is None
-    assert json.loads(house.results.objects[f"failures/{ID}.json"].data) == first
+    assert json.loads(pipeline.results.objects[f"failures/{ID}.json"].data) == first
 
 
-def test_an_image_is_an_orphan_though_another_message_has_named_it(house: House) -> None:
-    bring_into(house, "queued")
-    house.send(house.job(ID, key="scans/unowned.png"))
-    house.handle_next()
+def test_an_image_is_an_orphan_though_another_message_has_named_it(
+    pipeline: MemoryPipeline,
+) -> None:
+    bring_into(pipeline, "queued")
+    pipeline.send(pipeline.job(ID, key="scans/unowned.png"))
+    pipeline.handle_next()
 
-    found = find_orphans(house.originals, house.results, before=now() + timedelta(hours=1))
+    found = find_orphans(pipeline.originals, pipeline.results, before=now() + timedelta(hours=1))
     assert list(found) == [ID]
 
 
@@ -328,34 +336,38 @@ def test_an_image_is_an_orphan_though_another_message_has_named_it(house: House)
 
 
 @pytest.mark.parametrize("key", [f"{OTHER}.png", "scans/alpha.png", f"/{OTHER}.png"])
-def test_deleting_an_image_leaves_an_original_that_is_anothers(house: House, key: str) -> None:
+def test_deleting_an_image_leaves_an_original_that_is_anothers(
+    pipeline: MemoryPipeline, key: str
+) -> None:
     """Such images were made by versions that believed every message."""
     made = as_metadata(key=key, owner="beta")
-    house.results.put(f"{ID}.png", b"PAGE", content_type="", metadata=made)
-    before = dict(house.originals.objects)
+    pipeline.results.put(f"{ID}.png", b"PAGE", content_type="", metadata=made)
+    before = dict(pipeline.originals.objects)
 
-    house.store.delete(ID)
+    pipeline.store.delete(ID)
 
-    assert house.originals.objects == before
-    assert house.results.objects[f"{ID}.png"].data == b""
+    assert pipeline.originals.objects == before
+    assert pipeline.results.objects[f"{ID}.png"].data == b""
 
 
-def test_deleting_an_image_leaves_the_original_of_another_that_nobody_owns(house: House) -> None:
-    another = house.upload()
+def test_deleting_an_image_leaves_the_original_of_another_that_nobody_owns(
+    pipeline: MemoryPipeline,
+) -> None:
+    another = pipeline.upload()
     made = as_metadata(key=f"{another}.png", owner=None)
-    house.results.put(f"{ID}.png", b"PAGE", content_type="", metadata=made)
+    pipeline.results.put(f"{ID}.png", b"PAGE", content_type="", metadata=made)
 
-    house.store.delete(ID)
+    pipeline.store.delete(ID)
 
-    assert house.originals.objects[f"{another}.png"].data == b"page"
+    assert pipeline.originals.objects[f"{another}.png"].data == b"page"
 
 
-def test_an_image_shows_no_original_that_is_anothers(house: House) -> None:
+def test_an_image_shows_no_original_that_is_anothers(pipeline: MemoryPipeline) -> None:
     made = as_metadata(key=f"{OTHER}.png", owner=None)
-    house.results.put(f"{ID}.png", b"PAGE", content_type="", metadata=made)
+    pipeline.results.put(f"{ID}.png", b"PAGE", content_type="", metadata=made)
 
     with pytest.raises(NotFoundError):
-        house.store.open_original(ID)
+        pipeline.store.open_original(ID)
 
 
 # --- keys ----------------------------------------------------------------------------------------
@@ -399,28 +411,32 @@ def test_a_key_survives_the_metadata(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["\u0390" * 512, "\u1f82" * 341, "日" * 1024])
-def test_a_message_with_a_key_that_no_object_can_have_fails_at_once(house: House, key: str) -> None:
-    house.send(json.dumps({"image_id": str(ID), "bucket": "image-input", "key": key}))
+def test_a_message_with_a_key_that_no_object_can_have_fails_at_once(
+    pipeline: MemoryPipeline, key: str
+) -> None:
+    pipeline.send(json.dumps({"image_id": str(ID), "bucket": "image-input", "key": key}))
 
-    assert house.handle_next().outcome is Outcome.FAILED
-    assert house.codes[0] in ("original-missing", "invalid-message")
+    assert pipeline.handle_next().outcome is Outcome.FAILED
+    assert pipeline.codes[0] in ("original-missing", "invalid-message")
 
 
 @pytest.mark.parametrize("key", ["a.png", "é" * 512, "\x01" * 1024])
-def test_what_is_known_of_an_image_fits_beside_the_longest_key(house: House, key: str) -> None:
+def test_what_is_known_of_an_image_fits_beside_the_longest_key(
+    pipeline: MemoryPipeline, key: str
+) -> None:
     most = {
         "original-filename": quote("é" * 127, safe=""),
         "original-dpi": "2147483647",
         "parameters": '{"window":99,"k":-0.123456789}',
         "processed-at": "2026-11-28T00:00:00.000Z",
     }
-    house.originals.put(key, b"page", content_type="", metadata=most)
+    pipeline.originals.put(key, b"page", content_type="", metadata=most)
     fields = {"owner": "o" * 64, "group": "g" * 128, "uploaded_at": "2026-11-28T00:00:00Z"}
-    house.send(house.job(ID, key=key, **fields))
+    pipeline.send(pipeline.job(ID, key=key, **fields))
 
-    assert house.handle_next().outcome is Outcome.PROCESSED
-    metadata = house.results.objects[f"{ID}.png"].metadata
+    assert pipeline.handle_next().outcome is Outcome.PROCESSED
+    metadata = pipeline.results.objects[f"{ID}.png"].metadata
     assert sum(len(name) + len(value) for name, value in metadata.items()) <= MAX_METADATA_BYTES
-    found = house.store.records.find(ID)
+    found = pipeline.store.records.find(ID)
     assert found.original is not None
     assert (found.original.key, found.owner, found.group) == (key, "o" * 64, "g" * 128)

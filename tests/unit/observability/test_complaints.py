@@ -1,4 +1,4 @@
-"""What is not well is logged once."""
+"""A fault is logged once when it begins and once when it ends."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def test_a_reason_is_logged_when_it_changes_in_more_than_numbers(
     complaints.about("q.fifo", "no credentials")
 
     assert [(e["event"], e.get("reason", e.get("after"))) for e in events(caplog)] == [
-        ("not well", "the clock is 10 s off"),
-        ("not well", "no credentials"),
-        ("not well", "no credentials"),
-        ("well again", "q.fifo"),
-        ("not well", "no credentials"),
+        ("unhealthy", "the clock is 10 s off"),
+        ("unhealthy", "no credentials"),
+        ("unhealthy", "no credentials"),
+        ("healthy again", "q.fifo"),
+        ("unhealthy", "no credentials"),
     ]

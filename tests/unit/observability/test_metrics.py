@@ -22,9 +22,10 @@ from app.errors import CorruptPngError, LeaseLostError, QueueUnavailableError
 from app.observability.metrics import Metrics
 from app.settings import Settings
 from app.wiring.processing import admitted
+from testkit.clocks import Clock
 from testkit.counts import Counts
 from testkit.fakes import MemoryQueue
-from testkit.house import VISIBILITY_TIMEOUT_S, Clock, House
+from testkit.memory_pipeline import VISIBILITY_TIMEOUT_S, MemoryPipeline
 from testkit.root import ROOT
 from testkit.scans import page_png
 from testkit.site import Site
@@ -38,8 +39,8 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def house(metrics: Metrics) -> House:
-    return House(metrics=metrics)
+def pipeline(metrics: Metrics) -> MemoryPipeline:
+    return MemoryPipeline(metrics=metrics)
 
 
 def with_all_groups(metrics: Metrics) -> Metrics:
@@ -228,33 +229,33 @@ def test_a_scrape_is_text_that_prometheus_reads(site: Site) -> None:
 # --- the worker ----------------------------------------------------------------------------------
 
 
-def test_each_step_of_an_image_is_timed_once(house: House, metrics: Metrics) -> None:
-    house.upload()
+def test_each_step_of_an_image_is_timed_once(pipeline: MemoryPipeline, metrics: Metrics) -> None:
+    pipeline.upload()
 
-    house.handle_next()
+    pipeline.handle_next()
 
     steps = Counts.of(metrics).all("worker_step_duration_seconds_count")
     assert steps == {("fetch",): 1, ("store",): 1, ("announce",): 1, ("delete",): 1}
 
 
-def test_a_step_that_fails_is_timed_too(house: House, metrics: Metrics) -> None:
-    house.upload()
-    house.on("put result", lambda: house.fail("results"))
+def test_a_step_that_fails_is_timed_too(pipeline: MemoryPipeline, metrics: Metrics) -> None:
+    pipeline.upload()
+    pipeline.on("put result", lambda: pipeline.fail("results"))
 
-    house.handle_next()
+    pipeline.handle_next()
 
     steps = Counts.of(metrics).all("worker_step_duration_seconds_count")
     assert steps == {("fetch",): 1, ("store",): 1}
 
 
 def test_images_are_counted_by_status_and_method(metrics: Metrics) -> None:
-    house = House(metrics=metrics, max_receives=1)
-    house.upload(method="simple")
-    house.upload(method="otsu")
-    house.upload(b"bad", method="otsu")
-    house.upload(method="made-up-by-a-producer")
+    pipeline = MemoryPipeline(metrics=metrics, max_receives=1)
+    pipeline.upload(method="simple")
+    pipeline.upload(method="otsu")
+    pipeline.upload(b"bad", method="otsu")
+    pipeline.upload(method="made-up-by-a-producer")
     for _ in range(4):
-        house.handle_next()
+        pipeline.handle_next()
 
     counts = Counts.of(metrics)
     assert counts.all("worker_images_total") == {
@@ -272,12 +273,12 @@ def test_images_are_counted_by_status_and_method(metrics: Metrics) -> None:
 
 
 def test_what_is_announced_again_is_a_redelivery_and_no_new_image(
-    house: House, metrics: Metrics
+    pipeline: MemoryPipeline, metrics: Metrics
 ) -> None:
-    house.upload()
-    house.kill_after("send announcement")
+    pipeline.upload()
+    pipeline.kill_after("send announcement")
 
-    house.handle_after(61)
+    pipeline.handle_after(61)
 
     counts = Counts.of(metrics)
     assert counts.all("worker_images_total") == {}
@@ -286,10 +287,10 @@ def test_what_is_announced_again_is_a_redelivery_and_no_new_image(
 
 
 def test_an_image_that_is_given_up_has_failed(metrics: Metrics) -> None:
-    house = House(max_receives=1, metrics=metrics)
-    house.upload(b"bug", method="otsu")
+    pipeline = MemoryPipeline(max_receives=1, metrics=metrics)
+    pipeline.upload(b"bug", method="otsu")
 
-    house.handle_next()
+    pipeline.handle_next()
 
     counts = Counts.of(metrics)
     assert counts.all("worker_images_total") == {("otsu", "failed"): 1}
@@ -298,11 +299,11 @@ def test_an_image_that_is_given_up_has_failed(metrics: Metrics) -> None:
 
 
 def test_the_wait_in_the_queue_and_the_whole_way_are_counted_from_the_upload(
-    house: House, metrics: Metrics
+    pipeline: MemoryPipeline, metrics: Metrics
 ) -> None:
-    house.upload(uploaded_at=rfc3339(now() - timedelta(seconds=100)))
+    pipeline.upload(uploaded_at=rfc3339(now() - timedelta(seconds=100)))
 
-    house.handle_next()
+    pipeline.handle_next()
 
     counts = Counts.of(metrics)
     for name in ("queue_wait", "end_to_end", "time_to_announcement"):
@@ -311,13 +312,15 @@ def test_the_wait_in_the_queue_and_the_whole_way_are_counted_from_the_upload(
         assert 100 <= (counts.get(f"{name}_sum") or 0) < 110
 
 
-def test_neither_retries_nor_redriven_images_count_as_waits(house: House, metrics: Metrics) -> None:
+def test_neither_retries_nor_redriven_images_count_as_waits(
+    pipeline: MemoryPipeline, metrics: Metrics
+) -> None:
     uploaded_at = rfc3339(now() - timedelta(seconds=100))
-    house.upload(uploaded_at=uploaded_at)
-    house.receive()  # by somebody who died
-    house.handle_after(61)
-    house.upload(uploaded_at=uploaded_at, redrive=1)
-    house.handle_next()
+    pipeline.upload(uploaded_at=uploaded_at)
+    pipeline.receive()  # by somebody who died
+    pipeline.handle_after(61)
+    pipeline.upload(uploaded_at=uploaded_at, redrive=1)
+    pipeline.handle_next()
 
     counts = Counts.of(metrics)
     assert counts.get("worker_queue_wait_seconds_count") == 0
@@ -326,16 +329,16 @@ def test_neither_retries_nor_redriven_images_count_as_waits(house: House, metric
 
 
 def test_an_announcement_that_failed_at_first_counts_with_all_its_time(
-    house: House, metrics: Metrics
+    pipeline: MemoryPipeline, metrics: Metrics
 ) -> None:
-    house.upload(uploaded_at=rfc3339(now() - timedelta(seconds=100)))
-    house.hand = refuse_announcements
-    house.handle_next()
+    pipeline.upload(uploaded_at=rfc3339(now() - timedelta(seconds=100)))
+    pipeline.on_step = refuse_announcements
+    pipeline.handle_next()
     name = "worker_time_to_announcement_seconds"
     assert Counts.of(metrics).get(f"{name}_count") == 0
-    house.hand = lambda _step, _is_done: None
+    pipeline.on_step = lambda _step, _is_done: None
 
-    house.handle_after(61)
+    pipeline.handle_after(61)
 
     assert Counts.of(metrics).get(f"{name}_count") == 1
     assert (Counts.of(metrics).get(f"{name}_sum") or 0) >= 100
@@ -347,23 +350,25 @@ def refuse_announcements(step: str, _is_done: bool) -> None:
 
 
 def test_an_upload_from_a_clock_ahead_of_ours_waited_no_less_than_nothing(
-    house: House, metrics: Metrics
+    pipeline: MemoryPipeline, metrics: Metrics
 ) -> None:
-    house.upload(uploaded_at=rfc3339(now() + timedelta(seconds=100)))
+    pipeline.upload(uploaded_at=rfc3339(now() + timedelta(seconds=100)))
 
-    house.handle_next()
+    pipeline.handle_next()
 
     counts = Counts.of(metrics)
     assert counts.get("worker_queue_wait_seconds_sum") == 0
     assert counts.get("worker_end_to_end_seconds_sum") == 0
 
 
-def test_images_in_flight_are_those_in_a_thread(house: House, metrics: Metrics) -> None:
+def test_images_in_flight_are_those_in_a_thread(pipeline: MemoryPipeline, metrics: Metrics) -> None:
     seen = []
-    house.upload()
-    house.on("get original", lambda: seen.append(Counts.of(metrics).get("worker_images_in_flight")))
+    pipeline.upload()
+    pipeline.on(
+        "get original", lambda: seen.append(Counts.of(metrics).get("worker_images_in_flight"))
+    )
 
-    house.handle_next()
+    pipeline.handle_next()
 
     assert seen == [1]
     assert Counts.of(metrics).get("worker_images_in_flight") == 0

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,9 +23,8 @@ from app.observability.telemetry import provided
 from app.observability.version import VERSION
 from app.settings import Settings
 from testkit.fakes import MemoryQueue
-from testkit.house import House
 from testkit.logged import events
-from testkit.root import ROOT
+from testkit.memory_pipeline import MemoryPipeline
 from testkit.site import Site
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -127,25 +122,6 @@ def test_attributes_of_another_producer_that_are_unsound_are_left_out() -> None:
     assert tracing.sound(given) == {"traceparent": TRACEPARENT}
 
 
-def test_without_an_exporter_opentelemetrys_sdk_is_not_loaded() -> None:
-    program = (
-        "import sys, app.main, app.server.server\n"
-        "from testkit.site import Site\n"
-        "from app.settings import Settings\n"
-        "from app.observability import tracing\n"
-        "with tracing.recording('web', Settings().trace_exporter):\n"
-        "    site = Site(Settings()); assert site.upload().status_code == 202; site.work()\n"
-        "assert site.announced.messages\n"
-        "sdk = ('opentelemetry.sdk', 'opentelemetry.exporter', 'opentelemetry.proto', 'requests')\n"
-        "print([name for name in sys.modules if name.startswith(sdk)])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
-
-    assert done.stdout == "[]\n", done.stderr
-
-
 @pytest.mark.parametrize(
     ("given", "exporter"),
     [
@@ -234,10 +210,10 @@ def test_a_fault_of_ours_is_an_error_without_its_words(site: Site, record: Recor
 def test_the_span_of_an_image_says_how_it_ended(
     record: Record, data: bytes, outcome: str, error: str
 ) -> None:
-    house = House()
-    house.upload(data)
+    pipeline = MemoryPipeline()
+    pipeline.upload(data)
 
-    house.handle_next()
+    pipeline.handle_next()
 
     (process,) = record.of("process jobs.fifo")
     assert (process.attributes or {})["image_pipeline.outcome"] == outcome
@@ -245,11 +221,11 @@ def test_the_span_of_an_image_says_how_it_ended(
 
 
 def test_every_try_of_an_image_is_in_its_trace(record: Record) -> None:
-    house = House()
-    house.upload(b"bug")
+    pipeline = MemoryPipeline()
+    pipeline.upload(b"bug")
 
-    house.handle_next()
-    house.handle_after(120)
+    pipeline.handle_next()
+    pipeline.handle_after(120)
 
     counts = [
         (s.attributes or {})["image_pipeline.receive_count"] for s in record.of("process jobs.fifo")
@@ -400,37 +376,6 @@ def test_sampling_is_by_the_standard_variables(monkeypatch: pytest.MonkeyPatch) 
 
     assert int(unsampled["traceparent"][-2:], 16) & 1 == 0
     assert names == ["GET"]
-
-
-@pytest.mark.parametrize("name", ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"])
-def test_a_variable_that_the_sdk_refuses_is_said_in_one_sentence(name: str) -> None:
-    variables = {"OTEL_TRACES_EXPORTER": "console", name: "-1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "app.main", "worker"],
-        cwd=ROOT,
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "wrong settings: OTEL_" in done.stderr
-
-
-def test_the_console_exporter_writes_one_line_a_span() -> None:
-    program = (
-        "from app.observability import tracing\n"
-        "with tracing.recording('web', 'console'), tracing.serving('GET', '/a', {}):\n"
-        "    pass"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
-    )
-
-    (line,) = done.stdout.splitlines()
-    assert json.loads(line)["attributes"]["url.path"] == "/a"
 
 
 def test_a_delivery_names_its_image_or_else_itself() -> None:

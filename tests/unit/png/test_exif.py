@@ -19,6 +19,7 @@ from app.png.exif import orientation_of
 from app.png.limits import PngLimits
 from testkit.exifs import CONTENTS, ORIENTATION, PLACES, SIX, exif, oriented, tiff
 from testkit.pngs import IEND, Picture, chunk
+from testkit.waiting import assert_within
 
 LIMITS = PngLimits()
 PAGE = np.random.default_rng(5).integers(0, 256, (37, 53))
@@ -61,7 +62,7 @@ def test_a_directory_of_any_length_is_read_in_little_time() -> None:
 
     started = time.process_time()
     assert orientation_of(data) == 1
-    assert time.process_time() - started < 0.05
+    assert_within(time.process_time() - started, 1)  # a second pass for each entry takes minutes
 
 
 def test_an_orientation_behind_the_pixels_is_named_as_ignored() -> None:

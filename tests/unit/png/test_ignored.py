@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from werkzeug.test import TestResponse
 
-from app.cli.watch import watch
+from app.cli.operations.watch import watch
 from app.settings import Settings
 from testkit import odd_pngs
 from testkit.pngs import IEND, SIGNATURE, Picture, chunk, idat

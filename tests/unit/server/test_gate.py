@@ -19,7 +19,7 @@ def head(
 
 
 def make_gate(**settings: object) -> Gate:
-    return Gate(Settings(**settings), check_room=lambda: None)
+    return Gate(Settings(**settings), check_queue_depth=lambda: None)
 
 
 def code(granted: Pass) -> str | None:
@@ -182,7 +182,7 @@ def test_an_upload_is_refused_while_there_is_no_room_and_nothing_else_is() -> No
     def refuse() -> None:
         raise QueueFullError("4 images wait; at most 3 may.")
 
-    gate = Gate(Settings(), check_room=refuse)
+    gate = Gate(Settings(), check_queue_depth=refuse)
 
     assert code(gate.admit(head())) == "queue-full"
     assert code(gate.admit(head("GET", "/"))) is None

@@ -33,7 +33,7 @@ def test_what_a_request_holds_open_is_closed_at_its_end(app: Flask) -> None:
     closed: list[str] = []
     with app.test_request_context():
         context = RequestContext("one")
-        context.room.callback(closed.append, "span")
+        context.resources.callback(closed.append, "span")
         request_context.begin(context)
 
         request_context.end()

@@ -1,24 +1,17 @@
-"""The learned threshold: its arithmetic, where it comes from, what it costs."""
+"""The learned threshold: its arithmetic, and where it comes from."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from typing import Any
 
 import numpy as np
-import pytest
 
 from app.binarize import dithering
 from app.binarize.auto import compare, layers, old_paper, page_features, page_maps, surface
-from app.binarize.auto.reader import read
 from app.binarize.auto.surface import WEIGHTS_FILE, weights
 from benchmarks.training.weights import reader_digest
 from testkit.pages import noise, printed, scanned, shadow, text
-from testkit.root import ROOT
-from testkit.waiting import assert_within
 
 #: Sums of whole numbers are exact in float32 below this.
 EXACT_BELOW = 2**24
@@ -195,62 +188,3 @@ def test_the_weights_are_small_and_say_how_they_came_about() -> None:
         assert stage["command"].startswith("python -m benchmarks.training.train ")
         assert stage["pages"] > 0
         assert stage["drawing_code"]
-
-
-# --- what it costs ----------------------------------------------------------------
-
-
-MEMORY = """
-import re
-from pathlib import Path
-import numpy as np
-from app.binarize.auto.reader import read
-from testkit.pages import noise, printed, scanned, text
-
-def peak():
-    return 1000 * int(re.search(r"VmHWM:\\s+([0-9]+) kB", Path("/proc/self/status").read_text())[1])
-
-small = scanned({sign} * printed(text()) + {base} + noise((500, 600), 4))
-read(small)
-page = np.tile(small, (12, 10))
-before = peak()
-read(page)
-print((peak() - before) / page.size)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize(("sign", "base"), [(1, 0), (-1, 255)])
-def test_a_page_of_36_megapixels_takes_at_most_four_bytes_a_pixel(sign: int, base: int) -> None:
-    run = subprocess.run(
-        [sys.executable, "-c", MEMORY.format(sign=sign, base=base)],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-
-    bytes_a_pixel = float(run.stdout)
-    assert 1 < bytes_a_pixel <= 4
-
-
-def test_the_first_page_is_ready_soon_after_the_import() -> None:
-    read(page())  # keeps the machine code, if it was not kept
-    program = (
-        "import time, numpy as np\n"
-        "from app.binarize.auto.reader import read\nstarted = time.process_time()\n"
-        "read(np.full((200, 200), 255, np.uint8))\nprint(time.process_time() - started)"
-    )
-
-    run = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-
-    assert_within(float(run.stdout), 0.3)
-
-
-def test_it_takes_less_than_a_hundredth_of_a_second_a_megapixel() -> None:
-    large = np.tile(page(), (7, 6))
-    read(large)
-    started = time.thread_time()
-
-    read(large)
-
-    assert_within((time.thread_time() - started) / (large.size / 1e6), 0.01)

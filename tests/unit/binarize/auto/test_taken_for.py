@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.cli.watch import watch
+from app.cli.operations.watch import watch
 from app.domain.methods import METHODS
 from app.image_processor import binarize_png
 from app.png.limits import PngLimits

@@ -8,12 +8,13 @@ from datetime import timedelta
 
 from tqdm import tqdm
 
-from ..domain.ports import Queue, Results
-from ..domain.representation import now
-from ..errors import ImageDeletedError, NotFoundError
-from ..images.listing import find_orphans
-from ..images.store import ImageStore
-from .verbs import DONE, FAILED, REFUSED, batches, say, send
+from ...domain.ports import Queue, Results
+from ...domain.representation import now
+from ...errors import ImageDeletedError, NotFoundError
+from ...images.listing import find_orphans
+from ...images.store import ImageStore
+from ..output import say
+from .verbs import DONE, FAILED, REFUSED, batches, send
 
 
 def reconcile(

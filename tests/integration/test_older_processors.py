@@ -1,4 +1,4 @@
-"""`auto` on every processor, beside other threads, and on pages that are mostly dark."""
+"""`auto` gives the same page on every processor."""
 
 from __future__ import annotations
 
@@ -14,21 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
-from app.binarize import color, dithering
-from app.binarize.auto import (
-    compare,
-    layers,
-    old_paper,
-    page_features,
-    page_maps,
-    paper_depth,
-    surface,
-)
-from app.binarize.auto.reader import read
 from app.image_processor import binarize_png
-from app.png import filters
 from app.png.limits import PngLimits
-from testkit.pages import f_measure, noise, on_old_paper, printed, scanned, shadow, text
+from testkit.pages import noise, on_old_paper, printed, scanned, shadow, text
 from testkit.pngs import RGB, Picture
 from testkit.root import ROOT
 
@@ -40,8 +28,6 @@ def page_of(data: bytes) -> Any:
     return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
 
 
-# --- the same everywhere ----------------------------------------------------------
-
 #: A processor with AVX2 and FMA, but not what came after them; and one without any of it.
 PROCESSORS = {
     "haswell": {"OPENCV_CPU_DISABLE": "AVX512-SKX,AVX512-ICL", "NPY_DISABLE": "AVX512F AVX512_SKX"},
@@ -50,8 +36,10 @@ PROCESSORS = {
         "NPY_DISABLE": "AVX2 FMA3 AVX512F AVX512_SKX",
     },
 }
+
+
 DIGEST = """
-from tests.unit.binarize.auto.test_auto_costs import digest
+from tests.integration.test_older_processors import digest
 print(digest())
 """
 
@@ -94,49 +82,3 @@ def test_a_png_becomes_the_same_page_on_an_older_processor(processor: str, tmp_p
     )  # fmt: skip
 
     assert run.stdout.strip() == digest()
-
-
-# --- beside other threads ---------------------------------------------------------
-
-
-def test_every_loop_over_pixels_leaves_the_gil_free() -> None:
-    modules = (
-        color, compare, dithering, layers, old_paper, page_features, page_maps,
-        filters, paper_depth, surface,
-    )  # fmt: skip
-    loops = [f for module in modules for f in vars(module).values() if hasattr(f, "targetoptions")]
-
-    assert len(loops) >= 20
-    assert all(loop.targetoptions["nogil"] for loop in loops)
-
-
-# --- a light page that is the lesser part, and a page that is dark in a part -------
-
-
-@pytest.mark.parametrize("share", [0.12, 0.2, 0.4])
-@pytest.mark.parametrize("desk", [40, 75])
-def test_a_receipt_on_a_dark_desk_is_read(share: float, desk: int) -> None:
-    side = int(1000 * share**0.5)
-    ink, at = text(side, side, size_px=20), (1000 - side) // 2
-    wood = desk + 8 * np.sin(np.arange(1000) / 11) + noise((1000, 1000), 4)
-    inside = slice(at, at + side), slice(at, at + side)
-    wood[inside] = printed(ink, paper=228, black=60) + noise(ink.shape, 4)
-
-    reading = read(scanned(wood))
-
-    assert (reading.kind, reading.inverted) == ("writing", False)
-    rim = slice(12, -12), slice(12, -12)
-    assert f_measure(reading.white[inside][rim], ink[rim]) >= 90
-
-
-def test_light_words_on_a_dark_band_and_dark_words_beside_it_are_both_read() -> None:
-    ink = text(600, 800)
-    ink[:, :250] = 1 - ink[:, :250]
-
-    reading = read(scanned(printed(ink, black=45) + noise(ink.shape, 2)))
-
-    assert not reading.inverted
-    for part in (slice(0, 240), slice(260, 800)):
-        assert f_measure(reading.white[:, part], ink[:, part]) >= 93
-        # What is light is legible, too: words on the band, paper beside it.
-        assert f_measure(255 - reading.white[:, part], 1 - ink[:, part]) >= 90

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from ..domain.messages import Announcement
-from ..domain.ports import MAX_BATCH, Delivery, Queue
-from ..domain.representation import TakenFor, now
-from .page_remarks import remarks
-from .verbs import DONE, FAILED, batches, say
+from ...domain.messages import Announcement
+from ...domain.ports import MAX_BATCH, Delivery, Queue
+from ...domain.representation import TakenFor, now
+from ..output import say
+from ..page_remarks import remarks
+from .verbs import DONE, FAILED, batches
 
 #: Visibility timeout in seconds: hides a received message from other consumers.
 _HOLD_S: Final = 30

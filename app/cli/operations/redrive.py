@@ -8,17 +8,18 @@ from typing import Final
 
 from tqdm import tqdm
 
-from ..domain.messages import Job, deduplication_id
-from ..domain.ports import MAX_BATCH, Delivery, Message, Queue
-from ..errors import (
+from ...domain.messages import Job, deduplication_id
+from ...domain.ports import MAX_BATCH, Delivery, Message, Queue
+from ...errors import (
     ImageDeletedError,
     InvalidMessageError,
     NotFoundError,
     UnsupportedJobError,
 )
-from ..images.store import ImageStore
-from ..observability import logs, tracing
-from .verbs import DONE, FAILED, batches, say, send
+from ...images.store import ImageStore
+from ...observability import logs, tracing
+from ..output import say
+from .verbs import DONE, FAILED, batches, send
 
 logger = logs.get_logger(__name__)
 

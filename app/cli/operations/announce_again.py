@@ -11,12 +11,13 @@ from uuid import UUID
 
 from tqdm import tqdm
 
-from ..domain.messages import Announcement
-from ..domain.ports import MAX_BATCH, Queue, announcing
-from ..errors import ImageDeletedError, NotFoundError
-from ..images.listing import find_finished
-from ..images.store import ImageStore
-from .verbs import DONE, FAILED, batches, say, send
+from ...domain.messages import Announcement
+from ...domain.ports import MAX_BATCH, Queue, announcing
+from ...errors import ImageDeletedError, NotFoundError
+from ...images.listing import find_finished
+from ...images.store import ImageStore
+from ..output import say
+from .verbs import DONE, FAILED, batches, send
 
 #: Other producers need not tell when an image was uploaded.
 _UNKNOWN: Final = datetime.max.replace(tzinfo=UTC)

@@ -22,7 +22,7 @@ from app.wiring.processing import as_job_asks
 SLOW_WIDTH, DEADLY_WIDTH = 61, 62
 
 
-def obey(binarize: Binarize, data: bytes, job: Job) -> Binarized:
+def follow_script(binarize: Binarize, data: bytes, job: Job) -> Binarized:
     width = int.from_bytes(data[16:20])
     with Path(os.environ["NOTES"]).open("a") as notes:
         notes.write(f"{job.image_id}\n")
@@ -45,7 +45,7 @@ class SlowStarter(Consumer):
 # The sandbox's child imports the main module under the second name, and obeys as well. A test that
 # imports a name from here keeps the engine as it is.
 if __name__ in ("__main__", "__mp_main__"):
-    worker_service.as_job_asks = obey
+    worker_service.as_job_asks = follow_script
     if "START_UNTIL" in os.environ:
         worker_service.Consumer = SlowStarter
 

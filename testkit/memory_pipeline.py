@@ -18,6 +18,7 @@ from app.images.store import ImageStore
 from app.observability.metrics import Metrics
 from app.observability.worker_metrics import WorkerMetrics
 from app.worker import Worker
+from testkit.clocks import Clock
 from testkit.fakes import MemoryBucket, MemoryQueue
 
 VISIBILITY_TIMEOUT_S = 60
@@ -27,36 +28,25 @@ class Killed(BaseException):
     """Simulates a killed process: a BaseException that no code catches."""
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-    def advance(self, seconds: float) -> None:
-        self.now_s += seconds
-
-
 #: Called with the name of a step, before it takes effect and after.
-Hand = Callable[[str, bool], None]
+StepHook = Callable[[str, bool], None]
 
 
 class WatchedBucket(MemoryBucket):
     """A bucket whose calls are steps of the protocol."""
 
-    def __init__(self, name: str, what: str, hand: Hand) -> None:
+    def __init__(self, name: str, what: str, on_step: StepHook) -> None:
         super().__init__(name)
         self._what = what
-        self._hand = hand
+        self._on_step = on_step
 
     def put(
         self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         step = "put failure" if key.startswith("failures/") else f"put {self._what}"
-        self._hand(step, False)
+        self._on_step(step, False)
         stored = super().put(key, data, content_type=content_type, metadata=metadata)
-        self._hand(step, True)
+        self._on_step(step, True)
         return stored
 
     def put_once(
@@ -65,21 +55,21 @@ class WatchedBucket(MemoryBucket):
         self.check()
         if key not in self.objects:
             return self.put(key, data, content_type=content_type, metadata=metadata)
-        self._hand(f"put {self._what}", False)
-        self._hand(f"put {self._what}", True)
+        self._on_step(f"put {self._what}", False)
+        self._on_step(f"put {self._what}", True)
         return None
 
     def get(self, key: str, *, admit: Admit | None = None) -> StoredObject:
         step = "get failure" if key.startswith("failures/") else f"get {self._what}"
-        self._hand(step, False)
+        self._on_step(step, False)
         stored = super().get(key, admit=admit)
-        self._hand(step, True)
+        self._on_step(step, True)
         return stored
 
     def head(self, key: str) -> StoredObject:
-        self._hand(f"head {self._what}", False)
+        self._on_step(f"head {self._what}", False)
         stored = super().get(key)
-        self._hand(f"head {self._what}", True)
+        self._on_step(f"head {self._what}", True)
         return replace(stored, data=b"")
 
 
@@ -90,7 +80,7 @@ class WatchedQueue(MemoryQueue):
         self,
         name: str,
         what: str,
-        hand: Hand,
+        on_step: StepHook,
         clock: Clock,
         *,
         dead_letters: MemoryQueue | None = None,
@@ -98,18 +88,18 @@ class WatchedQueue(MemoryQueue):
     ) -> None:
         super().__init__(name, clock=clock, dead_letters=dead_letters, max_receives=max_receives)
         self._what = what
-        self._hand = hand
+        self._on_step = on_step
 
     def send_batch(self, messages: Sequence[Message]) -> Results:
-        self._hand(f"send {self._what}", False)
+        self._on_step(f"send {self._what}", False)
         results = super().send_batch(messages)
-        self._hand(f"send {self._what}", True)
+        self._on_step(f"send {self._what}", True)
         return results
 
     def delete_batch(self, deliveries: Sequence[Delivery]) -> Results:
-        self._hand(f"delete {self._what}", False)
+        self._on_step(f"delete {self._what}", False)
         results = super().delete_batch(deliveries)
-        self._hand(f"delete {self._what}", True)
+        self._on_step(f"delete {self._what}", True)
         return results
 
 
@@ -128,7 +118,7 @@ def to_page_apart(data: bytes, job: Job) -> Binarized:
     return to_page(data, job)
 
 
-class House:
+class MemoryPipeline:
     """A worker, its buckets and its queues; `on` adds a hook to a step."""
 
     def __init__(
@@ -143,7 +133,7 @@ class House:
         self.processed_apart: list[bool] = []
         self._after: dict[str, Callable[[], object]] = {}
         #: A hook for every step, for tests that cannot name a step in advance.
-        self.hand: Hand = lambda _step, _is_done: None
+        self.on_step: StepHook = lambda _step, _is_done: None
         self.originals = WatchedBucket("image-input", "original", self._step)
         self.results = WatchedBucket("image-processed", "result", self._step)
         self.dead_letters = MemoryQueue("dead.fifo", clock=self.clock)
@@ -239,7 +229,7 @@ class House:
             self.journal.append(name)
         elif name in self._after:
             self._after[name]()
-        self.hand(name, is_done)
+        self.on_step(name, is_done)
 
     @staticmethod
     def _die() -> None:

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from app.cli import watch as watching
-from app.cli.verbs import DONE, FAILED
-from app.cli.watch import watch
+from app.cli.operations import watch as watching
+from app.cli.operations.verbs import DONE, FAILED
+from app.cli.operations.watch import watch
 from app.domain.ports import Message
 from app.domain.representation import now
 from testkit.fakes import MemoryQueue

@@ -1,4 +1,4 @@
-"""Shared by the operators' verbs: exit codes, output and batches of messages.
+"""Shared by the operators' verbs: exit codes and batches of messages.
 
 Each verb works on the ports and returns an exit code.
 """
@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, TypeVar
 
-from ..domain.ports import MAX_BATCH, Message, Queue, Results
-from ..observability import logs
+from ...domain.ports import MAX_BATCH, Message, Queue, Results
+from ...observability import logs
 
 logger = logs.get_logger(__name__)
 T = TypeVar("T")
@@ -20,11 +20,6 @@ DONE: Final = 0
 FAILED: Final = 1
 #: Nothing was done; a later run may succeed.
 REFUSED: Final = 3
-
-
-def say(sentence: str) -> None:
-    """Print *sentence* as output of the command."""
-    print(sentence, flush=True)  # noqa: T201
 
 
 def send(queue: Queue, messages: Sequence[Message]) -> Results:

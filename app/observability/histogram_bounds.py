@@ -1,4 +1,4 @@
-"""The buckets of all histograms, and the label for unknown values."""
+"""The bounds of all histograms, and the label for unknown values."""
 
 from typing import Final
 

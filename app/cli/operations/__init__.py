@@ -1,0 +1,1 @@
+"""The operators' commands: `reconcile`, `redrive`, `announce-again` and `watch`."""

@@ -1,0 +1,23 @@
+"""Compile the engine's loops, unless a cache has them: `python -m scripts.compile_engine`.
+
+Processes that start together without a cache would each compile all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from scripts import run_app, usage
+
+
+def main() -> None:
+    usage.check(__doc__)
+    os.setsid()  # so that `run_app.end` ends the process that compiles beside this one, too
+    signal.signal(signal.SIGTERM, run_app.end)
+    with run_app.compiling_beside():
+        pass
+
+
+if __name__ == "__main__":
+    main()

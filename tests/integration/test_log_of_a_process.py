@@ -1,0 +1,173 @@
+"""The log of a whole process: its streams, uncaught exceptions, child processes, lost lines."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from app.observability import logs
+from testkit.logged import parsed
+from testkit.root import ROOT
+
+#: Each says something in another way; the last two are what Python writes by itself.
+PROGRAM = """
+import logging, threading, warnings
+from app.observability import logs
+
+logs.configure("DEBUG", {style!r})
+logger = logs.get_logger("app.test")
+logs.begin(request_id="r-1")
+logger.info("image queued", image_id="i-1", filename='a\\n{{"event": "forged"}}\\x1b[2J.png')
+logging.getLogger("library").warning("two\\nlines of %s", "it")
+logging.getLogger("botocore.auth").debug("StringToSign")
+try:
+    raise ValueError("of\\nours")
+except ValueError:
+    logger.exception("internal error")
+warnings.warn("old")
+thread = threading.Thread(target=lambda: 1 / 0, name="poller")
+thread.start()
+thread.join()
+raise KeyError("the end")
+"""
+
+
+def run(style: str | None) -> str:
+    program = PROGRAM.format(style=style)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_away_from_a_terminal_all_that_is_said_is_one_json_object_a_line() -> None:
+    found = parsed(run(None))
+
+    assert [(e["level"], e["event"]) for e in found] == [
+        ("info", "image queued"),
+        ("warning", "two\nlines of it"),
+        ("error", "internal error"),
+        ("warning", found[3]["event"]),
+        ("critical", "uncaught exception in a thread"),
+        ("critical", "uncaught exception"),
+    ]
+    assert "old" in found[3]["event"]
+    assert found[0]["filename"] == 'a\n{"event": "forged"}\x1b[2J.png'
+    assert "ValueError: of\nours" in found[2]["exception"]
+    assert found[4]["thread"] == "poller"
+    assert "KeyError: 'the end'" in found[5]["exception"]
+    assert list(found[0])[:6] == ["time", "level", "event", "logger", "image_id", "request_id"]
+
+
+def test_text_keeps_what_a_client_sent_within_its_line_and_harmless_to_a_terminal() -> None:
+    text = run(logs.TEXT)
+
+    first, second = text.splitlines()[:2]
+    assert "[info     ] image queued" in first
+    assert "image_id=i-1" in first
+    assert "forged" in first
+    assert "two\\nlines of it" in second
+    assert "\x1b" not in text
+
+
+def test_a_terminal_gets_text() -> None:
+    ours, theirs = pty.openpty()
+    program = (
+        "from app.observability import logs; logs.configure('INFO'); print(logs.style().format)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=theirs, timeout=60
+    )
+    os.close(ours)
+    os.close(theirs)
+
+    assert done.stdout.decode().strip() == logs.TEXT
+
+
+LOSING = """
+import logging, sys
+from app.observability import logs
+
+class Odd:
+    def __str__(self):
+        raise ValueError("hush")
+
+logs.configure("INFO", sys.argv[1] if len(sys.argv) > 1 else None)
+logs.get_logger("app.test").warning("Bearer hush", of=Odd())
+logging.getLogger("library").warning("Bearer hush %d", "x")
+logs.get_logger("app.test").info("next")
+if sys.stderr:
+    sys.stderr.close()
+logs.get_logger("app.test").info("into the void")
+print("on")
+"""
+
+
+def test_a_line_that_cannot_be_made_is_one_line_without_its_words() -> None:
+    program = [sys.executable, "-c", LOSING, logs.JSON]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert [(e["logger"], e["event"]) for e in parsed(done.stderr)] == [
+        ("app.test", "log line lost: ValueError"),
+        ("library", "log line lost: TypeError"),
+        ("app.test", "next"),
+    ]
+    assert done.stdout == "on\n"
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_without_a_place_for_the_log_the_work_goes_on(redirection: str) -> None:
+    command = ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, LOSING]
+
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=60)
+
+    assert done.stdout == "on\n"
+
+
+IN_A_CHILD = """
+from app.observability import logs
+from app.consumer.sandbox import Sandbox
+from testkit import sandboxed
+
+logs.configure("INFO", "json")
+sandbox = Sandbox(sandboxed.do, sandboxed.CAPS)
+for number in "12":
+    with logs.bound(image_id=number, request_id="r-" + number):
+        sandbox.run(b"say:it", sandboxed.JOB)
+sandbox.close()
+"""
+
+
+def test_lines_of_a_sandbox_s_child_carry_the_image_it_works_on() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_CHILD], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+
+    found = [(e["event"], e["image_id"], e["request_id"]) for e in parsed(done.stderr)]
+    assert found == [("said", "1", "r-1"), ("said", "2", "r-2")]
+
+
+def test_a_header_for_the_collector_that_cannot_be_read_is_not_quoted() -> None:
+    program = """
+from app.observability import logs
+from app.observability.telemetry import make_exporter
+
+logs.configure("DEBUG", "json")
+make_exporter("otlp")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=os.environ | {"OTEL_EXPORTER_OTLP_HEADERS": "x-key: hush"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0
+    assert "hush" not in done.stderr

@@ -1,0 +1,37 @@
+"""How long a readiness request waits for the monitor, by the clock on the wall."""
+
+from __future__ import annotations
+
+import time
+
+from testkit.monitored_pipeline import MonitoredPipeline
+from testkit.waiting import assert_within, wait_until
+
+
+def test_who_asks_waits_a_second_at_most_while_aws_is_silent() -> None:
+    pipeline = MonitoredPipeline(clock=time.monotonic)
+    pipeline.jobs.may_answer.clear()
+    with pipeline.monitor:
+        wait_until(lambda: pipeline.jobs.asked == 1)
+        began_at = time.monotonic()
+
+        assert not pipeline.is_ready()
+        assert_within(time.monotonic() - began_at, 1.5)
+        began_at = time.monotonic()
+        assert not pipeline.is_ready()  # the wait is the look's, not the asker's
+        assert_within(time.monotonic() - began_at, 0.5)
+        pipeline.jobs.may_answer.set()
+        wait_until(pipeline.is_ready)
+
+
+def test_the_thread_looks_ahead_while_somebody_asks() -> None:
+    pipeline = MonitoredPipeline(clock=time.monotonic, is_resting=True)
+    with pipeline.monitor:
+        wait_until(pipeline.is_ready)
+        looks, longest_s = pipeline.results.asked, 0.0
+        while pipeline.results.asked < looks + 2:
+            began_at = time.monotonic()
+            pipeline.monitor.check_ready()
+            longest_s = max(longest_s, time.monotonic() - began_at)
+
+    assert_within(longest_s, 0.5)
