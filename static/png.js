@@ -24,7 +24,7 @@ export async function isPng(file) {
 // Rejects with the Problem that the API would return. The API may still refuse other files.
 export async function check(file) {
   const { bytes, pixels, side } = facts.limits;
-  if (!file.size) refuse(400, "empty-image", "The part `image` holds no byte.");
+  if (!file.size) refuse(400, "empty-image", "The part `image` is empty.");
   if (file.size > bytes) refuse(413, "file-too-large", `The file has ${file.size} bytes; the limit is ${bytes}.`);
   if (!(await isPng(file))) refuse(415, "not-a-png", "The file does not start with the PNG signature.");
   const found = await header(file);

@@ -114,7 +114,7 @@ def to_page(data: bytes, job: Job) -> Binarized:
 
 def to_page_apart(data: bytes, job: Job) -> Binarized:
     if data == b"deadly":
-        raise ProcessingCrashedError("The image ended the process that worked on it.")
+        raise ProcessingCrashedError("The image crashed the process that worked on it.")
     return to_page(data, job)
 
 

@@ -26,11 +26,11 @@ COLLECTIONS = ("pngsuite", "libpng", "hostile", "odd")
 STRICTER = {
     "corrupt-png: Chunk IEND at offset N has a wrong CRC.",
     "corrupt-png: IEND at offset N has N bytes, not N.",
-    "corrupt-png: IDAT at offset N does not follow the IDAT before.",
+    "corrupt-png: IDAT at offset N is not directly after the previous IDAT.",
     "corrupt-png: The first chunk is not IHDR.",
     # After the last row libpng only warns of damage and of a missing checksum.
     "corrupt-png: The pixel data breaks off before its checksum.",
-    "corrupt-png: The pixel data is not a sound zlib stream.",
+    "corrupt-png: The pixel data is not a valid zlib stream.",
     "unsupported-png: The PNG is animated; send one page as one still image.",
     "unsupported-png: The file has more than N chunks.",
     "unsupported-png: N bytes of pixel data for N x N pixels are over N.",

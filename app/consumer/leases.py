@@ -46,7 +46,7 @@ class Lease:
     def check(self) -> None:
         """Raise LeaseLostError once the lease has ended."""
         if not self.is_ours:
-            raise LeaseLostError(f"Message {self.delivery.message_id} may be somebody else's now.")
+            raise LeaseLostError(f"Another worker may have message {self.delivery.message_id}.")
 
     def end(self) -> None:
         self.ends_at = float("-inf")

@@ -107,11 +107,11 @@ class Sandbox:
 
     def _error_of(self, exit_code: int | None) -> PipelineError:
         if self._is_closing or exit_code == -signal.SIGTERM:
-            return InternalError("The worker was stopped in the middle of the image.")
+            return InternalError("The worker was stopped while it processed the image.")
         if exit_code == -signal.SIGXCPU:
             return TooExpensiveError(f"The image took over {self._caps.cpu_s} s of CPU time.")
         logger.error("child process died while processing the image", exit_code=exit_code)
-        return ProcessingCrashedError("The image ended the process that worked on it.")
+        return ProcessingCrashedError("The image crashed the process that worked on it.")
 
 
 class _ChildGoneError(Exception):
@@ -174,7 +174,7 @@ def _answer(process: Process, data: bytes, job: Job) -> Binarized | Exception:
     try:
         return process(data, job)
     except MemoryError:
-        return ProcessingCrashedError("The image needs more memory than any image may.")
+        return ProcessingCrashedError("The image needs more memory than one image may use.")
     except PipelineError as exc:
         return exc
     except Exception as exc:

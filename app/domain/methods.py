@@ -120,12 +120,12 @@ _PERCENT: Final = Parameter(
     "percent", float, 15, 0, 100, "How much darker than its surroundings ink is, in percent."
 )
 _CONTRAST: Final = Parameter(
-    "contrast", int, 25, 0, 255, "Windows with less difference than this hold no edge of ink."
+    "contrast", int, 25, 0, 255, "A window with less difference than this has no edge of ink."
 )
 _CONTRAST_LOWERS: Final = "How far low contrast lowers the threshold; higher means less ink."
 
 _ALL: Final = (
-    Method("auto", "Sees what the page is and sets itself; light on dark is turned round."),
+    Method("auto", "Detects what kind of page it is and sets itself; light on dark is inverted."),
     Method("otsu", "One threshold for the page, chosen from its histogram."),
     Method("triangle", "One threshold for the page, at the foot of the histogram's peak."),
     Method("simple", "One fixed threshold for the page.", (_THRESHOLD,)),
@@ -164,7 +164,9 @@ _ALL: Final = (
         "Local mean and the pixel's own distance from it; fast.",
         (_window(75), _k(0.2, 0, 1, "Higher means less ink.")),
     ),
-    Method("floyd-steinberg", "Dots as dense as the page is dark; for photographs, not for text."),
+    Method(
+        "floyd-steinberg", "Dots, denser where the page is darker; for photographs, not for text."
+    ),
 )
 #: All methods by name, the default first.
 METHODS: Final[Mapping[str, Method]] = MappingProxyType({method.name: method for method in _ALL})

@@ -52,7 +52,7 @@ class Health:
             PipelineError: *path* is READY and the process is not ready.
         """
         if path not in self._answers:
-            raise NotFoundError(f"There is nothing but {ALIVE}, {READY} and {METRICS}.")
+            raise NotFoundError(f"There is nothing here but {ALIVE}, {READY} and {METRICS}.")
         return self._answers[path]()
 
     def answer_on_api(self, path: str) -> Answer:

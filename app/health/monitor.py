@@ -62,7 +62,7 @@ class Service(BaseModel):
 
     status: Literal["up", "degraded"]
     queue: Depth | None = Field(
-        description="Images that wait, and that workers hold, by SQS's count; null when unknown."
+        description="How many images wait and are in progress, as SQS counts; null if unknown."
     )
 
 

@@ -70,7 +70,7 @@ class ProbeServer:
     def _find(self, method: str, path: str) -> Answer:
         answer = self._health.answer(path)
         if method not in ("GET", "HEAD"):
-            raise MethodNotAllowedError(f"{path} takes GET.")
+            raise MethodNotAllowedError(f"{path} accepts GET only.")
         return answer
 
 

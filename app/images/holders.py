@@ -91,9 +91,9 @@ def read_record(stored: StoredObject) -> Announcement:
     try:
         record = Announcement.model_validate_json(stored.data)
     except ValueError:
-        raise NotFoundError(f"{stored.key!r} is no record of a failure.") from None
+        raise NotFoundError(f"{stored.key!r} is not a failure record.") from None
     if failure_key(record.image_id) != stored.key or not _is_failure(record):
-        raise NotFoundError(f"{stored.key!r} records something else.")
+        raise NotFoundError(f"{stored.key!r} is the failure record of another message.")
     return record.model_copy(update={"expires_at": stored.expires_at})
 
 

@@ -27,7 +27,8 @@ _PREFER: Final = parameter(
     "Prefer",
     "header",
     {"type": "string", "examples": ["wait=30"]},
-    f"`wait=N` answers once the image is finished, after at most N seconds, N up to {MAX_WAIT_S}.",
+    "With `wait=N` the response waits until the image is finished, but at most N seconds; N is "
+    f"at most {MAX_WAIT_S}.",
 )
 _UPLOAD_HEADERS: Final = [
     _PREFER,
@@ -35,14 +36,14 @@ _UPLOAD_HEADERS: Final = [
         "Idempotency-Key",
         "header",
         {"type": "string", "pattern": r"^[ -~]{16,255}$"},
-        "Names the request, so that repeating it sends nothing twice.",
+        "A name for the request: a repetition under the same name creates no second image.",
     ),
 ]
 _QUOTA_HEADERS: Final = {
-    "RateLimit": "What is left, where there is a limit.",
-    "RateLimit-Policy": "The limit.",
+    "RateLimit": "The uploads that are left, if there is a limit.",
+    "RateLimit-Policy": "The limit and its period.",
 }
-_UNCHANGED: Final = answer("As it was (`If-None-Match`).")
+_UNCHANGED: Final = answer("Not modified (`If-None-Match`).")
 _PATH_PARAMETERS: Final = {
     "parameters": [
         parameter("image_id", "path", {"type": "string", "format": "uuid"}, required=True)
@@ -85,7 +86,9 @@ def contract(methods: Mapping[str, Method], default_method: str, settings: Setti
         "info": {
             "title": NAME,
             "version": VERSION,
-            "description": "PNG scans in, clean black-and-white pages out. Changes only ever add.",
+            "description": (
+                "PNG scans in, clean black-and-white pages out. Later versions only add to the API."
+            ),
         },
         "servers": [{"url": "/"}],
         "paths": {
@@ -100,28 +103,31 @@ def contract(methods: Mapping[str, Method], default_method: str, settings: Setti
 
 
 def _upload(body: Json, needs_token: bool) -> Json:
-    queued = {"Location": "Where to ask.", "Retry-After": "Seconds.", **_QUOTA_HEADERS}
-    granted = {**queued, "Preference-Applied": "The wait that was granted."}
+    queued = {"Location": "The URL of the image.", "Retry-After": "Seconds.", **_QUOTA_HEADERS}
+    granted = {**queued, "Preference-Applied": "The granted wait."}
     shown = content(ref("Image"), example=EXAMPLE)
-    finished = "Finished while you waited (`Prefer: wait`); `status` tells how."
+    finished = "The image finished during the wait (`Prefer: wait`); `status` has its outcome."
     answers = {
-        "202": answer("Taken, and waiting.", shown, queued),
+        "202": answer("The image is accepted and waits to be processed.", shown, queued),
         "201": answer(finished, shown, granted),
-        "303": answer("To the page of the image, for a form without script."),
+        "303": answer("A redirect to the page of the image, for a form sent without JavaScript."),
     }
     about = {"requestBody": body, "parameters": _UPLOAD_HEADERS}
     refused = _guarded(UPLOAD, needs_token)
-    return {"post": _operation("upload", "Send one PNG.", answers, refused, **about)}
+    return {"post": _operation("upload", "Upload one PNG.", answers, refused, **about)}
 
 
 def _image(needs_token: bool) -> Json:
     page = {"text/html": {"schema": {"type": "string"}}}
     shown = {**content(ref("Image"), example=EXAMPLE), **page}
-    answers = {"200": answer("Its representation.", shown, {"ETag": "Of it."}), "304": _UNCHANGED}
-    erased = {"204": answer("Gone.")}
-    erasure = "Erase original, result and failure record."
+    answers = {
+        "200": answer("The state of the image.", shown, {"ETag": "Of this state."}),
+        "304": _UNCHANGED,
+    }
+    erased = {"204": answer("The image is deleted.")}
+    erasure = "Delete the image: its original, result and failure record."
     refused = _guarded(STORED, needs_token)
-    known = "What is known of an image."
+    known = "Get the state of an image."
     return {
         **_PATH_PARAMETERS,
         "get": _operation("getImage", known, answers, refused, parameters=[_PREFER]),
@@ -133,10 +139,10 @@ def _files(needs_token: bool) -> Json:
     file = {"image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}}}
     answers = {
         "200": answer("The PNG.", file, {"ETag": "Of the file.", "Accept-Ranges": "bytes"}),
-        "206": answer("A part of it.", file, {"Content-Range": "Which part."}),
+        "206": answer("A part of the PNG.", file, {"Content-Range": "The bytes of the part."}),
         "304": _UNCHANGED,
     }
-    words = "Have browsers save the file."
+    words = "Any value makes browsers save the file instead of showing it."
     about = {"parameters": [parameter("download", "query", {"type": "string"}, words)]}
 
     def path(name: str, summary: str, refused: tuple[Refusal, ...]) -> Json:
@@ -144,8 +150,10 @@ def _files(needs_token: bool) -> Json:
         return {**_PATH_PARAMETERS, "get": _operation(name, summary, answers, refused, **about)}
 
     return {
-        "/images/{image_id}/original": path("getOriginal", "The PNG as it was sent.", FILE),
-        "/images/{image_id}/processed": path("getProcessed", "The black-and-white page.", RESULT),
+        "/images/{image_id}/original": path("getOriginal", "Get the PNG as it was uploaded.", FILE),
+        "/images/{image_id}/processed": path(
+            "getProcessed", "Get the black-and-white PNG.", RESULT
+        ),
     }
 
 
@@ -157,13 +165,13 @@ def _service(settings: Settings) -> Json:
         found = _operation(name, summary, {"200": answer(summary, shown)}, refused)
         return {"get": found | {"tags": ["service"], **is_open}}
 
-    readiness = public("ready", "Can reach S3 and SQS.", health, PROBES)
+    readiness = public("ready", "Check whether the process reaches S3 and SQS.", health, PROBES)
     return {
-        "/healthz": public("alive", "Alive.", health),
+        "/healthz": public("alive", "Check whether the process responds.", health),
         # With METRICS_PORT, /readyz is served on that port only.
         **({} if settings.metrics_port else {"/readyz": readiness}),
-        "/service": public("service", "How the service is.", content(ref("Service"))),
-        "/openapi.json": public("contract", "This document.", content({"type": "object"})),
+        "/service": public("service", "Get the state of the service.", content(ref("Service"))),
+        "/openapi.json": public("contract", "Get this document.", content({"type": "object"})),
     }
 
 

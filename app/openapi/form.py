@@ -23,14 +23,14 @@ def form(methods: Mapping[str, Method], default: str, settings: Settings) -> Jso
         "contentMediaType": "image/png",
         "description": (
             f"At most {settings.max_upload_bytes} bytes, {settings.max_pixels} pixels and "
-            f"{settings.max_side} a side."
+            f"{settings.max_side} pixels a side."
         ),
     }
     group = {
         "type": "string",
         # Like every field of the form, an empty group counts as not sent.
         "pattern": f"^$|{GROUP_PATTERN}",
-        "description": "Images of one group are processed and announced in the order they came.",
+        "description": "Images of one group are processed and announced in upload order.",
         "examples": _LEFT_EMPTY,
     }
     names = sorted({p.name for method in methods.values() for p in method.parameters})
@@ -50,7 +50,7 @@ def form(methods: Mapping[str, Method], default: str, settings: Settings) -> Jso
         "required": True,
         "description": (
             f"The file, and at most {MULTIPART_OVERHEAD_BYTES} bytes around it. "
-            "A field that is empty counts as not sent."
+            "An empty field counts as not sent."
         ),
         "content": {"multipart/form-data": media},
     }
@@ -60,7 +60,7 @@ def _parameter_of_some(methods: Mapping[str, Method], name: str) -> Json:
     takers = [m.name for m in methods.values() if name in {p.name for p in m.parameters}]
     return {
         "type": "number",
-        "description": f"Of {', '.join(takers)}; left empty, each has its default.",
+        "description": f"For {', '.join(takers)}; an empty field means the default of the method.",
         "examples": _LEFT_EMPTY,
     }
 

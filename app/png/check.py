@@ -156,7 +156,7 @@ class _Inspection:
         if header.color_type == PALETTE and not header.palette:
             raise CorruptPngError("A palette image has no PLTE before IDAT.")
         if chunk.type in self._seen:
-            raise CorruptPngError(f"{chunk.place} does not follow the IDAT before.")
+            raise CorruptPngError(f"{chunk.place} is not directly after the previous IDAT.")
         self._seen.add(chunk.type)
 
     def _take_end(self, chunk: Chunk) -> None:
@@ -189,7 +189,7 @@ class _Inspection:
             raise UnsupportedPngError("The PNG is animated; send one page as one still image.")
         if not chunk.type[0] & 0x20:  # section 5.4: an upper-case first letter is critical
             self._critical(chunk)
-            raise UnsupportedPngError(f"Critical chunk {chunk.place} is not known.")
+            raise UnsupportedPngError(f"The critical chunk {chunk.place} is unknown.")
         if fault := self._fault_of(chunk, header):
             self._notes.add(f"{chunk.type.decode()}: {fault}")
             return

@@ -223,7 +223,7 @@ class _PixelStream:
         try:
             out: bytes = self._inflater.decompress(self._rest, most)
         except zlibs.ERRORS as exc:
-            raise CorruptPngError("The pixel data is not a sound zlib stream.") from exc
+            raise CorruptPngError("The pixel data is not a valid zlib stream.") from exc
         self._rest = self._inflater.unconsumed_tail or next(self._pieces, b"")
         self._inflated_bytes += len(out)
         self._spent_s += time.thread_time() - began_at

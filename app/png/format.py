@@ -137,7 +137,7 @@ def parse_header(data: memoryview) -> PngInfo:
     if compression or filtering or interlace > 1:
         raise CorruptPngError(
             f"IHDR names compression {compression}, filter {filtering}, interlace {interlace}; "
-            f"only 0, 0 and 0 or 1 exist."
+            f"only 0, 0 and 0 or 1 are defined."
         )
     return PngInfo(width, height, depth, color, bool(interlace), None)
 

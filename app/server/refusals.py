@@ -65,7 +65,7 @@ def _as_problem(refusal: Error) -> PipelineError:
             limit=MAX_HEAD_BYTES,
         )
     if status == 501:
-        return TransferCodingError("The only transfer coding that is understood is chunked.")
+        return TransferCodingError("The only supported transfer coding is chunked.")
     if status == 503:
         return StorageUnavailableError("There is no room for the request body; try again later.")
     if status < 500:

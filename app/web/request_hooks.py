@@ -92,7 +92,9 @@ def _http_problem(exc: HTTPException) -> Response:
 
 def _bug(exc: Exception) -> Response:
     logger.exception("internal error", exc_info=exc)
-    return _problem(InternalError("The server failed; the request id finds the cause in its log."))
+    return _problem(
+        InternalError("The server failed; its log has the cause under this request id.")
+    )
 
 
 # --- after ---------------------------------------------------------------------------------------

@@ -161,7 +161,7 @@ def translate(exc: HTTPException) -> PipelineError:
     """
     errors: dict[int | None, PipelineError] = {
         404: NotFoundError(f"There is nothing at {_shown_path()}."),
-        405: MethodNotAllowedError(f"{_shown_path()} does not take {request.method[:20]}."),
+        405: MethodNotAllowedError(f"{_shown_path()} does not accept {request.method[:20]}."),
         413: MalformedMultipartError("The form has too many parts, or a text field is too long."),
     }
     if isinstance(exc, RequestedRangeNotSatisfiable):

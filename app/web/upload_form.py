@@ -68,7 +68,7 @@ def read_parts(stream: IO[bytes], boundary: str) -> list[Part]:
         raise MalformedMultipartError(f"The form has more than {_MAX_PARTS} parts.") from None
     except ValueError:  # the decoder raises it if the closing boundary is missing
         raise MalformedMultipartError(
-            "The body is not sound multipart: it ends before its closing boundary."
+            "The body is not valid multipart: it ends before its closing boundary."
         ) from None
 
 

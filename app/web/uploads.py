@@ -231,7 +231,7 @@ def _fields(texts: Sequence[Part]) -> dict[str, str]:
 
 def _bytes_of(part: Part) -> bytes:
     if not part.data:
-        raise EmptyImageError("The part `image` holds no byte.")
+        raise EmptyImageError("The part `image` is empty.")
     return part.data
 
 

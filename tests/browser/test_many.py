@@ -116,7 +116,7 @@ def test_the_dialog_begins_with_the_cards_own_method_and_previews_any_other(page
     expect(dialog.locator("[name=k]").locator("visible=true")).to_have_value("0.35")
     hint = dialog.locator(".preview > p")
     expect(hint).to_have_text(
-        "Approximate: made by the service from a copy at 68%, then deleted there.",
+        "Approximate preview: the service used a copy at 68%, which it has already deleted.",
         timeout=READY_MS,
     )
     expect(dialog.locator(".sheet canvas")).to_be_visible()
@@ -237,7 +237,7 @@ def test_a_folder_is_chosen_in_the_order_of_its_names_and_what_is_no_picture_is_
     processed(page, 3)
     assert page.locator("h3").all_text_contents() == ["page 1.png", "page 2.png", "page 10.png"]
     notice = page.locator("#notice")
-    expect(notice).to_contain_text("1 file of the folder is not an image and was left out.")
+    expect(notice).to_contain_text("1 file in the folder is not an image and was left out.")
     judge(page, "notice")
     notice.get_by_role("button", name="Close").click()
     expect(notice).to_be_hidden()

@@ -58,7 +58,7 @@ def test_the_page_opens_while_the_service_is_away_and_what_is_chosen_goes_on_lat
 
             service.kill()
             page.reload()
-            expect(page.locator("#notice")).to_contain_text("The service is out of reach.")
+            expect(page.locator("#notice")).to_contain_text("The service cannot be reached.")
             expect(page.locator("#service")).to_have_text("The service cannot be reached")
             expect_state(page, "image.png", re.compile("Connection lost, will look again"))
             judge(page, "offline")

@@ -342,7 +342,7 @@ def test_an_image_that_is_gone_meanwhile_is_said_to_be(page: Page, url: str) -> 
 
     page.reload()
 
-    expect_state(page, "image.png", "No longer there")
+    expect_state(page, "image.png", "No longer available")
     judge(page, "gone")
 
 

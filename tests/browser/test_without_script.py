@@ -76,7 +76,7 @@ def test_a_refusal_is_a_page_with_the_reason(plain: Page, tmp_path: Path) -> Non
     send(plain, scan(tmp_path, "photo.png", b"GIF89a"))
 
     expect(plain.get_by_role("heading", level=1)).to_have_text("That did not work")
-    expect(plain.locator("main")).to_contain_text("This is not an image that the service takes.")
+    expect(plain.locator("main")).to_contain_text("This is not an image that the service accepts.")
     expect(plain.locator("code")).to_have_text("not-a-png")
     picture(plain, "without-script-refused")
 

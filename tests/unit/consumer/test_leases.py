@@ -87,7 +87,7 @@ def test_a_lease_that_is_ours_passes_the_check_and_an_ended_one_does_not(
     lease.end()
 
     assert not lease.is_ours
-    with pytest.raises(LeaseLostError, match="Message m"):
+    with pytest.raises(LeaseLostError, match="have message m"):
         lease.check()
 
 

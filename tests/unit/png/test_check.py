@@ -117,7 +117,7 @@ def test_an_animated_png_is_refused(kind) -> None:
 
 
 def test_an_unknown_critical_chunk_is_refused_and_an_ancillary_one_is_not() -> None:
-    with pytest.raises(UnsupportedPngError, match="ABCD at offset 33 is not known"):
+    with pytest.raises(UnsupportedPngError, match="ABCD at offset 33 is unknown"):
         check.inspect(with_chunks(chunk(b"ABCD"), PIXELS, IEND), LIMITS)
 
     assert check.inspect(with_chunks(chunk(b"aBCD"), PIXELS, IEND), LIMITS).ignored == ()
@@ -176,7 +176,7 @@ GRAY_HEADER, ALPHA_HEADER = ihdr(1, 1, 8, GRAY), ihdr(1, 1, 8, 4)
         (SIGNATURE + chunk(b"IHDR", bytes(12)) + IEND, "has 12 bytes, not 13"),
         (with_chunks(ihdr(1, 1, 8, GRAY), PIXELS, IEND), "IHDR at offset 33 is the second"),
         (with_chunks(IEND), "no IDAT"),
-        (with_chunks(PIXELS, chunk(b"tEXt"), PIXELS, IEND), "does not follow the IDAT"),
+        (with_chunks(PIXELS, chunk(b"tEXt"), PIXELS, IEND), "not directly after the previous IDAT"),
         (with_chunks(PIXELS, chunk(b"IEND", b"x")), "has 1 bytes, not 0"),
         (with_chunks(PIXELS), "breaks off at offset 55, before IEND"),
         (with_chunks(chunk(b"a1Aa"), PIXELS, IEND), "not four letters"),

@@ -66,7 +66,7 @@ def test_the_worker_finds_it_in_images_of_other_producers(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("en", "wrong and ignored"), ("pt-BR", "foram ignoradas")]
+    ("language", "words"), [("en", "had errors and were ignored"), ("pt-BR", "foram ignoradas")]
 )
 def test_the_page_says_it_in_both_languages(site: Site, language: str, words: str) -> None:
     place = site.upload(ODD).headers["Location"]

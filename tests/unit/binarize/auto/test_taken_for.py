@@ -121,7 +121,7 @@ def test_metadata_of_others_are_not_taken_for_it(site: Site, strange: str) -> No
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ["light on dark, and was turned round", "turned by 180°"]),
+        ("en", ["light on dark and was inverted", "turned by 180°"]),
         ("pt-BR", ["foi invertida", "girada em 180°"]),
     ],
 )
