@@ -273,7 +273,7 @@ class CountedQueue(MemoryQueue):
 
     def depth(self) -> Depth:
         self.asked += 1
-        self.may_answer.wait(10)
+        self.may_answer.wait(60)
         return super().depth()
 
 

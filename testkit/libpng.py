@@ -127,7 +127,7 @@ class Libpng:
     def __exit__(self, *_: object) -> None:
         self._to.close()
         self._from.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=60)
 
     def read(self, data: bytes) -> Reading | str:
         """libpng's result, or its error message."""

@@ -17,7 +17,7 @@ def exchange(
 ) -> bytes:
     """Send raw bytes and read until the server closes; *is_ended* closes our side first."""
     size = piece_bytes or len(request) or 1
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # A server that has refused the first piece may close before the last is there.
         with suppress(ConnectionError):
@@ -53,7 +53,7 @@ def send_until_answered(connection: socket.socket, head: bytes, body_bytes: int)
 @contextmanager
 def dribbling(port: int, count: int, first: bytes) -> Iterator[list[socket.socket]]:
     """*count* clients that send *first* and then a byte every half second, without end."""
-    clients = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(count)]
+    clients = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(count)]
     for client in clients:
         client.sendall(first)
     stopping = threading.Event()

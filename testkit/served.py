@@ -32,7 +32,7 @@ def serving(*limits: int, **variables: str) -> Iterator[Served]:
             raise
         if server.poll() is None:
             server.send_signal(signal.SIGTERM)
-        assert server.wait(10) == 0
+        assert server.wait(60) == 0
 
 
 @dataclass(frozen=True)

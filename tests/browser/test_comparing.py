@@ -65,7 +65,9 @@ def expect_ratio(sent: Locator, expected: float) -> None:
 
 
 def options(select: Locator) -> list[str]:
-    return select.locator("option").all_text_contents()
+    shown = select.locator("option")
+    expect(shown).not_to_have_count(0)  # the script of the comparison may still be loading
+    return shown.all_text_contents()
 
 
 @pytest.fixture

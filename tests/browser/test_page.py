@@ -73,7 +73,7 @@ def test_a_page_that_lies_on_its_side_is_compared_upright_and_said_to_be_turned(
     act(sent, "Compare")
     shown = sent.locator(".sheet img")
     expect(shown).to_have_count(2)
-    wait_until(lambda: sizes_of(shown) == [[300, 500]] * 2, within_s=10)
+    wait_until(lambda: sizes_of(shown) == [[300, 500]] * 2, within_s=60)
 
 
 def sizes_of(images: Locator) -> list[list[int]]:

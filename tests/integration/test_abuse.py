@@ -115,7 +115,7 @@ def test_clients_that_read_nothing_cost_the_budget_and_others_are_served(
     assert most_files <= BUDGET_BYTES + MAX_UPLOAD_BYTES
     assert most_memory <= LEEWAY_BYTES + BUDGET_BYTES
     # Also none of the connections that are kept for the next request.
-    wait_until(lambda: temporary_bytes(served) == 0, within_s=10)
+    wait_until(lambda: temporary_bytes(served) == 0, within_s=60)
 
 
 def download(served: Served, path: str) -> bool:
@@ -177,7 +177,7 @@ class Senders:
         self._thread = threading.Thread(target=self._send)
 
     def __enter__(self) -> Senders:
-        wait_until(lambda: temporary_bytes(self._served) == 0, within_s=10)
+        wait_until(lambda: temporary_bytes(self._served) == 0, within_s=60)
         self._thread.start()
         return self
 
@@ -207,11 +207,11 @@ def test_a_trickle_from_many_addresses_shuts_nobody_out(served: Served, original
         ask(reader, page)
         honest = senders.add("127.0.0.9", 1_900_000, 50_000)
         attackers = [senders.add(f"127.0.1.{n}", HELD_BYTES, 2200) for n in range(1, 5)]
-        wait_until(lambda: temporary_bytes(served) > 4 * HELD_BYTES + 1_800_000, within_s=5)
+        wait_until(lambda: temporary_bytes(served) > 4 * HELD_BYTES + 1_800_000, within_s=60)
         assert all(is_open(one) for one in [honest, *attackers])
         assert status(served, original) == 503  # they were fast until now
 
-        wait_until(lambda: status(served, original) == 200, within_s=10)
+        wait_until(lambda: status(served, original) == 200, within_s=60)
 
         assert [is_open(one) for one in attackers].count(False) == 1
         assert is_open(honest)
@@ -223,12 +223,12 @@ def test_a_client_over_its_share_gives_way_to_another_one_and_not_to_itself(
 ) -> None:
     with Senders(served) as senders:
         greedy = [senders.add(ELSEWHERE, GREEDY_BYTES, 120_000) for _ in range(4)]
-        wait_until(lambda: temporary_bytes(served) > 4 * GREEDY_BYTES - 100_000, within_s=5)
+        wait_until(lambda: temporary_bytes(served) > 4 * GREEDY_BYTES - 100_000, within_s=60)
         assert status(served, original, ELSEWHERE) == 503
         assert all(is_open(one) for one in greedy)
 
         # Not in the first 0.1 s of their transfers, which is less than a fast machine needs so far.
-        wait_until(lambda: status(served, original) == 200, within_s=10)
+        wait_until(lambda: status(served, original) == 200, within_s=60)
 
         assert [is_open(one) for one in greedy].count(False) == 1
 
@@ -337,7 +337,7 @@ def test_a_body_that_is_half_received_at_a_stop_is_finished() -> None:
             socket.create_connection(("127.0.0.1", served.port))
         client.sendall(BODY[50:])
         head, _, body = read_to_end(client).partition(b"\r\n\r\n")
-        served.process.wait(5)
+        served.process.wait(60)
 
     assert b" 202 " in head
     assert b"Connection: close" in head
@@ -351,7 +351,7 @@ def test_a_body_that_does_not_come_holds_a_stop_for_the_grace_period() -> None:
         assert is_alive(f"http://127.0.0.1:{served.port}")
         began_at = time.monotonic()
         stop(served)
-        served.process.wait(10)
+        served.process.wait(60)
 
     assert seconds(began_at) >= 1
     assert_within(seconds(began_at), 4)
@@ -364,7 +364,7 @@ def test_a_second_signal_cuts_what_is_in_hand() -> None:
         stop(served)
         began_at = time.monotonic()
         served.process.send_signal(signal.SIGTERM)
-        served.process.wait(10)
+        served.process.wait(60)
 
     assert_within(seconds(began_at), 3)
 
@@ -374,6 +374,6 @@ def test_a_server_with_idle_connections_stops_at_once() -> None:
         assert is_alive(f"http://127.0.0.1:{served.port}")
         began_at = time.monotonic()
         served.process.send_signal(signal.SIGTERM)
-        served.process.wait(10)
+        served.process.wait(60)
 
     assert_within(seconds(began_at), 2)

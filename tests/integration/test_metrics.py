@@ -54,7 +54,7 @@ def with_metrics_port(settings: Settings) -> Settings:
 def ask(port: int | None, path: str) -> tuple[int, bytes]:
     """Status and body; 0 while nobody listens."""
     try:
-        answer = http_request("GET", f"http://127.0.0.1:{port}{path}", retries=False, timeout=5)
+        answer = http_request("GET", f"http://127.0.0.1:{port}{path}", retries=False, timeout=60)
     except urllib3.exceptions.HTTPError:
         return 0, b""
     return answer.status, answer.data
@@ -74,7 +74,7 @@ def scrape(port: int | None) -> Counts:
 
 def service(settings: Settings) -> dict[str, Any]:
     url = f"http://127.0.0.1:{settings.port}/service"
-    found: dict[str, Any] = http_request("GET", url, retries=False, timeout=5).json()
+    found: dict[str, Any] = http_request("GET", url, retries=False, timeout=60).json()
     return found
 
 

@@ -97,7 +97,7 @@ def test_a_stopped_worker_leaves_no_message_to_wait_for(settings: Settings) -> N
         with role("worker", settings) as worker:
             wait_until(lambda: len(announcements.read()) >= 3)
             worker.send_signal(signal.SIGTERM)
-            assert worker.wait(10) == 0
+            assert worker.wait(60) == 0
 
         started_at = time.monotonic()
         with role("worker", settings):

@@ -90,7 +90,7 @@ def upload_twice(site: Served, *, token: str = "", **fields: str) -> Answer:
 
 def be_twice(site: Served) -> Answer:
     head = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", site.port), timeout=5) as first:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=60) as first:
         first.sendall(head)
         assert first.recv(100).startswith(b"HTTP/1.1 100 ")
         return site.say(head)

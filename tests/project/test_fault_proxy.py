@@ -67,7 +67,7 @@ def ask(
     proxy: FaultProxy, body: bytes = b"hello", *, method: str = "PUT", **headers: str
 ) -> tuple[int, bytes]:
     parts = urlsplit(proxy.url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
     try:
         connection.request(method, "/bucket/key", body, headers)
         answer = connection.getresponse()

@@ -70,7 +70,7 @@ def test_as_many_as_there_are_slots_come_in_at_once(line: Line) -> None:
 
     first.leave()
 
-    assert third.is_in.wait(5)
+    assert third.is_in.wait(60)
     assert second.is_in.is_set()
 
 
@@ -89,7 +89,7 @@ def test_what_needs_more_than_is_free_waits_until_it_is_free(line: Line) -> None
 
     first.leave()
 
-    assert second.is_in.wait(5)
+    assert second.is_in.wait(60)
 
 
 def test_what_is_larger_than_the_limit_goes_in_alone(line: Line) -> None:
@@ -99,11 +99,11 @@ def test_what_is_larger_than_the_limit_goes_in_alone(line: Line) -> None:
     assert line.outside() == [huge, next_one]
 
     small.leave()
-    assert huge.is_in.wait(5)
+    assert huge.is_in.wait(60)
     assert line.outside() == [next_one]
     huge.leave()
 
-    assert next_one.is_in.wait(5)
+    assert next_one.is_in.wait(60)
 
 
 def test_a_large_one_is_not_starved_by_small_ones_that_come_later(line: Line) -> None:
@@ -114,7 +114,7 @@ def test_a_large_one_is_not_starved_by_small_ones_that_come_later(line: Line) ->
     assert line.outside() == [large, *small]
     first.leave()
 
-    assert large.is_in.wait(5)
+    assert large.is_in.wait(60)
     assert line.outside() == small
 
 
@@ -125,7 +125,7 @@ def test_those_who_wait_come_in_first_come_first_served(line: Line) -> None:
     order = []
     for leaving, coming in zip([*inside, *waiting], waiting, strict=False):
         leaving.leave()
-        assert coming.is_in.wait(5)
+        assert coming.is_in.wait(60)
         order.append(line.outside())
 
     assert order == [waiting[n + 1 :] for n in range(6)]
@@ -137,13 +137,13 @@ def test_when_much_becomes_free_all_who_fit_come_in(line: Line) -> None:
 
     huge.leave()
 
-    assert all(visitor.is_in.wait(5) for visitor in waiting)
+    assert all(visitor.is_in.wait(60) for visitor in waiting)
 
 
 def test_an_image_without_pixels_needs_a_slot_only(line: Line) -> None:
     line.come(100)
 
-    assert line.come(0).is_in.wait(5)
+    assert line.come(0).is_in.wait(60)
 
 
 def test_the_room_is_free_again_after_an_exception() -> None:
@@ -155,7 +155,7 @@ def test_the_room_is_free_again_after_an_exception() -> None:
 
     line = Line(gate)
     visitor = line.come(10)
-    assert visitor.is_in.wait(5)
+    assert visitor.is_in.wait(60)
     visitor.leave()
 
 

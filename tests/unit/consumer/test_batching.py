@@ -191,13 +191,13 @@ def test_a_slow_request_does_not_hold_up_the_next_one() -> None:
     def act(entries: Sequence[str]) -> Results:
         began.extend(entries)
         if "slow" in entries:
-            slow.wait(10)
+            slow.wait(60)
         return [None] * len(entries)
 
     batcher = Batcher(act, linger_s=0)
     thread = threading.Thread(target=batcher.do, args=("slow",))
     thread.start()
-    wait_until(lambda: began == ["slow"], within_s=5, every_s=0.01)
+    wait_until(lambda: began == ["slow"], within_s=60, every_s=0.01)
 
     batcher.do("quick")
     slow.set()

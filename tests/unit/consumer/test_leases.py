@@ -36,7 +36,7 @@ class Visibility(MemoryQueue):
         ids = [delivery.message_id for delivery in deliveries]
         self.requests.append((ids, timeout_s))
         self.answering.set()
-        self.may_answer.wait(10)
+        self.may_answer.wait(60)
         if self.error:
             raise self.error
         return [self.answers.get(message_id) for message_id in ids]
@@ -293,7 +293,7 @@ def test_what_is_given_back_during_a_renewal_is_given_back_after_it(
     queue.may_answer.clear()
     renewing = threading.Thread(target=leases.renew)
     renewing.start()
-    queue.answering.wait(5)
+    queue.answering.wait(60)
 
     giving = threading.Thread(target=leases.give_back, args=([lease],), kwargs={"delay_s": 0})
     giving.start()
@@ -314,7 +314,7 @@ def test_an_image_that_hangs_is_not_renewed_but_logged_once_with_where_it_hangs(
     freed = threading.Event()
 
     def hang_in_here() -> None:
-        freed.wait(10)
+        freed.wait(60)
 
     thread = threading.Thread(target=hang_in_here)
     thread.start()
@@ -380,7 +380,7 @@ def test_what_is_held_can_be_asked_while_a_renewal_waits_for_its_answer(
     queue.may_answer.clear()
     renewing = threading.Thread(target=leases.renew)
     renewing.start()
-    queue.answering.wait(5)
+    queue.answering.wait(60)
 
     asking = threading.Thread(target=leases.held, daemon=True)
     asking.start()
@@ -408,7 +408,7 @@ def test_the_heartbeat_renews_by_itself_and_stops_when_told(
     short.start()
     clock.now_s += 0.05
 
-    wait_until(lambda: queue.requests, within_s=5, every_s=0.01)
+    wait_until(lambda: queue.requests, within_s=60, every_s=0.01)
     (thread,) = [t for t in threading.enumerate() if t.name == "heartbeat"]
     short.stop()
 
@@ -423,11 +423,11 @@ def test_the_heartbeat_survives_whatever_goes_wrong(
     queue.error = ZeroDivisionError("a bug")
     clock.now_s += 0.05
     short.start()
-    wait_until(lambda: len(queue.requests) >= 2, within_s=5, every_s=0.01)
+    wait_until(lambda: len(queue.requests) >= 2, within_s=60, every_s=0.01)
 
     queue.error = None
     count = len(queue.requests)
-    wait_until(lambda: len(queue.requests) > count, within_s=5, every_s=0.01)
+    wait_until(lambda: len(queue.requests) > count, within_s=60, every_s=0.01)
 
     assert "lease renewal failed" in caplog.text
 
@@ -439,7 +439,7 @@ def test_a_heartbeat_stops_while_the_queue_is_silent(
     queue.may_answer.clear()
     short.start()
     clock.now_s += 0.05
-    assert queue.answering.wait(5)
+    assert queue.answering.wait(60)
 
     stopping = threading.Thread(target=short.stop)
     stopping.start()

@@ -51,7 +51,7 @@ def server(metrics: Metrics, process: Process) -> Iterator[ProbeServer]:
 
 def ask(server: ProbeServer, path: str, method: str = "GET") -> urllib3.BaseHTTPResponse:
     url = f"http://127.0.0.1:{server.port}{path}"
-    return http_request(method, url, retries=False, timeout=5)
+    return http_request(method, url, retries=False, timeout=60)
 
 
 def test_metrics_are_served_as_prometheus_reads_them(server: ProbeServer) -> None:
@@ -117,7 +117,7 @@ def test_a_silent_client_is_cut_off(
     assert _Handler.timeout is not None
     monkeypatch.setattr(_Handler, "timeout", 0.1)
     server = ProbeServer("127.0.0.1", 0, health_of(process, metrics))
-    with server, socket.create_connection(("127.0.0.1", server.port), timeout=5) as silent:
+    with server, socket.create_connection(("127.0.0.1", server.port), timeout=60) as silent:
         assert silent.recv(1) == b""
 
 
@@ -147,4 +147,4 @@ def test_it_listens_on_ipv6_too(metrics: Metrics, process: Process) -> None:
     with server:
         url = f"http://[::1]:{server.port}/healthz"
 
-        assert http_request("GET", url, retries=False, timeout=5).status == 200
+        assert http_request("GET", url, retries=False, timeout=60).status == 200

@@ -38,11 +38,11 @@ def test_beyond_the_slots_nobody_waits() -> None:
 
     def look() -> bool:
         is_waiting.set()
-        return may_end.wait(10)
+        return may_end.wait(60)
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(waits.wait, look, bool, 10)
-        assert is_waiting.wait(5)
+        assert is_waiting.wait(60)
         assert waits.wait(lambda: True, bool, 10) is None
         may_end.set()
         assert first.result() is True
