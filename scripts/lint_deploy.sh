@@ -43,9 +43,10 @@ if command -v kubectl >/dev/null; then
     # Checks that all patches apply. kubectl is not on PyPI, so this runs only where it is installed.
     kubectl kustomize deploy/kubernetes/example >/dev/null
 fi
+# The kinds of KEDA, the Gateway API and the Prometheus operator are checked by
+# tests/deploy/test_kubernetes.py, and so are patches, which are no whole objects.
 manifests=()
-for file in deploy/kubernetes/base/*.yaml; do
-    # KEDA's kinds are checked by tests/deploy/test_kubernetes.py.
+for file in deploy/kubernetes/{base,jobs,overlays/aws-alb}/*.yaml deploy/kubernetes/overlays/gateway-api/network.yaml; do
     case $file in */kustomization.yaml | */scaling.yaml) ;; *) manifests+=("$file") ;; esac
 done
 for version in "${KUBERNETES_VERSIONS[@]}"; do

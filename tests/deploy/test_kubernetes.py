@@ -6,21 +6,29 @@ scripts/lint_deploy.sh has the schemas of Kubernetes' own kinds; KEDA's are here
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
 
+from app.cli import arguments
 from app.cli.arguments import ROLES
 from app.settings import Settings
+from scripts import write_rules
 from testkit.root import ROOT
 from testkit.templates import MANIFESTS, manifest, manifests, read, template
 
 ROLES_HERE = ["web", "worker"]
 EXAMPLE = MANIFESTS.parent / "example"
+OVERLAYS = sorted((MANIFESTS.parent / "overlays").iterdir())
 SCHEMAS = ROOT / "tests" / "data" / "keda"
+OPERATORS = ROOT / "tests" / "data" / "operators"
 #: As for the template.
 STOPPING_S = 10
 
@@ -73,18 +81,171 @@ def test_every_file_is_a_resource_of_the_kustomization() -> None:
     )
 
 
-def test_the_example_patches_what_is_there() -> None:
-    overlay = EXAMPLE
-    patches = [each["path"] for each in read(overlay / "kustomization.yaml")["patches"]]
-    base = {(each["kind"], each["metadata"]["name"]) for each in manifests()}
-    patched = {
+def names_in(*paths: Path) -> set[tuple[str, str]]:
+    return {
         (each["kind"], each["metadata"]["name"])
-        for path in patches
-        for each in yaml.safe_load_all((overlay / path).read_text())
+        for path in paths
+        for each in yaml.safe_load_all(path.read_text())
     }
 
-    assert patched <= base
-    assert sorted([*patches, "kustomization.yaml"]) == sorted(p.name for p in overlay.iterdir())
+
+def files_of(folder: Path, key: str) -> list[Path]:
+    said = read(folder / "kustomization.yaml").get(key, [])
+    return [folder / (each["path"] if isinstance(each, dict) else each) for each in said]
+
+
+@pytest.mark.parametrize("folder", [EXAMPLE, *OVERLAYS], ids=lambda path: path.name)
+def test_an_overlay_patches_what_is_there_and_has_no_file_besides(folder: Path) -> None:
+    there = {(each["kind"], each["metadata"]["name"]) for each in manifests()}
+    for overlay in OVERLAYS:
+        there |= names_in(*files_of(overlay, "resources"))
+    patches = files_of(folder, "patches")
+    own = [each for each in files_of(folder, "resources") if each.suffix]
+
+    assert names_in(*patches) <= there
+    assert sorted([*patches, *own, folder / "kustomization.yaml"]) == sorted(folder.iterdir())
+
+
+def test_the_example_takes_one_overlay_for_requests_one_for_roles_and_the_metrics() -> None:
+    taken = {path.name for path in files_of(EXAMPLE, "components")}
+
+    assert len(taken & {"gateway-api", "aws-alb"}) == 1
+    assert len(taken & {"irsa", "pod-identity"}) == 1
+    assert "prometheus" in taken
+    for folder in OVERLAYS:
+        assert read(folder / "kustomization.yaml")["kind"] == "Component"
+
+
+@pytest.mark.parametrize("requests", ["gateway-api", "aws-alb"])
+@pytest.mark.parametrize("roles", ["irsa", "pod-identity"])
+def test_kustomize_builds_every_choice(requests: str, roles: str, tmp_path: Path) -> None:
+    if not shutil.which("kubectl"):
+        pytest.skip("kubectl is not here")
+    base, *parts = (
+        os.path.relpath(path, tmp_path)
+        for path in (MANIFESTS, OVERLAYS[0].parent / requests, OVERLAYS[0].parent / roles)
+    )
+    kustomization = {"resources": [base], "components": parts}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+
+    built = subprocess.run(
+        ["kubectl", "kustomize", tmp_path], capture_output=True, text=True, timeout=60
+    )
+    assert built.returncode == 0, built.stderr
+    objects = {
+        (each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(built.stdout)
+    }
+
+    owner = {"irsa": "workload", "pod-identity": "keda"}[roles]
+    authentication = objects["TriggerAuthentication", "worker"]["spec"]["podIdentity"]
+    assert authentication == {"provider": "aws", "identityOwner": owner}
+    annotations = objects["ServiceAccount", "worker"]["metadata"].get("annotations", {})
+    assert ("eks.amazonaws.com/role-arn" in annotations) == (roles == "irsa")
+    kinds = {kind for kind, _ in objects}
+    assert ("HTTPRoute" in kinds, "Ingress" in kinds) == (
+        requests == "gateway-api",
+        requests == "aws-alb",
+    )
+
+
+def test_the_base_lets_nobody_in_but_prometheus_and_each_choice_lets_its_proxy_in() -> None:
+    (rule,) = manifest("NetworkPolicy", "web")["spec"]["ingress"]
+    assert [each["port"] for each in rule["ports"]] == [port("web", "metrics")]
+    assert not [each for each in manifests() if each["kind"] == "Ingress"]
+
+    for name in ("gateway-api", "aws-alb"):
+        policy = read(OVERLAYS[0].parent / name / "network.yaml")
+        (rule,) = policy["spec"]["ingress"]
+        assert [each["port"] for each in rule["ports"]] == [port("web", "http")]
+        labels = manifest("Deployment", "web")["spec"]["template"]["metadata"]["labels"]
+        assert policy["spec"]["podSelector"]["matchLabels"] == labels
+
+
+@pytest.mark.parametrize("role", [*ROLES_HERE, "operator"])
+def test_a_pod_reaches_dns_wherever_it_is_aws_over_ipv6_and_a_collector(role: str) -> None:
+    dns, aws, agent = manifest("NetworkPolicy", role)["spec"]["egress"]
+    blocks = {each["ipBlock"]["cidr"]: each["ipBlock"]["except"] for each in aws["to"]}
+
+    assert "to" not in dns  # a node's cache has a link-local address, in no namespace
+    assert {(each["protocol"], each["port"]) for each in dns["ports"]} == {("UDP", 53), ("TCP", 53)}
+    # Not the credentials of the node.
+    assert blocks == {"0.0.0.0/0": ["169.254.169.254/32"], "::/0": ["fd00:ec2::254/128"]}
+    assert [each["port"] for each in aws["ports"]] == [443, 4318]
+    assert {each["ipBlock"]["cidr"] for each in agent["to"]} == {
+        "169.254.170.23/32",
+        "fd00:ec2::23/128",
+    }
+
+
+def test_the_balancer_of_the_overlay_is_the_balancer_of_the_template() -> None:
+    said = read(OVERLAYS[0].parent / "aws-alb" / "ingress.yaml")["metadata"]["annotations"]
+    of = {key.partition("/")[2]: value for key, value in said.items()}
+    resources = template()["Resources"]
+    balancer = resources["LoadBalancer"]["Properties"]["LoadBalancerAttributes"]
+    targets = resources["WebTargets"]["Properties"]
+    listener = resources["HttpsListener"]["Properties"]
+
+    assert of["load-balancer-attributes"].strip() == as_text(balancer)
+    assert of["target-group-attributes"] == as_text(targets["TargetGroupAttributes"])
+    assert of["ssl-policy"] == listener["SslPolicy"]
+    assert of["healthcheck-path"] == targets["HealthCheckPath"]
+
+
+def as_text(attributes: list[dict[str, str]]) -> str:
+    """What has a value without a parameter."""
+    fixed = [each for each in attributes if isinstance(each.get("Value"), str)]
+    return ",".join(f"{each['Key']}={each['Value']}" for each in fixed)
+
+
+def test_the_rules_of_the_overlay_are_those_of_prometheus() -> None:
+    """After a change: python -m scripts.write_rules."""
+    assert write_rules.RULES.read_text() == write_rules.text()
+
+
+def test_scraped_pods_have_the_labels_that_the_rules_expect() -> None:
+    monitor = read(write_rules.RULES.with_name("monitors.yaml"))["spec"]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    given = {each["targetLabel"]: each.get("replacement") for each in endpoint["relabelings"]}
+
+    assert given == {
+        "job": "image-pipeline",
+        "service": "image-pipeline",
+        "cell": "main",
+        "role": None,
+    }
+    for role in ROLES_HERE:
+        labels = manifest("Deployment", role)["spec"]["template"]["metadata"]["labels"]
+        assert monitor["selector"]["matchLabels"].items() <= labels.items()
+        assert port(role, endpoint["port"])
+
+
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [
+        ("gateway-api/route.yaml", "httproute"),
+        ("prometheus/monitors.yaml", "podmonitor"),
+        ("prometheus/rules.yaml", "prometheusrule"),
+    ],
+)
+def test_other_operators_know_every_field(path: str, schema: str) -> None:
+    said = json.loads((OPERATORS / f"{schema}.json").read_text())
+
+    jsonschema.validate(read(OVERLAYS[0].parent / path), said)
+
+
+def test_an_operators_job_is_a_verb_with_the_operators_account() -> None:
+    job = read(MANIFESTS.parent / "jobs" / "operator.yaml")
+    spec = job["spec"]["template"]["spec"]
+    (job_container,) = spec["containers"]
+
+    assert spec["serviceAccountName"] == "operator"
+    assert manifest("ServiceAccount", "operator")
+    assert arguments.parse("alvura", job_container["args"]).command == "redrive"
+    assert job_container["securityContext"] == container("worker")["securityContext"]
+    assert job_container["envFrom"] == container("worker")["envFrom"]
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    policy = manifest("NetworkPolicy", "operator")["spec"]
+    assert policy["podSelector"]["matchLabels"] == labels
 
 
 def test_image_and_region_are_for_the_overlay_to_set() -> None:
@@ -148,13 +309,6 @@ def test_the_ports_are_those_of_the_settings() -> None:
     assert port("web", "http") == int(variables("web")["PORT"])
     (rule,) = manifest("Service", "web")["spec"]["ports"]
     assert rule["targetPort"] == "http"
-    for role in ROLES_HERE:
-        allowed = {
-            each["port"]
-            for rule in manifest("NetworkPolicy", role)["spec"]["ingress"]
-            for each in rule["ports"]
-        }
-        assert allowed == {each["containerPort"] for each in container(role)["ports"]}
 
 
 @pytest.mark.parametrize("role", ROLES_HERE)
