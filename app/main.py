@@ -82,14 +82,17 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m app.main")
 
 def _upload(options: argparse.Namespace) -> int:
     from .cli import upload as upload_command
+    from .formats.quiet import quiet_libraries
 
-    return upload_command.run(options, _complain)
+    with quiet_libraries():
+        return upload_command.run(options, _complain)
 
 
 def _binarize(options: argparse.Namespace) -> int:
     from .cli.offline import command
     from .file_processor import FileProcessor
     from .formats.kinds import FILE_LIMITS
+    from .formats.quiet import quiet_libraries
 
     limits = replace(FILE_LIMITS, max_pixels=options.max_pixels)
 
@@ -99,7 +102,8 @@ def _binarize(options: argparse.Namespace) -> int:
         limits=limits,
         parallel=options.jobs,
     )
-    return command.run(options, process.page, limits, _complain)
+    with quiet_libraries():
+        return command.run(options, process.page, limits, _complain)
 
 
 def _token(options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ HEAD_BYTES: Final = 32
 SUFFIXES: Final = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".dib",
 )  # fmt: skip
-PNG, JPEG, TIFF, WEBP, BMP = "PNG", "JPEG", "TIFF", "WebP", "BMP"
+PNG, JPEG, TIFF, WEBP, BMP, PDF = "PNG", "JPEG", "TIFF", "WebP", "BMP", "PDF"
 #: The kinds that Pillow reads for us.
 READABLE: Final = (JPEG, TIFF, WEBP, BMP)
 
@@ -29,7 +29,7 @@ _SIGNATURES: Final = (
     (b"II+\0", TIFF),
     (b"MM\0+", TIFF),
     (b"BM", BMP),
-    (b"%PDF", "PDF"),
+    (b"%PDF", PDF),
     (b"GIF8", "GIF"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (b"\xff\x0a", "JPEG XL"),

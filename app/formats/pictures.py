@@ -21,7 +21,7 @@ from ..errors import FileTooLargeError, PipelineError, TooManyPixelsError
 from ..png.exif import TURNS, UPRIGHT, Turn, orientation_of
 from ..png.format import MAX_UINT31, PhysicalSize
 from ..png.limits import PngLimits
-from .kinds import HEAD_BYTES, JPEG, READABLE, TIFF, WEBP, UnreadableImageError, kind_of
+from .kinds import HEAD_BYTES, JPEG, PDF, READABLE, TIFF, WEBP, UnreadableImageError, kind_of
 
 #: A file, or the bytes of one that came through a pipe.
 Source = Path | bytes
@@ -33,6 +33,11 @@ _UNKNOWN_DPI: Final = 72
 #: Opening page n reads the directories of all n: 24 us each, 48 s of CPU for 2,000 pages.
 _MAX_PAGES: Final = 2_000
 _ORIENTATION_TAG: Final = 274
+#: ITU-T T.81, table B.1.
+_START_OF_SCAN: Final = b"\xff\xda"
+#: The limit of libtiff, for JPEG in TIFF. Encoders write about ten; a thumbnail has its own.
+_MAX_SCANS: Final = 100
+_PIECE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,10 @@ def open_picture(source: Source, number: int, limits: PngLimits) -> Iterator[Pic
     """
     kind = kind_of_file(source)
     if kind not in READABLE:
-        raise UnreadableImageError(_stranger(kind))
+        raise UnreadableImageError(_stranger(source, kind))
     check_bytes(source, limits)
+    if kind == JPEG:
+        _check_scans(source)
     _bound_pillow(limits)
     with _opened(source) as file:
         with _damage_told(kind):
@@ -110,20 +117,40 @@ def open_picture(source: Source, number: int, limits: PngLimits) -> Iterator[Pic
             yield picture
 
 
-def _stranger(kind: str | None) -> str:
+def _stranger(source: Source, kind: str | None) -> str:
+    if kind == PDF:
+        return "The file is a PDF; `pdftoppm -r 300 -png FILE page` makes images of its pages."
+    if kind is None and not _size_bytes(source):
+        return "The file is empty."
     what = f"is a {kind} file" if kind else "is no image of a known kind"
     return f"The file {what}; PNG, JPEG, TIFF, WebP and BMP are read."
 
 
+def _size_bytes(source: Source) -> int:
+    return len(source) if isinstance(source, bytes) else source.stat().st_size
+
+
 def check_bytes(source: Source, limits: PngLimits) -> None:
     """Raise FileTooLargeError if *source* is over `limits.max_bytes`."""
-    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    size = _size_bytes(source)
     if size > limits.max_bytes:
         raise FileTooLargeError(
             f"The file has {size} bytes; the limit is {limits.max_bytes}.",
             actual=size,
             limit=limits.max_bytes,
         )
+
+
+def _check_scans(source: Source) -> None:
+    """Refuse a JPEG with so many scans that decoding takes minutes, though it has few pixels."""
+    scans, last = 0, b""
+    with _opened(source) as file:
+        while piece := file.read(_PIECE_BYTES):
+            # In coded data a byte of zero follows each 0xff, so that it holds no marker.
+            scans += (last + piece).count(_START_OF_SCAN)
+            last = piece[-1:]
+    if scans > _MAX_SCANS:
+        raise UnreadableImageError(f"The JPEG has {scans} scans; the limit is {_MAX_SCANS}.")
 
 
 def _bound_pillow(limits: PngLimits) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from ...errors import PermanentError
 from ...formats.files import paths_of
+from ...formats.kinds import SUFFIXES
 from ...formats.pictures import Source, count_pages
 from ...png.limits import PngLimits
 
@@ -17,6 +21,10 @@ from ...png.limits import PngLimits
 PIPE: Final = "-"
 #: The end of the name of a result.
 RESULT: Final = "-bw"
+#: The name of a result: that of its original, its page, the original's end, and a number.
+_RESULT_NAME: Final = re.compile(
+    rf"(.*?)(?:-(?:{'|'.join(end[1:] for end in SUFFIXES)}))?(?:-p\d+)?{RESULT}(?:-\d+)?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ def find_inputs(
     """
     if arguments.count(PIPE) > 1:
         raise ValueError("- can be given once")
-    found, inputs = set[Path](), Inputs([])
+    found, inputs, stems = set[Path](), Inputs([]), cache(_stems_in)
     for argument in arguments:
         if argument == PIPE:
             data = read_pipe(limits.max_bytes + 1)
@@ -69,16 +77,27 @@ def find_inputs(
             if absolute in found:
                 continue
             found.add(absolute)
-            if _is_result(path, argument):
+            if _is_result(path, argument, stems):
                 inputs.left_out += 1
             else:
                 inputs.pages += _pages_of(_source(path, limits), str(path), name, limits)
     return inputs
 
 
-def _is_result(path: Path, argument: str) -> bool:
-    """Whether *path* was found in a folder and is named as a result."""
-    return Path(argument).is_dir() and path.stem.endswith(RESULT)
+def _is_result(path: Path, argument: str, stems: Callable[[Path], AbstractSet[str]]) -> bool:
+    """Whether *path* is named as a result, and was found in a folder or lies beside its original.
+
+    So neither `scans/` nor `scans/*.png` makes results of results in a second run.
+    """
+    named = _RESULT_NAME.fullmatch(path.stem)
+    if not named:
+        return False
+    return Path(argument).is_dir() or named[1] in stems(path.parent)
+
+
+def _stems_in(folder: Path) -> frozenset[str]:
+    """The names of the images in *folder*, without their ends."""
+    return frozenset(path.stem for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
 def _source(path: Path, limits: PngLimits) -> Source:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from app.errors import FileTooLargeError, PipelineError, TooManyPixelsError
+from app.formats import pictures
 from app.formats.kinds import FILE_LIMITS, UnreadableImageError
 from app.formats.pictures import count_pages, open_picture
 from app.formats.tiff import write_tiff
@@ -97,12 +98,10 @@ def test_of_the_pictures_in_a_phones_file_the_first_counts() -> None:
 @pytest.mark.parametrize(
     ("data", "named"),
     [
-        (b"%PDF-1.4", "PDF"),
         (b"\0\0\0\x18ftypheic", "HEIC"),
         (b"\0\0\0\x18ftypavif", "AVIF"),
         (b"GIF89a", "GIF"),
         (b"hello", "no image of a known kind"),
-        (b"", "no image of a known kind"),
     ],
 )
 def test_a_file_of_another_kind_is_named(data: bytes, named: str) -> None:
@@ -111,6 +110,26 @@ def test_a_file_of_another_kind_is_named(data: bytes, named: str) -> None:
     assert isinstance(refusal, UnreadableImageError)
     assert named in refusal.detail
     assert "PNG, JPEG, TIFF, WebP and BMP are read" in refusal.detail
+
+
+def test_an_empty_file_and_a_pdf_are_told_apart() -> None:
+    assert refusal_of(b"").detail == "The file is empty."
+    assert "pdftoppm" in refusal_of(b"%PDF-1.4").detail
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_a_jpeg_of_thousands_of_scans_is_refused(
+    split: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each costs a walk over all pixels: a megabyte of them takes minutes."""
+    whole = encoded(colored(), "JPEG", progressive=True)
+    at = whole.rindex(b"\xff\xda")
+    data = whole[:at] + whole[at:-2] * 100 + whole[-2:]
+    if split:  # a marker across the pieces that are read at once
+        monkeypatch.setattr(pictures, "_PIECE_BYTES", at + 1)
+
+    assert "scans; the limit is 100" in refusal_of(data).detail
+    assert whole.count(b"\xff\xda") < 20
 
 
 def test_an_animated_webp_is_refused() -> None:

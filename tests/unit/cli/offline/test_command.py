@@ -89,6 +89,21 @@ def test_a_second_run_leaves_alone_what_is_there(
     assert picture(folder / "a-bw.png").size == (200, 100)
 
 
+def test_a_pattern_of_the_shell_makes_no_results_of_results(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "lone-bw.png").write_bytes(page_png())
+    binarize("a.png", "photo.jpg", "sub/two.tif")
+    capsys.readouterr()
+    before = files_in(folder)
+
+    code = binarize(*sorted(before), "--force")
+
+    assert code == 0
+    assert files_in(folder) - before == {"lone-bw-bw.png"}
+    assert "left out: 4 results of earlier runs" in capsys.readouterr().out
+
+
 def test_a_dry_run_says_what_it_would_write_and_writes_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,8 +137,7 @@ def test_a_bad_file_is_one_line_and_the_others_go_on(
     assert files_in(folder / "out") == {"a-bw.png"}
     assert sorted(captured.err.splitlines()) == [
         "binarize: bad.jpg: 200 x 280 is over 55000 pixels.",
-        "binarize: none.png: The file is no image of a known kind; "
-        "PNG, JPEG, TIFF, WebP and BMP are read.",
+        "binarize: none.png: The file is empty.",
         "binarize: photo.jpg: 280 x 200 is over 55000 pixels.",
         "binarize: sub/two.tif: 200 x 280 is over 55000 pixels.",
         "binarize: words?.png: The file is no image of a known kind; "
@@ -228,7 +242,7 @@ def test_an_empty_pipe_is_an_error_and_gives_nothing(folder: Path) -> None:
     done = run("-", stdin=b"")
 
     assert (done.returncode, done.stdout) == (1, b"")
-    assert b"standard input: The file is no image" in done.stderr
+    assert b"standard input: The file is empty." in done.stderr
 
 
 def test_a_reader_that_closes_the_pipe_ends_the_command_in_one_line(folder: Path) -> None:
