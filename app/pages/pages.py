@@ -133,6 +133,6 @@ def _for_script(facts: Mapping[str, Any]) -> Markup:
 
 @cache
 def _pictures() -> frozenset[str]:
-    """The names of the methods that have a picture; scripts/draw_methods.py draws them."""
+    """The names of the methods that have a picture; scripts/generate/draw_methods.py draws them."""
     folder = Path(current_app.static_folder or "") / "methods"
     return frozenset(path.stem for path in folder.glob("*.png"))

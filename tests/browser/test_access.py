@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, FileChooser, Page, expect
 
 from app.access.tokens import hash_token
 from app.settings import Settings
-from scripts.draw_page import walk_by_keyboard
+from scripts.generate.draw_page import walk_by_keyboard
 from testkit.browsing import (
     READY_MS,
     SAMPLE,
@@ -115,7 +115,7 @@ def test_everything_can_be_done_by_keyboard_alone(page: Page) -> None:
 
 
 def test_the_walk_of_the_docs_needs_no_pointer(page: Page) -> None:
-    """docs/page.md shows its pictures; scripts/draw_page.py takes them."""
+    """docs/page.md shows its pictures; scripts/generate/draw_page.py takes them."""
     ratios: dict[str, str | None] = {}
 
     def look(name: str) -> None:

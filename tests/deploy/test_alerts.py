@@ -13,7 +13,7 @@ from app import errors
 from app.consumer.outcome import Outcome
 from app.observability.histogram_bounds import LONG_SECONDS, SECONDS
 from app.observability.worker_metrics import STEPS
-from scripts import write_dashboard
+from scripts.generate import write_dashboard
 from testkit import promql
 from testkit.root import ROOT
 
@@ -192,7 +192,7 @@ def model() -> dict[str, Any]:
 
 
 def test_the_dashboard_is_the_one_that_the_script_writes() -> None:
-    """After a change: python -m scripts.write_dashboard."""
+    """After a change: python -m scripts.generate.write_dashboard."""
     assert promql.DASHBOARD.read_text() == write_dashboard.text()
 
 

@@ -20,7 +20,7 @@ import yaml
 from app.cli import arguments
 from app.cli.arguments import ROLES
 from app.settings import Settings
-from scripts import write_rules
+from scripts.generate import write_rules
 from testkit.root import ROOT
 from testkit.templates import MANIFESTS, manifest, manifests, read, template
 
@@ -198,7 +198,7 @@ def as_text(attributes: list[dict[str, str]]) -> str:
 
 
 def test_the_rules_of_the_overlay_are_those_of_prometheus() -> None:
-    """After a change: python -m scripts.write_rules."""
+    """After a change: python -m scripts.generate.write_rules."""
     assert write_rules.RULES.read_text() == write_rules.text()
 
 

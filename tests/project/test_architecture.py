@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from scripts.draw_architecture import PAGE, drawn
+from scripts.generate.draw_architecture import PAGE, drawn
 from testkit.root import ROOT
 
 APP = ROOT / "app"
@@ -70,7 +70,7 @@ def test_each_package_says_what_it_is_for_and_is_small_enough_to_be_read_at_once
 
 
 def test_the_picture_of_the_layers_is_drawn_from_the_real_imports() -> None:
-    """After a change: python -m scripts.draw_architecture."""
+    """After a change: python -m scripts.generate.draw_architecture."""
     page = PAGE.read_text()
 
     assert page == drawn(page)

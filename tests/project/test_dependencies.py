@@ -12,7 +12,7 @@ import pytest
 
 from app.observability.version import NAME, VERSION
 from scripts import install
-from scripts.bring_libraries import CHECKSUMS, checksums
+from scripts.generate.bring_libraries import CHECKSUMS, checksums
 from testkit.root import ROOT
 
 
@@ -71,7 +71,7 @@ def test_what_the_benchmarks_add_agrees_with_what_the_tests_have() -> None:
 
 
 def test_the_libraries_that_browsers_run_are_those_that_were_brought() -> None:
-    """After a change of the table: python -m scripts.bring_libraries."""
+    """After a change of the table: python -m scripts.generate.bring_libraries."""
     assert checksums() == CHECKSUMS.read_text()
     for folder in ("pdfjs", "pdfjs/decoders", "pdfjs/fonts", "utif"):
         assert list((ROOT / "static" / folder).glob("LICENSE*")), folder

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from app import errors
-from scripts.draw_front import PICTURE, draw_front
-from scripts.write_schemas import MODELS, schema
+from scripts.generate.draw_front import PICTURE, draw_front
+from scripts.generate.write_schemas import MODELS, schema
 from testkit.root import ROOT
 
 
@@ -150,7 +150,7 @@ def test_every_decision_is_in_the_index() -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_published_schemas_are_those_of_the_models(name: str) -> None:
-    """After a change: python -m scripts.write_schemas."""
+    """After a change: python -m scripts.generate.write_schemas."""
     assert read(f"docs/schemas/{name}.json") == schema(name)
 
 
@@ -165,7 +165,7 @@ def test_the_examples_in_the_documents_fit_the_schemas(name: str) -> None:
 
 
 def test_the_picture_in_the_readme_is_what_the_engine_makes() -> None:
-    """After a change of the engine: python -m scripts.draw_front."""
+    """After a change of the engine: python -m scripts.generate.draw_front."""
     drawn = draw_front((ROOT / "image.png").read_bytes())
 
     assert drawn.tobytes() == Image.open(PICTURE).tobytes()

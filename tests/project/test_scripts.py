@@ -22,7 +22,7 @@ from testkit.ports import free_port
 from testkit.root import ROOT
 from testkit.waiting import wait_until
 
-SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+SCRIPTS = sorted((ROOT / "scripts").rglob("*.py"))
 
 
 def run(
@@ -318,11 +318,15 @@ def test_a_maintainer_s_script_explains_itself_and_refuses_what_it_does_not_know
     assert only_line(refused).startswith(f"{script}: unknown argument '--helpp'")
 
 
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
 @pytest.mark.parametrize(
-    "script", [p.stem for p in SCRIPTS if "usage.check(__doc__" in p.read_text()]
+    "module", [module_of(p) for p in SCRIPTS if "usage.check(__doc__" in p.read_text()]
 )
-def test_a_python_script_explains_itself_and_refuses_what_it_does_not_know(script: str) -> None:
-    command = [sys.executable, "-m", f"scripts.{script}"]
+def test_a_python_script_explains_itself_and_refuses_what_it_does_not_know(module: str) -> None:
+    command = [sys.executable, "-m", module]
 
     explained, refused = (run([*command, argument]) for argument in ("--help", "--helpp"))
 

@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 import pytest
 from PIL import Image, ImageChops
 
-from scripts.draw_icons import draw_icon
+from scripts.generate.draw_icons import draw_icon
 from testkit.root import ROOT
 
 MODULES = sorted((ROOT / "static").glob("*.js"))

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Draw docs/images/scan-to-page.png: image.png, one threshold for it, and the page of `auto`.
 
-Run again after a change of the engine, with requirements/dev.txt: python -m scripts.draw_front
+Run again after a change of the engine, with requirements/dev.txt:
+python -m scripts.generate.draw_front
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from app.image_processor import binarize_png
 from app.png.limits import PngLimits
 from scripts import usage
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 PICTURE: Final = ROOT / "docs" / "images" / "scan-to-page.png"
 #: The displayed part of the page, with a shadow over the lines.
 PART: Final = (60, 880, 1240, 1754)

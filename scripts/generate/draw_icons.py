@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Draw static/icon-*.png, which installed pages need beside icon.svg: the same shapes, in pixels.
 
-Run again after a change of icon.svg, with requirements/dev.txt: python -m scripts.draw_icons
+Run again after a change of icon.svg, with requirements/dev.txt:
+python -m scripts.generate.draw_icons
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from scripts import usage
 
-STATIC: Final = Path(__file__).resolve().parent.parent / "static"
+STATIC: Final = Path(__file__).resolve().parents[2] / "static"
 #: Name, side in pixels, and whether the system may mask the icon (W3C, manifest, "maskable").
 ICONS: Final = (
     ("icon-192.png", 192, False),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Copy the JavaScript libraries of the page from npm into static/, at the versions pinned here.
 
-Needs npm; run again after a change of the table: python -m scripts.bring_libraries
+Needs npm; run again after a change of the table: python -m scripts.generate.bring_libraries
 Each package must have the checksum in the table. The checksums of the copied files are written to
 static/libraries.sha256, which a test compares with the files.
 """
@@ -22,7 +22,7 @@ from typing import Final
 
 from scripts import usage
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 STATIC: Final = ROOT / "static"
 CHECKSUMS: Final = STATIC / "libraries.sha256"
 #: Bundles UTIF and the part of pako that it uses into one small module.

@@ -1,6 +1,6 @@
 """Write the rules of deploy/prometheus as an object of the Prometheus operator.
 
-./.venv/bin/python -m scripts.write_rules
+./.venv/bin/python -m scripts.generate.write_rules
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import yaml
 
 from scripts import usage
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RULES: Final = ROOT / "deploy" / "kubernetes" / "overlays" / "prometheus" / "rules.yaml"
 SOURCES: Final = ("goals.yml", "rules.yml", "alerts.yml")
-_HEAD: Final = "# Written by `python -m scripts.write_rules` from ../../../prometheus.\n"
+_HEAD: Final = "# Written by `python -m scripts.generate.write_rules` from ../../../prometheus.\n"
 
 
 def main() -> None:

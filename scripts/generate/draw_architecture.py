@@ -1,6 +1,6 @@
 """Draw the layers of docs/architecture.md, as Mermaid, from the contracts and the real imports.
 
-./.venv/bin/python -m scripts.draw_architecture
+./.venv/bin/python -m scripts.generate.draw_architecture
 
 grimp reads the imports; a row of the picture is a layer of `[tool.importlinter]` in pyproject.toml.
 An arrow that follows from two others is left out.
@@ -16,7 +16,7 @@ import grimp
 
 from scripts import usage
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- layers -->\n", "<!-- end -->\n"
 Imports = dict[str, set[str]]

@@ -1,6 +1,6 @@
 """Write the Grafana dashboard to deploy/grafana/dashboards/pipeline.json.
 
-./.venv/bin/python -m scripts.write_dashboard
+./.venv/bin/python -m scripts.generate.write_dashboard
 
 The panels come from dashboard_questions.py: ids, positions and the data source are always correct,
 and a change is one line in a diff. Changes made in Grafana are not written back.
@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts import usage
-from scripts.dashboard_questions import ROWS, Panel
+from scripts.generate.dashboard_questions import ROWS, Panel
 
 DASHBOARD: Final = (
-    Path(__file__).resolve().parent.parent / "deploy" / "grafana" / "dashboards" / "pipeline.json"
+    Path(__file__).resolve().parents[2] / "deploy" / "grafana" / "dashboards" / "pipeline.json"
 )
 #: The width of Grafana's grid in columns.
 COLUMNS: Final = 24

@@ -1,6 +1,6 @@
 """Write the JSON Schemas of both messages to docs/schemas/, from the models that validate them.
 
-./.venv/bin/python -m scripts.write_schemas
+./.venv/bin/python -m scripts.generate.write_schemas
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 from app.domain.messages import Announcement, Job
 from scripts import usage
 
-SCHEMAS = Path(__file__).resolve().parent.parent / "docs" / "schemas"
+SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schemas"
 MODELS: dict[str, type[Job] | type[Announcement]] = {
     "new-image-input": Job,
     "new-image-processed": Announcement,

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Draw static/methods/NAME.png: the same difficult corner of a page by each method of the engine.
 
-Run again after a change of the engine, with requirements/dev.txt: python -m scripts.draw_methods
+Run again after a change of the engine, with requirements/dev.txt:
+python -m scripts.generate.draw_methods
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from app.image_processor import binarize_png
 from app.png.limits import PngLimits
 from scripts import usage
 
-FOLDER: Final = Path(__file__).resolve().parent.parent / "static" / "methods"
+FOLDER: Final = Path(__file__).resolve().parents[2] / "static" / "methods"
 #: The size of the processed page, and of its displayed corner, at half size.
 PAGE: Final = (960, 640)
 CORNER: Final = (96, 64, 288, 192)

@@ -1,6 +1,6 @@
 """Draw image.png: a simulated phone photograph of a page of text, with uneven light and noise.
 
-    python -m scripts.draw_sample [FILE]
+    python -m scripts.generate.draw_sample [FILE]
 
 Deterministic: the same bytes on every run of the same Pillow and NumPy.
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Take the screenshots in docs/images/ of a running service, in Debian's Chromium.
 
-With requirements/dev.txt and ./start_app.sh running: python -m scripts.draw_page [URL]
+With requirements/dev.txt and ./start_app.sh running: python -m scripts.generate.draw_page [URL]
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, FilePayload, Page, ViewportSize, expect
 from scripts import usage
 from testkit.desks import Scene, scenes
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 IMAGES: Final = ROOT / "docs" / "images"
 SAMPLE: Final = ROOT / "image.png"
 SIZE: Final = ViewportSize(width=1100, height=960)

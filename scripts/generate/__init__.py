@@ -1,0 +1,1 @@
+"""Generate files of the repository: pictures, icons, schemas, the dashboard, page libraries."""
