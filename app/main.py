@@ -90,6 +90,11 @@ def _upload(options: argparse.Namespace) -> int:
 
 def _binarize(options: argparse.Namespace) -> int:
     from .cli.offline import command
+    from .cli.output import label
+    from .numeric.compiled import is_first_time
+
+    if is_first_time():
+        label("Compiling the engine for this machine, once; it takes about 20 s ...")
     from .file_processor import FileProcessor
     from .formats.kinds import FILE_LIMITS
     from .formats.quiet import quiet_libraries

@@ -65,12 +65,9 @@ def compiling_beside() -> Iterator[None]:
     What the other one has compiled is found where numba keeps it. One alone takes twice as long as
     LocalStack's start.
     """
-    import numba
+    from app.numeric.compiled import is_first_time
 
-    from app.numeric import compiled  # noqa: F401 (says where numba keeps what it compiles)
-
-    kept = Path(numba.config.CACHE_DIR)  # type: ignore[attr-defined]
-    modules = [] if kept.exists() else modules_with_loops()
+    modules = modules_with_loops() if is_first_time() else []
     program = "import sys; from scripts import run_app; run_app.load(sys.argv[1:])"
     command = [sys.executable, "-c", program, *reversed(modules)]
     other = subprocess.Popen(command, cwd=ROOT) if modules else None

@@ -28,6 +28,11 @@ def _of_this_version(folder: str) -> str:
 numba.config.CACHE_DIR = _of_this_version(numba.config.CACHE_DIR)  # type: ignore[attr-defined]
 
 
+def is_first_time() -> bool:
+    """Whether this version's loops were never compiled here, which takes about 20 s of CPU."""
+    return not Path(numba.config.CACHE_DIR).exists()  # type: ignore[attr-defined]
+
+
 def compiled(
     signature: str | None = None, *, may_fuse: bool = False
 ) -> Callable[[Function], Function]:

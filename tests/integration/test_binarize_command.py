@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.numeric import compiled
 from testkit.photographs import noisy, sheet
 from testkit.root import ROOT
 from testkit.waiting import wait_until
@@ -37,6 +38,26 @@ before = peak_bytes()
 page = processor.page(Path(sys.argv[1]))
 print((peak_bytes() - before) / (page.width * page.height))
 """
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_first_run_says_that_it_compiles_the_engine(tmp_path: Path, is_first: bool) -> None:
+    sheet().save(tmp_path / "a.png")
+    cache = tmp_path / "cache"
+    if not is_first:
+        (cache / Path(compiled.numba.config.CACHE_DIR).name).mkdir(parents=True)
+    # Not compiling saves the test a minute.
+    variables = {"PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "1", "NUMBA_CACHE_DIR": str(cache)}
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "binarize", "--dry-run", "a.png"],
+        cwd=tmp_path,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ("Compiling the engine for this machine, once" in done.stderr) is is_first
 
 
 def start(*arguments: str, cwd: Path, **more: Any) -> subprocess.Popen[bytes]:
