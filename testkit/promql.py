@@ -18,7 +18,7 @@ from testkit.root import ROOT
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboards" / "pipeline.json"
 #: Labels that a scrape adds to each series; deploy/prometheus/prometheus.yml sets `role`.
-TARGET_LABELS = {"job", "instance", "role"}
+TARGET_LABELS = {"job", "instance", "role", "cell"}
 #: Series that Prometheus creates itself.
 SYNTHETIC = {"up": set[str](), "ALERTS": {"alertname", "alertstate", "severity"}}
 #: Values that Grafana substitutes.

@@ -29,7 +29,7 @@ CASES = sorted((ROOT / "tests" / "alerts").glob("*.yml"))
 #: Every expression of the dashboard over this, so that a second of scrapes is enough.
 QUICK = promql.VARIABLES | {"$__rate_interval": "10s"}
 #: A pipeline that is well has nothing to show there.
-EMPTY_IF_WELL = {"Alerts that fire", "Answers of 5xx, by route", "Errors, by code"}
+EMPTY_IF_WELL = {"Alerts that fire", "5xx responses by route", "Errors by code"}
 
 
 # --- promtool ------------------------------------------------------------------------------------
@@ -146,6 +146,7 @@ def test_a_real_prometheus_answers_every_query_and_fires_when_the_pipeline_ends(
 
     assert {name for name, answer in answers.items() if answer} == set()
     assert f"127.0.0.1:{metrics_port}" in said["description"]
+    assert said["runbook_url"] == "docs/operations.md#targetdown"
 
 
 def upload(url: str) -> None:
