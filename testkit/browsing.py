@@ -98,8 +98,9 @@ def scan(folder: Path, name: str, content: bytes | None = None) -> Path:
 def judge(page: Page, name: str, *, is_zoomed: bool = False) -> None:
     """Check accessibility with axe in the light and the dark theme; saves screenshots.
 
-    Between the two only colours differ, so in dark they are all that is looked at. An enlarged
-    picture is cut off by its frame; axe takes it for lying behind the texts around.
+    The themes differ in colours only, so in the dark theme axe checks contrast alone. With
+    *is_zoomed* a contrast that axe cannot determine passes: axe ignores that the frame of an
+    enlarged picture clips it, and assumes that the picture lies behind the texts around.
     """
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for scheme, rules in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
@@ -118,7 +119,7 @@ SIGNS = {"nonBmp", "shortTextContent", "imgNode", "elmPartiallyObscured"}
 
 
 def undecided(found: dict[str, Any]) -> list[str]:
-    """Texts whose contrast axe could not tell, and why."""
+    """The texts whose contrast axe could not determine, with the reason."""
     nodes = [
         node
         for rule in found["incomplete"]

@@ -60,7 +60,7 @@ def _loop(argument: str) -> None:
 
 
 def _hold(argument: str) -> None:
-    """Until somebody has opened the FIFO for writing and closed it again."""
+    """Block until another process has opened the FIFO for writing and closed it again."""
     Path(argument).read_bytes()
 
 

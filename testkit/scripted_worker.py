@@ -1,7 +1,7 @@
 """app.main with an engine that delays or kills its process, depending on the image width.
 
-Each time it begins an image it notes the image's id in the file that NOTES names. With SLOW_START
-it goes on starting, on a machine that is busy, until there is such a note.
+The engine appends the id of each image that it begins to the file NOTES. With SLOW_START the start
+of the process lasts until the file has an id, as on a busy machine.
 """
 
 from __future__ import annotations

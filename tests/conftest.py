@@ -23,8 +23,8 @@ ENDPOINT_VARIABLE = "TEST_AWS_ENDPOINT_URL"
 
 
 #: Files and folders, begun in this order: xdist gives the next file to the process that is free,
-#: and a long one near the end would keep the other process waiting. A folder stays together, so
-#: that its fixtures are started once.
+#: and a long one near the end would keep the other process waiting: unit/, with the shortest files,
+#: is last. A folder stays together, so that its fixtures are started once.
 ORDER = (
     "tests/integration/test_start_app.py",
     "tests/integration/test_installing.py",
@@ -35,10 +35,10 @@ ORDER = (
     "tests/fault",
     "tests/integration",
     "tests/contract",
-    "tests/project",
-    "tests/unit",
     "tests/deploy",
     "tests/benchmarks",
+    "tests/project",
+    "tests/unit",
 )
 
 

@@ -24,10 +24,10 @@ _LIBRARIES: Final = frozenset(("botocore", "boto3", "contextlib", "functools", "
 
 
 def watch(note: Callable[[str], object]) -> None:
-    """From now on tell *note* of each call that a module of the application makes.
+    """Call *note* with each call to AWS that a module of the application makes from now on.
 
-    A call is the application's when one of its modules is the first to be met on the way up from
-    botocore; obstore's are told where `S3Bucket` counts them.
+    A call of botocore counts if the nearest caller outside the libraries is a module of the
+    application. Calls of obstore are noted where `S3Bucket` counts them.
     """
     from botocore.client import BaseClient
 
@@ -72,7 +72,7 @@ def _package(frame: FrameType) -> str:
 
 
 class _WhenLoaded(MetaPathFinder):
-    """Watches once `app.aws.clients` is there, so that other programs load nothing of ours."""
+    """Call `watch` when `app.aws.clients` is loaded, so that other programs load no part of it."""
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from testkit.browsing import READY_MS, SAMPLE, judge, visit
 
 
-@pytest.mark.parametrize(("width", "height"), [(1366, 625), (360, 740)])
-def test_every_operation_is_shown_and_can_be_tried(
-    browser: Browser, url: str, width: int, height: int
-) -> None:
-    with visit(browser, f"{url}/docs", viewport={"width": width, "height": height}) as page:
-        expect(page.locator(".operation")).to_have_count(9)
-        for fold in page.locator("details").all():
-            fold.evaluate("fold => { fold.open = true; }")
+def test_every_operation_is_shown_and_can_be_tried(browser: Browser, url: str) -> None:
+    with visit(browser, f"{url}/docs", viewport={"width": 1366, "height": 625}) as page:
+        unfold_all(page)
         upload = page.locator("#upload-operation")
         upload.locator("form").get_by_label("Prefer").fill("wait=20")
         upload.locator("form").get_by_label("method").select_option("otsu")
@@ -27,13 +21,26 @@ def test_every_operation_is_shown_and_can_be_tried(
         expect(answer.locator("pre")).to_contain_text('"method": "otsu"')
         body = str(answer.locator("pre").text_content()).partition("\n\n")[2]
         image_id = body.partition('"image_id": "')[2][:36]
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        judge(page, f"docs-{width}")
+        judge_at_every_width(page)
 
         result = page.locator("#getProcessed-operation")
         result.locator("form").get_by_label("image_id").fill(image_id)
         result.get_by_role("button", name="Send the request").click()
         expect(result.locator(".result img")).to_be_visible(timeout=READY_MS)
+
+
+def unfold_all(page: Page) -> None:
+    expect(page.locator(".operation")).to_have_count(9)
+    for fold in page.locator("details").all():
+        fold.evaluate("fold => { fold.open = true; }")
+
+
+def judge_at_every_width(page: Page) -> None:
+    """With a response on it, which has the longest lines."""
+    for width, height in ((1366, 625), (360, 740)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        judge(page, f"docs-{width}")
 
 
 def test_it_can_be_read_without_script_and_leads_back(browser: Browser, url: str) -> None:
