@@ -72,6 +72,14 @@ def code_blocks(text: str) -> list[str]:
     return [re.sub(r"\s*#.*$", "", block, flags=re.MULTILINE) for block in blocks]
 
 
+def test_every_command_for_operators_is_explained() -> None:
+    explained = set(re.findall(r"^- \*\*`([a-z-]+)`\*\*", read("docs/commands.md"), re.MULTILINE))
+    rows = re.findall(r"^#   \./alvura ([a-z-]+) ", read("alvura"), re.MULTILINE)
+
+    others = {"start", "test", "setup", "upload", "binarize", "token"}
+    assert explained == set(rows) - others
+
+
 def test_links_between_the_documents_lead_somewhere() -> None:
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")]
     links = {
