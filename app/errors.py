@@ -271,12 +271,15 @@ class UnavailableError(TransientError):
     """A service that the pipeline depends on refused a request or did not respond.
 
     *detail* is for clients, as in every error. *reason* is for operators: it names the resource,
-    the endpoint and the cause. str() returns it.
+    the endpoint and the cause. str() returns it. *endpoint* is the URL that was called.
     """
 
-    def __init__(self, detail: str, *, reason: str = "", **facts: JsonValue) -> None:
+    def __init__(
+        self, detail: str, *, reason: str = "", endpoint: str | None = None, **facts: JsonValue
+    ) -> None:
         super().__init__(detail, **facts)
         self.args = (reason or detail,)
+        self.endpoint = endpoint
 
 
 class StorageUnavailableError(UnavailableError):

@@ -162,4 +162,7 @@ class S3Bucket:
 
     def _unavailable(self, fault: Fault, key: str | None) -> StorageUnavailableError:
         what = f"bucket {self._name}" if not key else f"{self._name}/{key}"
-        return StorageUnavailableError(_UNAVAILABLE, reason=fault.sentence(self._odd.place(what)))
+        place = self._odd.place(what)
+        return StorageUnavailableError(
+            _UNAVAILABLE, reason=fault.sentence(place), endpoint=place.endpoint
+        )

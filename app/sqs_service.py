@@ -150,7 +150,9 @@ class SqsQueue:
             self._known_url = None  # the queue may have been recreated under another URL
             place = aws.place(self._client, f"{verb} on queue {self._name}")
             reason = fault_of(exc).sentence(place)
-            raise QueueUnavailableError(_UNAVAILABLE, reason=reason) from exc
+            raise QueueUnavailableError(
+                _UNAVAILABLE, reason=reason, endpoint=place.endpoint
+            ) from exc
 
 
 def _sent(message: Message) -> Any:

@@ -122,16 +122,22 @@ class Consumer:
 
     def _poll(self) -> None:
         failures = 0
+        where: dict[str, str] = {}
         while not self._stopping.is_set():
             try:
                 self._poll_once()
+                if failures and not self._breaker.is_open:
+                    logger.info("polling works again", **where)
                 failures = 0
             except Exception as exc:
                 # A short outage of the queue must not end the worker.
                 failures += 1
                 self._metrics.poll_failures.inc()
                 delay_s = _BACKOFF.full_jitter_s(failures)
-                logger.warning("polling failed", delay_s=round(delay_s, 1), reason=str(exc))
+                where = {"endpoint": getattr(exc, "endpoint", None) or self._jobs.name}
+                logger.warning(
+                    "polling failed", delay_s=round(delay_s, 1), reason=str(exc), **where
+                )
                 self._stopping.wait(delay_s)
         self._has_polled.set()
 

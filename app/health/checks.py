@@ -71,7 +71,7 @@ class Checks:
         try:
             depth = queue.depth()
         except QueueUnavailableError as exc:
-            self._complaints.about(queue.name, str(exc))
+            self._complaints.about(queue.name, str(exc), exc.endpoint)
             self._metrics.unknown(name)
             return None
         self._complaints.over(queue.name)
@@ -83,7 +83,7 @@ class Checks:
         try:
             check()
         except PipelineError as exc:
-            self._complaints.about(words, str(exc))
+            self._complaints.about(words, str(exc), getattr(exc, "endpoint", None))
             return fault
         self._complaints.over(words)
         return None

@@ -17,16 +17,19 @@ class Complaints:
     """The current faults, each logged once. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._reasons: dict[str, str] = {}
+        #: The reason without its numbers, and the endpoint.
+        self._known: dict[str, tuple[str, dict[str, str]]] = {}
 
-    def about(self, what: str, reason: str) -> None:
+    def about(self, what: str, reason: str, endpoint: str | None = None) -> None:
         """Log the *reason* of a fault of *what*, unless it is logged already."""
-        kind = _NUMBER.sub("", reason)
-        if self._reasons.get(what) != kind:
-            logger.warning("unhealthy", reason=reason)
-        self._reasons[what] = kind
+        kind, where = _NUMBER.sub("", reason), {"endpoint": endpoint} if endpoint else {}
+        known, _ = self._known.get(what, (None, {}))
+        if known != kind:
+            logger.warning("unhealthy", of=what, reason=reason, **where)
+        self._known[what] = kind, where
 
     def over(self, what: str) -> None:
         """Log that the fault of *what* has ended, if one was logged."""
-        if self._reasons.pop(what, None):
-            logger.info("healthy again", after=what)
+        known = self._known.pop(what, None)
+        if known:
+            logger.info("healthy again", after=what, **known[1])

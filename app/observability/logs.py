@@ -23,6 +23,7 @@ from structlog.contextvars import bind_contextvars, bound_contextvars, clear_con
 from structlog.stdlib import BoundLogger, ProcessorFormatter
 from structlog.types import EventDict, Processor
 
+from . import terminal
 from .redaction import harmless, without_secrets
 
 JSON: Final = "json"
@@ -81,15 +82,19 @@ def get_logger(name: str) -> BoundLogger:
 def configure(level: str, style: str | None = None) -> None:
     """Log to stderr from *level* on, in the *style* JSON or TEXT.
 
-    None means TEXT on a terminal and JSON elsewhere, since programs read files and pipes.
+    None means TEXT on a terminal and JSON elsewhere, since programs read files and pipes. TEXT on a
+    terminal is short, except from DEBUG on.
     """
     global _style
     is_terminal = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
     style = style or (TEXT if is_terminal else JSON)
     _style = Style(level, style)
     handler = _Handler()
-    handler.setFormatter(formatter(style, colors=is_terminal))
+    is_short = is_terminal and style == TEXT and level != "DEBUG"
+    handler.setFormatter(formatter(style, colors=is_terminal, is_short=is_short))
     handler.addFilter(_OnceAMinute())
+    if is_short:
+        handler.addFilter(terminal.Quiet())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
@@ -108,9 +113,10 @@ def style() -> Style | None:
     return _style
 
 
-def formatter(style: str, *, colors: bool = False) -> logging.Formatter:
+def formatter(style: str, *, colors: bool = False, is_short: bool = False) -> logging.Formatter:
     """A formatter of *style* for the records of this program and of libraries."""
-    writer = _Text(colors) if style == TEXT else _to_json
+    text = terminal.Short() if is_short else _Text(colors)
+    writer = text if style == TEXT else _to_json
     return ProcessorFormatter(
         foreign_pre_chain=_COMMON,
         processors=[
