@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from testkit.root import ROOT
 
 APP = ROOT / "app"
@@ -60,7 +62,9 @@ TESTED_BY = {
     "images/metadata": "images/test_store",
     "images/listing": "cli/operations/test_operations",
     "images/records": "images/test_store",
+    "installed": "../integration/test_installed",
     "main": "../integration/test_main",
+    "numeric/memory": "../integration/test_memory",
     "numeric/gaussian": "binarize/test_methods",
     "numeric/histogram": "binarize/test_methods",
     "observability/histogram_bounds": "observability/test_metrics",
@@ -130,3 +134,10 @@ def test_each_folder_of_unit_tests_is_a_package_of_the_application() -> None:
     folders = {path.parent.relative_to(TESTS / "unit") for path in TESTS.glob("unit/**/test_*.py")}
 
     assert [folder for folder in sorted(folders) if not (APP / folder).is_dir()] == []
+
+
+def test_no_unit_test_starts_a_process() -> None:
+    starters = re.compile(r"\bsubprocess\.|\bPopen\b|\bmultiprocessing\b|ProcessPoolExecutor")
+
+    files = sorted((TESTS / "unit").rglob("*.py"))
+    assert [path.name for path in files if starters.search(path.read_text())] == []

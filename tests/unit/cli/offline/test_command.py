@@ -5,10 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import pytest
 from PIL import Image
@@ -17,7 +14,6 @@ from app.formats import files
 from app.main import main
 from testkit.image_files import colored, encoded, tiff_of
 from testkit.photographs import jpeg, sheet, shows_sheet
-from testkit.root import ROOT
 from testkit.scans import page_png
 
 
@@ -208,58 +204,6 @@ def test_wrong_usage_is_one_line_before_anything_is_computed(
     assert words in captured.err
     assert len(captured.err.splitlines()) == 1
     assert files_in(folder) == before
-
-
-def run(
-    *arguments: str, stdin: bytes | BinaryIO | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    given: dict[str, Any] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
-    return subprocess.run(
-        [sys.executable, "-m", "app", "binarize", "--method", "otsu", *arguments],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        **given,
-    )
-
-
-def test_a_page_goes_through_a_pipe(folder: Path) -> None:
-    done = run("-", stdin=(folder / "photo.jpg").read_bytes())
-
-    assert done.returncode == 0
-    assert shows_sheet(Image.open(io.BytesIO(done.stdout)))
-    assert done.stderr.decode().startswith("1 page in ")
-
-
-def test_all_pages_of_a_tiff_go_through_a_pipe_as_a_pdf(folder: Path) -> None:
-    done = run("-", "--format", "pdf", stdin=(folder / "sub/two.tif").read_bytes())
-
-    assert done.returncode == 0
-    assert done.stdout.startswith(b"%PDF-")
-    assert b"/Count 2" in done.stdout
-
-
-def test_an_empty_pipe_is_an_error_and_gives_nothing(folder: Path) -> None:
-    done = run("-", stdin=b"")
-
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert b"standard input: The file is empty." in done.stderr
-
-
-def test_a_reader_that_closes_the_pipe_ends_the_command_in_one_line(folder: Path) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "app", "binarize", "a.png", "-o", "-"],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    os.close(writing)
-
-    assert done.returncode == 1
-    assert "binarize: standard output was closed" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])

@@ -1,0 +1,76 @@
+"""The command `binarize` in a pipe."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from testkit.image_files import tiff_of
+from testkit.photographs import jpeg, sheet, shows_sheet
+from testkit.root import ROOT
+from testkit.scans import page_png
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A page of each kind in a folder, which is the current one."""
+    (tmp_path / "a.png").write_bytes(page_png(200, 100))
+    jpeg(tmp_path / "photo.jpg", orientation=6)
+    (tmp_path / "two.tif").write_bytes(tiff_of(sheet(), sheet().rotate(180)))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str, stdin: bytes) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "app", "binarize", "--method", "otsu", *arguments],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        input=stdin,
+    )
+
+
+def test_a_page_goes_through_a_pipe(folder: Path) -> None:
+    done = run("-", stdin=(folder / "photo.jpg").read_bytes())
+
+    assert done.returncode == 0
+    assert shows_sheet(Image.open(io.BytesIO(done.stdout)))
+    assert "1 page in " in done.stderr.decode()
+
+
+def test_all_pages_of_a_tiff_go_through_a_pipe_as_a_pdf(folder: Path) -> None:
+    done = run("-", "--format", "pdf", stdin=(folder / "two.tif").read_bytes())
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"%PDF-")
+    assert b"/Count 2" in done.stdout
+
+
+def test_an_empty_pipe_is_an_error_and_gives_nothing(folder: Path) -> None:
+    done = run("-", stdin=b"")
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"standard input: The file is empty." in done.stderr
+
+
+def test_a_reader_that_closes_the_pipe_ends_the_command_in_one_line(folder: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "binarize", "a.png", "-o", "-"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+
+    assert done.returncode == 1
+    assert "binarize: standard output was closed" in done.stderr
+    assert "Traceback" not in done.stderr
