@@ -171,3 +171,20 @@ make_exporter("otlp")
 
     assert done.returncode == 0
     assert "hush" not in done.stderr
+
+
+@pytest.mark.parametrize(("level", "count"), [("INFO", 1), ("DEBUG", 3)])
+def test_a_terminal_is_quiet_unless_it_is_asked_for_everything(level: str, count: int) -> None:
+    ours, theirs = pty.openpty()
+    program = (
+        "from app.observability import logs\n"
+        f"logs.configure({level!r})\n"
+        "logger = logs.get_logger('app.test')\n"
+        "for _ in range(3): logger.warning('polling failed', reason='r', endpoint='http://e')\n"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, stderr=theirs, timeout=60, check=True)
+    os.close(theirs)
+    text = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+
+    assert text.count("polling failed") == count

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import pty
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -191,23 +187,6 @@ def test_what_is_not_of_this_program_is_shown_and_a_traceback_stays_behind_its_m
     first, second = shown.lines
     assert first == "WARNING two\\nlines \\x1b[2J"
     assert {line[:4] for line in second.splitlines()[1:]} == {"  | "}
-
-
-@pytest.mark.parametrize(("level", "count"), [("INFO", 1), ("DEBUG", 3)])
-def test_a_terminal_is_quiet_unless_it_is_asked_for_everything(level: str, count: int) -> None:
-    ours, theirs = pty.openpty()
-    program = (
-        "from app.observability import logs\n"
-        f"logs.configure({level!r})\n"
-        "logger = logs.get_logger('app.test')\n"
-        "for _ in range(3): logger.warning('polling failed', reason='r', endpoint='http://e')\n"
-    )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, stderr=theirs, timeout=60, check=True)
-    os.close(theirs)
-    text = os.read(ours, 1 << 16).decode()
-    os.close(ours)
-
-    assert text.count("polling failed") == count
 
 
 def test_every_event_that_a_terminal_treats_differently_exists() -> None:
