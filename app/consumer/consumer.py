@@ -121,24 +121,14 @@ class Consumer:
         return 0.0 if since is None else time.monotonic() - since
 
     def _poll(self) -> None:
-        failures = 0
-        where: dict[str, str] = {}
+        failures = _PollFailures(self._jobs.name, self._metrics)
         while not self._stopping.is_set():
             try:
                 self._poll_once()
-                if failures and not self._breaker.is_open:
-                    logger.info("polling works again", **where)
-                failures = 0
+                failures.end(is_down=self._breaker.is_open)
             except Exception as exc:
                 # A short outage of the queue must not end the worker.
-                failures += 1
-                self._metrics.poll_failures.inc()
-                delay_s = _BACKOFF.full_jitter_s(failures)
-                where = {"endpoint": getattr(exc, "endpoint", None) or self._jobs.name}
-                logger.warning(
-                    "polling failed", delay_s=round(delay_s, 1), reason=str(exc), **where
-                )
-                self._stopping.wait(delay_s)
+                self._stopping.wait(failures.add(exc))
         self._has_polled.set()
 
     def _poll_once(self) -> None:
@@ -238,6 +228,30 @@ class Consumer:
         with self._changed:
             self._waiting += more
             self._changed.notify_all()
+
+
+class _PollFailures:
+    """The failed polls in a row, which are logged and counted."""
+
+    def __init__(self, queue: str, metrics: WorkerMetrics) -> None:
+        self._queue, self._metrics = queue, metrics
+        self._count, self._endpoint = 0, queue
+
+    def add(self, exc: Exception) -> float:
+        """The seconds to wait before the next poll, after *exc*."""
+        self._count += 1
+        self._metrics.poll_failures.inc()
+        self._endpoint = getattr(exc, "endpoint", None) or self._queue
+        delay_s = _BACKOFF.full_jitter_s(self._count)
+        about = {"reason": str(exc), "endpoint": self._endpoint}
+        logger.warning("polling failed", delay_s=round(delay_s, 1), **about)
+        return delay_s
+
+    def end(self, *, is_down: bool) -> None:
+        """Start anew after a poll that worked; with *is_down* nothing was polled."""
+        if self._count and not is_down:
+            logger.info("polling works again", endpoint=self._endpoint)
+        self._count = 0
 
 
 class _Attempt:
