@@ -36,6 +36,15 @@ def test_the_worker_is_asked_what_a_task_on_aws_is_asked() -> None:
     assert service("worker")["healthcheck"]["test"] == task["HealthCheck"]["Command"]
 
 
+@pytest.mark.parametrize("name", ["localstack", "web", "worker"])
+def test_what_falls_is_started_again(name: str) -> None:
+    assert service(name)["restart"] == "unless-stopped"
+
+
+def test_setup_ends_so_that_up_runs_it_again() -> None:
+    assert "restart" not in service("setup")
+
+
 @pytest.mark.parametrize("name", ["web", "worker"])
 def test_a_container_has_time_to_stop(name: str) -> None:
     grace_s = Settings.model_fields["grace_period_s"].default

@@ -1,0 +1,135 @@
+"""What the Dockerfile makes beside the application: machine code, start and health check."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from testkit.root import ROOT
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+#: A module with few loops, for which the test takes seconds.
+MODULE = "app.png.chroma"
+HITS = f"""
+import importlib
+module = importlib.import_module("{MODULE}")
+loops = [each for each in vars(module).values() if hasattr(each, "stats")]
+print(sum(sum(each.stats.cache_hits.values()) for each in loops), len(loops))
+"""
+
+
+def compiling() -> str:
+    """The command of the image's build that compiles, for one module."""
+    (found,) = re.findall(r"^RUN (find app .*(?:\n .*)*)", DOCKERFILE, re.MULTILINE)
+    text = found.replace("\\\n", " ")
+    one = f"echo {MODULE.replace('.', '/')}.py | sed"
+    assert 'grep -rl --include="*.py" "^@compiled(" app | sed' in text
+    return text.replace('grep -rl --include="*.py" "^@compiled(" app | sed', one)
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """/srv of the image, with the machine code of one module."""
+    srv = tmp_path_factory.mktemp("srv")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "app", srv / "app", ignore=ignored)
+    shutil.copy(ROOT / "deploy" / "start.sh", srv / "start")
+    command = compiling().replace("/srv/numba", str(srv / "numba"))
+    subprocess.run(["bash", "-c", command], cwd=srv, env=variables(srv), check=True, timeout=120)
+    return srv
+
+
+def variables(srv: Path) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {"PATH": path, "PYTHONPATH": str(srv), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def started(srv: Path, cache: Path, tmp_path: Path) -> list[str]:
+    """What the process is given: its arguments in the first line, its environment in the others."""
+    shim = tmp_path / "bin" / "python"
+    shim.parent.mkdir(exist_ok=True)
+    shim.write_text('#!/bin/bash\necho "$@"\nenv\n')
+    shim.chmod(0o755)
+    own = variables(srv) | {"NUMBA_CACHE_DIR": str(cache)}
+    own["PATH"] = f"{shim.parent}{os.pathsep}{own['PATH']}"
+    said = subprocess.run(
+        ["bash", srv / "start", "worker"],
+        cwd=srv,
+        env=own,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return said.stdout.splitlines()
+
+
+def test_a_container_compiles_nothing_that_the_build_has_compiled(
+    image: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "numba"
+
+    arguments, *environment = started(image, cache, tmp_path)
+    given = dict(each.partition("=")[::2] for each in environment if each.startswith("NUMBA_"))
+    if "NUMBA_CPU_NAME" not in given:
+        pytest.skip("this processor lacks what the build compiles for")
+    said = subprocess.run(
+        [sys.executable, "-c", HITS],
+        cwd=image,
+        env=variables(image) | given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    hits, loops = map(int, said.stdout.split())
+
+    assert arguments == "-m app.main worker"
+    assert hits == loops > 0
+
+
+def test_a_container_without_room_starts_all_the_same(image: Path, tmp_path: Path) -> None:
+    arguments, *_ = started(image, Path("/proc/numba"), tmp_path)
+
+    assert arguments == "-m app.main worker"
+
+
+def test_what_a_container_has_compiled_itself_stays(image: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "numba"
+    cache.mkdir()
+
+    started(image, cache, tmp_path)
+
+    assert list(cache.iterdir()) == []
+
+
+def test_the_build_compiles_for_the_processors_that_the_start_looks_for() -> None:
+    start = (ROOT / "deploy" / "start.sh").read_text()
+    looked_for = set(re.findall(r"NUMBA_CPU_NAME=([\w-]+)", start))
+
+    assert looked_for == set(re.findall(r"\becho ([\w]+-[\w-]+)", DOCKERFILE))
+    assert looked_for == {"x86-64-v3", "neoverse-n1"}
+
+
+def test_the_image_can_be_pinned_and_says_what_it_is_made_of() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    labels = dict(re.findall(r'org\.opencontainers\.image\.([\w.]+)="([^"]*)"', DOCKERFILE))
+
+    assert bases == ["${BASE}", "${BASE}"]
+    assert {"title", "version", "licenses", "revision", "base.name"} <= labels.keys()
+
+
+def test_what_is_copied_is_sent_to_the_build() -> None:
+    sent = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = re.findall(r"^COPY (?!--from)(?:--\S+ )?(.+) \S+$", DOCKERFILE, re.MULTILINE)
+
+    assert copied
+    for names in copied:
+        for name in names.split():
+            assert f"!{name}" in sent, name
