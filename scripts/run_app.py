@@ -70,6 +70,9 @@ def compiling_beside() -> Iterator[None]:
     modules = modules_with_loops() if is_first_time() else []
     program = "import sys; from scripts import run_app; run_app.load(sys.argv[1:])"
     command = [sys.executable, "-c", program, *reversed(modules)]
+    if modules:
+        step = os.environ.get("STEP", "")
+        print(f"{step}Compiling the engine for this machine, once ...", file=sys.stderr)
     other = subprocess.Popen(command, cwd=ROOT) if modules else None
     try:
         load(modules)
