@@ -142,7 +142,7 @@ def test_a_folder_that_may_not_be_written_to_is_named(tmp_path: Path) -> None:
         f"os.geteuid() or os.setuid({NOBODY})\n"
         "print(doctor.folder('this folder', Path(sys.argv[1]), 1).said)"
     )
-    for folder in tmp_path.parents[:-2]:
+    for folder in tmp_path.parents[:-2] if os.geteuid() == 0 else ():
         folder.chmod(folder.stat().st_mode | 0o055)
 
     done = subprocess.run(
