@@ -1,8 +1,8 @@
 """AWS usage per image and the cost of a million images, for docs/scaling.md.
 
 Prices and quotas are those of us-east-1 as the sources in docs/scaling.md gave them in November
-2026. Costs omit what does not grow with images (logs, alarms, a registry) and clients' downloads
-over the internet.
+2026. Costs omit what does not grow with images (alarms, a registry) and clients' downloads over the
+internet.
 """
 
 from __future__ import annotations
@@ -10,7 +10,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from app.web import long_poll
+
 MILLION = 1_000_000
+#: Requests to S3 that tell that an image is not finished.
+LOOKUPS_IN_VAIN = 3
 HOUR_S = 3600.0
 MONTH_DAYS = 30.4
 GB = 1e9
@@ -37,6 +41,9 @@ ALB_PER_HOUR, ALB_PER_LCU_HOUR, ALB_GB_PER_LCU_HOUR = 0.0225, 0.008, 1.0
 #: Price of an interface endpoint for SQS; S3's gateway endpoint is free.
 ENDPOINT_PER_ZONE_HOUR, ENDPOINT_PER_GB = 0.01, 0.01
 NAT_PER_GB = 0.045
+#: A public address, such as those of an internet-facing load balancer.
+ADDRESS_PER_HOUR = 0.005
+LOGS_PER_GB, LOGS_PER_GB_MONTH = 0.50, 0.03
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,8 @@ class Usage:
     #: Time from receive to delete.
     held_s: float = 0.3
     message_bytes: int = 2_000
+    #: Three lines of the log, with 26 bytes that CloudWatch adds to each.
+    log_bytes: int = 950
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,7 @@ class Fleet:
     gb_per_vcpu: float = 2.0
     zones: int = 2
     retention_days: float = 7.0
+    log_days: float = 30.0
 
     def vcpus(self, usage: Usage) -> float:
         """vCPUs needed for one image per second."""
@@ -79,6 +89,7 @@ def cost_per_million(rate: float, usage: Usage, fleet: Fleet) -> dict[str, float
     kept_gb = (usage.page_bytes + usage.result_bytes) * MILLION / GB
     message_gb = usage.message_bytes * sum(usage.sqs_calls.values()) * MILLION / GB
     uploaded_gb = usage.page_bytes * MILLION / GB
+    log_gb = usage.log_bytes * MILLION / GB
     # At least one capacity unit is charged per hour; bytes are the dimension that we use most.
     lcu_hours = max(hours, uploaded_gb / ALB_GB_PER_LCU_HOUR)
     parts = {
@@ -88,6 +99,8 @@ def cost_per_million(rate: float, usage: Usage, fleet: Fleet) -> dict[str, float
         "sqs": MILLION * sum(usage.sqs_calls.values()) * SQS_FIFO_PER_REQUEST,
         "load balancer": hours * ALB_PER_HOUR + lcu_hours * ALB_PER_LCU_HOUR,
         "sqs endpoint": hours * fleet.zones * ENDPOINT_PER_ZONE_HOUR + message_gb * ENDPOINT_PER_GB,
+        "addresses": hours * fleet.zones * ADDRESS_PER_HOUR,
+        "logs": log_gb * (LOGS_PER_GB + LOGS_PER_GB_MONTH * fleet.log_days / MONTH_DAYS),
     }
     return {name: round(dollars, 2) for name, dollars in parts.items()}
 
@@ -96,6 +109,18 @@ def through_nat_per_million(usage: Usage) -> float:
     """Dollars for a million images if S3 is reached through a NAT gateway, not its endpoint."""
     gb = (2 * usage.page_bytes + usage.result_bytes) * MILLION / GB
     return round(gb * NAT_PER_GB, 2)
+
+
+def waiting_per_million(latency_s: float) -> float:
+    """Dollars for a million uploads that wait (`Prefer: wait`) for a result after *latency_s*.
+
+    A look in vain asks S3 for result, failure record and original, the last one for the result.
+    """
+    pause_s, at_s, in_vain = long_poll.FIRST_LOOK_S, 0.0, 0
+    while at_s < latency_s:
+        in_vain, at_s = in_vain + 1, at_s + pause_s
+        pause_s = min(long_poll.LAST_LOOK_S, pause_s * 1.5)
+    return round(MILLION * (LOOKUPS_IN_VAIN * in_vain + 1) * S3_PER_GET, 2)
 
 
 def demand(rate: float, usage: Usage, fleet: Fleet) -> dict[str, float]:

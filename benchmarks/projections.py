@@ -15,7 +15,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cost import cost_per_million, demand, through_nat_per_million
+from benchmarks.cost import (
+    cost_per_million,
+    demand,
+    through_nat_per_million,
+    waiting_per_million,
+)
 from benchmarks.fleets import (
     RATES,
     bursts,
@@ -46,6 +51,8 @@ def main() -> None:
 def projected(measured: dict[str, Any]) -> dict[str, Any]:
     usages = {method: usage_of(measured, subject) for method, subject in SUBJECTS.items()}
     of, auto = fleet(), usages["auto"]
+    at_rest = [steady(m, u, rate) for m, u in usages.items() for rate in TOLD]
+    latencies_ms = [one["latency_ms"][0] for one in at_rest if one["method"] == "auto"]
     return {
         "validation": validation(measured),
         "usage": {method: vars(usage) for method, usage in usages.items()},
@@ -53,7 +60,8 @@ def projected(measured: dict[str, Any]) -> dict[str, Any]:
         "cost": {m: {str(r): cost_per_million(r, u, of) for r in TOLD} for m, u in usages.items()},
         "through_nat": through_nat_per_million(auto),
         "slots": [slots(usages["otsu"], per_cpu) for per_cpu in (6, 12, 24)],
-        "steady": [steady(m, u, rate) for m, u in usages.items() for rate in TOLD],
+        "steady": at_rest,
+        "waiting": waiting_per_million(latencies_ms[0] / 1000),
         "constant": [constant_load(auto, rate) for rate in RATES],
         "bursts": [bursts(auto, rate) for rate in TOLD],
         "keda": [keda_burst(auto, rate) for rate in TOLD[:2]],

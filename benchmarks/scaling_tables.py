@@ -254,5 +254,6 @@ def day(_: Figures, projected: Figures) -> Iterator[str]:
 def nat(_: Figures, projected: Figures) -> Iterator[str]:
     yield (
         f"S3 through a NAT gateway instead of its gateway endpoint would cost another "
-        f"{projected['through_nat']:.2f} US dollars per million images."
+        f"{projected['through_nat']:.2f} US dollars per million images; uploads that all wait for "
+        f"their result (`Prefer: wait`) {projected['waiting']:.2f}."
     )

@@ -33,6 +33,7 @@ def fleet(rate: int | None = None) -> Fleet:
         worker_busy=cpu.target / 100,
         gb_per_vcpu=sizes.memory_gb / sizes.cpus,
         retention_days=float(deployed.parameters(rate)["RetentionDays"]),
+        log_days=float(deployed.parameters(rate)["LogRetentionDays"]),
     )
 
 

@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-_FIRST_LOOK_S: Final = 0.05
-_LAST_LOOK_S: Final = 0.5
+FIRST_LOOK_S: Final = 0.05
+LAST_LOOK_S: Final = 0.5
 
 
 class Waits:
@@ -37,10 +37,10 @@ class Waits:
         self._stopping.set()
 
     def _wait(self, look: Callable[[], T], done: Callable[[T], bool], deadline: float) -> T:
-        pause_s = _FIRST_LOOK_S
+        pause_s = FIRST_LOOK_S
         while True:
             found = look()
             left_s = deadline - time.monotonic()
             if done(found) or left_s <= 0 or self._stopping.wait(min(pause_s, left_s)):
                 return found
-            pause_s = min(_LAST_LOOK_S, pause_s * 1.5)
+            pause_s = min(LAST_LOOK_S, pause_s * 1.5)

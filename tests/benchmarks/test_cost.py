@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
+from typing import Any
+from uuid import UUID
 
 import pytest
 
-from benchmarks.cost import Fleet, Usage, cost_per_million, demand, through_nat_per_million
+from app.domain.ports import StoredObject
+from app.domain.representation import ImageStatus
+from app.observability import logs
+from app.settings import Settings
+from benchmarks.cost import (
+    LOOKUPS_IN_VAIN,
+    Fleet,
+    Usage,
+    cost_per_million,
+    demand,
+    through_nat_per_million,
+    waiting_per_million,
+)
+from testkit.fakes import MemoryBucket
+from testkit.site import Site
 
 USAGE = Usage(
     web_cpu_s=0.005,
@@ -29,7 +46,49 @@ def test_the_cost_of_a_million_is_the_sum_of_its_parts() -> None:
         "sqs": 0.75,
         "load balancer": round(1000 / 3600 * 0.0225 + 200 * 0.008, 2),
         "sqs endpoint": 0.01,
+        "addresses": 0.0,
+        "logs": round(0.95 * (0.50 + 0.03 * 30 / 30.4), 2),
     }
+
+
+def test_addresses_are_paid_by_the_hour_for_each_zone() -> None:
+    """A million at one a second takes 278 hours."""
+    assert cost_per_million(1, USAGE, FLEET)["addresses"] == round(2 * 1e6 / 3600 * 0.005, 2)
+
+
+def test_who_waits_pays_for_looks_that_come_less_and_less_often() -> None:
+    """At 0, 50 and 125 ms in vain, then at 238 ms: ten requests."""
+    assert waiting_per_million(0.2) == 4.00
+    assert waiting_per_million(0.0) == 0.40
+
+
+def test_a_look_in_vain_asks_s3_as_often_as_is_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = MemoryBucket.get
+
+    def get(bucket: MemoryBucket, key: str, **more: Any) -> StoredObject:
+        asked.append(key)
+        return real(bucket, key, **more)
+
+    site = Site(Settings())
+    image_id = UUID(site.upload().get_json()["image_id"])
+    monkeypatch.setattr(MemoryBucket, "get", get)  # `head` calls it, too
+
+    assert site.store.find(image_id).status is ImageStatus.QUEUED
+    assert len(asked) == LOOKUPS_IN_VAIN
+
+
+def test_the_log_of_an_image_is_as_long_as_is_charged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    formatter = logs.formatter(logs.JSON)
+
+    site = Site(Settings())
+    site.upload(method="otsu")
+    site.work()
+    lines = [formatter.format(record) for record in caplog.records]
+
+    assert len(lines) == 3
+    assert sum(len(line) + 26 for line in lines) == pytest.approx(USAGE.log_bytes, rel=0.15)
 
 
 def test_what_is_paid_by_the_hour_weighs_more_on_few_images() -> None:
