@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -15,6 +16,8 @@ import pytest
 from PIL import Image
 
 from app import errors
+from app.cli.offline.arguments import add_options
+from app.formats.kinds import FILE_LIMITS
 from scripts.generate.draw_front import PICTURE, draw_front
 from scripts.generate.write_schemas import MODELS, schema
 from testkit.root import ROOT
@@ -53,6 +56,18 @@ def test_the_first_lines_about_the_engine_do_what_they_say(tmp_path: Path) -> No
     assert done.stdout.split() == ["1240", "1754", "150", "writing"]
     with Image.open(tmp_path / "image-bw.png") as page:
         assert (page.mode, page.size) == ("1", (1240, 1754))
+
+
+def test_each_option_and_limit_of_binarize_is_in_its_page() -> None:
+    page = read("docs/binarize.md")
+    made = argparse.ArgumentParser(add_help=False)
+    add_options(made)
+    options = [string for action in made._actions for string in action.option_strings]
+    limits = (FILE_LIMITS.max_pixels // 1_000_000, FILE_LIMITS.max_side)
+
+    assert "--force" in options
+    assert [option for option in options if f"`{option}" not in page] == ["--out"]  # -o
+    assert [f"{limit:,}" for limit in limits if f"{limit:,}" not in page] == []
 
 
 def test_both_readmes_have_the_same_structure() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,14 @@ def test_all_pages_become_one_tiff_in_the_order_of_the_files(folder: Path) -> No
         image.seek(3)
         assert image.size == (200, 100)
         assert image.info["dpi"] == (300, 300)
+
+
+def test_all_pages_become_one_pdf_in_the_order_of_the_files(folder: Path) -> None:
+    assert binarize("sub", "photo.jpg", "a.png", "--pdf", "all.pdf", "--jobs", "2") == 0
+
+    heights = re.findall(rb"/Height (\d+)", (folder / "all.pdf").read_bytes())
+    assert heights == [b"280", b"280", b"280", b"100"]
+    assert not (folder / "a-bw.png").exists()
 
 
 @pytest.mark.parametrize(
