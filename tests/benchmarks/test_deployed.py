@@ -13,10 +13,13 @@ from benchmarks.steady import fleet, tasks_for
 from benchmarks.target_tracking import BACKLOG, CPU
 from benchmarks.usage import usage_of
 from testkit import templates
+from testkit.root import ROOT
 from testkit.templates import manifest, template
 
 AUTO = usage_of(tables.results()[0], "ours-auto")
 RATES = [None, *deployed.rates()]
+#: Without line breaks.
+PAGE = " ".join((ROOT / "docs" / "scaling.md").read_text().split())
 WEB_SIZES = template()["Mappings"]["WebSizes"]
 
 
@@ -169,6 +172,36 @@ def test_a_file_for_a_rate_names_parameters_with_texts_that_they_take(of: int) -
         assert str(value) in [str(each) for each in known[name].get("AllowedValues", [value])]
         if known[name]["Type"] == "Number":
             assert int(value) >= known[name].get("MinValue", 0)
+
+
+def test_the_page_on_scaling_says_what_is_deployed() -> None:
+    cpu, backlog = deployed.policies_on_ecs()
+    shrink, sizes = deployed.shrink_policy_on_ecs(), deployed.sizes_on_ecs()
+    at_rest = tasks_for(AUTO, deployed.DEFAULT_RATE, sizes)
+    words = {1: "one", 2: "two", 3: "three", 0.1: "a tenth", 0.5: "half"}
+    (deep, large), (none, small) = shrink.steps
+
+    assert none == 0
+    for sentence in (
+        f"{words[at_rest]} small worker tasks ({sizes.cpus:.0f} vCPU) and "
+        f"{words[deployed.parameters()['MinWeb']]} web tasks, up to {sizes.largest} in a burst",
+        f"one for {cpu.target:.0f} % CPU, which sees {cpu.period_s:.0f}-second metrics "
+        f"{cpu.delay_s:.0f} s late",
+        f"each needs {words[cpu.periods]} agreeing periods",
+        f"after {shrink.periods * shrink.period_s / 60:.0f} minutes in which one worker fewer "
+        f"would be under {shrink.threshold:.0f} % busy, {words[small]} goes, or {words[large]} if "
+        f"it would be under {shrink.threshold - deep:.0f} %",
+    ):
+        assert sentence in PAGE, sentence
+    assert backlog.periods == cpu.periods
+
+
+def test_the_page_on_deploying_says_what_the_defaults_are_for() -> None:
+    page = " ".join((ROOT / "deploy" / "README.md").read_text().split())
+
+    assert f"The defaults are for {deployed.DEFAULT_RATE} images a second" in page
+    for of in deployed.rates():
+        assert f"rates/{of}.json" in page
 
 
 def test_the_fleet_that_is_priced_is_the_one_that_is_deployed() -> None:
