@@ -21,6 +21,7 @@ _UNKNOWN_TYPES: Final = frozenset(
     (
         "AWS::ApplicationAutoScaling::ScalableTarget",
         "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "AWS::CloudWatch::CompositeAlarm",
         "AWS::EC2::SecurityGroupEgress",
     )
 )

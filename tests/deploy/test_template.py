@@ -17,6 +17,7 @@ from app.health.probes import ProbeServer
 from app.observability.metrics import Metrics
 from app.server import server
 from app.settings import Settings
+from testkit import promql
 from testkit.ports import free_port
 from testkit.root import ROOT
 from testkit.templates import TEMPLATE, template
@@ -24,6 +25,8 @@ from testkit.templates import TEMPLATE, template
 #: Beside the grace period: the last poll and batches, the engine's child process, the interpreter.
 STOPPING_S = 10
 MIB = 1024 * 1024
+#: The windows of the goal: nobody is told of one alone.
+BURNING = ("UploadsBurnHour", "UploadsBurnHalfHour", "UploadsBurnSixHours")
 
 
 def resource(name: str) -> dict[str, Any]:
@@ -268,6 +271,28 @@ def test_some_workers_are_never_on_spot_and_the_rest_are_shared_as_said(share: i
     assert 100 * weights["Spot"] / (weights["Spot"] + weights["OnDemand"]) == share
 
 
+def test_the_goal_on_cloudwatch_is_the_goal_of_prometheus() -> None:
+    """Each window's threshold is the burn rate times the share of failures that the goal allows."""
+    said = promql.alerts()["UploadsFailing"]["expr"]
+    burns = dict(re.findall(r"ratio_rate(\w+) > ([\d.]+) \* 0\.005", said))
+    windows = {"1h": 3600, "30m": 1800, "6h": 21_600}
+    rule = resource("UploadsGoalAlarm")["AlarmRule"]["Fn::Sub"].replace("${AWS::StackName}-", "")
+
+    for name in BURNING:
+        alarm = resource(name)
+        window = alarm["AlarmName"]["Fn::Sub"].rpartition("-")[2]
+        periods = {
+            each["MetricStat"]["Period"] for each in alarm["Metrics"] if "MetricStat" in each
+        }
+        assert periods == {windows[window]}
+        assert alarm["Threshold"] == pytest.approx(float(burns[window]) * 0.5)
+        assert "AlarmActions" not in alarm
+        assert f'ALARM("burn-{window}")' in rule
+    assert rule == (
+        '(ALARM("burn-1h") AND ALARM("server-errors")) OR (ALARM("burn-6h") AND ALARM("burn-30m"))'
+    )
+
+
 def test_a_release_reaches_the_workers_before_the_api_that_sends_them_jobs() -> None:
     assert "WorkerService" in template()["Resources"]["WebService"]["DependsOn"]
 
@@ -342,11 +367,12 @@ def test_scaling_divides_by_the_workers_that_are_desired_and_never_by_zero() -> 
 
 
 def told_alarms() -> dict[str, dict[str, Any]]:
-    """All but the one that scales."""
+    """All but the one that scales, and the parts of another."""
     return {
         name: each["Properties"]
         for name, each in template()["Resources"].items()
-        if each["Type"] == "AWS::CloudWatch::Alarm" and name != "WorkersIdleAlarm"
+        if each["Type"] in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+        and name not in ("WorkersIdleAlarm", *BURNING)
     }
 
 
@@ -365,6 +391,7 @@ def test_every_alarm_tells_the_topic_and_says_when_it_is_over() -> None:
         "server-errors",
         "task-restarts",
         "unread-announcements",
+        "uploads-goal",
     }
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == alarm["OKActions"] == told, name
