@@ -66,6 +66,12 @@ def scanned(page: Any) -> Any:
     return np.clip(np.rint(page), 0, 255).astype(np.uint8)
 
 
+def shadowed_page(height: int = 200, width: int = 330) -> Any:
+    """A scanned page of text in a shadow, with noise."""
+    page = printed(text(height, width)) * shadow((height, width))
+    return scanned(page + noise((height, width), 5))
+
+
 def jpeg(page: Any, quality: int) -> Any:
     data = cv2.imencode(".jpg", scanned(page), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)

@@ -5,22 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from typing import Any
 
 import numpy as np
 import pytest
 
 from app.binarize.auto.reader import read
-from testkit.pages import noise, printed, scanned, shadow, text
+from testkit.pages import shadowed_page
 from testkit.root import ROOT
 from testkit.waiting import assert_within
-
-
-def page(height: int = 200, width: int = 330) -> Any:
-    return scanned(
-        printed(text(height, width)) * shadow((height, width)) + noise((height, width), 5)
-    )
-
 
 MEMORY = """
 import re
@@ -54,7 +46,7 @@ def test_a_page_of_36_megapixels_takes_at_most_four_bytes_a_pixel(sign: int, bas
 
 
 def test_the_first_page_is_ready_soon_after_the_import() -> None:
-    read(page())  # keeps the machine code, if it was not kept
+    read(shadowed_page())  # keeps the machine code, if it was not kept
     program = (
         "import time, numpy as np\n"
         "from app.binarize.auto.reader import read\nstarted = time.process_time()\n"
@@ -69,7 +61,7 @@ def test_the_first_page_is_ready_soon_after_the_import() -> None:
 
 
 def test_it_takes_less_than_a_hundredth_of_a_second_a_megapixel() -> None:
-    large = np.tile(page(), (7, 6))
+    large = np.tile(shadowed_page(), (7, 6))
     read(large)
     started = time.thread_time()
 

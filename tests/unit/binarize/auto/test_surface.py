@@ -11,16 +11,10 @@ from app.binarize import dithering
 from app.binarize.auto import compare, layers, old_paper, page_features, page_maps, surface
 from app.binarize.auto.surface import WEIGHTS_FILE, weights
 from benchmarks.training.weights import reader_digest
-from testkit.pages import noise, printed, scanned, shadow, text
+from testkit.pages import shadowed_page
 
 #: Sums of whole numbers are exact in float32 below this.
 EXACT_BELOW = 2**24
-
-
-def page(height: int = 200, width: int = 330) -> Any:
-    return scanned(
-        printed(text(height, width)) * shadow((height, width)) + noise((height, width), 5)
-    )
 
 
 # --- the arithmetic, written down a second time, in whole numbers of 64 bits ------
@@ -95,7 +89,7 @@ def enlarged(small: Any, factor: int, like: Any) -> Any:
 
 
 def test_the_network_in_float32_gives_the_very_numbers_of_whole_number_arithmetic() -> None:
-    maps = page_maps.page_maps(page_maps.cells_of(page()))
+    maps = page_maps.page_maps(page_maps.cells_of(shadowed_page()))
     found, contrast = page_features.features(maps)
 
     threshold, sharpness = surface.surface(maps, weights())
