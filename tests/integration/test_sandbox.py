@@ -163,7 +163,7 @@ def test_an_endless_image_is_ended_within_its_cpu_time(sandbox: Sandbox) -> None
 
 
 def test_cpu_time_is_counted_for_each_image_anew() -> None:
-    sandbox = Sandbox(_burn, Caps(memory_bytes=CAPS.memory_bytes, cpu_s=1))
+    sandbox = Sandbox(_burn, Caps(memory_bytes=CAPS.memory_bytes, cpu_s=2))
 
     pids = {pid_of(sandbox.run(b"0.8", JOB)) for _ in range(4)}
     sandbox.close()
