@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,9 +19,12 @@ import pytest
 from app.access.tokens import hash_token
 from app.aws import clients as aws
 from app.cli.pdf_pages import write_pdf
+from app.file_processor import FileProcessor
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from testkit.fleet import role
+from testkit.image_files import tiff_of
+from testkit.photographs import jpeg, sheet
 from testkit.pngs import SIGNATURE
 from testkit.ports import free_port
 from testkit.root import ROOT
@@ -105,6 +109,25 @@ def test_a_folder_goes_in_and_its_pages_come_out(
     assert sorted(p.name for p in out.iterdir()) == [f"page {n}-bw.png" for n in range(6)]
     assert all(p.read_bytes().startswith(SIGNATURE) for p in out.iterdir())
     assert done.stdout.splitlines()[-1] == "6 processed"
+
+
+def test_photographs_and_the_pages_of_a_tiff_come_out_as_binarize_would_make_them(
+    pipeline: Settings, tmp_path: Path
+) -> None:
+    photo, two, out = tmp_path / "photo.jpg", tmp_path / "two.tif", tmp_path / "out"
+    jpeg(photo, orientation=6, dpi=(200, 200))
+    two.write_bytes(tiff_of(sheet(), sheet().rotate(180), dpi=(300, 300)))
+
+    done = upload(pipeline, photo, two, "--out", out)
+
+    assert done.returncode == 0, done.stderr
+    page = FileProcessor().page
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == {
+        "photo-bw.png": page(photo).png,
+        "two-p01-bw.png": page(two, 1).png,
+        "two-p02-bw.png": page(two, 2).png,
+    }
+    assert re.search(r"photo\.jpg +processed .*turned 90 degrees", done.stdout)
 
 
 def test_running_it_again_sends_nothing_twice(pipeline: Settings, scans: Path, before: int) -> None:
