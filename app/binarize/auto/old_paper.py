@@ -27,8 +27,10 @@ NOISE_BLOTCHES: Final = 0.006
 #: ... and everywhere: the quietest quarter of the rest at least this part of the loudest. Solid
 #: areas, desks and pictures have steps beside which the rest is quiet.
 LEAST_QUIET_PART: Final = 1 / 15
-#: ... and rough: its brightest spots are brighter than its mean by this, at least.
+#: ... and rough: its brightest spots are brighter than its mean by this, at least, and by more
+#: than noise makes them, which is so much and a fifth of it.
 LEAST_ROUGHNESS: Final = 2
+NOISE_ROUGHNESS: Final = 1.2
 #: ... but not by noise, which makes its pixels differ by more than this.
 MOST_NOISE: Final = 48
 #: Half of the ink lies in runs of at least so many pixels: 5 to 20 in manuscripts. Shorter runs are
@@ -122,7 +124,7 @@ def _is_old_paper(maps: PageMaps, shape: tuple[int, ...]) -> bool:
         return False
     is_even = as_gray(maps.range_8 <= 1.3 * noise + 10)
     below = histogram(as_gray(cv2.subtract(maps.paper, maps.mean_8)), is_even)
-    return quantile(below, 0.5) >= LEAST_ROUGHNESS
+    return quantile(below, 0.5) >= max(LEAST_ROUGHNESS, NOISE_ROUGHNESS + noise / 5)
 
 
 def _blotches(paper: Gray) -> tuple[float, ...]:

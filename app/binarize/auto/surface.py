@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numeric.compiled import compiled
-from ...numeric.histogram import Gray
+from ...numeric.histogram import Gray, histogram, quantile
 from . import layers
 from .compare import compare
 from .page_features import arrays, enlarged_row, feature_row, scratch_rows
@@ -25,6 +25,10 @@ from .page_maps import FEATURES, Layers, PageMaps
 WEIGHTS_FILE: Final = Path(__file__).with_name("surface.npz")
 #: Thresholds are whole numbers of 1 / 32 gray value, sharpness of 1 / 256 of a ninth.
 THRESHOLD_STEPS: Final = 32
+
+#: Where half of the page is noisier than this, nothing is sharpened: specks between words are read
+#: as letters.
+STRONG_NOISE: Final = 40
 
 _STEPS: Final = np.float32(THRESHOLD_STEPS)
 _ROUND: Final = np.float32(12582912)
@@ -50,6 +54,8 @@ def weights(path: Path = WEIGHTS_FILE) -> Weights:
 def binarize(page: Gray, maps: PageMaps, learned: Weights) -> Gray:
     """0 where *page* is ink and 255 elsewhere; *maps* are its maps."""
     threshold, sharpness = surface(maps, learned)
+    if quantile(histogram(maps.noise_32), 0.5) >= STRONG_NOISE:
+        np.maximum(sharpness, np.float32(0), out=sharpness)
     white = np.empty_like(page)
     compare(page, threshold, sharpness, white)
     return white

@@ -78,7 +78,7 @@ def test_noise_between_the_words_does_not_become_ink() -> None:
 
     white = ink_of(printed(text()) + noise(SHAPE, 15))
 
-    assert (white[~near_words] == 0).mean() < 0.01
+    assert (white[~near_words] == 0).mean() < 0.0005
 
 
 def test_a_white_on_black_page_gives_the_same_as_its_negative() -> None:
@@ -112,6 +112,8 @@ def test_full_stops_are_kept_beside_specks_of_dirt() -> None:
 
     white = ink_of(printed(ink) - 100 * specks + noise(SHAPE, 2))
 
+    # The specks stay: single dark pixels on clean paper may be the dots of a pale raster or a stop
+    # of small print, and `auto` drops no ink for its size.
     assert specks.sum() > 50
     assert (white[460:464, 300:304] == 0).all()
 
@@ -154,6 +156,8 @@ def test_the_thin_lines_of_a_table_are_kept() -> None:
 # --- pages without ink ----------------------------------------------------------
 
 
+# Not on paper of 250: white clips half of the noise there, and what is left of it in grains of a
+# few pixels looks like pale print. docs/quality.md says so.
 @pytest.mark.parametrize("paper", [130, 200, 230])
 @pytest.mark.parametrize("grain_px", [0, 0.7, 1.5, 3])
 @pytest.mark.parametrize("deviation", [0, 1, 4, 12])
@@ -236,8 +240,8 @@ def test_a_photograph_becomes_areas_not_specks() -> None:
     figure = (x - 300) ** 2 + (y - 250) ** 2 < 115**2
     assert (white[figure] == 0).mean() > 0.99
     assert (white[:120] == 255).mean() > 0.99
-    # The meadow has 120,000 pixels.
-    assert specks(white) < 300
+    # The meadow has 120,000 pixels, and its darkest spots are as dark as pale ink.
+    assert specks(white) < 250
 
 
 def test_a_photograph_without_any_stroke_is_not_blanked() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -61,6 +62,22 @@ def on_a_desk(page: Any) -> Any:
 )
 def test_print_on_clean_paper_is_left_to_the_network(spoil: Any, size_px: int) -> None:
     assert split(scanned(spoil(printed(ink_of(size_px))))) is None
+
+
+def out_of_focus() -> Any:
+    page = printed(text(1000, 800, size_px=24, seed=24))
+    return scanned(cv2.GaussianBlur(page, (0, 0), 1.3) + noise(page.shape, 3))
+
+
+def from_a_camera() -> Any:
+    page = printed(text(1000, 800, size_px=16, seed=16))
+    page = cv2.GaussianBlur(page * shadow(page.shape), (0, 0), 0.9)
+    return jpeg(page + noise(page.shape, 5), 70)
+
+
+@pytest.mark.parametrize("page", [out_of_focus, from_a_camera])
+def test_modern_print_that_is_blurred_is_left_to_the_network(page: Callable[[], Any]) -> None:
+    assert split(page()) is None
 
 
 def test_a_solid_area_amid_print_makes_no_old_paper() -> None:
