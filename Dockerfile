@@ -35,6 +35,7 @@ ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 NUMBA_CACH
 # Each loop over pixels, compiled for the processors that `start` looks for. Whole seconds: numba compares
 # the times of the sources, and a registry keeps no fractions.
 ARG TARGETARCH=amd64
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 RUN find app -name "*.py" -exec touch -d 2026-01-01T00:00:00Z {} + && \
     grep -rl --include="*.py" "^@compiled(" app | sed "s/[.]py$//; s,/,.,g" | \
     NUMBA_CACHE_DIR=/srv/numba NUMBA_CPU_FEATURES="" \
