@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from benchmarks.rows import Figures, rows
 
+#: Names of benchmarks.subjects, which needs the application; the plots do without.
+OURS, TUTORIAL = "ours-auto", "tutorial"
+
 
 def machine(measured: Figures, _: Figures) -> Iterator[str]:
     of = measured["machine"]
@@ -59,34 +62,37 @@ def latencies(of: Mapping[str, float]) -> Iterator[str]:
 
 
 def goals(measured: Figures, _: Figures) -> Iterator[str]:
+    """The goals for the default method."""
     of = measured["subjects"]
-
-    def times(name: str, other: str, figure: str) -> str:
-        return f"{of[name][figure] / of[other][figure]:.1f} times"
-
-    figure = "images_per_cpu_s"
-    seen = (
-        ("4 times Flask + thread", times("ours", "tutorial", figure), 4, "ours", "tutorial"),
-        (
-            "2 times `sqs-consumer` + `sharp`, 8 bits",
-            times("ours", "node", figure),
-            2,
-            "ours",
-            "node",
-        ),
-        ("the same, 1 bit a pixel", times("ours", "node-1-bit", figure), 2, "ours", "node-1-bit"),
+    figure, default = "images_per_cpu_s", of[OURS]
+    others = (
+        ("`sqs-consumer` + `sharp`, 8 bits", "node", 2.5),
+        ("the same, 1 bit a pixel", "node-1-bit", 2.5),
     )
+    seen = [
+        (
+            f"{least:g} times the images per CPU-second of {title}",
+            default[figure] / of[name][figure],
+            least,
+        )
+        for title, name, least in (("Flask + thread with Otsu", TUTORIAL, 1.2), *others)
+    ]
+    p95_ms = default["half"]["latency_ms"]["p95"]
     yield from rows(
-        ("goal, images per CPU-second", "measured", ""),
+        ("goal, with the default", "measured", ""),
         (
-            (goal, ratio, verdict(of[a][figure] / of[b][figure], least))
-            for goal, ratio, least, a, b in seen
+            *((goal, f"{ratio:.1f} times", verdict(ratio >= least)) for goal, ratio, least in seen),
+            (
+                "p95 at half the sustained rate at most 250 ms",
+                f"{p95_ms:.0f} ms",
+                verdict(p95_ms <= 250),
+            ),
         ),
     )
 
 
-def verdict(ratio: float, least: float) -> str:
-    return "reached" if ratio >= least else "not reached"
+def verdict(is_reached: bool) -> str:
+    return "reached" if is_reached else "not reached"
 
 
 def components(measured: Figures, _: Figures) -> Iterator[str]:

@@ -35,6 +35,12 @@ def filled(text: str, lines_of: Callable[[str], Iterable[str]]) -> str:
     return _MARKED.sub(table, text)
 
 
+def sized_by() -> Figures:
+    """The measurement by which deploy/ is sized."""
+    found: Figures = json.loads((RESULTS / "fleet.json").read_text())
+    return found
+
+
 def results() -> tuple[Figures, Figures]:
     """The measurements and the projections."""
     measured, projected = (

@@ -16,7 +16,7 @@ from testkit import templates
 from testkit.root import ROOT
 from testkit.templates import manifest, template
 
-AUTO = usage_of(tables.results()[0], "ours-auto")
+AUTO = usage_of(tables.sized_by(), "ours-auto")
 RATES = [None, *deployed.rates()]
 #: Without line breaks.
 PAGE = " ".join((ROOT / "docs" / "scaling.md").read_text().split())

@@ -12,7 +12,7 @@ from benchmarks.fleets import RATES, constant_load, grid_figures, on_ecs
 from benchmarks.target_tracking import CPU, Scaling
 from benchmarks.usage import usage_of
 
-AUTO = usage_of(tables.results()[0], "ours-auto")
+AUTO = usage_of(tables.sized_by(), "ours-auto")
 
 
 @pytest.mark.parametrize("rate", RATES)
