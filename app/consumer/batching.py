@@ -17,13 +17,20 @@ T = TypeVar("T")
 _MAX_ATTEMPTS: Final = 3
 
 
-class BatchedQueue:
-    """Queue operations on one message each, which share their requests between threads."""
+def _ten() -> int:
+    return MAX_BATCH
 
-    def __init__(self, queue: Queue, *, linger_s: float) -> None:
+
+class BatchedQueue:
+    """Queue operations on one message each, which share their requests between threads.
+
+    See Batcher for *linger_s* and *most*.
+    """
+
+    def __init__(self, queue: Queue, *, linger_s: float, most: Callable[[], int] = _ten) -> None:
         self._queue = queue
-        self._sends: Batcher[Message] = Batcher(queue.send_batch, linger_s=linger_s)
-        self._deletes: Batcher[Delivery] = Batcher(queue.delete_batch, linger_s=linger_s)
+        self._sends: Batcher[Message] = Batcher(queue.send_batch, linger_s=linger_s, most=most)
+        self._deletes: Batcher[Delivery] = Batcher(queue.delete_batch, linger_s=linger_s, most=most)
 
     @property
     def name(self) -> str:
@@ -58,13 +65,21 @@ class _Batch(Generic[T]):
 class Batcher(Generic[T]):
     """Perform *act* on up to ten entries at a time.
 
-    The first thread of a batch waits *linger_s* for nine others and then acts for all. The batcher
-    needs no thread of its own, so there is nothing to stop, and no entry without a waiting thread.
+    The first thread of a batch waits *linger_s* for nine others and then acts for all. *most* tells
+    how many entries can come at all: a batch with as many waits no longer. The batcher needs no
+    thread of its own, so there is nothing to stop, and no entry without a waiting thread.
     """
 
-    def __init__(self, act: Callable[[Sequence[T]], Results], *, linger_s: float) -> None:
+    def __init__(
+        self,
+        act: Callable[[Sequence[T]], Results],
+        *,
+        linger_s: float,
+        most: Callable[[], int] = _ten,
+    ) -> None:
         self._act = act
         self._linger_s = linger_s
+        self._most = most
         self._lock = threading.Lock()
         self._open: _Batch[T] | None = None
 
@@ -82,7 +97,7 @@ class Batcher(Generic[T]):
             place = len(batch.entries)
             batch.entries.append(entry)
             batch.spans.append(tracing.here())
-            if len(batch.entries) == MAX_BATCH:
+            if len(batch.entries) >= min(MAX_BATCH, self._most()):
                 self._open = None
                 batch.is_full.set()
         if place == 0:

@@ -101,6 +101,11 @@ class Consumer:
             self._stopping.set()
             self._changed.notify_all()
 
+    @property
+    def in_hand(self) -> int:
+        """The number of messages that are received and not yet settled."""
+        return len(self._leases)
+
     def check(self) -> None:
         """Raise QueueUnavailableError when the queue does not answer or an image hangs."""
         limit_s = _SILENCE_IN_POLLS * (self._poll_wait_s + _ANSWER_TIMEOUT_S)

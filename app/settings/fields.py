@@ -223,7 +223,10 @@ class Fields(WebFields):
         40,
         ge=0,
         le=1000,
-        description="Milliseconds that an announcement or a delete waits to fill a batch of ten.",
+        description=(
+            "Milliseconds that an announcement or a delete waits for those of the other images in "
+            "hand, to fill a batch of ten."
+        ),
     )
     max_receives: int = Field(
         5, ge=2, le=1000, description="Receives after which a job moves to the dead-letter queue."

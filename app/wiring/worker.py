@@ -48,11 +48,13 @@ class WorkerService:
         process = partial(as_job_asks, engine)
         self._sandbox = Sandbox(process, _caps(settings))
         guarded = _admitting(settings, metrics.worker)
-        linger_s = settings.batch_linger_ms / 1000
+        batched = partial(
+            BatchedQueue, linger_s=settings.batch_linger_ms / 1000, most=self._count_in_hand
+        )
         worker = Worker(
-            jobs=BatchedQueue(jobs, linger_s=linger_s),
+            jobs=batched(jobs),
             store=store,
-            announcements=BatchedQueue(announcements, linger_s=linger_s),
+            announcements=batched(announcements),
             process=guarded(process),
             process_apart=guarded(self._sandbox.run),
             max_receives=settings.max_receives,
@@ -72,6 +74,9 @@ class WorkerService:
             poll_wait_s=settings.poll_wait_s,
             metrics=metrics.worker,
         )
+
+    def _count_in_hand(self) -> int:
+        return self._consumer.in_hand
 
     def check(self) -> None:
         """Raise QueueUnavailableError if the worker is stuck."""

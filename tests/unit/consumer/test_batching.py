@@ -83,6 +83,16 @@ def test_one_thread_alone_waits_as_long_as_it_lingers() -> None:
     assert time.monotonic() - started_at >= 0.2
 
 
+def test_a_batch_waits_for_no_more_entries_than_can_come() -> None:
+    requests = Requests()
+    alone = Batcher(requests, linger_s=LONG_S, most=lambda: 1)
+
+    alone.do("a")
+    do_all(Batcher(requests, linger_s=LONG_S, most=lambda: 3), names(3))
+
+    assert [sorted(request) for request in requests.seen] == [["a"], names(3)]
+
+
 def test_without_lingering_each_entry_goes_at_once() -> None:
     requests = Requests()
     batcher = Batcher(requests, linger_s=0)
