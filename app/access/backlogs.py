@@ -110,10 +110,12 @@ class Backlogs:
         # Outside the lock: each step asks S3.
         finished = bisect_left(images, True, key=lambda image_id: not self._is_finished(image_id))
         with self._lock:
-            if self._lines.get(name) is line:  # otherwise it was forgotten meanwhile
-                for image_id in images[:finished]:
-                    del line.images[image_id]
-                self._count -= finished
+            if self._lines.get(name) is not line:  # it was forgotten meanwhile
+                return
+            for image_id in images[:finished]:
+                # Another thread may have looked meanwhile.
+                self._count -= image_id in line.images
+                line.images.pop(image_id, None)
 
 
 def _full(kind: type[TransientError], limit: int) -> TransientError:

@@ -115,6 +115,23 @@ def test_a_long_line_is_searched_in_few_requests_and_once_a_second() -> None:
     assert 0 < len(known.asked) <= 11
 
 
+def test_two_threads_that_look_at_the_same_time_count_each_image_once(known: Known) -> None:
+    known.finish(*known.accept(3, group="book"))
+    is_finished = known.backlogs._is_finished
+
+    def look_again(image_id: UUID) -> bool:
+        known.backlogs._is_finished = is_finished
+        known.clock.advance(1)
+        known.backlogs.check_room(image_of(group="book"))
+        return is_finished(image_id)
+
+    known.backlogs._is_finished = look_again
+    known.backlogs.check_room(image_of(group="book"))
+
+    assert known.backlogs._count == 0
+    known.accept(3, group="book")
+
+
 def test_a_repetition_of_an_upload_that_waits_has_room(known: Known) -> None:
     first, *_ = known.accept(3, group="book")
 
