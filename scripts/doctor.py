@@ -23,7 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from app.doctor.endpoint import ask, check_endpoint, reason_of  # noqa: E402 (found only now)
+from app.cli.doctor_options import add_options  # noqa: E402 (found only now)
+from app.doctor.endpoint import ask, check_endpoint, reason_of  # noqa: E402
 from app.doctor.findings import Finding, failed, ok, show, skipped  # noqa: E402
 from scripts import install, installers, localstack  # noqa: E402
 
@@ -60,14 +61,7 @@ def arguments() -> argparse.Namespace:
         description="Check what a start needs, one line each; a failing line says what to do.",
         epilog="exit code: 0 everything is well, 1 something is not, 2 wrong usage",
     )
-    roles = ("all", "web", "worker", "operator")
-    parser.add_argument(
-        "--role",
-        choices=roles,
-        default="all",
-        help="whose rights are tried; operator: of reconcile, redrive and watch (default: all)",
-    )
-    parser.add_argument("--failing", action="store_true", help="print the failing lines only")
+    add_options(parser)
     return parser.parse_args()
 
 

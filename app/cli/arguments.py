@@ -12,6 +12,7 @@ from uuid import UUID
 
 from ..domain.representation import OWNER_PATTERN
 from ..observability.version import NAME, VERSION
+from .doctor_options import add_options as add_doctor_options
 from .offline.arguments import add_method, add_options, positive
 
 ROLES: Final = {
@@ -229,13 +230,7 @@ def _add_doctor(commands: _Commands[argparse.ArgumentParser]) -> None:
         ),
         epilog="exit code: 0 everything is well, 1 something is not, 2 wrong usage",
     )
-    parser.add_argument(
-        "--role",
-        choices=("all", "web", "worker", "operator"),
-        default="all",
-        help="whose rights are tried; operator: of reconcile, redrive and watch (default: all)",
-    )
-    parser.add_argument("--failing", action="store_true", help="print the failing lines only")
+    add_doctor_options(parser)
 
 
 def _owner(text: str) -> str:

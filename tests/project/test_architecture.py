@@ -28,6 +28,7 @@ MODULES = {
         ("app.routes", {"boto3", "cv2"}),
         ("app.cli.upload_client", {"flask", "boto3", "cv2"}),
         ("app.binarize.methods", {"flask", "boto3"}),
+        ("app.cli.doctor_options", {"boto3", "pydantic", "structlog", "urllib3"}),
         ("app.doctor.endpoint", {"boto3", "pydantic", "structlog", "urllib3"}),
         ("app.domain.methods", {"flask", "boto3", "cv2", "numpy", "numba", "pydantic"}),
     ],

@@ -26,7 +26,7 @@ DEAD = "http://127.0.0.1:9"
 def tree(tmp_path: Path) -> Path:
     """A clone without environments, as far as the commands need it."""
     tree = tmp_path / "a tree"
-    for folder in ("scripts", "app/doctor", "requirements"):
+    for folder in ("scripts", "app/cli", "app/doctor", "requirements"):
         shutil.copytree(ROOT / folder, tree / folder)
     for file in ("alvura", "start_app.sh", "requirements.txt", "app/__init__.py"):
         shutil.copy(ROOT / file, tree / file)

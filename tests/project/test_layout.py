@@ -28,6 +28,7 @@ TESTED_BY = {
     "binarize/local_thresholds": "binarize/test_methods",
     "binarize/turning": "png/test_exif",
     "cli/arguments": "../integration/test_main",
+    "cli/doctor_options": "../project/test_doctor",
     "cli/offline/arguments": "../integration/test_main",
     "cli/offline/inputs": "cli/offline/test_command",
     "cli/offline/pool": "cli/offline/test_command",
