@@ -17,7 +17,7 @@ from .consumer.observer import Observer, harmless
 from .consumer.outcome import Ending, Outcome, as_failed, as_processed
 from .domain.backoff import Backoff
 from .domain.keys import names_another
-from .domain.messages import Announcement, Job
+from .domain.messages import NO_JOB, Announcement, Job
 from .domain.methods import DEFAULT_METHOD, METHODS, choose_method
 from .domain.ports import Delivery, Message, Process, announcing
 from .domain.representation import Image, ImageStatus
@@ -252,7 +252,7 @@ class Worker:
         claim = Claim.read(delivery, self._store.originals.name)
         try:
             job = Job.parse(delivery.body)
-        except (InvalidMessageError, UnsupportedJobError):
+        except NO_JOB:
             asked = {"image_id": claim.image_id, "group": claim.group, "owner": claim.owner}
             return Image(status=ImageStatus.FAILED, **asked), claim
         try:

@@ -39,7 +39,8 @@ from app.png.limits import PngLimits
 from app.settings import usable_cpus
 from benchmarks.engine import page
 from benchmarks.one_load import Figures, Seen, figures_of, percentiles_ms, put_under_load
-from benchmarks.subjects import OURS, Running, Subject, running, subjects
+from benchmarks.pipeline_tables import OURS
+from benchmarks.subjects import Running, Subject, running, subjects
 from benchmarks.worker import A4_200_DPI_MEGAPIXELS
 
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from benchmarks.rows import Figures, rows
 
-#: Names of benchmarks.subjects, which needs the application; the plots do without.
+#: Subjects of benchmarks.subjects, which needs the application; the plots do without.
 OURS, TUTORIAL = "ours-auto", "tutorial"
 
 

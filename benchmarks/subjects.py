@@ -16,6 +16,7 @@ import urllib3
 from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
+from benchmarks.pipeline_tables import OURS, TUTORIAL
 from benchmarks.uploads import app_process
 from benchmarks.worker import node_rivals, silent_process
 from testkit.fleet import LocalStack, environment, own_localstack
@@ -48,9 +49,7 @@ class Subject:
 
 
 OTSU = ("method=otsu",)
-#: The default, first in every table.
-OURS = "ours-auto"
-TUTORIAL, NODE = "tutorial", "node"
+NODE = "node"
 ONE_WORKER, TWO_WORKERS = "one-worker", "two-workers"
 
 

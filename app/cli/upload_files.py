@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import PermanentError
 from ..formats.as_png import as_png
-from ..formats.files import check_folder, paths_of
+from ..formats.files import check_folder, page_part, paths_of
 from ..formats.kinds import FILE_LIMITS, READABLE
 from ..formats.pictures import count_pages, kind_of_file
 
@@ -32,8 +32,7 @@ class Source:
         """What the report calls it: the path, with the number of the page if there are several."""
         if self.count == 1:
             return self.path
-        digits = max(2, len(str(self.count)))
-        return self.path.with_name(f"{self.path.stem}-p{self.number:0{digits}}.png")
+        return self.path.with_name(f"{self.path.stem}{page_part(self.number, self.count)}.png")
 
     def png(self) -> bytes:
         """The page as a PNG; what is no image that can be converted is left as it is.

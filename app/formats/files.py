@@ -96,6 +96,12 @@ def _move_to_free_place(name: Path, target: Path) -> None:
         name.unlink()
 
 
+def page_part(number: int, count: int) -> str:
+    """What stands behind the stem in the name of page *number* of *count*, such as `-p07`."""
+    digits = max(2, len(str(count)))
+    return f"-p{number:0{digits}}"
+
+
 def _paths(path: Path) -> Iterator[tuple[Path, Path]]:
     if path.is_dir():
         for file in sorted(path.rglob("*")):

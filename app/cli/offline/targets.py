@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ...formats.files import check_folder, check_target
+from ...formats.files import check_folder, check_target, page_part
 from .inputs import PIPE, RESULT, Page
 
 PNG, TIFF, PDF = "png", "tiff", "pdf"
@@ -139,9 +139,8 @@ def _parts(
     if format_ != PNG or count == 1:
         yield "", positions
         return
-    digits = max(2, len(str(count)))
     for position in positions:
-        yield f"-p{pages[position].number:0{digits}}", (position,)
+        yield page_part(pages[position].number, count), (position,)
 
 
 def _key(path: Path) -> str:

@@ -8,13 +8,11 @@ from typing import Final
 
 from tqdm import tqdm
 
-from ...domain.messages import Job, deduplication_id
+from ...domain.messages import NO_JOB, Job, deduplication_id
 from ...domain.ports import MAX_BATCH, Delivery, Message, Queue
 from ...errors import (
     ImageDeletedError,
-    InvalidMessageError,
     NotFoundError,
-    UnsupportedJobError,
 )
 from ...images.store import ImageStore
 from ...observability import logs, tracing
@@ -85,7 +83,7 @@ def _next_round(delivery: Delivery) -> Message:
     attributes = tracing.sound(delivery.attributes)
     try:
         job = Job.parse(delivery.body)
-    except (InvalidMessageError, UnsupportedJobError):
+    except NO_JOB:
         unique = f"redrive:{delivery.message_id}"
         return Message(delivery.body, delivery.group, unique, attributes)
     job = job.model_copy(update={"redrive": job.redrive + 1})
@@ -97,7 +95,7 @@ def _describe(store: ImageStore, delivery: Delivery) -> str:
     try:
         job = Job.parse(delivery.body)
         finished = store.records.find(job.image_id)
-    except (InvalidMessageError, UnsupportedJobError) as exc:
+    except NO_JOB as exc:
         return f"message {delivery.message_id}: {exc.detail}"
     except NotFoundError:
         return f"{job.image_id}: no record"

@@ -526,13 +526,19 @@ def _passes(consumer: Consumer) -> bool:
     return True
 
 
-def test_a_worker_that_is_merely_full_passes_the_check(
-    setup: ConsumerSetup, clock: ShiftedClock
-) -> None:
+def start_full(setup: ConsumerSetup) -> Consumer:
+    """A consumer whose only thread is at work."""
     setup.handler.hold("a1")
     setup.jobs.put("a1")
     consumer = setup.start(threads=1)
     soon(lambda: setup.handler.began)
+    return consumer
+
+
+def test_a_worker_that_is_merely_full_passes_the_check(
+    setup: ConsumerSetup, clock: ShiftedClock
+) -> None:
+    consumer = start_full(setup)
 
     clock.ahead_s = 100
 
@@ -542,10 +548,7 @@ def test_a_worker_that_is_merely_full_passes_the_check(
 def test_a_worker_that_was_full_passes_the_check_when_it_polls_again(
     setup: ConsumerSetup, clock: ShiftedClock
 ) -> None:
-    setup.handler.hold("a1")
-    setup.jobs.put("a1")
-    consumer = setup.start(threads=1)
-    soon(lambda: setup.handler.began)
+    consumer = start_full(setup)
     clock.ahead_s = 100
     polls = len(setup.jobs.polls)
 

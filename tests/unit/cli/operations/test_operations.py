@@ -20,6 +20,7 @@ from app.domain.methods import METHODS, Method
 from app.domain.ports import Message
 from app.domain.representation import Image, ImageStatus, now
 from app.errors import QueueUnavailableError
+from testkit.fakes import MemoryQueue
 from testkit.memory_pipeline import MemoryPipeline
 
 AN_HOUR = timedelta(hours=1)
@@ -48,6 +49,11 @@ def reconcile(pipeline: MemoryPipeline, *, dry_run: bool = False, force: bool = 
 
 def jobs(pipeline: MemoryPipeline) -> list[Job]:
     return [Job.parse(body) for body in pipeline.jobs.bodies]
+
+
+def refuse_sends(queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = QueueUnavailableError("not this one")
+    monkeypatch.setattr(queue, "send_batch", lambda messages: [refused] * len(messages))
 
 
 # --- reconcile ---------------------------------------------------------------------------------
@@ -114,8 +120,7 @@ def test_an_orphan_that_cannot_be_sent_is_counted(
     pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(pipeline)
-    refused = QueueUnavailableError("not this one")
-    monkeypatch.setattr(pipeline.jobs, "send_batch", lambda messages: [refused] * len(messages))
+    refuse_sends(pipeline.jobs, monkeypatch)
 
     assert reconcile(pipeline) == FAILED
 
@@ -208,10 +213,7 @@ def test_an_announcement_that_cannot_be_sent_is_counted(
     pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish(pipeline)
-    refused = QueueUnavailableError("not this one")
-    monkeypatch.setattr(
-        pipeline.announced, "send_batch", lambda messages: [refused] * len(messages)
-    )
+    refuse_sends(pipeline.announced, monkeypatch)
 
     assert announce_again(pipeline) == FAILED
 
@@ -348,8 +350,7 @@ def test_what_cannot_be_sent_stays(
     pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     give_up(pipeline)
-    refused = QueueUnavailableError("not this one")
-    monkeypatch.setattr(pipeline.jobs, "send_batch", lambda messages: [refused] * len(messages))
+    refuse_sends(pipeline.jobs, monkeypatch)
 
     assert redrive(pipeline) == FAILED
     assert len(pipeline.dead_letters.messages) == 1
