@@ -1,0 +1,1 @@
+"""What Alvura costs and how good it is; the figures are in `results/`."""

@@ -26,7 +26,7 @@ lock() {
 
 lock pyproject.toml --output-file requirements.txt "$@"
 lock pyproject.toml --group dev --constraint requirements.txt --output-file requirements/dev.txt "$@"
-# For benchmarks.plots, in addition to dev, with the same versions of all shared packages.
+# For benchmarks.report.plots, in addition to dev, with the same versions of all shared packages.
 lock --group benchmarks --constraint requirements/dev.txt --output-file requirements/benchmarks.txt "$@"
 # For benchmarks.training alone; the application does not import torch.
 lock requirements/training.in --constraint requirements/dev.txt --output-file requirements/training.txt "$@"

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from benchmarks.autoscaler import Launcher, Launches
+from benchmarks.model.autoscaler import Launcher, Launches
 
 
 def test_orders_start_as_fast_as_fargate_launches_however_they_are_split() -> None:

@@ -8,21 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import quality_tables, tables
+from benchmarks.quality import tables as quality_tables
+from benchmarks.report import tables
 
 IMAGES = tables.ROOT / "docs" / "images"
 
 
 @pytest.mark.parametrize("document", tables.DOCUMENTS, ids=lambda path: path.name)
 def test_the_tables_are_those_of_the_results(document: Path) -> None:
-    """After a change: python -m benchmarks.plots."""
+    """After a change: python -m benchmarks.report.plots."""
     text = document.read_text()
 
     assert text == tables.rendered(text, *tables.results())
 
 
 def test_the_tables_of_quality_are_those_of_its_results() -> None:
-    """After a change: python -m benchmarks.quality_tables."""
+    """After a change: python -m benchmarks.quality.tables."""
     text = quality_tables.DOCUMENT.read_text()
 
     assert text == quality_tables.rendered(text, quality_tables.results())

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks import binarize
+from benchmarks.engine import binarize
 
 
 def test_the_table_has_a_row_for_each_program_that_is_there(

@@ -13,7 +13,7 @@ from app.domain.ports import StoredObject
 from app.domain.representation import ImageStatus
 from app.observability import logs
 from app.settings import Settings
-from benchmarks.cost import (
+from benchmarks.model.cost import (
     LOOKUPS_IN_VAIN,
     Fleet,
     Usage,

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from app.domain.rates import Rate
-from benchmarks import deployed, tables
-from benchmarks.fleets import BURST_FACTOR
-from benchmarks.steady import fleet, tasks_for
-from benchmarks.target_tracking import BACKLOG, CPU
-from benchmarks.usage import usage_of
+from benchmarks.model import deployed
+from benchmarks.model.fleets import BURST_FACTOR
+from benchmarks.model.steady import fleet, tasks_for
+from benchmarks.model.target_tracking import BACKLOG, CPU
+from benchmarks.model.usage import usage_of
+from benchmarks.report import tables
 from testkit import templates
 from testkit.root import ROOT
 from testkit.templates import manifest, template

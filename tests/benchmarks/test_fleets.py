@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks import deployed, fleets, tables
-from benchmarks.autoscaler import Sample
-from benchmarks.fleets import RATES, constant_load, grid_figures, on_ecs
-from benchmarks.target_tracking import CPU, Scaling
-from benchmarks.usage import usage_of
+from benchmarks.model import deployed, fleets
+from benchmarks.model.autoscaler import Sample
+from benchmarks.model.fleets import RATES, constant_load, grid_figures, on_ecs
+from benchmarks.model.target_tracking import CPU, Scaling
+from benchmarks.model.usage import usage_of
+from benchmarks.report import tables
 
 AUTO = usage_of(tables.sized_by(), "ours-auto")
 
@@ -68,7 +69,7 @@ def test_one_long_group_does_not_fill_the_account_with_idle_tasks() -> None:
 
 
 def test_the_projections_in_the_documents_are_of_the_policies_that_are_deployed() -> None:
-    """After a change in deploy/: python -m benchmarks.projections and -m benchmarks.plots."""
+    """After a change in deploy/: python -m benchmarks.model.projections, then .report.plots."""
     _, projected = tables.results()
     cpu, backlog = deployed.policies_on_ecs()
     (ours,) = [one for one in projected["grid"] if one["is_deployed"]]

@@ -6,14 +6,14 @@ from random import Random
 
 import pytest
 
-from benchmarks.arrivals import burst, lognormal, poisson
-from benchmarks.autoscaler import Launches
-from benchmarks.cost import Usage
-from benchmarks.deployed import Sizes
-from benchmarks.fluid import SPREAD, Fluid, FluidRun
-from benchmarks.simulation import Run, Simulation
-from benchmarks.steady import design_on_aws
-from benchmarks.target_tracking import BACKLOG, CPU, Scaling, ShrinkPolicy, TrackingPolicy
+from benchmarks.model.arrivals import burst, lognormal, poisson
+from benchmarks.model.autoscaler import Launches
+from benchmarks.model.cost import Usage
+from benchmarks.model.deployed import Sizes
+from benchmarks.model.fluid import SPREAD, Fluid, FluidRun
+from benchmarks.model.simulation import Run, Simulation
+from benchmarks.model.steady import design_on_aws
+from benchmarks.model.target_tracking import BACKLOG, CPU, Scaling, ShrinkPolicy, TrackingPolicy
 
 USAGE = Usage(
     web_cpu_s=0.008,

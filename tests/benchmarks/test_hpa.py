@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.autoscaler import Sample
-from benchmarks.hpa import Hpa, HpaPolicy
+from benchmarks.model.autoscaler import Sample
+from benchmarks.model.hpa import Hpa, HpaPolicy
 
 POLICY = HpaPolicy(
     cpu_target=70,

@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 from werkzeug.formparser import parse_form_data
 
-from benchmarks.open_loop import (
+from benchmarks.pipeline.open_loop import (
     Answer,
     Connections,
     parse_head,

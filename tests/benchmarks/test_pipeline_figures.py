@@ -1,4 +1,4 @@
-"""What benchmarks/pipeline.py makes of what it has seen."""
+"""What benchmarks/pipeline/measure.py makes of what it has seen."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from benchmarks.one_load import Seen, figures_of
-from benchmarks.open_loop import Answer, Load
-from benchmarks.pipeline import (
+from benchmarks.pipeline.measure import (
     cost,
     median_of,
     overload_figures,
     summary,
     sustained_per_s,
 )
+from benchmarks.pipeline.one_load import Seen, figures_of
+from benchmarks.pipeline.open_loop import Answer, Load
 
 
 def rung(rate: float, p95: float, own_ms: float = 20.0) -> dict[str, Any]:

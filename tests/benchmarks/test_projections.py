@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from benchmarks import tables
-from benchmarks.autoscaler import Launches
-from benchmarks.cost import cost_per_million, demand
-from benchmarks.deployed import Sizes
-from benchmarks.fleets import burst_figures, burst_run, on_ecs
-from benchmarks.steady import fleet, slots, tasks_for
-from benchmarks.target_tracking import BACKLOG, TrackingPolicy
-from benchmarks.usage import usage_of
-from benchmarks.validation import most_per_s, validation
+from benchmarks.model.autoscaler import Launches
+from benchmarks.model.cost import cost_per_million, demand
+from benchmarks.model.deployed import Sizes
+from benchmarks.model.fleets import burst_figures, burst_run, on_ecs
+from benchmarks.model.steady import fleet, slots, tasks_for
+from benchmarks.model.target_tracking import BACKLOG, TrackingPolicy
+from benchmarks.model.usage import usage_of
+from benchmarks.model.validation import most_per_s, validation
+from benchmarks.report import tables
 
 CALLS = {"SendMessage": 1.0, "ReceiveMessage": 0.5, "PutObject": 2.0, "GetQueueAttributes": 0.001}
 CPU_MS = {"web": 6.0, "worker": 22.0, "localstack": 25.0, "clients": 7.0}
@@ -104,7 +104,7 @@ def test_a_burst_is_over_sooner_when_more_tasks_wait_for_it() -> None:
 
 @pytest.mark.parametrize(("method", "subject"), [("otsu", "ours"), ("auto", "ours-auto")])
 def test_what_is_committed_was_projected_from_what_was_measured(method: str, subject: str) -> None:
-    """After a new measurement: python -m benchmarks.projections."""
+    """After a new measurement: python -m benchmarks.model.projections."""
     measured, projected = tables.sized_by(), tables.results()[1]
     usage = usage_of(measured, subject)
 

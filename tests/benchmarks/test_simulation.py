@@ -1,4 +1,4 @@
-"""The model of benchmarks/simulation.py agrees with queueing theory where that has an answer."""
+"""The model of the pipeline agrees with queueing theory where that has an answer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from benchmarks.arrivals import burst, constant, diurnal, exponential, lognormal, poisson
-from benchmarks.autoscaler import Launches, Sample
-from benchmarks.design import Design, Stage
-from benchmarks.simulation import Run, Simulation
+from benchmarks.model.arrivals import burst, constant, diurnal, exponential, lognormal, poisson
+from benchmarks.model.autoscaler import Launches, Sample
+from benchmarks.model.design import Design, Stage
+from benchmarks.model.simulation import Run, Simulation
 
 #: Nothing but a queue and a worker.
 BARE = Design(upload=(), work=(Stage(1.0),), after=(), web_cpus=1, worker_cpus=1, slots=1)

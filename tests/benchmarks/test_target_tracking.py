@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.autoscaler import Sample
-from benchmarks.target_tracking import BACKLOG, CPU, Scaling, ShrinkPolicy, TrackingPolicy
+from benchmarks.model.autoscaler import Sample
+from benchmarks.model.target_tracking import BACKLOG, CPU, Scaling, ShrinkPolicy, TrackingPolicy
 
 BY_CPU = TrackingPolicy(metric=CPU, target=70)
 BY_BACKLOG = TrackingPolicy(metric=BACKLOG, target=100)

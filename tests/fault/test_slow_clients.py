@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import psutil
 import pytest
 
-from benchmarks.head_cost import attacks, sending
+from benchmarks.service.head_cost import attacks, sending
 from testkit.fleet import role
 from testkit.http_requests import http_request
 from testkit.raw_http import dribbling, seconds

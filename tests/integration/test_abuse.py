@@ -18,7 +18,7 @@ import psutil
 import pytest
 import urllib3
 
-from benchmarks.non_readers import deleted_bytes
+from benchmarks.service.non_readers import deleted_bytes
 from testkit.http_requests import http_request
 from testkit.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
 from testkit.raw_http import exchange, read_to_end, seconds

@@ -29,7 +29,7 @@ REASONS = {
     "page_features.py feature_row": _KERNEL,
     "surface.py _leave_rows": _KERNEL,
     "dashboard_questions.py": "a list: the questions of the dashboard, row by row",
-    "engine.py": "each rival as its own documentation uses it, and the page that they all get",
+    "speed.py": "each rival as its own documentation uses it, and the page that they all get",
     "everyday.py": _CASES,
     "more.py": _CASES,
     "office.py": _CASES,

@@ -1,0 +1,251 @@
+"""Pages per second of `binarize` beside other programs, files in and files out, on all CPUs.
+
+    python -m benchmarks.engine.binarize [--pages 24] [--rounds 5] [--kind gray] [--only NAME ...]
+
+The pages are A4 at 300 dpi with the noise of a scanner: gray PNG, or colour JPEG. Each program
+makes them black and white with as many processes or threads as there are CPUs; starting them
+counts. A program that takes seconds a page gets a quarter of the pages. Every round runs every
+program once; the table has medians of the rounds. A program that is not installed is named:
+
+    apt-get install imagemagick unpaper ocrmypdf
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from PIL import Image
+
+from app.settings import usable_cpus
+from benchmarks.engine import speed
+from benchmarks.report.rows import rows
+from testkit.root import ROOT
+
+#: A4 at 300 dpi.
+MEGAPIXELS: Final = 8.7
+KINDS: Final = {"gray": "png", "color": "jpg"}
+#: Otherwise two processes would have four threads.
+_ONE_THREAD: Final = {"MAGICK_THREAD_LIMIT": "1", "OMP_THREAD_LIMIT": "1"}
+_SLOW_SHARE: Final = 4
+Command = Callable[[Path, Path], list[str]]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that makes a file black and white; *command* takes the file and the result."""
+
+    name: str
+    #: Its executables, of which one is enough, and the Debian package they come with.
+    needs: tuple[str, ...]
+    package: str
+    command: Command
+    end: str = "png"
+    #: Whether one process takes all files.
+    takes_all: bool = False
+    is_slow: bool = False
+    kinds: tuple[str, ...] = ("gray", "color")
+
+    @property
+    def executable(self) -> str | None:
+        return next((path for name in self.needs if (path := shutil.which(name))), None)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one run of a program took, a page."""
+
+    pages_a_second: float
+    cpu_ms: float
+    kilobytes: float
+
+
+def ours(method: str) -> Program:
+    def command(folder: Path, target: Path) -> list[str]:
+        given = [sys.executable, "-m", "app", "binarize", str(folder), "-o", str(target)]
+        return [*given, "--method", method]
+
+    return Program(
+        f"`./alvura binarize`, `{method}`", (sys.executable,), "", command, takes_all=True
+    )
+
+
+def magick(name: str, *how: str, is_slow: bool = False) -> Program:
+    needs = ("magick", "convert-im6.q16", "convert")
+
+    def command(file: Path, target: Path) -> list[str]:
+        # For a gray PNG it would only cost time.
+        gray = ["-colorspace", "Gray"] if file.suffix == ".jpg" else []
+        return [_found(needs), str(file), *gray, *how, str(target)]
+
+    return Program(name, needs, "imagemagick", command, is_slow=is_slow)
+
+
+def pillow() -> Program:
+    """Pillow has no method that finds a threshold, so it gets the cheapest: half of white."""
+    program = (
+        "import sys; from PIL import Image; "
+        "Image.open(sys.argv[1]).convert('L').point(lambda v: 255 * (v > 127), '1')"
+        ".save(sys.argv[2], optimize=False)"
+    )
+    return Program(
+        "Pillow, `point`",
+        (sys.executable,),
+        "",
+        lambda file, target: [sys.executable, "-c", program, str(file), str(target)],
+    )
+
+
+def unpaper() -> Program:
+    return Program(
+        "unpaper",
+        ("unpaper",),
+        "unpaper",
+        lambda file, target: ["unpaper", "-q", "--type", "pbm", str(file), str(target)],
+        end="pbm",
+        is_slow=True,
+        kinds=("gray",),  # its decoder refuses the JPEG
+    )
+
+
+def ocrmypdf() -> Program:
+    """It cleans with unpaper and keeps the grays; without its OCR."""
+    how = ["--image-dpi", "300", "--clean-final", "--tesseract-timeout", "0"]
+    more = ["--output-type", "pdf", "--optimize", "0", "--jobs", "1", "--quiet"]
+    return Program(
+        "`ocrmypdf --clean-final`, no OCR",
+        ("ocrmypdf",),
+        "ocrmypdf unpaper",
+        lambda file, target: ["ocrmypdf", *how, *more, str(file), str(target)],
+        end="pdf",
+        is_slow=True,
+    )
+
+
+def programs() -> list[Program]:
+    return [
+        ours("auto"),
+        ours("otsu"),
+        magick("ImageMagick, `-threshold 50%`", "-threshold", "50%"),
+        magick("ImageMagick, `-lat 25x25-5%`", "-lat", "25x25-5%", is_slow=True),
+        unpaper(),
+        ocrmypdf(),
+        pillow(),
+    ]
+
+
+def _found(names: Sequence[str]) -> str:
+    return next(path for name in names if (path := shutil.which(name)))
+
+
+def drawn(folder: Path, kind: str, count: int) -> list[Path]:
+    """*count* files with one page."""
+    png = speed.page(MEGAPIXELS, is_noisy=True, is_rgb=kind == "color")
+    paths = [folder / f"{number:03}.{KINDS[kind]}" for number in range(count)]
+    folder.mkdir()
+    if kind == "gray":
+        paths[0].write_bytes(png)
+    else:
+        Image.open(io.BytesIO(png)).save(paths[0], quality=90, dpi=(300, 300))
+    for path in paths[1:]:
+        shutil.copy(paths[0], path)
+    return paths
+
+
+def measured(program: Program, files: Sequence[Path]) -> Figures:
+    """Run *program* once on *files*, which lie alone in their folder."""
+    with tempfile.TemporaryDirectory() as place:
+        target = Path(place)
+        jobs = [(files[0].parent, target)]
+        if not program.takes_all:
+            jobs = [(file, target / f"{file.stem}.{program.end}") for file in files]
+        before, began_at = _cpu_s(), time.perf_counter()
+        with ThreadPoolExecutor(usable_cpus()) as pool:
+            list(pool.map(lambda job: _run(program.command(*job)), jobs))
+        wall_s, cpu_s = time.perf_counter() - began_at, _cpu_s() - before
+        results = [path for path in target.rglob("*") if path.is_file()]
+        if len(results) != len(files):
+            raise RuntimeError(f"{program.name}: {len(results)} results of {len(files)} files")
+        size = sum(path.stat().st_size for path in results)
+    count = len(files)
+    return Figures(count / wall_s, 1000 * cpu_s / count, size / 1000 / count)
+
+
+def _run(command: list[str]) -> None:
+    environment = os.environ | _ONE_THREAD | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True)
+    if done.returncode:
+        raise RuntimeError(f"{command} failed: {done.stderr.decode(errors='replace')}")
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def rounds(found: Sequence[Program], kind: str, pages: int, count: int) -> dict[str, list[Figures]]:
+    """The figures of each program in each round."""
+    figures: dict[str, list[Figures]] = {program.name: [] for program in found}
+    with tempfile.TemporaryDirectory() as place:
+        all_files = drawn(Path(place, "all"), kind, pages)
+        few_files = drawn(Path(place, "few"), kind, max(1, pages // _SLOW_SHARE))
+        for _ in range(count):
+            for program in found:
+                files = few_files if program.is_slow else all_files
+                figures[program.name].append(measured(program, files))
+                print(".", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return figures
+
+
+def table(figures: dict[str, list[Figures]]) -> Iterator[str]:
+    """The medians, and pages a CPU second beside those of `auto`."""
+    first = None
+    body = []
+    for name, runs in figures.items():
+        cpu_ms = median(run.cpu_ms for run in runs)
+        first = first or cpu_ms
+        body.append(
+            [
+                name,
+                f"{median(run.pages_a_second for run in runs):.2f}",
+                f"{cpu_ms:.0f}",
+                f"{cpu_ms / first:.1f}",
+                f"{median(run.kilobytes for run in runs):.0f}",
+            ]
+        )
+    return rows(["", "pages/s", "CPU ms a page", "times `auto`'s", "KB a page"], body)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--pages", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--kind", choices=[*KINDS], nargs="+", default=[*KINDS])
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="programs with it in their name")
+    options = parser.parse_args()
+    wanted = [p for p in programs() if not options.only or any(w in p.name for w in options.only)]
+    for program in wanted:
+        if not program.executable:
+            print(f"{program.name} is left out: apt-get install {program.package}", file=sys.stderr)
+    for kind in options.kind:
+        found = [p for p in wanted if p.executable and kind in p.kinds]
+        print(f"\n{options.pages} pages, {kind}, {usable_cpus()} CPUs, {options.rounds} rounds\n")
+        print(*table(rounds(found, kind, options.pages, options.rounds)), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

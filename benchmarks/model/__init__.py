@@ -1,0 +1,1 @@
+"""The queueing model of a fleet on AWS, and what it projects."""

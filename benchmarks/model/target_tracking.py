@@ -1,0 +1,163 @@
+"""Model of Application Auto Scaling's policies for the workers, with CloudWatch's delays.
+
+Target tracking only adds: three periods over a target scale out in proportion, capacity times
+metric over target, and the larger result of the two policies counts. AWS does not say how far its
+scale-in goes, so a step policy with an alarm of its own takes away: fifteen minutes in which one
+task fewer would be less busy than the threshold.
+https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
+https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html
+
+The three periods and the delays are those that AWS's alarms show, not a promise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.model.autoscaler import Sample
+
+CPU, BACKLOG = "cpu", "backlog"
+
+
+@dataclass(frozen=True)
+class TrackingPolicy:
+    """One policy and the metric that it follows."""
+
+    metric: str
+    target: float
+    out_cooldown_s: float = 60.0
+    period_s: float = 60.0
+    #: Time from the end of a period until the policy sees its value.
+    delay_s: float = 60.0
+    periods: int = 3
+
+
+@dataclass(frozen=True)
+class ShrinkPolicy:
+    """Steps down while one task fewer would be less busy than *threshold* percent."""
+
+    threshold: float
+    #: For each step: how far under the threshold it begins, and the share that it takes away.
+    steps: tuple[tuple[float, float], ...]
+    cooldown_s: float = 120.0
+    periods: int = 15
+    period_s: float = 60.0
+    delay_s: float = 60.0
+
+    def share(self, busy: float) -> float:
+        """The share of the tasks to take away when one fewer would be *busy* percent."""
+        return max(share for under, share in self.steps if busy < self.threshold - under)
+
+
+class _Metric:
+    """Values of one metric by period, each seen when CloudWatch has it."""
+
+    def __init__(self, period_s: float, delay_s: float, kept: int) -> None:
+        self._period_s, self._delay_s = period_s, delay_s
+        self._period: list[tuple[Sample, int]] = []
+        self._on_the_way: deque[tuple[float, float | None]] = deque()
+        self.seen: deque[float | None] = deque(maxlen=kept)
+        self.is_new = False
+
+    def add(self, sample: Sample, ordered: int, value: Callable[[_Period], float | None]) -> None:
+        self._period.append((sample, ordered))
+        if sample.at_s % self._period_s == 0:
+            self._on_the_way.append((sample.at_s + self._delay_s, value(_Period(self._period))))
+            self._period = []
+        self.is_new = False
+        while self._on_the_way and self._on_the_way[0][0] <= sample.at_s:
+            self.seen.append(self._on_the_way.popleft()[1])
+            self.is_new = True
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.seen) == self.seen.maxlen
+
+
+class _Period:
+    """The averages of one period's samples."""
+
+    def __init__(self, samples: list[tuple[Sample, int]]) -> None:
+        count = len(samples)
+        self.busy = sum(one.busy_cpus for one, _ in samples)
+        self.running = sum(max(1, one.running) for one, _ in samples)
+        self.waiting = sum(one.waiting for one, _ in samples) / count
+        self.groups = sum(one.groups for one, _ in samples) / count
+        self.desired = sum(ordered for _, ordered in samples) / count
+
+    def cpu_percent(self, cpus: float) -> float:
+        return 100 * self.busy / (self.running * cpus)
+
+    def percent_with_one_fewer(self, cpus: float) -> float | None:
+        """None, as CloudWatch has no value, where that would be no task at all."""
+        if self.desired <= 1:
+            return None
+        return self.cpu_percent(cpus) * self.desired / (self.desired - 1)
+
+    def backlog(self, target: float) -> float:
+        return min(self.waiting, self.groups * target) / max(1.0, self.desired)
+
+
+class Scaling:
+    """All policies of the workers' service."""
+
+    step_s = 5.0
+
+    def __init__(
+        self,
+        policies: tuple[TrackingPolicy, ...],
+        shrink: ShrinkPolicy | None,
+        cpus: float,
+        smallest: int,
+        largest: int,
+    ) -> None:
+        self._cpus, self._smallest, self._largest = cpus, smallest, largest
+        self._growing = [(one, _Metric(one.period_s, one.delay_s, one.periods)) for one in policies]
+        self._shrink = shrink
+        self._low = _Metric(shrink.period_s, shrink.delay_s, shrink.periods) if shrink else None
+        #: When the fleet last grew, and how many there were before.
+        self._grew_at, self._grew_from = -math.inf, smallest
+        self._shrank_at = -math.inf
+
+    def decide(self, sample: Sample, ordered: int) -> int:
+        """The desired number of workers; *ordered* are running or starting."""
+        grown = max(self._out(one, metric, sample, ordered) for one, metric in self._growing)
+        shrunk = self._in(sample, ordered)
+        if grown > ordered:
+            self._grew_at, self._grew_from = sample.at_s, ordered
+            return grown
+        if shrunk < ordered:
+            self._shrank_at = sample.at_s
+        return shrunk
+
+    def _out(self, policy: TrackingPolicy, metric: _Metric, sample: Sample, ordered: int) -> int:
+        metric.add(sample, ordered, lambda of: self._value(policy, of))
+        seen = [value or 0.0 for value in metric.seen]
+        if not metric.is_new or not metric.is_full or min(seen) <= policy.target:
+            return ordered
+        # What a cooldown has added counts as a part of what is asked for next.
+        is_cooling = sample.at_s - self._grew_at < policy.out_cooldown_s
+        capacity = self._grew_from if is_cooling else ordered
+        wanted = math.ceil(round(capacity * seen[-1] / policy.target, 6))
+        return min(max(wanted, ordered), self._largest)
+
+    def _value(self, policy: TrackingPolicy, of: _Period) -> float:
+        is_cpu = policy.metric == CPU
+        return of.cpu_percent(self._cpus) if is_cpu else of.backlog(policy.target)
+
+    def _in(self, sample: Sample, ordered: int) -> int:
+        policy, metric = self._shrink, self._low
+        if policy is None or metric is None:
+            return ordered
+        metric.add(sample, ordered, lambda of: of.percent_with_one_fewer(self._cpus))
+        # What is missing is not low.
+        seen = [math.inf if value is None else value for value in metric.seen]
+        if not metric.is_new or not metric.is_full or max(seen) >= policy.threshold:
+            return ordered
+        if sample.at_s - self._shrank_at < policy.cooldown_s:
+            return ordered
+        fewer = max(1, math.floor(ordered * policy.share(seen[-1])))
+        return max(self._smallest, ordered - fewer)

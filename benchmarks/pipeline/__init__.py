@@ -1,0 +1,1 @@
+"""From upload to announcement, beside other pipelines, in an open loop."""

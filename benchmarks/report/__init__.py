@@ -1,0 +1,1 @@
+"""The tables and plots in docs/, from results/."""

@@ -1,0 +1,158 @@
+"""The Markdown tables of docs/benchmarks.md, from the measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from benchmarks.report.rows import Figures, rows
+
+#: Subjects of benchmarks.pipeline.subjects, which needs the application; the plots do without.
+OURS, TUTORIAL = "ours-auto", "tutorial"
+
+
+def machine(measured: Figures, _: Figures) -> Iterator[str]:
+    of = measured["machine"]
+    yield (
+        f"{measured['taken_at'][:10]}, {of['cpus']} CPUs ({of['cpu']}), {of['system']}, Python "
+        f"{of['python']}, load average before it {of['load_before']:.1f}; {measured['rounds']} "
+        f"rounds, {measured['step_s']:g} s a rung, {measured['took_s'] / 60:.0f} minutes. A page "
+        f"has {measured['page_bytes']:,} bytes and its result {measured['result_bytes']:,}. "
+        f"{disturbance(measured)}"
+    )
+
+
+def disturbance(measured: Figures) -> str:
+    """How many CPUs other work used during the run."""
+    seen = [
+        rung["foreign_cpus"]
+        for one in measured["subjects"].values()
+        for rung in one["rungs"]
+        if "foreign_cpus" in rung
+    ]
+    if not seen:
+        return "CPU use of other work was not measured."
+    return f"Other work used {min(seen):.1f} to {max(seen):.1f} CPUs during the run."
+
+
+def pipelines(measured: Figures, _: Figures) -> Iterator[str]:
+    head = ("", "images/s sustained", "in a burst", "at half: p50", "p95", "p99", "CPU ms", "")
+    names = (*head[:-1], "images per CPU-second")
+    yield from rows(
+        names,
+        (
+            (
+                one["title"],
+                f"{one['sustained_per_s']:.1f} ({each(one['sustained_each'])})",
+                f"{one['burst_per_s']:.1f}",
+                *latencies(one["half"]["latency_ms"]),
+                f"{one['own_cpu_ms']:.0f}",
+                f"{one['images_per_cpu_s']:.1f}",
+            )
+            for one in measured["subjects"].values()
+        ),
+    )
+
+
+def each(rounds: Iterable[float]) -> str:
+    return ", ".join(f"{one:.1f}" for one in rounds)
+
+
+def latencies(of: Mapping[str, float]) -> Iterator[str]:
+    return (f"{of[name]:.0f} ms" for name in ("p50", "p95", "p99"))
+
+
+def goals(measured: Figures, _: Figures) -> Iterator[str]:
+    """The goals for the default method."""
+    of = measured["subjects"]
+    figure, default = "images_per_cpu_s", of[OURS]
+    others = (
+        ("`sqs-consumer` + `sharp`, 8 bits", "node", 2.5),
+        ("the same, 1 bit a pixel", "node-1-bit", 2.5),
+    )
+    seen = [
+        (
+            f"{least:g} times the images per CPU-second of {title}",
+            default[figure] / of[name][figure],
+            least,
+        )
+        for title, name, least in (("Flask + thread with Otsu", TUTORIAL, 1.2), *others)
+    ]
+    p95_ms = default["half"]["latency_ms"]["p95"]
+    yield from rows(
+        ("goal, with the default", "measured", ""),
+        (
+            *((goal, f"{ratio:.1f} times", verdict(ratio >= least)) for goal, ratio, least in seen),
+            (
+                "p95 at half the sustained rate at most 250 ms",
+                f"{p95_ms:.0f} ms",
+                verdict(p95_ms <= 250),
+            ),
+        ),
+    )
+
+
+def verdict(is_reached: bool) -> str:
+    return "reached" if is_reached else "not reached"
+
+
+def components(measured: Figures, _: Figures) -> Iterator[str]:
+    def listed(of: Mapping[str, float], unit: str) -> str:
+        return ", ".join(f"{name} {value:.0f}{unit}" for name, value in of.items())
+
+    yield from rows(
+        ("", "CPU ms per image", "peak memory, MB"),
+        (
+            (one["title"], listed(one["cpu_ms"], ""), listed(one["peak_rss_mb"], ""))
+            for one in measured["subjects"].values()
+        ),
+    )
+
+
+def workers(measured: Figures, _: Figures) -> Iterator[str]:
+    of = measured["subjects"]
+    one, two = of["one-worker"], of["two-workers"]
+    yield from rows(
+        ("", "1 `worker`", "2 `worker`", "speed-up"),
+        (
+            (
+                name,
+                f"{one[key]:.1f}",
+                f"{two[key]:.1f}",
+                f"{two[key] / one[key]:.2f}",
+            )
+            for name, key in (
+                ("images/s sustained", "sustained_per_s"),
+                ("images/s in a burst", "burst_per_s"),
+                ("images per CPU-second", "images_per_cpu_s"),
+            )
+        ),
+    )
+
+
+def overload(measured: Figures, _: Figures) -> Iterator[str]:
+    head = ("", "offered/s", "accepted", "429, 503", "lost", "refused in: p50", "p99")
+    yield from rows(
+        (*head, "processed/s", "drained after"),
+        (
+            (
+                overload_title(measured, one),
+                f"{one['rate_per_s']:.0f}",
+                one["accepted"],
+                one["refused"],
+                one["lost"] + one["unanswered"],
+                *refusals(one["refusal_ms"]),
+                f"{one['images_per_s_meanwhile']:.1f}",
+                f"{one['drain_s']:.0f} s",
+            )
+            for one in measured["overload"]
+        ),
+    )
+
+
+def overload_title(measured: Figures, one: Figures) -> str:
+    chosen = ", ".join(f"`{name}={value}`" for name, value in one["settings"].items())
+    return f"{measured['subjects'][one['subject']]['title']}; {chosen or 'defaults'}"
+
+
+def refusals(of: Mapping[str, float]) -> tuple[str, str]:
+    return (f"{of['p50']:.0f} ms", f"{of['p99']:.0f} ms") if of else ("", "")

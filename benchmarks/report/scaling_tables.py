@@ -1,0 +1,259 @@
+"""The Markdown tables of docs/scaling.md, from the projections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from benchmarks.report.rows import Figures, rows
+
+
+def model(_: Figures, projected: Figures) -> Iterator[str]:
+    of = projected["validation"]
+    yield from rows(
+        ("images/s", "p50 measured", "model", "p95 measured", "model"),
+        (
+            (
+                f"{one['rate_per_s']:.1f}",
+                *(f"{ms:.0f} ms" for pair in pairs(one) for ms in pair),
+            )
+            for one in of["rungs"]
+        ),
+    )
+    yield ""
+    yield (
+        f"Maximum of this machine in a burst: measured {of['measured_most_per_s']:.1f} images/s, "
+        f"model {of['model_most_per_s']:.1f} images/s."
+    )
+
+
+def pairs(one: Figures) -> Iterable[tuple[float, float]]:
+    return zip(one["measured_ms"], one["model_ms"], strict=True)
+
+
+def of_rates(of: Mapping[str, Mapping[str, float]], rows_of: Mapping[str, str]) -> Iterator[str]:
+    yield from rows(
+        ("images/s", *(f"{int(rate):,}" for rate in of)),
+        (
+            (title, *(count(one[key], is_share="quota" in key) for one in of.values()))
+            for key, title in rows_of.items()
+        ),
+    )
+
+
+def count(value: float, *, is_share: bool) -> str:
+    if is_share:
+        return f"{value:.0%}" if value >= 0.01 else f"{value:.2%}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+DEMAND_ROWS = {
+    "s3 puts": "S3 PUT/s, both buckets",
+    "s3 gets": "S3 GET/s",
+    "s3 prefixes": "partitioned prefixes per bucket",
+    "sqs calls": "SQS calls/s, both queues",
+    "sqs quota": "busiest action, share of its quota",
+    "sqs partitions": "partitions per queue",
+    "queues": "minimum number of queues of each kind",
+    "in flight": "messages in flight",
+    "in flight quota": "messages in flight, share of the quota",
+    "gbit/s": "network, Gbit/s",
+    "vcpus": "vCPU",
+}
+
+
+def demand_auto(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from of_rates(projected["demand"]["auto"], DEMAND_ROWS)
+
+
+def demand_otsu(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from of_rates(projected["demand"]["otsu"], {"vcpus": DEMAND_ROWS["vcpus"]})
+
+
+def cost(_: Figures, projected: Figures) -> Iterator[str]:
+    columns = {
+        f"`{method}`, {int(rate):,}/s": parts
+        for method, of in projected["cost"].items()
+        for rate, parts in of.items()
+    }
+    names = list(next(iter(columns.values())))
+    body = [(name, *(f"{parts[name]:.2f}" for parts in columns.values())) for name in names]
+    total = ("total", *(f"{sum(parts.values()):.2f}" for parts in columns.values()))
+    yield from rows(("US dollars per million images", *columns), [*body, total])
+
+
+def usage(_: Figures, projected: Figures) -> Iterator[str]:
+    of = projected["usage"]
+    calls = of["auto"]["sqs_calls"]
+    yield from rows(
+        ("per image", *(f"`{method}`" for method in of)),
+        (
+            ("CPU of `web`, ms", *(f"{1000 * one['web_cpu_s']:.1f}" for one in of.values())),
+            ("CPU of `worker`, ms", *(f"{1000 * one['worker_cpu_s']:.1f}" for one in of.values())),
+            ("held by a worker, ms", *(f"{1000 * one['held_s']:.0f}" for one in of.values())),
+            *(
+                (
+                    f"SQS calls, {name}",
+                    *(f"{one['sqs_calls'].get(name, 0):.2f}" for one in of.values()),
+                )
+                for name in calls
+            ),
+        ),
+    )
+
+
+def steady(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        (
+            "",
+            "images/s",
+            "tasks",
+            "vCPU each",
+            "wait in the queue p95",
+            "wait for a CPU p50",
+            "p95",
+            "to announcement p50",
+            "p95",
+            "p99",
+        ),
+        (
+            (
+                f"`{one['method']}`",
+                f"{one['rate']:,}",
+                f"{one['tasks']:,}",
+                f"{one['vcpus']:.0f}",
+                *(
+                    f"{ms:.0f} ms"
+                    for ms in (one["wait_ms"][1], *one["cpu_wait_ms"][:2], *one["latency_ms"])
+                ),
+            )
+            for one in projected["steady"]
+        ),
+    )
+
+
+def constant(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        (
+            "images/s",
+            "fleet",
+            "tasks",
+            "changes an hour",
+            "wait p95",
+            "from the smallest fleet: maximum tasks",
+            "longest wait",
+            "last change after",
+        ),
+        (
+            (
+                f"{one['rate']:,}",
+                "KEDA" if of == "keda" else f"ECS, {parameters(one['parameters'])}",
+                one[of]["tasks"],
+                one[of]["changes"],
+                f"{one[of]['wait_p95_s']:.0f} s",
+                f"{one[of]['cold_most']:,}",
+                f"{one[of]['cold_longest_wait_s']:.0f} s",
+                f"{one[of]['cold_settled_min']} min",
+            )
+            for one in projected["constant"]
+            for of in ("ecs", "keda")
+        ),
+    )
+
+
+def parameters(of: int | None) -> str:
+    return f"`rates/{of}.json`" if of else "defaults"
+
+
+def grid(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        (
+            "CPU every",
+            "cooldown",
+            "backlog per task",
+            "cooldown",
+            "10/s: clear after",
+            "task-hours",
+            "100/s: clear after",
+            "task-hours",
+        ),
+        (
+            (
+                f"{one['cpu_period_s']:.0f} s{' (deployed)' if one['is_deployed'] else ''}",
+                f"{one['cpu_cooldown_s']:.0f} s",
+                f"{one['backlog']:.0f}",
+                f"{one['backlog_cooldown_s']:.0f} s",
+                *grid_cells(one),
+            )
+            for one in projected["grid"]
+        ),
+    )
+
+
+def grid_cells(one: Figures) -> Iterator[str]:
+    for of in one["bursts"]:
+        yield f"{of['clear_after_s']:.0f} s"
+        yield f"{of['task_hours']:.0f}"
+
+
+def burst_cells(one: Figures) -> tuple[str, ...]:
+    return (
+        f"{one['most_waiting']:,}",
+        f"{one['most_tasks']:,}",
+        f"{one['p95_wait_s']:.0f} s",
+        f"{one['longest_wait_s']:.0f} s",
+        f"{one['clear_after_s'] / 60:.0f} min",
+    )
+
+
+BURST_HEAD = ("maximum waiting", "maximum tasks", "wait p95", "longest wait", "clear after")
+
+
+def bursts(_: Figures, projected: Figures) -> Iterator[str]:
+    deployed = [("ECS", one, f"{one['vcpus']:.0f}") for one in projected["bursts"]]
+    keda = [("KEDA", one, "1") for one in projected["keda"]]
+    yield from rows(
+        ("", "images/s before", "tasks before", "vCPU each", *BURST_HEAD),
+        (
+            (where, f"{one['rate']:,}", f"{one['tasks_before']:,}", cpus, *burst_cells(one))
+            for where, one, cpus in (*deployed, *keda)
+        ),
+    )
+
+
+def sensitivity(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        ("10 images/s, then 100", *BURST_HEAD),
+        ((one["change"], *burst_cells(one)) for one in projected["sensitivity"]),
+    )
+
+
+def slots(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        ("`WORKER_CONCURRENCY` per CPU", "maximum images/s per task, `otsu`"),
+        ((one["per_cpu"], f"{one['most_per_s']:.0f}") for one in projected["slots"]),
+    )
+
+
+def day(_: Figures, projected: Figures) -> Iterator[str]:
+    of = projected["day"]
+    yield from rows(
+        (
+            f"{of['lowest_per_s']:.0f} to {of['highest_per_s']:.0f} images/s and back in 6 hours",
+            "autoscaler",
+            "constant fleet sized for the peak",
+        ),
+        (
+            ("task-hours", f"{of['task_hours']:.0f}", f"{of['task_hours_for_the_peak']}"),
+            ("wait p95", f"{of['wait_s'][0]:.0f} s", ""),
+            ("wait p99", f"{of['wait_s'][1]:.0f} s", ""),
+            ("longest wait", f"{of['wait_s'][2]:.0f} s", ""),
+        ),
+    )
+
+
+def nat(_: Figures, projected: Figures) -> Iterator[str]:
+    yield (
+        f"S3 through a NAT gateway instead of its gateway endpoint would cost another "
+        f"{projected['through_nat']:.2f} US dollars per million images; uploads that all wait for "
+        f"their result (`Prefer: wait`) {projected['waiting']:.2f}."
+    )
