@@ -82,12 +82,14 @@ if [[ ${1:-} != unit ]]; then environments+=(.venv-localstack requirements/local
 # MiniStack, for CloudFormation and enforced policies, which LocalStack's free edition lacks.
 if [[ ${1:-} != unit && ${1:-} != soak ]]; then environments+=(.venv-ministack requirements/ministack.txt); fi
 attended "$PYTHON" scripts/install.py "${environments[@]}"
-# A file each: many tests wait for processes to start, for timeouts and for polls.
-two_at_a_time=(-n 2 --dist loadfile)
+# A file each, and two files for each CPU: many tests wait for processes to start, for timeouts and
+# for polls.
+cpus=$("$PYTHON" -c 'import os; print(min(4, len(os.sched_getaffinity(0))))')
+at_once=(-n "$((2 * cpus))" --dist loadfile)
 case ${1:-} in
     unit)
         shift
-        set -- tests/unit "${two_at_a_time[@]}" "$@"
+        set -- tests/unit "${at_once[@]}" "$@"
         ;;
     soak)
         shift
@@ -103,6 +105,6 @@ case ${1:-} in
         await_compiling
         ;;
 esac
-[[ $# -gt 0 ]] || set -- "${two_at_a_time[@]}"
+[[ $# -gt 0 ]] || set -- "${at_once[@]}"
 # In the foreground, so that Ctrl-C reaches pytest, which stops the processes of its fixtures.
 .venv/bin/python -m pytest "$@"

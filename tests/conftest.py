@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,20 @@ ORDER = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        _name_in_full(item)
+    ids = Counter(item.nodeid for item in items)
+    # xdist runs one test of each id.
+    assert not (doubled := [name for name, count in ids.items() if count > 1]), doubled
     items.sort(key=lambda item: _place(item.path))
+
+
+def _name_in_full(item: pytest.Item) -> None:
+    """Without this, Schemathesis 4.32 gives pytest 9.2 one id for all operations of a test."""
+    assert item.parent
+    if not item.nodeid.endswith("]") and item.name.endswith("]"):
+        name, _, operation = item.name.removesuffix("]").partition("[")
+        item._id = item.parent.id.child(name).with_params(operation)
 
 
 @cache
