@@ -36,9 +36,9 @@ class WebFields(BaseSettings):
         ge=1,
         le=65535,
         description=(
-            "TCP port of `/metrics`, `/healthz` and `/readyz`, in every role; `/readyz` "
-            "then moves there. Unset: the web server serves `/metrics` while only this "
-            "machine can reach it, and the role `worker` listens nowhere."
+            "TCP port of `/metrics`, `/healthz` and `/readyz` (then no longer on `PORT`). "
+            "Unset: the web server serves them, `/metrics` only while no other machine can "
+            "reach it; the role `worker` listens nowhere."
         ),
     )
 
@@ -60,17 +60,16 @@ class WebFields(BaseSettings):
         None,
         min_length=16,
         description=(
-            "Secret from which ids are derived, with the `Idempotency-Key`; the same in the "
-            "whole fleet. Set it where the API is open and keys can be guessed."
+            "Secret that, with the `Idempotency-Key`, gives an image's id; one for the whole "
+            "fleet. Set it where the API is open and keys can be guessed."
         ),
     )
     rate_limit: str | None = Field(
         None,
         pattern=rf"{RATE_PATTERN}|^none$",
         description=(
-            "Uploads that one token, or without tokens one address, may send to one "
-            "process, such as `60/minute`, or `none`. Unset: `none` on loopback, elsewhere "
-            "`600/minute`."
+            "Uploads per token, or per address without tokens, to one process, such as "
+            "`60/minute`, or `none`. Unset: `none` on loopback, elsewhere `600/minute`."
         ),
     )
     max_buffered_bytes: Annotated[int | None, BeforeValidator(parse_bytes)] = Field(
@@ -87,8 +86,8 @@ class WebFields(BaseSettings):
         ge=1,
         le=1000,
         description=(
-            "Connections that one address, or one IPv6 /64, may have open; behind "
-            "`TRUSTED_PROXY_HOPS` proxies, its requests in progress."
+            "Open connections of one address or IPv6 /64; behind `TRUSTED_PROXY_HOPS` "
+            "proxies, its requests in progress."
         ),
     )
     max_queue_depth: int = Field(
@@ -102,15 +101,15 @@ class WebFields(BaseSettings):
         ge=0,
         le=100_000,
         description=(
-            "Waiting images of one group above which a web process refuses more of it; it counts "
-            "those that it accepted itself. 0: no limit."
+            "Waiting images of one group above which a web process refuses more; it counts "
+            "what it accepted itself. 0: no limit."
         ),
     )
     max_owner_depth: int = Field(
         2000,
         ge=0,
         le=100_000,
-        description="The same for all images of one token. 0: no limit.",
+        description="Waiting images of one token, likewise. 0: no limit.",
     )
     trusted_proxy_hops: int = Field(
         0,
@@ -183,8 +182,8 @@ class Fields(WebFields):
         ge=1,
         le=256,
         description=(
-            "Images that one worker process fetches, computes or stores at the same time. "
-            "Unset: 6 per CPU. It computes as many at once as there are CPUs."
+            "Images that a worker fetches, computes or stores at the same time; it computes "
+            "one per CPU. Unset: 6 per CPU."
         ),
     )
     max_pixels_in_flight: int = Field(
@@ -224,8 +223,8 @@ class Fields(WebFields):
         ge=0,
         le=1000,
         description=(
-            "Milliseconds that an announcement or a delete waits for those of the other images in "
-            "hand, to fill a batch of ten."
+            "Milliseconds that an announcement or a delete waits for others, to fill a batch of "
+            "ten."
         ),
     )
     max_receives: int = Field(
