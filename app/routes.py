@@ -161,7 +161,7 @@ def docs() -> ResponseReturnValue:
 
 @api.get("/favicon.ico")
 def favicon() -> ResponseReturnValue:
-    folder = Path(current_app.static_folder or "")
+    folder = Path(current_app.static_folder or "") / "icons"
     return send_from_directory(folder, "icon.svg", mimetype="image/svg+xml")
 
 

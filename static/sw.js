@@ -3,21 +3,29 @@
 const CACHE = "alvura";
 // The files that the page needs to start; a test compares them with what the page loads.
 const SHELL = [
-  "/", "/static/style.css", "/static/icon.svg", "/static/sheet.svg",
-  ...["api", "card", "images", "names", "notice", "numbers", "page", "png", "progress", "service", "speak", "texts", "uploads"]
-    .map((name) => `/static/${name}.js`),
+  "/", "/static/shared/style.css", "/static/icons/icon.svg", "/static/upload/sheet.svg",
+  ...["api", "images", "names", "notice", "numbers", "service", "speak", "texts"].map((name) => `/static/shared/${name}.js`),
+  ...["card", "page", "png", "progress", "uploads"].map((name) => `/static/upload/${name}.js`),
 ];
 
 addEventListener("install", (event) => event.waitUntil(
   caches.open(CACHE).then((cache) => cache.addAll(SHELL)).then(() => skipWaiting()),
 ));
-addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+addEventListener("activate", (event) => event.waitUntil(forgetOld().then(() => clients.claim())));
 addEventListener("fetch", (event) => {
   const { method, url } = event.request;
   const { origin, pathname } = new URL(url);
   const isShell = pathname === "/" || pathname.startsWith("/static/");
   if (method === "GET" && origin === location.origin && isShell) event.respondWith(answer(event.request, pathname));
 });
+
+// Remove what an earlier release cached under paths that the page no longer loads.
+async function forgetOld() {
+  const cache = await caches.open(CACHE);
+  const requests = await cache.keys();
+  const old = requests.filter(({ url }) => !SHELL.includes(new URL(url).pathname));
+  return Promise.all(old.map((request) => cache.delete(request)));
+}
 
 // From the server if it responds, so that nothing is outdated; otherwise from the cache.
 async function answer(request, path) {

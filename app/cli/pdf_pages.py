@@ -1,7 +1,7 @@
 """Write many results into one PDF: one page per PNG, with its own pixel data and physical size.
 
 PDF's FlateDecode reads a PNG's IDAT stream (zlib, with one predictor per row) unchanged, so nothing
-is decoded or compressed again. static/pdf.js writes the same bytes; a test compares them.
+is decoded or compressed again. static/save/pdf.js writes the same bytes; a test compares them.
 `binarize` also gives the pages in CCITT Group 4, in which text takes a fifth to two thirds less.
 
 Section numbers refer to ISO 32000-1:2008.

@@ -71,7 +71,7 @@ class Language:
         return format_decimal(value, locale=self.locale)
 
     def size(self, size_bytes: int) -> str:
-        """*size_bytes* in bytes, kB or MB; static/texts.js formats by the same rule."""
+        """*size_bytes* in bytes, kB or MB; static/shared/texts.js formats by the same rule."""
         for unit_bytes, unit in _SIZES:
             if size_bytes >= unit_bytes:
                 value = size_bytes / unit_bytes

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw static/icon-*.png, which installed pages need beside icon.svg: the same shapes, in pixels.
+"""Draw static/icons/icon-*.png, which installed pages need: the shapes of icon.svg, in pixels.
 
 Run again after a change of icon.svg, with requirements/dev.txt:
 python -m scripts.generate.draw_icons
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from scripts import usage
 
-STATIC: Final = Path(__file__).resolve().parents[2] / "static"
+STATIC: Final = Path(__file__).resolve().parents[2] / "static" / "icons"
 #: Name, side in pixels, and whether the system may mask the icon (W3C, manifest, "maskable").
 ICONS: Final = (
     ("icon-192.png", 192, False),
@@ -37,7 +37,7 @@ GROUND, DULL, LINE, GREY, INK, LIGHT = (
 def main() -> None:
     for name, side_px, is_maskable in ICONS:
         draw_icon(side_px, is_maskable=is_maskable).save(STATIC / name, optimize=True)
-        print(f"static/{name}: {(STATIC / name).stat().st_size} bytes")
+        print(f"static/icons/{name}: {(STATIC / name).stat().st_size} bytes")
 
 
 def draw_icon(side_px: int, *, is_maskable: bool) -> Image.Image:

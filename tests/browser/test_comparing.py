@@ -261,7 +261,7 @@ def preview_of(page: Page, place: str, threshold: int) -> Gray | None:
     """What the page's own module draws: (H, W) of 0 and 255; None where it declines."""
     drawn = page.evaluate(
         """async ([path, threshold]) => {
-            const { preview } = await import("/static/preview.js");
+            const { preview } = await import("/static/upload/preview.js");
             const drawn = await preview(path);
             if (!drawn) return null;
             drawn.draw(threshold);

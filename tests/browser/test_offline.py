@@ -12,6 +12,7 @@ from app.settings import Settings
 from testkit.browsing import SAMPLE, act, card, choose, expect_state, judge, visit
 from testkit.fleet import role
 from testkit.root import ROOT
+from testkit.waiting import wait_until
 from tests.browser.test_outages import address
 
 
@@ -48,11 +49,16 @@ def test_the_page_opens_while_the_service_is_away_and_what_is_chosen_goes_on_lat
             loaded = page.evaluate(
                 """performance.getEntriesByType("resource")
                     .map(({ name }) => new URL(name).pathname)
-                    .filter((path) => /^[/]static[/]\\w+[.](js|css)$/.test(path))"""
+                    .filter((path) => /^[/]static[/]\\w+[/][\\w-]+[.](js|css)$/.test(path))"""
             )
             for_later = {
                 f"/static/{name}"
-                for name in ("compare.js", "compare.css", "stage.js", "dialogs.js")
+                for name in (
+                    "shared/dialogs.js",
+                    "upload/compare.css",
+                    "upload/compare.js",
+                    "upload/stage.js",
+                )
             }
             assert set(loaded) - set(shell) == for_later
             assert [path for path in shell if path != "/" and not path.startswith("/static/")] == []
@@ -75,3 +81,19 @@ def test_the_page_opens_while_the_service_is_away_and_what_is_chosen_goes_on_lat
                 expect_state(page, "auto.png", "Ready")
                 expect(page.locator("#notice")).to_be_hidden(timeout=20_000)
                 assert kept(page) == shell
+
+
+def test_paths_that_an_earlier_release_cached_are_removed(browser: Browser, url: str) -> None:
+    with visit(browser, url, service_workers="allow") as page:
+        page.evaluate("async () => { await navigator.serviceWorker.ready; }")
+        shell = kept(page)
+        page.evaluate(
+            """async () => {
+                await (await caches.open("alvura")).put("/static/page.js", new Response("old"));
+                await (await navigator.serviceWorker.getRegistration()).unregister();
+            }"""
+        )
+        assert "/static/page.js" in kept(page)
+
+        page.reload()
+        wait_until(lambda: kept(page) == shell)

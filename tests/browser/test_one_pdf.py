@@ -144,7 +144,7 @@ def test_fifty_pages_take_less_than_a_second(page: Page) -> None:
 
     took_ms, size = page.evaluate(
         """async (png) => {
-            const { pdf } = await import("/static/pdf.js");
+            const { pdf } = await import("/static/save/pdf.js");
             const pages = Array.from({ length: 50 }, () => Uint8Array.from(png));
             const began = performance.now();
             const made = pdf(pages);
@@ -167,7 +167,7 @@ def test_script_and_command_write_the_same_for_any_resolution(
 
     made = page.evaluate(
         """async (pages) => {
-            const { pdf } = await import("/static/pdf.js");
+            const { pdf } = await import("/static/save/pdf.js");
             const made = pdf(pages.map((page) => Uint8Array.from(page)));
             return [...new Uint8Array(await made.arrayBuffer())];
         }""",

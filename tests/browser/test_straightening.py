@@ -26,7 +26,7 @@ def look(page: Page, scene: Scene) -> list[list[float]] | None:
     small = cv2.resize(scene.pixels, size, interpolation=cv2.INTER_AREA).min(axis=2)
     return page.evaluate(
         """async ([pixels, width, height]) => {
-            const { findCorners } = await import("/static/corners.js");
+            const { findCorners } = await import("/static/convert/corners.js");
             return findCorners(Uint8Array.from(pixels), width, height);
         }""",
         [small.ravel().tolist(), *size],

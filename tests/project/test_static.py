@@ -10,10 +10,11 @@ import pytest
 from PIL import Image, ImageChops
 
 from scripts.generate.draw_icons import draw_icon
+from testkit.page_scripts import page_scripts
 from testkit.root import ROOT
 
-MODULES = sorted((ROOT / "static").glob("*.js"))
-IMPORT = re.compile(r"""(?:from|import\(?)\s*["']\./([\w-]+\.js)["']""")
+MODULES = page_scripts()
+IMPORT = re.compile(r"""(?:from|import\(?)\s*["']\.{1,2}/(?:\w+/)?([\w-]+\.js)["']""")
 
 
 def imports(text: str) -> set[str]:
@@ -52,20 +53,25 @@ def test_every_module_says_in_its_first_line_what_it_is_for(module) -> None:
 
 def test_the_service_worker_keeps_what_the_page_needs_to_start_and_no_more() -> None:
     worker = (ROOT / "static" / "sw.js").read_text()
-    names = re.search(r"\.\.\.\[(.*?)\]", worker, re.DOTALL)
-    assert names
-    kept = {f"{name}.js" for name in re.findall(r'"([\w-]+)"', names[1])}
+    kept = {
+        f"{folder}/{name}.js"
+        for names, folder in re.findall(r"\[(.*?)\]\.map\(.*?`/static/(\w+)/", worker)
+        for name in re.findall(r'"([\w-]+)"', names)
+    }
 
-    assert kept == with_imports("page.js")
-    for path in re.findall(r'"/static/([\w.-]+)"', worker):
+    assert kept == with_imports("upload/page.js")
+    for path in re.findall(r'"/static/([\w./-]+)"', worker):
         assert (ROOT / "static" / path).exists()
 
 
 def with_imports(name: str) -> set[str]:
-    """*name* and what it imports before it runs, and so on."""
-    text = (ROOT / "static" / name).read_text()
-    needed = set(re.findall(r'from "\./([\w-]+\.js)"', text))
-    return {name}.union(*(with_imports(each) for each in needed))
+    """*name*, in static/, and what it imports before it runs, and so on."""
+    path = ROOT / "static" / name
+    needed = re.findall(r'from "(\.[\w./-]+\.js)"', path.read_text())
+    places = {(path.parent / each).resolve() for each in needed}
+    return {name}.union(
+        *(with_imports(str(place.relative_to(ROOT / "static"))) for place in places)
+    )
 
 
 def test_the_icons_of_the_manifest_are_there_and_are_as_large_as_it_says() -> None:

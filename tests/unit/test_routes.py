@@ -343,7 +343,8 @@ def test_a_fault_of_ours_shows_nothing_but_the_request_id(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/healthz", "/readyz", "/nowhere", "/static/style.css", "/images/1", "/upload"]
+    "path",
+    ["/", "/healthz", "/readyz", "/nowhere", "/static/shared/style.css", "/images/1", "/upload"],
 )
 def test_every_answer_carries_the_security_headers_and_a_request_id(site: Site, path: str) -> None:
     with site.client.get(path) as answer:
@@ -404,5 +405,5 @@ def test_the_page_has_no_inline_script_or_style_that_the_policy_would_refuse(sit
 
     assert "style=" not in page
     assert "onclick" not in page
-    assert '<script type="module" src="/static/page.js">' in page
+    assert '<script type="module" src="/static/upload/page.js">' in page
     assert "100\N{NO-BREAK SPACE}kB" in page

@@ -64,7 +64,7 @@ def test_what_a_browser_repeats_is_shown_only_when_it_fails(shown: Terminal) -> 
     for status in (200, 304, 404):
         answer("GET", *polls[:1], status, polls[1])
     answer("DELETE", polls[0], 204, polls[1])
-    for path in ("/static/style.css", "/favicon.ico", "/sw.js"):
+    for path in ("/static/shared/style.css", "/favicon.ico", "/sw.js"):
         answer("GET", path, 200)
 
     assert shown.lines == ["GET /images/1 404 15 ms", "DELETE /images/1 204 15 ms"]

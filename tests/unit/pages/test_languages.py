@@ -14,12 +14,13 @@ from app.domain.methods import METHODS, Method, Parameter
 from app.domain.representation import ImageStatus
 from app.pages.languages import LANGUAGES, choose, language
 from app.settings import Settings
+from testkit.page_scripts import page_scripts
 from testkit.root import ROOT
 from testkit.site import Site
 
 CATALOGUES = sorted(ROOT.glob("translations/*/LC_MESSAGES/messages.po"))
 TEMPLATES = sorted((ROOT / "templates").glob("*.html"))
-SCRIPTS = sorted((ROOT / "static").glob("*.js"))
+SCRIPTS = page_scripts()
 #: What the page can find out before the API does.
 FOUND_BY_BROWSERS = {
     "canvas-blocked",
@@ -54,7 +55,9 @@ def made_of_names() -> set[str]:
     alone = {f"problem.{code}" for code in FOUND_BY_BROWSERS}
     keys = alone | {f"problem.{code}" for code in codes()} | {f"method.{name}" for name in METHODS}
     keys |= {f"state.{status}" for status in ImageStatus}
-    states = re.search(r"const MARKS = \{(.*?)\}", (ROOT / "static/card.js").read_text(), re.DOTALL)
+    states = re.search(
+        r"const MARKS = \{(.*?)\}", (ROOT / "static/upload/card.js").read_text(), re.DOTALL
+    )
     assert states
     keys |= {f"state.{name}" for name in re.findall(r"(\w+):", states[1])}
     for method in METHODS.values():

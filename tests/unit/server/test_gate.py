@@ -63,7 +63,7 @@ def test_with_tokens_only_their_holders_are_let_in(authorization: str, owner: st
         "/service",
         "/openapi.json",
         "/docs",
-        "/static/page.js",
+        "/static/upload/page.js",
     ],
 )
 def test_page_contract_and_probes_need_no_token(path: str) -> None:

@@ -80,7 +80,7 @@ def test_a_range_outside_the_file_says_how_long_it_is(site: Site, place: str, as
 
 
 def test_a_range_outside_a_file_of_the_page_is_416_too(site: Site) -> None:
-    answer = site.client.get("/static/style.css", headers={"Range": "bytes=9999999-"})
+    answer = site.client.get("/static/shared/style.css", headers={"Range": "bytes=9999999-"})
 
     assert problem(answer) == (416, "range-not-satisfiable")
     assert answer.headers["Content-Range"].startswith("bytes */")
@@ -559,7 +559,7 @@ def answers_of_every_status(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[i
         "/openapi.json",
         "/healthz",
         "/readyz",
-        "/static/style.css",
+        "/static/shared/style.css",
     ):
         yield 200, get(path)
     yield 200, get("/favicon.ico")

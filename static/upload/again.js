@@ -1,10 +1,10 @@
 // Process the same files again by another method, with a preview of the first.
 
 import { compare } from "./compare.js";
-import { styled } from "./dialogs.js";
-import { areSound, isSound, readNumber } from "./numbers.js";
+import { styled } from "../shared/dialogs.js";
+import { areSound, isSound, readNumber } from "../shared/numbers.js";
 import { preview } from "./preview.js";
-import { counted, number, reasonOf, text } from "./texts.js";
+import { counted, number, reasonOf, text } from "../shared/texts.js";
 import { enableChosen, fieldsOf } from "./uploads.js";
 import { Trials } from "./trials.js";
 
@@ -18,7 +18,7 @@ const replace = form.querySelector(".replace input");
 
 // Resolves with {fields, replace}, or with null when the dialog is cancelled.
 export async function askAgain(items) {
-  await styled("compare");
+  await styled("upload/compare");
   if (!dialog.querySelector(".methods")) {
     dialog.querySelector(".choice").append(document.querySelector("#upload .methods").cloneNode(true));
   }

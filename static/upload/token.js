@@ -1,7 +1,7 @@
 // Ask the user for a token, where the service requires one.
 
-import { Lost, ask, token } from "./api.js";
-import { text, why } from "./texts.js";
+import { Lost, ask, token } from "../shared/api.js";
+import { text, why } from "../shared/texts.js";
 
 // The id of no image: with a valid token the response is 404, otherwise 401.
 const NOWHERE = "/images/00000000-0000-4000-8000-000000000000";

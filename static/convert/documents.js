@@ -64,8 +64,8 @@ let lost = null;
 // pdf.js looks for its worker here; if it finds this, it starts no other.
 async function pdfjs() {
   console.warn = (message) => { if (LOST.test(message)) lost ??= message; };
-  await import("./pdfjs/pdf.worker.min.js");
-  return import("./pdfjs/pdf.min.js");
+  await import("../pdfjs/pdf.worker.min.js");
+  return import("../pdfjs/pdf.min.js");
 }
 
 async function openPdf(file) {
@@ -74,7 +74,7 @@ async function openPdf(file) {
     library = null;
     throw fault("part-missing", error.message);
   });
-  const folder = new URL("pdfjs/", import.meta.url);
+  const folder = new URL("../pdfjs/", import.meta.url);
   const loading = getDocument({
     data: new Uint8Array(await file.arrayBuffer()),
     CanvasFactory: Canvases, FilterFactory: Filters, BinaryDataFactory: Files,
@@ -122,7 +122,7 @@ const TURNS = { 3: 2, 6: 1, 8: 3 };
 const WIDTH = "t256", HEIGHT = "t257", ORIENTATION = "t274", SAMPLES = "t277", RESOLUTION = "t282", UNIT = "t296";
 
 async function openTiff(file) {
-  const { default: utif } = await import("./utif/utif.min.js").catch((error) => {
+  const { default: utif } = await import("../utif/utif.min.js").catch((error) => {
     throw fault("part-missing", error.message);
   });
   mend(utif);

@@ -1,10 +1,10 @@
 // Show one image: its picture, state, measurements and actions.
 
-import { ask, picture, token } from "./api.js";
-import { methodOf, resultName } from "./names.js";
-import { notice } from "./notice.js";
-import { speak } from "./speak.js";
-import { facts, number, reasonOf, seconds, size, text, until, why } from "./texts.js";
+import { ask, picture, token } from "../shared/api.js";
+import { methodOf, resultName } from "../shared/names.js";
+import { notice } from "../shared/notice.js";
+import { speak } from "../shared/speak.js";
+import { facts, number, reasonOf, seconds, size, text, until, why } from "../shared/texts.js";
 
 const template = document.getElementById("card");
 const MARKS = {
@@ -179,8 +179,8 @@ export class Card {
 
   async #open() {
     try {
-      const [{ compare, sourcesOf }, { styled }] = await Promise.all([import("./compare.js"), import("./dialogs.js")]);
-      await styled("compare");
+      const [{ compare, sourcesOf }, { styled }] = await Promise.all([import("./compare.js"), import("../shared/dialogs.js")]);
+      await styled("upload/compare");
       const { viewer } = compare(sourcesOf(this.item, this.siblings(this.item)));
       this.find("article").append(viewer);
       return true;

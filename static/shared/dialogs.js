@@ -2,7 +2,7 @@
 
 const loading = new Map();
 
-// Resolves once static/*name*.css is applied.
+// Resolves once static/*name*.css is applied; *name* has its folder.
 export function styled(name) {
   if (!loading.has(name)) loading.set(name, load(`/static/${name}.css`));
   loading.get(name).catch(() => loading.delete(name));

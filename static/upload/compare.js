@@ -1,10 +1,10 @@
 // Show two pictures on top of each other, with a native slider between them, on a stage that zooms.
 
-import { picture } from "./api.js";
-import { methodOf } from "./names.js";
-import { notice } from "./notice.js";
+import { picture } from "../shared/api.js";
+import { methodOf } from "../shared/names.js";
+import { notice } from "../shared/notice.js";
 import { Stage } from "./stage.js";
-import { clock, number, text } from "./texts.js";
+import { clock, number, text } from "../shared/texts.js";
 
 const template = document.getElementById("viewer");
 

@@ -1,6 +1,6 @@
 // Send a request to an operation of the API from its documentation.
 
-import { token } from "./api.js";
+import { token } from "../shared/api.js";
 
 for (const form of document.querySelectorAll("form.try")) {
   form.addEventListener("submit", async (event) => {

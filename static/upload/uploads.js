@@ -1,7 +1,7 @@
 // Send files, three at a time; retry after a lost connection with the same Idempotency-Key.
 
-import { Lost, Problem, pause, send } from "./api.js";
-import { readNumber } from "./numbers.js";
+import { Lost, Problem, pause, send } from "../shared/api.js";
+import { readNumber } from "../shared/numbers.js";
 import { check, isPng } from "./png.js";
 
 const AT_ONCE = 3;
@@ -57,7 +57,7 @@ async function isReady(item) {
   const found = looked.then(() => item.file && isPng(item.file));
   looked = found.catch(() => {});
   if (await found) return true;
-  converter ??= import("./convert.js");
+  converter ??= import("../convert/convert.js");
   const { prepare } = await converter.catch(({ message }) => {
     converter = null;
     throw new Problem({ status: 0, code: "part-missing", detail: message });

@@ -1,7 +1,7 @@
 // Show the health of the service, and update it on changes.
 
-import { follow, sentence } from "./service.js";
-import { text } from "./texts.js";
+import { follow, sentence } from "../shared/service.js";
+import { text } from "../shared/texts.js";
 
 const now = document.getElementById("now");
 

@@ -1,6 +1,6 @@
 // Preview the method `simple` before sending: with the exact pixels of the server, or not at all.
 
-import { ask } from "./api.js";
+import { ask } from "../shared/api.js";
 import { header } from "./png.js";
 
 // In larger images the slider would lag.

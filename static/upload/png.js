@@ -1,7 +1,7 @@
 // Refuse files that are clearly not valid PNGs before sending, with the API's codes and texts.
 
-import { Problem } from "./api.js";
-import { facts } from "./texts.js";
+import { Problem } from "../shared/api.js";
+import { facts } from "../shared/texts.js";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 

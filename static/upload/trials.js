@@ -1,6 +1,6 @@
 // Preview a method by processing a small copy of the image on the service.
 
-import { Lost, Problem, ask, pause } from "./api.js";
+import { Lost, Problem, ask, pause } from "../shared/api.js";
 
 // Pixels of the longer side: enough to judge by, few enough to send at every change.
 const MOST_PX = 1200;

@@ -1,6 +1,6 @@
 // Show the progress of this visit's images, on the page and in the title of the tab.
 
-import { counted, number, seconds, text } from "./texts.js";
+import { counted, number, seconds, text } from "../shared/texts.js";
 
 const ENDED = ["processed", "failed", "refused", "gone", "deleted"];
 const INTERVAL_MS = 1000;

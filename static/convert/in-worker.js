@@ -1,7 +1,7 @@
 // Run one task at a time in the worker that converts and straightens.
 
-import { Problem } from "./api.js";
-import { facts } from "./texts.js";
+import { Problem } from "../shared/api.js";
+import { facts } from "../shared/texts.js";
 
 // No valid task takes this long; a hanging task would block all that wait behind it.
 const LONGEST_MS = 120_000;

@@ -1,10 +1,10 @@
 // Combine finished pages into one PDF: all or some, in an order changed by pointer or keys.
 
-import { ask, picture } from "./api.js";
-import { ask as show, save, styled } from "./dialogs.js";
+import { ask, picture } from "../shared/api.js";
+import { ask as show, save, styled } from "../shared/dialogs.js";
 import { pdf } from "./pdf.js";
-import { speak } from "./speak.js";
-import { counted, number, text } from "./texts.js";
+import { speak } from "../shared/speak.js";
+import { counted, number, text } from "../shared/texts.js";
 
 const AT_ONCE = 6;
 const dialog = document.getElementById("one-pdf");
@@ -17,7 +17,7 @@ let onOrder = null;
 
 // *arrange* is called with the items in their new order after each change.
 export async function askForPdf(items, arrange) {
-  await styled("dialogs");
+  await styled("shared/dialogs");
   onOrder = arrange;
   says.textContent = "";
   list.replaceChildren(...await Promise.all(items.map(row)));

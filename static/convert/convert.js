@@ -1,10 +1,10 @@
 // Convert other files to PNG in a worker: a photograph to one, PDF and TIFF to one per page.
 
-import { Problem } from "./api.js";
-import { Item } from "./images.js";
+import { Problem } from "../shared/api.js";
+import { Item } from "../shared/images.js";
 import { inWorker } from "./in-worker.js";
 import { kindOf } from "./kinds.js";
-import { number, text } from "./texts.js";
+import { number, text } from "../shared/texts.js";
 
 const MOST_PAGES = 200; // The maximum of the list.
 const NAMES = { jpeg: "JPEG", webp: "WebP", gif: "GIF", bmp: "BMP", avif: "AVIF", heic: "HEIC", tiff: "TIFF", pdf: "PDF" };

@@ -1,13 +1,13 @@
 // Set up the page: files come from a dialog, a drop or a paste, and each becomes a card in the list.
 
-import { ask } from "./api.js";
+import { ask } from "../shared/api.js";
 import { Card } from "./card.js";
-import { Item, keepOrder, onChange, remembered, rememberedName } from "./images.js";
-import { notice, takeBack } from "./notice.js";
-import { areSound, isSound } from "./numbers.js";
+import { Item, keepOrder, onChange, remembered, rememberedName } from "../shared/images.js";
+import { notice, takeBack } from "../shared/notice.js";
+import { areSound, isSound } from "../shared/numbers.js";
 import * as progress from "./progress.js";
-import { follow } from "./service.js";
-import { counted, facts, reasonOf, text } from "./texts.js";
+import { follow } from "../shared/service.js";
+import { counted, facts, reasonOf, text } from "../shared/texts.js";
 import { enableChosen, enqueue, enqueueFirst, fieldsOf, isBusy } from "./uploads.js";
 
 const form = document.getElementById("upload");
@@ -154,7 +154,7 @@ async function again(sources) {
 
 async function straightenAgain(source) {
   try {
-    const { straightCopy } = await import("./straighten.js");
+    const { straightCopy } = await import("../convert/straighten.js");
     await straightCopy(source, (item) => {
       show(add(item, { before: source.card.node }).node);
       enqueue(item);
@@ -233,7 +233,7 @@ addEventListener("beforeunload", (event) => isBusy() && event.preventDefault());
 saveAll.addEventListener("click", async () => {
   saveAll.disabled = true;
   try {
-    const { zipOf } = await import("./zip.js");
+    const { zipOf } = await import("../save/zip.js");
     const address = URL.createObjectURL(await zipOf(finished().map(({ image }) => image)));
     Object.assign(document.createElement("a"), { href: address, download: "alvura.zip" }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
@@ -246,7 +246,7 @@ saveAll.addEventListener("click", async () => {
 
 savePdf.addEventListener("click", async () => {
   try {
-    const { askForPdf } = await import("./one-pdf.js");
+    const { askForPdf } = await import("../save/one-pdf.js");
     await askForPdf(finished(), arrange);
   } catch {
     notice(text("say.pdf-failed"));

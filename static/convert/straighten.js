@@ -1,11 +1,11 @@
 // Let the user mark the page in a photograph: four corners, moved by pointer or keys.
 
-import { ask } from "./api.js";
-import { ask as show, styled } from "./dialogs.js";
-import { Item } from "./images.js";
+import { ask } from "../shared/api.js";
+import { ask as show, styled } from "../shared/dialogs.js";
+import { Item } from "../shared/images.js";
 import { inWorker } from "./in-worker.js";
-import { speak } from "./speak.js";
-import { number, text } from "./texts.js";
+import { speak } from "../shared/speak.js";
+import { number, text } from "../shared/texts.js";
 
 const WHOLE = [[0, 0], [1, 0], [1, 1], [0, 1]];
 const NAMES = ["straighten.above-left", "straighten.above-right", "straighten.below-right", "straighten.below-left"];
@@ -48,7 +48,7 @@ export async function straightCopy({ file, fields, image, title }, begin) {
 }
 
 async function askAbout(file, name, isSent, signal) {
-  await styled("dialogs");
+  await styled("shared/dialogs");
   const looked = await inWorker("look", { file }, signal);
   [photo, found, corners, turns] = [looked.shown, looked.corners, WHOLE, 0];
   dialog.querySelector("b").textContent = name;

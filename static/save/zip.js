@@ -2,9 +2,9 @@
 //
 // PKWARE, APPNOTE.TXT 6.3.10: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 
-import { ask } from "./api.js";
-import { crc32 } from "./crc32.js";
-import { resultName } from "./names.js";
+import { ask } from "../shared/api.js";
+import { crc32 } from "../shared/crc32.js";
+import { resultName } from "../shared/names.js";
 
 const MOST_BYTES = 2 ** 32 - 1; // Larger archives need other records (section 4.5.3).
 const IS_UTF8 = 1 << 11; // section 4.4.4

@@ -1,6 +1,6 @@
 // Write a gray PNG in strips, so that neither its pixels nor its bytes are in memory twice.
 
-import { crc32 } from "./crc32.js";
+import { crc32 } from "../shared/crc32.js";
 
 const SIGNATURE = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const INCHES_PER_METRE = 1 / 0.0254;
