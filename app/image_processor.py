@@ -141,7 +141,7 @@ def _binarize(
 
 
 def _upright(original: Original) -> _Upright:
-    """The page in gray as viewers show it; its opacity and chroma are let go."""
+    """The page in gray as viewers show it; its opacity and chroma are freed."""
     page, orientation, size = original.page, original.orientation, original.physical_size
     gray = upright(page.gray, orientation)
     has_light_ink = page.alpha is not None and show_light_ink(

@@ -1,4 +1,4 @@
-"""Say in one line that the packages are missing, before an import says so in a traceback.
+"""Report missing packages in one line, before an import fails with a traceback.
 
 Standard library only.
 """
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-#: What the packages of pyproject.toml are imported as; isal and zlib-ng may be missing.
+#: The import names of the packages of pyproject.toml; isal and zlib-ng may be missing.
 PACKAGES: Final = (
     *("babel", "boto3", "cv2", "flask", "flask_cors", "numba", "numpy", "obstore"),
     *("opentelemetry", "prometheus_client", "pydantic", "pydantic_settings", "structlog"),

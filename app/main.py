@@ -126,7 +126,7 @@ def _doctor(options: argparse.Namespace) -> int:
     return show(examine(options.role, names_in_file), only_failed=options.failing)
 
 
-#: Commands that run without right settings; of clients, which need none of the server's settings.
+#: Commands that run without valid settings, and clients' commands, which read no server settings.
 _CLIENTS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "upload": _upload,
     "binarize": _binarize,
@@ -144,7 +144,7 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
         return _operate_on(options, settings)
     except PipelineError as exc:
         _complain(str(exc))
-    except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
+    except (BotoCoreError, ValueError) as exc:  # an unknown profile or an invalid endpoint
         _complain(fault_of(exc).advice)
     except BrokenPipeError:  # the reader has closed the pipe, as in `watch | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -201,7 +201,7 @@ def _run(role: str, settings: Settings) -> int:
     wiring = Wiring(settings, role)
     try:
         wiring.watched  # noqa: B018 (makes the clients of S3 and SQS, and the worker)
-    except (BotoCoreError, ValueError) as exc:  # a profile or an endpoint that cannot be
+    except (BotoCoreError, ValueError) as exc:  # an unknown profile or an invalid endpoint
         _complain(f"cannot start: {fault_of(exc).advice}")
         return _EXIT_UNAVAILABLE
     try:

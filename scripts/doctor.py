@@ -59,7 +59,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="alvura doctor",
         description="Check what a start needs, one line each; a failing line says what to do.",
-        epilog="exit code: 0 everything is well, 1 something is not, 2 wrong usage",
+        epilog="exit code: 0 every check passed, 1 a check failed, 2 wrong usage",
     )
     add_options(parser)
     return parser.parse_args()

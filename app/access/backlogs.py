@@ -1,8 +1,8 @@
 """Limit how many images of one group, and of one owner, wait at the same time.
 
 SQS tells the depth of a whole queue only. So each web process remembers the images that it has
-accepted, line by line, and drops those at the front that are finished once a line reaches its
-limit: images of a line are finished in about the order in which they were accepted.
+accepted, in one line for each group and owner. Once a line reaches its limit, the process drops
+the finished images at its front: images finish in about the order in which they were accepted.
 """
 
 from __future__ import annotations

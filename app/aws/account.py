@@ -25,7 +25,7 @@ _OF_CREDENTIALS = (Cause.NO_CREDENTIALS, Cause.WRONG_CREDENTIALS, Cause.EXPIRED_
 
 @dataclass(frozen=True)
 class Credentials:
-    """Where the credentials are from, and the end of their key id, or the fault that they have."""
+    """The source of the credentials and the end of their key id, or their fault."""
 
     origin: str = ""
     key_id_end: str = ""
@@ -40,7 +40,7 @@ class Account:
         try:
             self._s3: S3Client = aws.s3_client(settings)
             self._sqs: SQSClient = aws.sqs_client(settings)
-        except BotoCoreError as exc:  # a profile or an endpoint that cannot be
+        except BotoCoreError as exc:  # an unknown profile or an invalid endpoint
             raise ValueError(fault_of(exc).advice) from exc
 
     @property
@@ -63,7 +63,7 @@ class Account:
         return Credentials(origin, key_id[-4:])
 
     def bucket_fault(self, name: str) -> Fault | None:
-        """Why the bucket cannot be used, if it cannot."""
+        """The reason why the bucket cannot be used; None if it can."""
         try:
             found = aws.head_bucket(self._s3, name)
         except (ClientError, BotoCoreError, RuntimeError, KeyError) as exc:
@@ -77,12 +77,12 @@ class Account:
         return None
 
     def queue_fault(self, name: str) -> Fault | None:
-        """Why the queue cannot be used, if it cannot."""
+        """The reason why the queue cannot be used; None if it can."""
         found = self._queue(name)
         return found if isinstance(found, Fault) else None
 
     def lacking(self, resource: str, actions: list[str]) -> Iterator[tuple[str, Fault]]:
-        """Those of *actions* that fail on the resource that this setting names, with the cause."""
+        """The *actions* that fail on the resource that this setting names, each with its cause."""
         name: str = getattr(self._settings, resource)
         if resource.endswith("_bucket"):
             return rights.lacking(self._s3, name, actions)
@@ -90,7 +90,7 @@ class Account:
         return iter(()) if isinstance(url, Fault) else rights.lacking(self._sqs, url, actions)
 
     def _queue(self, name: str) -> str | Fault:
-        """The URL of the queue, or the fault that keeps it from being found."""
+        """The URL of the queue, or the fault of the look-up."""
         try:
             return self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
         except (ClientError, BotoCoreError, RuntimeError, KeyError) as exc:

@@ -1,8 +1,8 @@
 """The rights of each role, and a call for each that changes nothing.
 
-It reads, deletes what is not there, or asks for what cannot be done: a batch whose only entry is
-refused was allowed as a whole, and S3 compares If-Match only where the write is allowed.
-deploy/cloudformation.yaml grants the same rights.
+A call reads, deletes an object that does not exist, or requests something impossible. SQS checks
+the right to a batch before it refuses an entry, and S3 checks the right to write before it compares
+If-Match. deploy/cloudformation.yaml grants the same rights.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
     from types_boto3_sqs.client import SQSClient
 
-#: Neither original nor result, and what a role may delete.
+#: A key that each role may delete, and that no image uses.
 _KEY: Final = "failures/doctor"
 #: SQS refuses a message with this character, and no other message of the batch.
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _REFUSED_BODY: Final = "\ufffe"
 _ENTRY: Final = {"Id": "0", "ReceiptHandle": "doctor"}
-#: What S3 and SQS answer to a call that is allowed and cannot be done.
+#: The errors of S3 and SQS for a call that is allowed but impossible.
 _ALLOWED: Final = (
     *("NoSuchKey", "404", "PreconditionFailed", "412"),
     *("InvalidParameterValue", "InvalidParameterValueException", "ReadCountOutOfRange"),
@@ -74,7 +74,7 @@ def rights_of(role: str) -> dict[str, list[str]]:
 def lacking(
     client: S3Client | SQSClient, place: str, actions: list[str]
 ) -> Iterator[tuple[str, Fault]]:
-    """Those of *actions* that fail on *place*, a bucket's name or a queue's URL, with the cause."""
+    """The *actions* that fail on *place*, a bucket's name or a queue's URL, each with its cause."""
     for action in actions:
         try:
             call = _receive if action == _RECEIVE and _COUNT[0] in actions else _CALLS[action]
@@ -87,12 +87,12 @@ def lacking(
 
 
 def is_denied(fault: Fault) -> bool:
-    """Whether the right is missing, and not the service."""
+    """Whether *fault* is a missing right, not a service that does not answer."""
     return fault.cause in (Cause.DENIED, Cause.FORBIDDEN)
 
 
 def _write(s3: Any, bucket: str) -> None:
-    # There is no object to match, so that nothing is written.
+    # No object has this ETag, so nothing is written.
     s3.put_object(Bucket=bucket, Key=_KEY, Body=b"", IfMatch='"0"')
 
 
@@ -103,7 +103,7 @@ def _send(sqs: Any, url: str) -> None:
 
 
 def _receive(sqs: Any, url: str) -> None:
-    """Receive nothing that waits, since a receipt counts as a try of the message."""
+    """Try to receive, but no waiting message: each receive counts towards MAX_RECEIVES."""
     waiting = "ApproximateNumberOfMessages"
     said = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[waiting])["Attributes"]
     _receive_from(sqs, url, 1 if said[waiting] == "0" else _MORE_THAN_SQS_GIVES)

@@ -144,7 +144,7 @@ def _add_watch(commands: _Commands[argparse.ArgumentParser]) -> None:
 def _add_upload(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "upload",
-        help="send images to the API, from here or from far away",
+        help="send images to the API, local or remote",
         description=(
             "Send images to the API, as PNG: JPEG, TIFF (each page), WebP and BMP are converted "
             "here. An interrupted command can be run again: no image is taken "
@@ -197,7 +197,7 @@ def _add_binarize(commands: _Commands[argparse.ArgumentParser]) -> None:
         description=(
             "Make PNG, JPEG, TIFF (all pages), WebP and BMP black and white on this machine, "
             "without a server. Results are 1 bit a pixel, upright, with the DPI of the file. "
-            "Each file is written whole or not at all, and none is overwritten unasked."
+            "Each file is written whole or not at all, and none is overwritten without --force."
         ),
         epilog=(
             "exit code: 0 all files were written, 1 some were not (a bad file, one that is already "
@@ -228,7 +228,7 @@ def _add_doctor(commands: _Commands[argparse.ArgumentParser]) -> None:
             "Check what a start needs, one line each; a failing line says what to do. Each right "
             "is tried with a call that changes nothing."
         ),
-        epilog="exit code: 0 everything is well, 1 something is not, 2 wrong usage",
+        epilog="exit code: 0 every check passed, 1 a check failed, 2 wrong usage",
     )
     add_doctor_options(parser)
 

@@ -15,7 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=("all", "web", "worker", "operator"),
         default="all",
         help=(
-            "whose rights are tried; operator: of reconcile, redrive, announce-again and watch "
+            "the role whose rights are tried; operator: reconcile, redrive, announce-again, watch "
             "(default: all)"
         ),
     )

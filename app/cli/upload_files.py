@@ -35,7 +35,7 @@ class Source:
         return self.path.with_name(f"{self.path.stem}{page_part(self.number, self.count)}.png")
 
     def png(self) -> bytes:
-        """The page as a PNG; what is no image that can be converted is left as it is.
+        """The page as a PNG; a file that cannot be converted is sent unchanged.
 
         Raises:
             PermanentError, OSError: as `as_png`.

@@ -27,14 +27,14 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of a server; *clock_offset_s* is how far this machine's clock is ahead of its."""
+    """An answer of a server; this machine's clock is *clock_offset_s* ahead of the server's."""
 
     status: int
     clock_offset_s: float | None
 
 
 def check_endpoint(url: str, remedy: str) -> Iterator[Finding]:
-    """Two findings: whether *url* answers, else *remedy*, and whether the clocks agree."""
+    """Two findings: whether *url* answers, with *remedy* if not, and whether the clocks agree."""
     try:
         answer = ask(url)
     except (OSError, HTTPException, ValueError) as exc:
@@ -54,7 +54,7 @@ def ask(url: str) -> Answer:
     except HTTPError as exc:
         status, date = exc.code, exc.headers.get("Date")
         exc.close()
-    # Either end of the call, whichever is nearer, so that a slow answer is no wrong clock.
+    # Compare with the nearer end of the call, so that a slow answer is no wrong clock.
     moments = (began_at, time.time())
     theirs = _seconds(date)
     offsets = [] if theirs is None else [moment - theirs for moment in moments]
@@ -98,6 +98,6 @@ def _seconds(date: str | None) -> float | None:
 
 
 def _opener(url: str) -> OpenerDirector:
-    # The proxies of the environment, but for loopback.
+    # The proxies of the environment, except for loopback.
     is_local = urlsplit(url).hostname in _LOOPBACK
     return build_opener(ProxyHandler({})) if is_local else build_opener()

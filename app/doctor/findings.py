@@ -61,7 +61,7 @@ def show(findings: Iterable[Finding], *, only_failed: bool = False) -> int:
 
 
 def say(line: str) -> None:
-    """Print *line*, whatever characters the terminal knows."""
+    """Print *line*, with ? for characters that the terminal cannot encode."""
     encoding = sys.stdout.encoding or "utf-8"
     shown = " ".join(line.splitlines()).encode(encoding, errors="replace").decode(encoding)
     print(shown, flush=True)  # noqa: T201 (the command line's answer)

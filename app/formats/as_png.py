@@ -32,7 +32,7 @@ def _encoded(picture: Picture) -> bytes:
     image = picture.load()
     mode = png_mode(image)
     page = image if image.mode == mode else image.convert(mode)
-    page.info.clear()  # of the file's metadata only what follows is kept
+    page.info.clear()  # only the following metadata is kept
     more: dict[str, Any] = {}
     if picture.orientation != UPRIGHT:
         exif = Image.Exif()

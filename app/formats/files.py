@@ -15,7 +15,7 @@ from .kinds import SUFFIXES
 def paths_of(argument: str) -> Iterator[tuple[Path, Path]]:
     """The files that *argument* names, each with its path relative to the folder that it names.
 
-    A file is itself, whatever its name; a folder is all images below it, but for hidden files; a
+    A file is itself, whatever its name; a folder is all images below it, except hidden ones; a
     glob pattern is what it matches.
 
     Raises:
@@ -60,7 +60,7 @@ def save(data: bytes, target: Path, *, overwrite: bool = True) -> None:
     try:
         _save(data, target, overwrite=overwrite)
     except OSError as exc:
-        # Of a write that fails Python does not tell the file, and of others the temporary name.
+        # Python names no file for a failed write, and the temporary file for other faults.
         exc.filename, exc.filename2 = str(target), None
         raise
 
@@ -88,7 +88,7 @@ def _move_to_free_place(name: Path, target: Path) -> None:
     except OSError as exc:
         if exc.errno == errno.ENOSPC:
             raise
-        # A file system without hard links: all but atomic.
+        # A file system without hard links: two processes could both find the name free.
         if target.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
         os.replace(name, target)
@@ -97,7 +97,7 @@ def _move_to_free_place(name: Path, target: Path) -> None:
 
 
 def page_part(number: int, count: int) -> str:
-    """What stands behind the stem in the name of page *number* of *count*, such as `-p07`."""
+    """The part after the stem in the name of page *number* of *count*, such as `-p07`."""
     digits = max(2, len(str(count)))
     return f"-p{number:0{digits}}"
 

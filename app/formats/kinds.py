@@ -1,4 +1,4 @@
-"""Tell by the first bytes of a file what kind of file it is."""
+"""Detect the kind of a file by its first bytes."""
 
 from __future__ import annotations
 

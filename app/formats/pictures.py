@@ -72,7 +72,7 @@ def kind_of_file(source: Source) -> str | None:
 
 
 def count_pages(source: Source, limits: PngLimits) -> int:
-    """The number of pages of *source*: 1, but for TIFF.
+    """The number of pages of *source*: 1 except for TIFF.
 
     Raises:
         UnreadableImageError, TooManyPixelsError, OSError: as `open_picture`.
@@ -146,7 +146,7 @@ def _check_scans(source: Source) -> None:
     scans, last = 0, b""
     with _opened(source) as file:
         while piece := file.read(_PIECE_BYTES):
-            # In coded data a byte of zero follows each 0xff, so that it holds no marker.
+            # In coded data a zero byte follows each 0xff, so coded data contains no marker.
             scans += (last + piece).count(_START_OF_SCAN)
             last = piece[-1:]
     if scans > _MAX_SCANS:
@@ -156,7 +156,7 @@ def _check_scans(source: Source) -> None:
 def _bound_pillow(limits: PngLimits) -> None:
     """Set Pillow's own limit, which it checks before it allocates, also for each page of a TIFF."""
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
-    # Its warnings about tags, and about images up to twice its limit, which `_check` refuses.
+    # Pillow warns of odd tags, and of images up to twice its limit, which `_check` refuses.
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
@@ -181,7 +181,7 @@ def _check(image: ImageFile.ImageFile, kind: str, limits: PngLimits) -> None:
 
 @contextmanager
 def _damage_told(kind: str) -> Iterator[None]:
-    """Turn whatever Pillow raises for a damaged file into an UnreadableImageError."""
+    """Raise an UnreadableImageError for any exception of Pillow about a damaged file."""
     try:
         yield
     except (PipelineError, MemoryError):
@@ -219,7 +219,7 @@ def _tag(image: Any) -> int:
 
 
 def _physical_size(image: ImageFile.ImageFile, kind: str) -> PhysicalSize | None:
-    """The resolution that *image* gives, as far as it can be one."""
+    """The resolution of *image*; None if it is missing, impossible or a default."""
     try:
         across, down = (float(dpi) for dpi in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):

@@ -64,7 +64,7 @@ def _sixteen_bits(image: Image.Image) -> Iterator[tuple[int, NDArray[np.uint16]]
         return
     order = ">u2" if image.mode == "I;16B" else "<u2"
     tags: Any = getattr(image, "tag_v2", {})
-    # Pillow turns bilevel and 8-bit gray round, but not 16-bit gray.
+    # Pillow inverts bilevel and 8-bit gray, but not 16-bit gray.
     is_inverted = tags.get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO
     for top, strip in _strips(image):
         samples = np.frombuffer(strip.tobytes(), order).reshape(strip.height, strip.width)

@@ -1,6 +1,6 @@
-"""Keep off standard error what libtiff prints there: a line per fault, without the file's name.
+"""Suppress the lines that libtiff prints to standard error, which do not name the file.
 
-Pillow has no function to turn it off, and the error that Pillow raises says what is wrong.
+Pillow cannot turn them off, and the exceptions of Pillow describe the same faults.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _STANDARD_ERROR = 2
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Inside the block only Python writes to standard error. For the main thread of a command."""
+    """A block in which only Python writes to standard error; for the main thread of a command."""
     kept = os.dup(_STANDARD_ERROR)
     python_stderr, encoding = sys.stderr, sys.stderr.encoding
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -37,5 +37,5 @@ def quiet_libraries() -> Iterator[None]:
 def _is_standard_error(stream: object) -> bool:
     try:
         return getattr(stream, "fileno", lambda: -1)() == _STANDARD_ERROR
-    except OSError:  # a test has put something else in its place
+    except OSError:  # a test has replaced it
         return False

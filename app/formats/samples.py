@@ -1,7 +1,7 @@
-"""Bring the many kinds of samples that Pillow decodes to the few that PNG has.
+"""Convert the sample formats of Pillow to those of PNG.
 
 Colour becomes RGB: CMYK and Lab by Pillow's plain formulas, without profiles; a palette by its
-table. 16-bit gray stays 16-bit, of 16-bit colour Pillow keeps the high bytes. Alpha stays alpha.
+table. 16-bit gray stays 16-bit; Pillow keeps the high bytes of 16-bit colour. Alpha stays alpha.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from PIL import Image
 
 from .kinds import UnreadableImageError
 
-#: Modes that PNG has as they are: https://pillow.readthedocs.io/en/stable/handbook/concepts.html#modes
+#: Modes that PNG can store unchanged: https://pillow.readthedocs.io/en/stable/handbook/concepts.html#modes
 _OF_PNG: Final = ("1", "L", "LA", "RGB", "RGBA")
 _SIXTEEN_BITS: Final = ("I;16", "I;16L", "I;16B")
 _BECOMES: Final = {

@@ -13,7 +13,7 @@ from structlog.types import EventDict
 from .redaction import harmless
 
 ANSWERED: Final = "request answered"
-#: What stops answering, and what answers again; `endpoint` says where.
+#: The events at the begin and at the end of an outage; `endpoint` has its URL.
 DOWN: Final = frozenset(("unhealthy", "polling failed"))
 UP: Final = frozenset(("healthy again", "polling works again"))
 #: Consequences of an outage.
@@ -40,7 +40,7 @@ class Quiet(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.Lock()
-        #: By endpoint, or by what is checked where there is none: what is down, and why.
+        #: Current outages by endpoint, or by part without one: the failed parts and their reasons.
         self._down: dict[str, dict[str, str]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -63,7 +63,7 @@ class Quiet(logging.Filter):
         if "endpoint" not in event and self._down.keys() - {place}:
             return False  # the worker, without its queue
         known = self._down.setdefault(place, {})
-        # Of all that an endpoint takes down, the first tells when the reason changes.
+        # Only the part that failed first on an endpoint reports a changed reason.
         is_news = not known or (what == next(iter(known)) and known[what] != kind)
         known[what] = kind
         return is_news
@@ -105,7 +105,7 @@ def _words(event: EventDict) -> str:
 
 
 def _is_routine(event: EventDict) -> bool:
-    """Whether the request is one that browsers repeat, and it has gone well."""
+    """Whether a browser repeats the request, and it succeeded."""
     if event["status"] >= 400 or event["method"] not in ("GET", "HEAD"):
         return False
     is_of_page = str(event["path"]).startswith(_ROUTINE_PATHS)

@@ -208,7 +208,7 @@ def usable_cpus() -> int:
 
 
 def misspelt(names: Iterable[str]) -> dict[str, str]:
-    """The *names* that are nearly those of settings, each with the setting's."""
+    """The misspelt *names*, each with the name of the setting that it resembles."""
     fields = (*Settings.model_fields, *ClientSettings.model_fields)
     known = {field.upper() for field in fields} | _OF_SCRIPTS
     return faults.misspelt(frozenset(names) - known, known)

@@ -10,9 +10,9 @@ from typing import Any, Final
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-#: Whose values no log may have.
+#: Settings whose values must not be logged.
 _SECRETS: Final = frozenset(("api_tokens", "idempotency_secret"))
-#: Where neither bounds nor the default say enough.
+#: Examples for the settings whose bounds and default do not show a right value.
 _EXAMPLES: Final = {
     "api_tokens_file": "the path of a file that exists",
     "aws_endpoint_url": "http://127.0.0.1:4566",
@@ -27,7 +27,7 @@ _EXAMPLES: Final = {
     "otel_traces_exporter": "otlp, console or none",
     "rate_limit": "60/minute or none",
 }
-#: How alike two names are that are probably meant to be one.
+#: Similarity from which a name counts as a misspelt setting.
 _LIKENESS: Final = 0.85
 _UNITS: Final = {"": 1, "B": 1} | {
     f"{prefix}{infix}B": base**power
@@ -69,7 +69,7 @@ def _right_value(name: str, field: FieldInfo) -> str:
 
 
 def misspelt(names: Iterable[str], known: Iterable[str]) -> dict[str, str]:
-    """The *names* that are no settings, but nearly are, each with the *known* one."""
+    """The misspelt *names*, each with the *known* name that it resembles."""
     settings = sorted(known)
     near = {name: get_close_matches(name, settings, 1, _LIKENESS) for name in names}
     return {name: found[0] for name, found in near.items() if found and found[0] != name}

@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
-    """Add what `binarize` reads and where it writes."""
+    """Add the arguments for the inputs and outputs of `binarize`."""
     parser.add_argument(
         "inputs", nargs="+", metavar="IN", help="images, folders, glob patterns; - for a pipe"
     )

@@ -26,7 +26,7 @@ from .writing import Writer, shown
 _EXIT_FAILED: Final = 1
 _EXIT_USAGE: Final = 2
 _EXIT_INTERRUPTED: Final = 130
-#: With these, no other file could be written either.
+#: After these errors no other file can be written either.
 _FATAL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 Complain = Callable[[str], None]
@@ -84,7 +84,7 @@ class _Run:
         self._summary = Summary()
         self._summary.left_alone = len(self._there)
         self._summary.left_out = inputs.left_out
-        # Standard output is for the result where it goes there.
+        # With a result on standard output, messages must not go there.
         has_result = any(target.path is None for target in targets)
         self._tell: Callable[[str], None] = partial(print, file=sys.stderr) if has_result else say
 
@@ -164,7 +164,7 @@ class _Run:
 
 
 def _told(fault: Exception) -> str:
-    """*fault* in a line, without the name of the file if it is no other than the page's."""
+    """*fault* in one line; names its file only if that is not the file of the page."""
     if isinstance(fault, PermanentError):
         return fault.detail
     if isinstance(fault, MemoryError):

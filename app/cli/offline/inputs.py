@@ -19,9 +19,9 @@ from ...png.limits import PngLimits
 
 #: The argument that stands for standard input.
 PIPE: Final = "-"
-#: The end of the name of a result.
+#: The suffix of a result's stem.
 RESULT: Final = "-bw"
-#: The name of a result: that of its original, its page, the original's end, and a number.
+#: The stem of a result: its original's stem and suffix, the page, `-bw`, and a number.
 _RESULT_NAME: Final = re.compile(
     rf"(.*?)(?:-(?:{'|'.join(end[1:] for end in SUFFIXES)}))?(?:-p\d+)?{RESULT}(?:-\d+)?", re.DOTALL
 )
@@ -39,7 +39,7 @@ class Page:
     #: Counted from 1.
     number: int = 1
     count: int = 1
-    #: Why the pages could not be counted; then nothing of the file is processed.
+    #: Why the pages could not be counted; no page of the file is then processed.
     fault: Exception | None = None
 
     @property
@@ -85,9 +85,9 @@ def find_inputs(
 
 
 def _is_result(path: Path, argument: str, stems: Callable[[Path], AbstractSet[str]]) -> bool:
-    """Whether *path* is named as a result, and was found in a folder or lies beside its original.
+    """Whether *path* has a result's name, and was found in a folder or lies beside its original.
 
-    So neither `scans/` nor `scans/*.png` makes results of results in a second run.
+    So a second run over `scans/` or `scans/*.png` does not process the results of the first.
     """
     named = _RESULT_NAME.fullmatch(path.stem)
     if not named:
@@ -96,12 +96,12 @@ def _is_result(path: Path, argument: str, stems: Callable[[Path], AbstractSet[st
 
 
 def _stems_in(folder: Path) -> frozenset[str]:
-    """The names of the images in *folder*, without their ends."""
+    """The names of the images in *folder*, without their suffixes."""
     return frozenset(path.stem for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
 def _source(path: Path, limits: PngLimits) -> Source:
-    """*path*; or what is read from it, if it is a pipe such as /dev/fd/63."""
+    """*path*; its contents if it is a pipe such as /dev/fd/63."""
     if path.is_file():
         return path
     with path.open("rb") as file:

@@ -15,7 +15,7 @@ from ...formats.pictures import Source
 Process = Callable[[Source, int], Binarized]
 Item = TypeVar("Item")
 
-#: Seconds that pages in work still get after Ctrl-C.
+#: Seconds that started pages still get after Ctrl-C.
 _GRACE_S: Final = 3.0
 
 

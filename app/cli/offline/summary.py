@@ -1,4 +1,4 @@
-"""Count what the pages were taken for, and say it at the end."""
+"""Count the kinds of the pages of a run, and describe them at its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_NAMES: Final = 5
 
 
 class Summary:
-    """What became of the pages of one run."""
+    """The outcomes of the pages of one run."""
 
     def __init__(self) -> None:
         self.pages = 0

@@ -90,8 +90,8 @@ def _in_folder(pages: Sequence[Page], folder: Path, format_: str) -> Iterator[Ta
 def _names(pages: Sequence[Page]) -> list[Path]:
     """The path of each page's file below the folder of results.
 
-    It is the path below the folder that was named, or where two files would have the same, that
-    below the folder that all files have in common: a number would change with the other files.
+    It is relative to the folder that was named. If two files would get the same path, all paths
+    are relative to the folder that contains all files: a number would depend on the other files.
     """
     names = [page.name for page in pages]
     files = {page.source for page in pages}
@@ -134,7 +134,7 @@ def _files(pages: Sequence[Page]) -> Iterator[tuple[int, ...]]:
 def _parts(
     pages: Sequence[Page], positions: tuple[int, ...], format_: str
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Pairs of what stands behind the stem of a target's name, and its pages."""
+    """Pairs of the part after the stem of a target's name, and the target's pages."""
     count = pages[positions[0]].count
     if format_ != PNG or count == 1:
         yield "", positions
@@ -144,7 +144,7 @@ def _parts(
 
 
 def _key(path: Path) -> str:
-    """*path* as file systems compare it that know no case."""
+    """*path* as case-insensitive file systems compare it."""
     return str(path).casefold()
 
 

@@ -63,7 +63,7 @@ class Writer:
             save(data, target.path, overwrite=self._overwrite)
 
     def _forget(self, written: Target) -> None:
-        """Let go of the pages that no other file waits for."""
+        """Free the pages that no other file waits for."""
         for position in written.pages:
             self._wanted_by[position].remove(written)
             if not self._wanted_by[position]:

@@ -19,7 +19,7 @@ from ...images.store import ImageStore
 from ..output import say
 from .verbs import DONE, FAILED, batches, send
 
-#: Other producers need not tell when an image was uploaded.
+#: Other producers may omit the time of the upload.
 _UNKNOWN: Final = datetime.max.replace(tzinfo=UTC)
 
 
