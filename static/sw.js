@@ -4,7 +4,7 @@ const CACHE = "alvura";
 // The files that the page needs to start; a test compares them with what the page loads.
 const SHELL = [
   "/", "/static/shared/style.css", "/static/icons/icon.svg", "/static/upload/sheet.svg",
-  ...["api", "images", "names", "notice", "numbers", "service", "speak", "texts"].map((name) => `/static/shared/${name}.js`),
+  ...["announce", "api", "images", "names", "notice", "numbers", "service", "texts"].map((name) => `/static/shared/${name}.js`),
   ...["card", "page", "png", "progress", "uploads"].map((name) => `/static/upload/${name}.js`),
 ];
 

@@ -21,8 +21,8 @@ from waitress.utilities import (
 
 from ..observability import logs
 from .gate import Head, Pass
-from .head import HeadBuffer, HeadError, RequestHead, is_field
 from .pace import Pace
+from .request_head import HeadBuffer, HeadError, RequestHead, is_field
 
 logger = logs.get_logger(__name__)
 

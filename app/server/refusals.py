@@ -20,8 +20,8 @@ from ..errors import (
     TransferCodingError,
 )
 from ..observability import logs
-from .head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES
 from .reader import NoRoomError
+from .request_head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES
 from .security_headers import SECURITY_HEADERS
 
 logger = logs.get_logger(__name__)

@@ -4,7 +4,7 @@ import { ask } from "../shared/api.js";
 import { ask as show, styled } from "../shared/dialogs.js";
 import { Item } from "../shared/images.js";
 import { inWorker } from "./in-worker.js";
-import { speak } from "../shared/speak.js";
+import { announce } from "../shared/announce.js";
 import { number, text } from "../shared/texts.js";
 
 const WHOLE = [[0, 0], [1, 0], [1, 1], [0, 1]];
@@ -130,7 +130,7 @@ for (const [i, handle] of handles.entries()) {
     const step = event.shiftKey ? SMALL_STEP : STEP;
     const [x, y] = turned(corners[i], turns);
     move(i, [x + step * dx, y + step * dy]);
-    speak(named(i));
+    announce(named(i));
   });
   handle.addEventListener("pointerdown", (event) => drag(i, event));
 }
@@ -149,7 +149,7 @@ function drag(i, start) {
   const end = () => {
     target.removeEventListener("pointermove", follow);
     loupe.hidden = true;
-    speak(named(i));
+    announce(named(i));
   };
   target.addEventListener("pointermove", follow);
   target.addEventListener("lostpointercapture", end, { once: true });
@@ -185,11 +185,11 @@ for (const [value, by] of [["left", 3], ["right", 1]]) {
   tool(value).addEventListener("click", () => {
     turns = (turns + by) % 4;
     draw();
-    speak(text("straighten.turned", { degrees: number(90 * turns) }));
+    announce(text("straighten.turned", { degrees: number(90 * turns) }));
   });
 }
 
 function say(key) {
   says.textContent = text(key);
-  speak(text(key));
+  announce(text(key));
 }

@@ -3,7 +3,7 @@
 import { ask, picture } from "../shared/api.js";
 import { ask as show, save, styled } from "../shared/dialogs.js";
 import { pdf } from "./pdf.js";
-import { speak } from "../shared/speak.js";
+import { announce } from "../shared/announce.js";
 import { counted, number, text } from "../shared/texts.js";
 
 const AT_ONCE = 6;
@@ -27,7 +27,7 @@ export async function askForPdf(items, arrange) {
 
 function say(sentence) {
   says.textContent = sentence;
-  speak(sentence);
+  announce(sentence);
 }
 
 async function row(item) {

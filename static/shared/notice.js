@@ -1,6 +1,6 @@
 // Show an error or hint in one visible bar, which screen readers announce.
 
-import { speak } from "./speak.js";
+import { announce } from "./announce.js";
 
 const bar = document.getElementById("notice");
 let about = null;
@@ -10,7 +10,7 @@ export function notice(sentence, key = null) {
   about = key;
   bar.firstElementChild.textContent = sentence;
   bar.hidden = false;
-  speak(sentence);
+  announce(sentence);
 }
 
 export function takeBack(key) {

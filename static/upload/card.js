@@ -3,7 +3,7 @@
 import { ask, picture, token } from "../shared/api.js";
 import { methodOf, resultName } from "../shared/names.js";
 import { notice } from "../shared/notice.js";
-import { speak } from "../shared/speak.js";
+import { announce } from "../shared/announce.js";
 import { facts, number, reasonOf, seconds, size, text, until, why } from "../shared/texts.js";
 
 const template = document.getElementById("card");
@@ -76,7 +76,7 @@ export class Card {
   #arrive(before) {
     const { item } = this;
     // States from before this visit are not announced.
-    if (before !== "looking" && SPOKEN.has(item.state)) speak(text("say.changed", { name: item.title, state: this.#state() }));
+    if (before !== "looking" && SPOKEN.has(item.state)) announce(text("say.changed", { name: item.title, state: this.#state() }));
     if (item.state === "processed") this.#prepareSave();
   }
 
@@ -212,7 +212,7 @@ export class Card {
     if (!this.armed) {
       this.armed = button.textContent;
       button.textContent = text("say.really");
-      speak(text("say.really"));
+      announce(text("say.really"));
       return;
     }
     this.#disarm();

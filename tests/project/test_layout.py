@@ -86,7 +86,7 @@ TESTED_BY = {
     "png/pixels": "png/test_decode",
     "s3_service": "../contract/test_bucket",
     "server/connection": "../integration/test_server",
-    "server/head": "server/test_head_cost",
+    "server/request_head": "server/test_head_cost",
     "server/lingering": "../integration/test_server",
     "server/pace": "server/test_buffers",
     "server/reader": "../integration/test_server",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from app.server.head import MAX_HEAD_BYTES, HeadBuffer, HeadError, parse_head
+from app.server.request_head import MAX_HEAD_BYTES, HeadBuffer, HeadError, parse_head
 from testkit.costs import Site, cpu_s
 from testkit.smuggling import MUST_ACCEPT, MUST_REFUSE
 

@@ -7,7 +7,7 @@ const MOST = 3;
 const region = document.getElementById("announcements");
 let pending = [];
 
-export function speak(sentence) {
+export function announce(sentence) {
   if (pending.push(sentence) === 1) setTimeout(flush, GATHER_MS);
 }
 
