@@ -1,4 +1,4 @@
-"""Say by the exit code whether this Python has all packages of a lock file: `has_lock.py LOCK`.
+"""Exit with 0 if this Python has all packages of a lock file: `has_lock.py LOCK`.
 
 Standard library and the pip of the environment, which knows which lines are for this machine.
 """

@@ -60,10 +60,10 @@ def end(*_: object) -> None:
 
 @contextmanager
 def compiling_beside() -> Iterator[None]:
-    """Compile the engine's loops, if it is the first time, in two processes that meet halfway.
+    """Compile the engine's loops, if it is the first time, in two processes from both ends.
 
-    What the other one has compiled is found where numba keeps it. One alone takes twice as long as
-    LocalStack's start.
+    Each process finds in numba's cache what the other has compiled. One process alone takes twice
+    as long as LocalStack's start.
     """
     from app.numeric.compiled import is_first_time
 

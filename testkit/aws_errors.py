@@ -47,7 +47,7 @@ class RefusingAws(ThreadingHTTPServer):
 
     s3: Refusal
     sqs: Refusal
-    #: Answer nothing, as what is shut off by a firewall behind a load balancer.
+    #: Answer nothing, like a server behind a firewall that drops packets.
     is_silent = False
     #: The response of a web server that is not AWS.
     page: bytes | None = None
@@ -126,7 +126,7 @@ class Case:
     sqs: Refusal
     words: tuple[str, ...]
     clock_ahead_s: float = 0.0
-    #: Of S3 alone, where SQS tells it otherwise.
+    #: The words for S3, if those for SQS differ.
     s3_words: tuple[str, ...] = ()
 
 

@@ -113,8 +113,8 @@ def judge(page: Page, name: str, *, is_zoomed: bool = False) -> None:
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
 
 
-#: A sign is no text: what makes it out is its shape, and the words beside it. Nor can axe see
-#: what lies behind the texts of a drawing, or under the edge of what scrolls.
+#: Contrasts that axe need not determine: of signs, which are recognised by their shape and the
+#: words beside them, and of texts in drawings and under the edge of a scrolling area.
 SIGNS = {"nonBmp", "shortTextContent", "imgNode", "elmPartiallyObscured"}
 
 

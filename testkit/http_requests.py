@@ -1,4 +1,4 @@
-"""Requests that a busy machine may take its time for."""
+"""HTTP requests with a timeout for busy machines."""
 
 from __future__ import annotations
 

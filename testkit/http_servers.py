@@ -11,7 +11,7 @@ from http.server import HTTPServer
 @contextmanager
 def serving(server: HTTPServer) -> Iterator[str]:
     """A block with the URL of *server*, which is closed at its end."""
-    # It looks for its end that often; half a second by default.
+    # Seconds between two checks for the end of the block; the default is half a second.
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     with server:
         thread.start()

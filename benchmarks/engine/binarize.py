@@ -66,7 +66,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Figures:
-    """What one run of a program took, a page."""
+    """The costs of one run of a program, per page."""
 
     pages_a_second: float
     cpu_ms: float
@@ -95,7 +95,7 @@ def magick(name: str, *how: str, is_slow: bool = False) -> Program:
 
 
 def pillow() -> Program:
-    """Pillow has no method that finds a threshold, so it gets the cheapest: half of white."""
+    """Pillow with a threshold of half of white, because it has no method that finds one."""
     program = (
         "import sys; from PIL import Image; "
         "Image.open(sys.argv[1]).convert('L').point(lambda v: 255 * (v > 127), '1')"
@@ -122,7 +122,7 @@ def unpaper() -> Program:
 
 
 def ocrmypdf() -> Program:
-    """It cleans with unpaper and keeps the grays; without its OCR."""
+    """OCRmyPDF without OCR, which cleans with unpaper and keeps the grays."""
     how = ["--image-dpi", "300", "--clean-final", "--tesseract-timeout", "0"]
     more = ["--output-type", "pdf", "--optimize", "0", "--jobs", "1", "--quiet"]
     return Program(
