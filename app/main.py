@@ -236,9 +236,10 @@ def _serve(wiring: Wiring) -> int:
 
 @contextmanager
 def _running(wiring: Wiring) -> Iterator[None]:
-    """Run the role's worker, monitor and probes; the probes start first and stop last."""
+    """Run the role's worker, monitor and probes; the probes stop last, before the last counts."""
     worker, probes = wiring.worker or nullcontext(), wiring.probes or nullcontext()
-    with probes, interrupts.held(), worker, wiring.monitor, interrupts.allowed():
+    counts = wiring.cloudwatch or nullcontext()
+    with counts, probes, interrupts.held(), worker, wiring.monitor, interrupts.allowed():
         yield
 
 

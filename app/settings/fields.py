@@ -41,6 +41,15 @@ class WebFields(BaseSettings):
             "reach it; the role `worker` listens nowhere."
         ),
     )
+    cloudwatch_cell: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_.-]{1,128}$",
+        description=(
+            "Name of this pipeline among yours. Set, each process writes its counts to stdout "
+            "every minute, of which CloudWatch Logs makes metrics with this as the dimension "
+            "`cell`."
+        ),
+    )
 
     allow_anonymous: bool = Field(
         False, description="Whether the server may listen beyond loopback without `API_TOKENS`."

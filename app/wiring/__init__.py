@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..health.monitor import Monitor
     from ..health.probes import ProbeServer
     from ..images.store import ImageStore
+    from ..observability.cloudwatch import CloudWatchMetrics
     from ..observability.metrics import Metrics
     from ..server.gate import Gate
     from ..server.server import HttpServer
@@ -137,6 +138,15 @@ class Wiring:
         from ..health.probes import ProbeServer
 
         return ProbeServer(self.settings.metrics_host, self.settings.metrics_port, self.health)
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchMetrics | None:
+        """The writer of CloudWatch's metrics, if CLOUDWATCH_CELL is set."""
+        if self.settings.cloudwatch_cell is None:
+            return None
+        from ..observability.cloudwatch import CloudWatchMetrics
+
+        return CloudWatchMetrics(self.metrics.registry, self.settings.cloudwatch_cell)
 
     # --- the web side ----------------------------------------------------------------------------
 
