@@ -10,10 +10,14 @@ import sys
 from importlib import import_module, metadata
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts import usage  # noqa: E402 (found only now)
+
 
 def main() -> int:
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
-        sys.exit(__doc__)
+    usage.check(__doc__, least=1, most=1)
     try:
         packaging = import_module("pip._vendor.packaging.requirements")
     except ImportError:

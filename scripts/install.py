@@ -26,7 +26,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts import installers, prune  # noqa: E402 (found only now)
+from scripts import installers, prune, usage  # noqa: E402 (found only now)
 
 LOCKS = (*ROOT.glob("requirements.txt"), *ROOT.glob("requirements/*.txt"))
 #: Exists while an environment is being changed; a later run that finds it rebuilds the environment.
@@ -54,15 +54,14 @@ WEIGHTS = {
 def main() -> int:
     # Exit by an exception, so that child processes are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    arguments = sys.argv[1:]
-    is_plan = arguments[:1] == ["--plan"]
-    paths = [Path(argument) for argument in arguments[is_plan:]]
-    if not paths or len(paths) % 2 or any(str(path).startswith("-") for path in paths):
-        sys.exit(__doc__)
+    given = usage.check(__doc__, least=2, most=sys.maxsize, options=("--plan",))
+    paths = [Path(word) for word in given if word != "--plan"]
+    if len(paths) % 2:
+        usage.refuse(f"no lock for {paths[-1]}")
     pairs = list(zip(paths[::2], paths[1::2], strict=True))
     check_modules()
     try:
-        if is_plan:
+        if "--plan" in given:
             return plan(pairs)
         return ensure(*pairs[0]) if len(pairs) == 1 else ensure_all(pairs)
     except KeyboardInterrupt:

@@ -22,6 +22,11 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts import usage  # noqa: E402 (found only now)
+
 PROGRAM = Path(__file__).resolve().with_name("localstack_on_loopback.py")
 SERVICES = ("s3", "sqs")
 START_DEADLINE_S = 180.0
@@ -35,15 +40,15 @@ def main() -> int:
     # Exit by an exception, so that an interrupted start cleans up.
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, lambda *_: sys.exit(143))
-    match sys.argv[1:]:
+    match usage.check(__doc__, least=1, most=4):
         case ["answers", port]:
             return 0 if answers(int(port)) else 1
         case ["start", port, venv, state]:
             start_once(int(port), Path(venv).absolute(), Path(state).absolute())
         case ["stop", state]:
             stop(Path(state).absolute())
-        case _:
-            sys.exit(__doc__)
+        case words:
+            usage.refuse(f"unknown arguments: {' '.join(words)}")
     return 0
 
 

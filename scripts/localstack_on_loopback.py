@@ -1,4 +1,4 @@
-"""Run LocalStack on 127.0.0.1 only.
+"""Run LocalStack on 127.0.0.1 only; `localstack.py start` runs this.
 
 The default server of LocalStack 4.12 uses only the port of GATEWAY_LISTEN and listens on every
 interface, whatever its address is (localstack/runtime/server/twisted.py).
@@ -8,8 +8,17 @@ from __future__ import annotations
 
 import functools
 import runpy
+import sys
+from pathlib import Path
 
-from twisted.internet import endpoints  # type: ignore[import-not-found]
+# Last, so that nothing of LocalStack's is taken from the tree.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from scripts import usage
+
+usage.check(__doc__)
+
+from twisted.internet import endpoints  # type: ignore[import-not-found] # noqa: E402
 
 endpoints.TCP4ServerEndpoint = functools.partial(
     endpoints.TCP4ServerEndpoint, interface="127.0.0.1"

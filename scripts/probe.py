@@ -15,8 +15,14 @@ import socket
 import sys
 import time
 from http.client import HTTPException
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import OpenerDirector, ProxyHandler, build_opener
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts import usage  # noqa: E402 (found only now)
 
 READY_DEADLINE_S = 180.0
 PAUSE_S = 0.1
@@ -25,15 +31,15 @@ EXIT_UNREACHABLE = 2
 
 
 def main() -> int:
-    match sys.argv[1:]:
+    match usage.check(__doc__, least=1, most=4):
         case ["free", host, port]:
             check_free(host, int(port))
         case ["ready", host, port, pid]:
             wait_until_ready(host, int(port), int(pid))
         case ["answers", url]:
             return check_answers(url)
-        case _:
-            sys.exit(__doc__)
+        case words:
+            usage.refuse(f"unknown arguments: {' '.join(words)}")
     return 0
 
 

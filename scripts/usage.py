@@ -6,14 +6,30 @@ Standard library only.
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
+from typing import NoReturn
 
 
-def check(doc: str | None, *, most: int = 0) -> None:
-    """Print *doc* and exit for --help; exit with code 2 for options, or over *most* arguments."""
+def check(
+    doc: str | None, *, least: int = 0, most: int = 0, options: Collection[str] = ()
+) -> list[str]:
+    """The *least* to *most* words of the command line, and those of *options* that stand in it.
+
+    Prints *doc* and exits for --help; exits with code 2 for everything else.
+    """
     given = sys.argv[1:]
     if given[:1] in (["-h"], ["--help"]):
         print((doc or "").strip())
         sys.exit(0)
-    if len(given) > most or any(argument.startswith("-") for argument in given):
-        print(f"unknown arguments: {' '.join(given)}; --help has the usage", file=sys.stderr)
-        sys.exit(2)
+    words = [argument for argument in given if argument not in options]
+    if len(words) > most or any(word.startswith("-") for word in words):
+        refuse(f"unknown arguments: {' '.join(words)}")
+    if len(words) < least:
+        refuse("arguments are missing")
+    return given
+
+
+def refuse(reason: str) -> NoReturn:
+    """Exit with code 2 after one line."""
+    print(f"{reason}; --help has the usage", file=sys.stderr)
+    sys.exit(2)

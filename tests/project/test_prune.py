@@ -8,7 +8,7 @@ from pathlib import Path
 from babel import Locale
 
 from app.pages.languages import LANGUAGES
-from scripts import prune
+from scripts import localstack, prune
 from testkit.root import ROOT
 
 
@@ -42,8 +42,47 @@ def test_data_of_other_services_and_languages_and_the_tests_of_packages_go(tmp_p
     }
 
 
+def test_only_the_newest_version_of_a_service_s_data_is_kept(tmp_path: Path) -> None:
+    site = tmp_path / "lib/python3.11/site-packages"
+    versions = [
+        f"botocore/data/ec2/{day}/service-2.json.gz" for day in ("2014-09-01", "2016-11-15")
+    ]
+    made(site, *versions)
+
+    prune.prune(tmp_path)
+
+    assert left_in(site) == {versions[1]}
+
+
+def test_what_no_module_of_ours_needs_goes_from_packages_that_stay(tmp_path: Path) -> None:
+    site = tmp_path / "lib/python3.11/site-packages"
+    kept = ("numba/np/ufunc/_internal.cpython-311-x86_64-linux-gnu.so", "PIL/_webp.cpython-311.so")
+    made(site, *kept, "numba/cuda/a.py", "numba/np/ufunc/tbbpool.cpython-311.so")
+    made(site, "PIL/_avif.cpython-311.so", "numpy/f2py/a.py", "pillow.libs/libavif-1.so.16")
+
+    prune.prune(tmp_path)
+
+    assert left_in(site) == set(kept)
+
+
+def test_localstack_keeps_the_services_that_run_here(tmp_path: Path) -> None:
+    site = tmp_path / "lib/python3.11/site-packages"
+    places = ("localstack/services", "localstack/aws/api", "botocore/data")
+    made(site, *(f"{place}/{name}/a/b" for place in places for name in ("s3", "sqs", "sns")))
+    made(site, "localstack/services/plugins.py")
+
+    prune.prune(tmp_path)
+
+    kept = {f"{place}/{name}/a/b" for place in places for name in ("s3", "sqs")}
+    assert left_in(site) == {*kept, "localstack/services/plugins.py"}
+
+
+def test_what_localstack_runs_is_kept() -> None:
+    assert set(localstack.SERVICES) <= set(prune.EMULATED)
+
+
 def test_only_localstack_goes_without_colours(tmp_path: Path) -> None:
-    names = ("pygments/__init__.py", "rich/__init__.py")
+    names = ("pygments/__init__.py", "yaml/__init__.py")
     ours = tmp_path / "a/lib/python3.11/site-packages"
     theirs = tmp_path / "b/lib/python3.11/site-packages"
     made(ours, *names)
@@ -53,7 +92,7 @@ def test_only_localstack_goes_without_colours(tmp_path: Path) -> None:
     prune.prune(tmp_path / "b")
 
     assert left_in(ours) == set(names)
-    assert left_in(theirs) == {"localstack/__init__.py", "rich/__init__.py"}
+    assert left_in(theirs) == {"localstack/__init__.py", "yaml/__init__.py"}
 
 
 def test_an_environment_that_other_rules_have_pruned_is_told_from_one_of_ours(
@@ -64,6 +103,8 @@ def test_an_environment_that_other_rules_have_pruned_is_told_from_one_of_ours(
     assert prune.is_current(tmp_path)
     (tmp_path / prune.MARK).write_text("other rules")
     assert not prune.is_current(tmp_path)
+    (tmp_path / prune.MARK).write_text(prune.EARLIER[0])  # they left more
+    assert prune.is_current(tmp_path)
 
 
 def test_every_language_of_the_page_is_kept() -> None:
