@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import PermanentError
 from ..formats.as_png import as_png
-from ..formats.files import check_folder, page_part, paths_of
+from ..formats.files import check_folder, free_name, page_part, paths_of
 from ..formats.kinds import FILE_LIMITS, READABLE
 from ..formats.pictures import count_pages, kind_of_file
 
@@ -86,11 +86,11 @@ def left_out(arguments: Sequence[str], sources: Sequence[Source]) -> str:
 
 
 def _with_targets(found: Mapping[Path, Path], out: Path | None) -> Iterator[Source]:
-    taken: set[Path] = set()
+    taken: set[str] = set()
     for path, name in found.items():
         for source in _pages_of(path):
             named = name.with_name(f"{source.shown.stem}-bw.png")
-            yield replace(source, target=out and _free_target(out / named, taken))
+            yield replace(source, target=out and free_name(out / named, taken))
 
 
 def _pages_of(path: Path) -> Iterator[Source]:
@@ -101,12 +101,3 @@ def _pages_of(path: Path) -> Iterator[Source]:
         return
     for number in range(1, count + 1):
         yield Source(path, number=number, count=count)
-
-
-def _free_target(target: Path, taken: set[Path]) -> Path:
-    free, number = target, 1
-    while free in taken:
-        number += 1
-        free = target.with_name(f"{target.stem}-{number}.png")
-    taken.add(free)
-    return free

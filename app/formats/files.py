@@ -102,6 +102,24 @@ def page_part(number: int, count: int) -> str:
     return f"-p{number:0{digits}}"
 
 
+def free_name(target: Path, taken: set[str]) -> Path:
+    """*target*, with a number where a name that differs at most in case is among the *taken* ones.
+
+    What it returns is among them afterwards.
+    """
+    free, number = target, 1
+    while without_case(free) in taken:
+        number += 1
+        free = target.with_name(f"{target.stem}-{number}{target.suffix}")
+    taken.add(without_case(free))
+    return free
+
+
+def without_case(path: Path) -> str:
+    """*path* as case-insensitive file systems compare it."""
+    return str(path).casefold()
+
+
 def _paths(path: Path) -> Iterator[tuple[Path, Path]]:
     if path.is_dir():
         for file in sorted(path.rglob("*")):

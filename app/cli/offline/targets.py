@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ...formats.files import check_folder, check_target, page_part
+from ...formats.files import check_folder, check_target, free_name, page_part, without_case
 from .inputs import PIPE, RESULT, Page
 
 PNG, TIFF, PDF = "png", "tiff", "pdf"
@@ -95,7 +95,7 @@ def _names(pages: Sequence[Page]) -> list[Path]:
     """
     names = [page.name for page in pages]
     files = {page.source for page in pages}
-    if len({_key(name) for name in names}) == len(files):
+    if len({without_case(name) for name in names}) == len(files):
         return names
     paths = [
         page.name if isinstance(page.source, bytes) else Path(os.path.abspath(page.source))
@@ -111,15 +111,15 @@ def _named(pages: Sequence[Page], places: Sequence[Path], format_: str) -> Itera
     files = [(places[run[0]], run) for run in _files(pages)]
     suffixes: dict[str, set[str]] = {}
     for place, _ in files:
-        suffixes.setdefault(_key(place.with_suffix("")), set()).add(place.suffix.lower())
+        suffixes.setdefault(without_case(place.with_suffix("")), set()).add(place.suffix.lower())
     taken: set[str] = set()
     for place, positions in files:
-        is_alone = len(suffixes[_key(place.with_suffix(""))]) == 1
+        is_alone = len(suffixes[without_case(place.with_suffix(""))]) == 1
         # `a.jpg` beside `a.png`: the name says which, so that it stays the same in the next run.
         stem = place.stem if is_alone else f"{place.stem}-{place.suffix.lstrip('.').lower()}"
         for part, group in _parts(pages, positions, format_):
             path = place.with_name(f"{stem}{part}{RESULT}{_ENDS[format_]}")
-            yield Target(_free(path, taken), format_, group)
+            yield Target(free_name(path, taken), format_, group)
 
 
 def _files(pages: Sequence[Page]) -> Iterator[tuple[int, ...]]:
@@ -141,17 +141,3 @@ def _parts(
         return
     for position in positions:
         yield page_part(pages[position].number, count), (position,)
-
-
-def _key(path: Path) -> str:
-    """*path* as case-insensitive file systems compare it."""
-    return str(path).casefold()
-
-
-def _free(target: Path, taken: set[str]) -> Path:
-    free, number = target, 1
-    while _key(free) in taken:
-        number += 1
-        free = target.with_name(f"{target.stem}-{number}{target.suffix}")
-    taken.add(_key(free))
-    return free

@@ -46,6 +46,18 @@ def test_each_page_has_a_name_and_a_target_of_its_own(folder: Path) -> None:
     ]
 
 
+def test_results_whose_names_differ_only_in_case_do_not_overwrite_each_other(
+    tmp_path: Path,
+) -> None:
+    for name in ("one/scan.png", "two/Scan.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(page_png())
+
+    sources = find_sources([str(tmp_path / "one"), str(tmp_path / "two")], Path("out"))
+
+    assert [str(source.target) for source in sources] == ["out/scan-bw.png", "out/Scan-bw-2.png"]
+
+
 def test_every_page_is_sent_as_png_under_a_key_of_its_own(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
