@@ -100,15 +100,16 @@ def environments() -> Iterator[Finding]:
         yield index()
 
 
+def from_common(program: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """The outcome of a shell *program* that has the functions of scripts/common.sh."""
+    command = ["bash", "-c", f". scripts/common.sh; {program}", "common.sh", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
 @cache
 def application_python() -> Path:
-    """As application_python in scripts/common.sh."""
-    active = Path(os.environ.get("VIRTUAL_ENV") or "/nonexistent", "bin", "python")
-    if active.exists() and VENV not in active.parents:
-        command = [str(active), str(ROOT / "scripts" / "has_lock.py"), str(LOCK)]
-        if subprocess.run(command, capture_output=True).returncode == 0:
-            return active
-    return VENV / "bin" / "python"
+    """The Python that the other scripts use."""
+    return Path(from_common("application_python").stdout.strip())
 
 
 def is_usable(python: Path) -> bool:
@@ -152,8 +153,7 @@ def versions(python: Path) -> Finding:
 def needs_emulator() -> bool:
     if "AWS_ENDPOINT_URL" in os.environ or localstack.answers(emulator_port()):
         return False
-    program = 'cd "$0"; . scripts/common.sh; docker_answers'
-    return subprocess.run(["bash", "-c", program, ROOT], capture_output=True).returncode != 0
+    return from_common("docker_answers").returncode != 0
 
 
 def to_install() -> list[str]:
@@ -269,16 +269,16 @@ def endpoint_is_known() -> bool:
 
 
 def environment() -> dict[str, str]:
-    """That of `use_emulator` in scripts/common.sh, where no endpoint is set."""
+    """That of the other scripts: of LocalStack, where no endpoint is set."""
     paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
     root = {"PYTHONPATH": os.pathsep.join(paths)}
     if "AWS_ENDPOINT_URL" in os.environ:
         return os.environ | root
+    show = "import json, os; print(json.dumps(dict(os.environ)))"
     url = f"http://127.0.0.1:{emulator_port()}"
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    personal = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN")
-    rest = {name: value for name, value in os.environ.items() if name not in personal}
-    return rest | root | keys | {"AWS_ENDPOINT_URL": url}
+    used = from_common('use_emulator "$1"; "$2" -c "$3"', url, sys.executable, show)
+    emulator: dict[str, str] = json.loads(used.stdout)
+    return emulator | root
 
 
 def without_packages() -> Iterator[Finding]:
