@@ -93,6 +93,15 @@ def test_photographs_of_every_kind_stand_upright_and_become_gray_pngs(
     judge(page, "photographs")
 
 
+def test_the_page_says_which_kinds_it_takes_also_while_it_shows_images(
+    page: Page, url: str, tmp_path: Path
+) -> None:
+    choose(page, scan(tmp_path, "a.png"))
+    expect_ready(page, 1)
+
+    expect(page.locator(".drop").get_by_text("JPEG")).to_be_visible()
+
+
 def test_every_page_of_a_tiff_is_an_image_of_its_own(page: Page, url: str, tmp_path: Path) -> None:
     first, bilevel = sheet(), sheet().point(lambda value: 255 * (value > 127)).convert("1")
     rest = [bilevel, sheet().convert("RGB")]
