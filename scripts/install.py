@@ -43,10 +43,10 @@ class Weight:
 
 
 WEIGHTS = {
-    "requirements.txt": Weight("the application", 195, 470),
-    "localstack.txt": Weight("LocalStack", 35, 75),
-    "dev.txt": Weight("the application and its tests", 310, 880),
-    "ministack.txt": Weight("MiniStack", 25, 25),
+    "requirements.txt": Weight("the application", 195, 453),
+    "localstack.txt": Weight("LocalStack", 35, 47),
+    "dev.txt": Weight("the application and its tests", 310, 840),
+    "ministack.txt": Weight("MiniStack", 25, 20),
     "deploy.txt": Weight("the linters of deploy/", 100, 300),
 }
 

@@ -43,9 +43,7 @@ UNUSED = (
     "numpy/f2py",
     "numpy/random/lib",
     "PIL/_avif.*.so",
-    "PIL/_imagingcms.*.so",
     "pillow.libs/libavif-*",
-    "pillow.libs/liblcms2-*",
 )
 #: What LocalStack runs here (SERVICES in localstack.py), and what these two import.
 EMULATED = ("core", "events", "lambda_", "s3", "sqs")
