@@ -56,6 +56,10 @@ unpack_prometheus() {
     } >/dev/null 2>&1 || say "apt-get cannot fetch prometheus: the tests of the alerts are skipped"
 }
 
+bring_helm() {
+    "$PYTHON" scripts/bring_helm.py >/dev/null || say "The tests of the Helm chart are skipped"
+}
+
 start_localstack() {
     local port
     port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
@@ -100,6 +104,7 @@ case ${1:-} in
     *)
         install_browser_tools
         unpack_prometheus
+        bring_helm
         start_compiling
         start_localstack
         await_compiling

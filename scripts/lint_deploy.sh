@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Check what deploy/ describes, without an account and without asking anybody: the template with cfn-lint
-# and checkov, the manifests with Kubernetes' own schemas and checkov, the Dockerfile with checkov.
+# and checkov, the manifests and the Helm chart with Kubernetes' own schemas, the Dockerfile with checkov.
 # Each waiver is next to the resource it applies to, with its reason:
 #
 #   ./scripts/lint_deploy.sh
@@ -39,16 +39,24 @@ checkov() {
 cfn_lint --include-checks I --template deploy/cloudformation.yaml
 checkov --framework cloudformation --file deploy/cloudformation.yaml
 
-if command -v kubectl >/dev/null; then
-    # Checks that all patches apply. kubectl is not on PyPI, so this runs only where it is installed.
-    kubectl kustomize deploy/kubernetes/example >/dev/null
-fi
+programs=$("$(find_python)" scripts/bring_helm.py)
+# Checks that all patches apply.
+"$programs/kubectl" kustomize deploy/kubernetes/example >/dev/null
+"$programs/helm" lint --quiet --strict deploy/helm/alvura
 # The kinds of KEDA, the Gateway API and the Prometheus operator are checked by
 # tests/deploy/test_kubernetes.py, and so are patches, which are no whole objects.
 manifests=()
 for file in deploy/kubernetes/{base,jobs,overlays/aws-alb}/*.yaml deploy/kubernetes/overlays/gateway-api/network.yaml; do
     case $file in */kustomization.yaml | */scaling.yaml) ;; *) manifests+=("$file") ;; esac
 done
+# What the chart makes, without the kinds of other operators.
+charted=$(mktemp)
+trap 'rm -f "$charted"' EXIT
+"$programs/helm" template pipeline deploy/helm/alvura --set 'overlays={aws-alb,irsa}' 2>/dev/null |
+    .venv-deploy/bin/python -c 'import sys, yaml
+whole = (each for each in yaml.safe_load_all(sys.stdin) if "keda.sh" not in each["apiVersion"])
+yaml.safe_dump_all(whole, sys.stdout)' >"$charted"
+manifests+=("$charted")
 for version in "${KUBERNETES_VERSIONS[@]}"; do
     run kubernetes_validate --quiet --strict --kubernetes-version "$version" "${manifests[@]}"
 done
