@@ -1,11 +1,13 @@
 """Pages per second of `binarize` beside other programs, files in and files out, on all CPUs.
 
     python -m benchmarks.engine.binarize [--pages 24] [--rounds 5] [--kind gray] [--only NAME ...]
+        [--save]
 
 The pages are A4 at 300 dpi with the noise of a scanner: gray PNG, or colour JPEG. Each program
 makes them black and white with as many processes or threads as there are CPUs; starting them
 counts. A program that takes seconds a page gets a quarter of the pages. Every round runs every
-program once; the table has medians of the rounds. A program that is not installed is named:
+program once; the table has medians of the rounds, and `--save` keeps it for docs/benchmarks.md. A
+program that is not installed is named:
 
     apt-get install imagemagick unpaper ocrmypdf
 """
@@ -33,11 +35,14 @@ from PIL import Image
 from app.settings import usable_cpus
 from benchmarks.engine import speed
 from benchmarks.report.rows import rows
+from benchmarks.report.saved import save
 from testkit.root import ROOT
 
 #: A4 at 300 dpi.
 MEGAPIXELS: Final = 8.7
 KINDS: Final = {"gray": "png", "color": "jpg"}
+TITLES: Final = {"gray": "gray PNG", "color": "colour JPEG"}
+HEAD: Final = ("pages/s", "CPU ms a page", "KB a page")
 #: Otherwise two processes would have four threads.
 _ONE_THREAD: Final = {"MAGICK_THREAD_LIMIT": "1", "OMP_THREAD_LIMIT": "1"}
 _SLOW_SHARE: Final = 4
@@ -211,23 +216,15 @@ def rounds(found: Sequence[Program], kind: str, pages: int, count: int) -> dict[
     return figures
 
 
-def table(figures: dict[str, list[Figures]]) -> Iterator[str]:
-    """The medians, and pages a CPU second beside those of `auto`."""
-    first = None
-    body = []
+def table(figures: dict[str, list[Figures]]) -> Iterator[list[str]]:
+    """The medians of each program."""
     for name, runs in figures.items():
-        cpu_ms = median(run.cpu_ms for run in runs)
-        first = first or cpu_ms
-        body.append(
-            [
-                name,
-                f"{median(run.pages_a_second for run in runs):.2f}",
-                f"{cpu_ms:.0f}",
-                f"{cpu_ms / first:.1f}",
-                f"{median(run.kilobytes for run in runs):.0f}",
-            ]
-        )
-    return rows(["", "pages/s", "CPU ms a page", "times `auto`'s", "KB a page"], body)
+        yield [
+            name,
+            f"{median(run.pages_a_second for run in runs):.2f}",
+            f"{median(run.cpu_ms for run in runs):.0f}",
+            f"{median(run.kilobytes for run in runs):.0f}",
+        ]
 
 
 def main() -> None:
@@ -236,6 +233,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--kind", choices=[*KINDS], nargs="+", default=[*KINDS])
     parser.add_argument("--only", nargs="+", metavar="WORD", help="programs with it in their name")
+    parser.add_argument("--save", action="store_true", help="keep the tables for the documents")
     options = parser.parse_args()
     wanted = [p for p in programs() if not options.only or any(w in p.name for w in options.only)]
     for program in wanted:
@@ -244,7 +242,11 @@ def main() -> None:
     for kind in options.kind:
         found = [p for p in wanted if p.executable and kind in p.kinds]
         print(f"\n{options.pages} pages, {kind}, {usable_cpus()} CPUs, {options.rounds} rounds\n")
-        print(*table(rounds(found, kind, options.pages, options.rounds)), sep="\n")
+        head = (TITLES[kind], *HEAD)
+        body = [*table(rounds(found, kind, options.pages, options.rounds))]
+        print(*rows(head, body), sep="\n")
+        if options.save:
+            save(f"binarize-{kind}", head, body)
 
 
 if __name__ == "__main__":

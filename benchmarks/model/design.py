@@ -33,3 +33,6 @@ class Design:
     #: SendMessage calls per second that one partition accepts.
     calls_per_partition_s: float = math.inf
     visibility_timeout_s: float = 60.0
+    #: Waiting images of one group, and of all, over which uploads are refused.
+    max_group_depth: float = math.inf
+    max_queue_depth: float = math.inf

@@ -30,9 +30,15 @@ CELL_RATE = 1_000
 Policies = tuple[TrackingPolicy, ...]
 
 
-def on_ecs(sizes: Sizes, policies: Policies) -> Scaling:
-    shrink = deployed.shrink_policy_on_ecs()
-    return Scaling(policies, shrink, sizes.cpus, sizes.smallest, sizes.largest)
+def on_ecs(sizes: Sizes, policies: Policies, *, is_cooldown_shared: bool = True) -> Scaling:
+    return Scaling(
+        policies,
+        deployed.shrink_policy_on_ecs(),
+        sizes.cpus,
+        sizes.smallest,
+        sizes.largest,
+        is_cooldown_shared=is_cooldown_shared,
+    )
 
 
 def on_kubernetes(sizes: Sizes) -> Hpa:
@@ -57,9 +63,15 @@ def constant_load(usage: Usage, rate: int) -> Figures:
     return {
         "rate": rate,
         "parameters": of,
-        "ecs": constant_figures(usage, rate, sizes, partial(on_ecs, free(sizes), policies)),
+        "ecs": constant_figures(usage, rate, sizes, *readings(free(sizes), policies)),
         "keda": constant_figures(usage, rate, pods, partial(on_kubernetes, free(pods))),
     }
+
+
+def readings(sizes: Sizes, policies: Policies) -> tuple[Callable[[], Autoscaler], ...]:
+    """The deployed policies with a cooldown for all of them, and with one for each."""
+    make = partial(on_ecs, sizes, policies)
+    return partial(make, is_cooldown_shared=True), partial(make, is_cooldown_shared=False)
 
 
 def free(sizes: Sizes) -> Sizes:
@@ -75,22 +87,23 @@ def smallest_that_holds(usage: Usage, rate: int) -> int | None:
 
 
 def constant_figures(
-    usage: Usage, rate: int, sizes: Sizes, make: Callable[[], Autoscaler]
+    usage: Usage, rate: int, sizes: Sizes, *makes: Callable[[], Autoscaler]
 ) -> Figures:
-    """From the tasks that hold *rate*, and from the smallest fleet."""
+    """From the tasks that hold *rate*, and from the smallest fleet: the worst of *makes*."""
     held = replace(sizes, smallest=tasks_for(usage, rate, sizes))
     warm = [
         Fluid(usage, held, make(), seed=seed, is_even=True).run(lambda _: rate, LOOKED_AT_S)
+        for make in makes
         for seed in SEEDS
     ]
-    cold = Fluid(usage, sizes, make()).run(lambda _: rate, COLD_S)
+    cold = [Fluid(usage, sizes, make()).run(lambda _: rate, COLD_S) for make in makes]
     return {
         "tasks": warm[0].workers[-1],
         "changes": max(run.changes_after(SETTLED_S) for run in warm),
         "wait_p95_s": max(run.wait_s(95, SETTLED_S) for run in warm),
-        "cold_most": max(cold.workers),
-        "cold_longest_wait_s": cold.wait_s(100),
-        "cold_settled_min": round(cold.settled_at_s / 60),
+        "cold_most": max(max(run.workers) for run in cold),
+        "cold_longest_wait_s": max(run.wait_s(100) for run in cold),
+        "cold_settled_min": max(round(run.settled_at_s / 60) for run in cold),
     }
 
 
@@ -180,10 +193,10 @@ def candidates() -> Iterator[tuple[TrackingPolicy, TrackingPolicy]]:
     cpu, backlog = deployed.policies_on_ecs()
     slow = replace(cpu, period_s=60.0, delay_s=60.0)
     yield slow, backlog
-    for cpu_s, backlog_s, target in product((60, 120, 180), (60, 120), (100.0, 300.0, 600.0)):
+    for cpu_s, backlog_s, share in product((60, 180), (60, 120), (0.4, 1.0, 2.0)):
         yield (
             replace(cpu, out_cooldown_s=cpu_s),
-            replace(backlog, out_cooldown_s=backlog_s, target=target),
+            replace(backlog, out_cooldown_s=backlog_s, target=share * backlog.target),
         )
 
 

@@ -2,7 +2,7 @@
 
     ./.venv/bin/python -m benchmarks.model.projections [--measured FILE] [--out FILE]
 
-Reads benchmarks/results/fleet.json and deploy/, and writes benchmarks/results/projections.json
+Reads benchmarks/results/pipeline.json and deploy/, and writes benchmarks/results/projections.json
 in less than a minute. CPU per image is measured at the sustained rate; sizes, limits and scaling
 policies are those of deploy/. AWS latency is assumed: 40 ms per S3 call and 20 ms per SQS call, as
 in benchmarks/service/worker.py.
@@ -21,6 +21,7 @@ from benchmarks.model.cost import (
     through_nat_per_million,
     waiting_per_million,
 )
+from benchmarks.model.fairness import fairness
 from benchmarks.model.fleets import (
     RATES,
     bursts,
@@ -42,8 +43,7 @@ TOLD = (10, 1_000, 100_000)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    # The pipeline.json by which deploy/ is sized; in the present one `auto` costs a quarter.
-    parser.add_argument("--measured", type=Path, default=RESULTS / "fleet.json")
+    parser.add_argument("--measured", type=Path, default=RESULTS / "pipeline.json")
     parser.add_argument("--out", type=Path, default=RESULTS / "projections.json")
     options = parser.parse_args()
     measured = json.loads(options.measured.read_text())
@@ -61,7 +61,7 @@ def projected(measured: dict[str, Any]) -> dict[str, Any]:
         "demand": {m: {str(r): demand(r, u, of) for r in TOLD} for m, u in usages.items()},
         "cost": {m: {str(r): cost_per_million(r, u, of) for r in TOLD} for m, u in usages.items()},
         "through_nat": through_nat_per_million(auto),
-        "slots": [slots(usages["otsu"], per_cpu) for per_cpu in (6, 12, 24)],
+        "slots": [slots(usages["otsu"], per_cpu) for per_cpu in (6, 12, 20)],
         "steady": at_rest,
         "waiting": waiting_per_million(latencies_ms[0] / 1000),
         "constant": [constant_load(auto, rate) for rate in RATES],
@@ -70,6 +70,7 @@ def projected(measured: dict[str, Any]) -> dict[str, Any]:
         "grid": grid(auto),
         "sensitivity": sensitivity(auto),
         "day": day(auto),
+        "fairness": fairness(auto),
     }
 
 

@@ -31,6 +31,8 @@ class Room:
         return self._workers[random.randrange(len(self._workers))]
 
     def add(self, worker: Worker) -> None:
+        if worker.place >= 0:
+            return
         worker.place = len(self._workers)
         self._workers.append(worker)
 

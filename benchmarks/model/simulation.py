@@ -2,8 +2,9 @@
 
 Images arrive, pass the web servers, wait in a FIFO queue with a quota per partition, are processed
 by workers with limited slots and CPUs, and are announced. An image in a worker's hands also waits
-for a CPU, which is counted apart. The number of workers changes: an autoscaler decides, starts take
-time, and a dead worker's images stay hidden until their visibility timeout.
+for a CPU, which is counted apart. Images of one group are delivered one by one. The number of
+workers changes: an autoscaler decides, starts take time, and a dead worker's images stay hidden
+until their visibility timeout.
 
 The model is one heap of events in plain Python, about ten events per image. A stage is CPU time,
 first come first served, then a delay that occupies no CPU (a request to S3 or SQS, the linger of a
@@ -14,60 +15,16 @@ gives the same run.
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
-
-import numpy as np
 
 from benchmarks.model.arrivals import Draw
 from benchmarks.model.autoscaler import Autoscaler, Launcher, Launches, Sample
 from benchmarks.model.cpus import Cpus
 from benchmarks.model.design import Design, Stage
+from benchmarks.model.fifo import Fifo
 from benchmarks.model.room import Room, Worker
-
-# --- the parts -----------------------------------------------------------------------------------
-
-
-@dataclass(eq=False, slots=True)
-class Picture:
-    due_at: float
-    queued_at: float = 0.0
-    taken_at: float = 0.0
-    announced_at: float = 0.0
-    #: Time in a worker's hands without a CPU.
-    cpu_wait_s: float = 0.0
-    worker: Worker | None = None
-
-
-@dataclass
-class Run:
-    """The observations of one run."""
-
-    offered: int = 0
-    announced: list[Picture] = field(default_factory=list)
-    again: int = 0
-    #: Per second: time, waiting, in flight, workers.
-    timeline: list[tuple[float, int, int, int]] = field(default_factory=list)
-    worker_s: float = 0.0
-    waiting: int = 0
-    held: int = 0
-    uploading: int = 0
-    #: Images hidden until a visibility timeout ends.
-    hidden: int = 0
-
-    def latencies_s(self, from_s: float = 0.0) -> np.ndarray:
-        """Seconds from due time to announcement, for images due after *from_s*."""
-        return np.array([p.announced_at - p.due_at for p in self.announced if p.due_at >= from_s])
-
-    def waits_s(self, from_s: float = 0.0) -> np.ndarray:
-        """Seconds that images waited in the queue."""
-        return np.array([p.taken_at - p.queued_at for p in self.announced if p.due_at >= from_s])
-
-    def cpu_waits_s(self, from_s: float = 0.0) -> np.ndarray:
-        """Seconds that images waited for a CPU, in the hands of a worker."""
-        return np.array([p.cpu_wait_s for p in self.announced if p.due_at >= from_s])
+from benchmarks.model.run import Picture, Run
 
 
 class Simulation:
@@ -85,12 +42,10 @@ class Simulation:
     ) -> None:
         self._design, self._draw, self._random = design, draw, Random(seed)
         self._events: list[tuple[float, int, Callable[..., None], tuple[object, ...]]] = []
-        self._count, self._now = 0, 0.0
-        self._web = Cpus(design.web_cpus)
+        self._count, self._now, self._web = 0, 0.0, Cpus(design.web_cpus)
         self._partitions = [Cpus(1) for _ in range(design.partitions)]
-        self._queue: deque[Picture] = deque()
-        self._with_room = Room()
-        self._workers: list[Worker] = []
+        self._queue = Fifo(design)
+        self._with_room, self._workers = Room(), list[Worker]()
         self._held: dict[Picture, None] = {}
         self._autoscaler, self._ordered = autoscaler, workers
         self._launcher = Launcher(launches or Launches())
@@ -99,15 +54,22 @@ class Simulation:
         for _ in range(workers):
             self._join()
 
-    def run(self, arrivals: Iterator[float], until_s: float, deaths: Sequence[float] = ()) -> Run:
-        """Simulate up to *until_s*; at each of *deaths* a worker dies."""
-        self._arrivals = arrivals
-        self._next_arrival()
+    def run(
+        self,
+        arrivals: Iterator[float],
+        until_s: float,
+        deaths: Sequence[float] = (),
+        groups: Mapping[str, Iterator[float]] | None = None,
+    ) -> Run:
+        """Simulate up to *until_s*; at each of *deaths* a worker dies; *groups* arrive besides."""
+        # An image of the group "" is its own.
+        for group, times in {"": arrivals, **(groups or {})}.items():
+            self._next_arrival(times, group)
         self._at(0.0, self._look)
         for at in deaths:
             self._at(at, self._die)
-        if autoscaler := self._autoscaler:
-            self._at(autoscaler.step_s, self._scale, autoscaler, 0.0)
+        if scaler := self._autoscaler:
+            self._at(scaler.step_s, self._scale, scaler, 0.0)
         while self._events and self._events[0][0] <= until_s:
             self._now, _, action, arguments = heapq.heappop(self._events)
             action(*arguments)
@@ -119,31 +81,31 @@ class Simulation:
         heapq.heappush(self._events, (at, self._count, action, arguments))
 
     def _look(self) -> None:
-        self.seen.timeline.append(
-            (self._now, len(self._queue), len(self._held), len(self._workers))
-        )
-        self.seen.worker_s += len(self._workers)
+        self.seen.look(self._now, len(self._queue), len(self._held), len(self._workers))
         self._at(self._now + 1.0, self._look)
 
     # --- an image --------------------------------------------------------------------------------
 
-    def _next_arrival(self) -> None:
-        due_at = next(self._arrivals, None)
+    def _next_arrival(self, times: Iterator[float], group: str) -> None:
+        due_at = next(times, None)
         if due_at is not None:
-            self._at(due_at, self._arrive)
+            self._at(due_at, self._arrive, times, group)
 
-    def _arrive(self) -> None:
+    def _arrive(self, times: Iterator[float], group: str) -> None:
+        self._next_arrival(times, group)
+        if self._queue.is_full(group):
+            self.seen.refused[group] += 1
+            return
         self.seen.offered += 1
         self.seen.uploading += 1
-        self._upload(Picture(self._now), 0)
-        self._next_arrival()
+        self._upload(Picture(self._now, group), 0)
 
     def _upload(self, picture: Picture, number: int) -> None:
         if number == len(self._design.upload):
-            return self._send(picture)
-        done_at, _ = self._pass(self._web, self._design.upload[number])
-        self._at(done_at, self._upload, picture, number + 1)
-        return None
+            self._send(picture)
+        else:
+            done_at, _ = self._pass(self._web, self._design.upload[number])
+            self._at(done_at, self._upload, picture, number + 1)
 
     def _pass(self, cpus: Cpus, stage: Stage) -> tuple[float, float]:
         """When the stage will be done, and how long it will have waited for a CPU."""
@@ -161,19 +123,15 @@ class Simulation:
         sent_at = partition.take(self._now, 1 / self._design.calls_per_partition_s)
         self._at(sent_at, self._enqueue, picture)
 
-    def _enqueue(self, picture: Picture, *, is_again: bool = False) -> None:
-        picture.queued_at = picture.queued_at or self._now
-        if is_again:
-            self._queue.appendleft(picture)
-        else:
-            self.seen.uploading -= 1
-            self._queue.append(picture)
+    def _enqueue(self, picture: Picture) -> None:
+        picture.queued_at = self._now
+        self.seen.uploading -= 1
+        self._queue.add(picture)
         self._hand_out()
 
     def _hand_out(self) -> None:
-        while self._queue and self._with_room:
+        while self._with_room and (picture := self._queue.take()):
             worker = self._with_room.any(self._random)
-            picture = self._queue.popleft()
             picture.taken_at, picture.worker = self._now, worker
             self._held[picture] = None
             worker.free -= 1
@@ -183,27 +141,27 @@ class Simulation:
 
     def _work(self, picture: Picture, worker: Worker, number: int) -> None:
         if worker.is_dead:
-            return None
+            return
         if number == len(self._design.work):
             picture.announced_at = picture.announced_at or self._now
         stages = (*self._design.work, *self._design.after)
         if number == len(stages):
-            return self._finish(picture, worker)
+            self._finish(picture, worker)
+            return
         cpus = self._web if self._design.is_one_machine else worker.cpus
         done_at, cpu_wait_s = self._pass(cpus, stages[number])
         picture.cpu_wait_s += cpu_wait_s
         self._at(done_at, self._work, picture, worker, number + 1)
-        return None
 
     def _finish(self, picture: Picture, worker: Worker) -> None:
         del self._held[picture]
         self.seen.announced.append(picture)
+        self._queue.delete(picture)
         worker.free += 1
-        if worker.is_leaving:
-            if worker.free == self._design.slots:
-                self._workers.remove(worker)
-        elif worker.place < 0:
+        if not worker.is_leaving:
             self._with_room.add(worker)
+        elif worker.free == self._design.slots:
+            self._workers.remove(worker)
         self._hand_out()
 
     # --- the workers -----------------------------------------------------------------------------
@@ -231,7 +189,8 @@ class Simulation:
 
     def _come_back(self, picture: Picture) -> None:
         self.seen.hidden -= 1
-        self._enqueue(picture, is_again=True)
+        self._queue.add_again(picture)
+        self._hand_out()
 
     # --- the autoscaler --------------------------------------------------------------------------
 
@@ -251,7 +210,7 @@ class Simulation:
             in_flight=len(self._held),
             busy_cpus=(self._worked_s - worked_s) / step_s,
             running=len(self._workers),
-            groups=len(self._held),
+            groups=len(self._held),  # of each group one
         )
 
     def _staying(self) -> list[Worker]:

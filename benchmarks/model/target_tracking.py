@@ -101,6 +101,25 @@ class _Period:
         return min(self.waiting, self.groups * target) / max(1.0, self.desired)
 
 
+class _Cooldown:
+    """What a policy has added lately counts as a part of what it asks for next."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._began_at, self._from = -math.inf, 0
+
+    def counted(self, now: float, ordered: int) -> int:
+        """The capacity that a metric over its target is multiplied with."""
+        return self._from if self._is_on(now) else ordered
+
+    def grew(self, now: float, ordered: int) -> None:
+        """Begin, or go on: what was there before the first growth stays what counts."""
+        self._from, self._began_at = self.counted(now, ordered), now
+
+    def _is_on(self, now: float) -> bool:
+        return now - self._began_at < self._seconds
+
+
 class Scaling:
     """All policies of the workers' service."""
 
@@ -113,34 +132,49 @@ class Scaling:
         cpus: float,
         smallest: int,
         largest: int,
+        *,
+        is_cooldown_shared: bool = True,
     ) -> None:
         self._cpus, self._smallest, self._largest = cpus, smallest, largest
-        self._growing = [(one, _Metric(one.period_s, one.delay_s, one.periods)) for one in policies]
+        self._growing = [
+            (one, _Metric(one.period_s, one.delay_s, one.periods), _Cooldown(one.out_cooldown_s))
+            for one in policies
+        ]
+        #: Whether what one policy adds begins the cooldown of the others, which AWS does not say.
+        self._is_cooldown_shared = is_cooldown_shared
         self._shrink = shrink
         self._low = _Metric(shrink.period_s, shrink.delay_s, shrink.periods) if shrink else None
-        #: When the fleet last grew, and how many there were before.
-        self._grew_at, self._grew_from = -math.inf, smallest
         self._shrank_at = -math.inf
 
     def decide(self, sample: Sample, ordered: int) -> int:
         """The desired number of workers; *ordered* are running or starting."""
-        grown = max(self._out(one, metric, sample, ordered) for one, metric in self._growing)
+        asked = [self._out(*each, sample, ordered) for each in self._growing]
         shrunk = self._in(sample, ordered)
-        if grown > ordered:
-            self._grew_at, self._grew_from = sample.at_s, ordered
-            return grown
+        if max(asked) > ordered:
+            self._cool(asked, sample.at_s, ordered)
+            return max(asked)
         if shrunk < ordered:
             self._shrank_at = sample.at_s
         return shrunk
 
-    def _out(self, policy: TrackingPolicy, metric: _Metric, sample: Sample, ordered: int) -> int:
+    def _cool(self, asked: list[int], now: float, ordered: int) -> None:
+        for (_, _, cooldown), count in zip(self._growing, asked, strict=True):
+            if self._is_cooldown_shared or count > ordered:
+                cooldown.grew(now, ordered)
+
+    def _out(
+        self,
+        policy: TrackingPolicy,
+        metric: _Metric,
+        cooldown: _Cooldown,
+        sample: Sample,
+        ordered: int,
+    ) -> int:
         metric.add(sample, ordered, lambda of: self._value(policy, of))
         seen = [value or 0.0 for value in metric.seen]
         if not metric.is_new or not metric.is_full or min(seen) <= policy.target:
             return ordered
-        # What a cooldown has added counts as a part of what is asked for next.
-        is_cooling = sample.at_s - self._grew_at < policy.out_cooldown_s
-        capacity = self._grew_from if is_cooling else ordered
+        capacity = cooldown.counted(sample.at_s, ordered)
         wanted = math.ceil(round(capacity * seen[-1] / policy.target, 6))
         return min(max(wanted, ordered), self._largest)
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks.model.arrivals import constant, lognormal
 from benchmarks.model.design import Design, Stage
-from benchmarks.model.simulation import Run, Simulation
+from benchmarks.model.run import Run
+from benchmarks.model.simulation import Simulation
 from benchmarks.report.rows import Figures
 
 

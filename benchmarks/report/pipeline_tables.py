@@ -8,6 +8,7 @@ from benchmarks.report.rows import Figures, rows
 
 #: Subjects of benchmarks.pipeline.subjects, which needs the application; the plots do without.
 OURS, TUTORIAL = "ours-auto", "tutorial"
+RIVALS = (TUTORIAL, "node", "node-1-bit")
 
 
 def machine(measured: Figures, _: Figures) -> Iterator[str]:
@@ -35,8 +36,8 @@ def disturbance(measured: Figures) -> str:
 
 
 def pipelines(measured: Figures, _: Figures) -> Iterator[str]:
-    head = ("", "images/s sustained", "in a burst", "at half: p50", "p95", "p99", "CPU ms", "")
-    names = (*head[:-1], "images per CPU-second")
+    head = ("", "images/s sustained", "in a burst", "at half: p50, ms", "p95", "p99", "CPU ms")
+    names = (*head, "images per CPU-second", "memory, MB")
     yield from rows(
         names,
         (
@@ -47,6 +48,7 @@ def pipelines(measured: Figures, _: Figures) -> Iterator[str]:
                 *latencies(one["half"]["latency_ms"]),
                 f"{one['own_cpu_ms']:.0f}",
                 f"{one['images_per_cpu_s']:.1f}",
+                f"{memory_mb(one):.0f}",
             )
             for one in measured["subjects"].values()
         ),
@@ -58,7 +60,7 @@ def each(rounds: Iterable[float]) -> str:
 
 
 def latencies(of: Mapping[str, float]) -> Iterator[str]:
-    return (f"{of[name]:.0f} ms" for name in ("p50", "p95", "p99"))
+    return (f"{of[name]:.0f}" for name in ("p50", "p95", "p99"))
 
 
 def goals(measured: Figures, _: Figures) -> Iterator[str]:
@@ -96,53 +98,36 @@ def verdict(is_reached: bool) -> str:
 
 
 def components(measured: Figures, _: Figures) -> Iterator[str]:
-    def listed(of: Mapping[str, float], unit: str) -> str:
-        return ", ".join(f"{name} {value:.0f}{unit}" for name, value in of.items())
-
+    """Of our own subjects, as the others' processes are not ours to explain."""
     yield from rows(
-        ("", "CPU ms per image", "peak memory, MB"),
+        ("", "CPU ms per image"),
         (
-            (one["title"], listed(one["cpu_ms"], ""), listed(one["peak_rss_mb"], ""))
-            for one in measured["subjects"].values()
+            (one["title"], ", ".join(f"{name} {ms:.0f}" for name, ms in one["cpu_ms"].items()))
+            for name, one in measured["subjects"].items()
+            if name not in RIVALS
         ),
     )
 
 
-def workers(measured: Figures, _: Figures) -> Iterator[str]:
-    of = measured["subjects"]
-    one, two = of["one-worker"], of["two-workers"]
-    yield from rows(
-        ("", "1 `worker`", "2 `worker`", "speed-up"),
-        (
-            (
-                name,
-                f"{one[key]:.1f}",
-                f"{two[key]:.1f}",
-                f"{two[key] / one[key]:.2f}",
-            )
-            for name, key in (
-                ("images/s sustained", "sustained_per_s"),
-                ("images/s in a burst", "burst_per_s"),
-                ("images per CPU-second", "images_per_cpu_s"),
-            )
-        ),
-    )
+def memory_mb(one: Figures) -> float:
+    """The peak of the subject's own processes."""
+    return float(sum(mb for name, mb in one["peak_rss_mb"].items() if name != "localstack"))
 
 
 def overload(measured: Figures, _: Figures) -> Iterator[str]:
-    head = ("", "offered/s", "accepted", "429, 503", "lost", "refused in: p50", "p99")
+    head = ("", "offered/s", "accepted", "429, 503", "lost", "refused in: p50, ms", "p99")
     yield from rows(
-        (*head, "processed/s", "drained after"),
+        (*head, "processed/s", "drained after, s"),
         (
             (
-                overload_title(measured, one),
+                settings(one),
                 f"{one['rate_per_s']:.0f}",
                 one["accepted"],
                 one["refused"],
                 one["lost"] + one["unanswered"],
                 *refusals(one["refusal_ms"]),
                 f"{one['images_per_s_meanwhile']:.1f}",
-                f"{one['drain_s']:.0f} s",
+                f"{one['drain_s']:.0f}",
             )
             for one in measured["overload"]
         ),
@@ -150,9 +135,12 @@ def overload(measured: Figures, _: Figures) -> Iterator[str]:
 
 
 def overload_title(measured: Figures, one: Figures) -> str:
-    chosen = ", ".join(f"`{name}={value}`" for name, value in one["settings"].items())
-    return f"{measured['subjects'][one['subject']]['title']}; {chosen or 'defaults'}"
+    return f"{measured['subjects'][one['subject']]['title']}; {settings(one)}"
+
+
+def settings(one: Figures) -> str:
+    return ", ".join(f"`{name}={value}`" for name, value in one["settings"].items()) or "defaults"
 
 
 def refusals(of: Mapping[str, float]) -> tuple[str, str]:
-    return (f"{of['p50']:.0f} ms", f"{of['p99']:.0f} ms") if of else ("", "")
+    return (f"{of['p50']:.0f}", f"{of['p99']:.0f}") if of else ("", "")

@@ -6,6 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from benchmarks.report.rows import Figures, rows
 
+#: Above these rates, fleets are cells of the larger one: a cost or a latency is the same.
+DIFFERENT = (10, 1_000)
+#: The rates of the grid's bursts.
+GRID_RATES = (10, 100)
+
 
 def model(_: Figures, projected: Figures) -> Iterator[str]:
     of = projected["validation"]
@@ -52,21 +57,21 @@ DEMAND_ROWS = {
     "s3 prefixes": "partitioned prefixes per bucket",
     "sqs calls": "SQS calls/s, both queues",
     "sqs quota": "busiest action, share of its quota",
-    "sqs partitions": "partitions per queue",
-    "queues": "minimum number of queues of each kind",
+    "queues": "queues of each kind",
     "in flight": "messages in flight",
-    "in flight quota": "messages in flight, share of the quota",
     "gbit/s": "network, Gbit/s",
     "vcpus": "vCPU",
+    "vcpus of otsu": "vCPU with `otsu`",
 }
 
 
-def demand_auto(_: Figures, projected: Figures) -> Iterator[str]:
-    yield from of_rates(projected["demand"]["auto"], DEMAND_ROWS)
-
-
-def demand_otsu(_: Figures, projected: Figures) -> Iterator[str]:
-    yield from of_rates(projected["demand"]["otsu"], {"vcpus": DEMAND_ROWS["vcpus"]})
+def demand(_: Figures, projected: Figures) -> Iterator[str]:
+    by_method = projected["demand"]
+    both = {
+        rate: {**of, "vcpus of otsu": by_method["otsu"][rate]["vcpus"]}
+        for rate, of in by_method["auto"].items()
+    }
+    yield from of_rates(both, DEMAND_ROWS)
 
 
 def cost(_: Figures, projected: Figures) -> Iterator[str]:
@@ -74,6 +79,7 @@ def cost(_: Figures, projected: Figures) -> Iterator[str]:
         f"`{method}`, {int(rate):,}/s": parts
         for method, of in projected["cost"].items()
         for rate, parts in of.items()
+        if int(rate) in DIFFERENT
     }
     names = list(next(iter(columns.values())))
     body = [(name, *(f"{parts[name]:.2f}" for parts in columns.values())) for name in names]
@@ -83,20 +89,13 @@ def cost(_: Figures, projected: Figures) -> Iterator[str]:
 
 def usage(_: Figures, projected: Figures) -> Iterator[str]:
     of = projected["usage"]
-    calls = of["auto"]["sqs_calls"]
     yield from rows(
         ("per image", *(f"`{method}`" for method in of)),
         (
             ("CPU of `web`, ms", *(f"{1000 * one['web_cpu_s']:.1f}" for one in of.values())),
             ("CPU of `worker`, ms", *(f"{1000 * one['worker_cpu_s']:.1f}" for one in of.values())),
             ("held by a worker, ms", *(f"{1000 * one['held_s']:.0f}" for one in of.values())),
-            *(
-                (
-                    f"SQS calls, {name}",
-                    *(f"{one['sqs_calls'].get(name, 0):.2f}" for one in of.values()),
-                )
-                for name in calls
-            ),
+            ("SQS calls", *(f"{sum(one['sqs_calls'].values()):.2f}" for one in of.values())),
         ),
     )
 
@@ -108,9 +107,8 @@ def steady(_: Figures, projected: Figures) -> Iterator[str]:
             "images/s",
             "tasks",
             "vCPU each",
-            "wait in the queue p95",
-            "wait for a CPU p50",
-            "p95",
+            "wait in the queue p95, ms",
+            "wait for a CPU p95",
             "to announcement p50",
             "p95",
             "p99",
@@ -122,11 +120,12 @@ def steady(_: Figures, projected: Figures) -> Iterator[str]:
                 f"{one['tasks']:,}",
                 f"{one['vcpus']:.0f}",
                 *(
-                    f"{ms:.0f} ms"
-                    for ms in (one["wait_ms"][1], *one["cpu_wait_ms"][:2], *one["latency_ms"])
+                    f"{ms:.0f}"
+                    for ms in (one["wait_ms"][1], one["cpu_wait_ms"][1], *one["latency_ms"])
                 ),
             )
             for one in projected["steady"]
+            if one["rate"] in DIFFERENT
         ),
     )
 
@@ -138,10 +137,10 @@ def constant(_: Figures, projected: Figures) -> Iterator[str]:
             "fleet",
             "tasks",
             "changes an hour",
-            "wait p95",
-            "from the smallest fleet: maximum tasks",
-            "longest wait",
-            "last change after",
+            "wait p95, s",
+            "from one task: maximum",
+            "longest wait, s",
+            "last change, min",
         ),
         (
             (
@@ -149,10 +148,10 @@ def constant(_: Figures, projected: Figures) -> Iterator[str]:
                 "KEDA" if of == "keda" else f"ECS, {parameters(one['parameters'])}",
                 one[of]["tasks"],
                 one[of]["changes"],
-                f"{one[of]['wait_p95_s']:.0f} s",
+                f"{one[of]['wait_p95_s']:.0f}",
                 f"{one[of]['cold_most']:,}",
-                f"{one[of]['cold_longest_wait_s']:.0f} s",
-                f"{one[of]['cold_settled_min']} min",
+                f"{one[of]['cold_longest_wait_s']:.0f}",
+                one[of]["cold_settled_min"],
             )
             for one in projected["constant"]
             for of in ("ecs", "keda")
@@ -167,19 +166,15 @@ def parameters(of: int | None) -> str:
 def grid(_: Figures, projected: Figures) -> Iterator[str]:
     yield from rows(
         (
-            "CPU every",
+            "CPU: every, cooldown",
+            "backlog",
             "cooldown",
-            "backlog per task",
-            "cooldown",
-            "10/s: clear after",
-            "task-hours",
-            "100/s: clear after",
-            "task-hours",
+            *(f"{rate}/s: {what}" for rate in GRID_RATES for what in ("clear after", "task-hours")),
         ),
         (
             (
-                f"{one['cpu_period_s']:.0f} s{' (deployed)' if one['is_deployed'] else ''}",
-                f"{one['cpu_cooldown_s']:.0f} s",
+                f"{one['cpu_period_s']:.0f} s, {one['cpu_cooldown_s']:.0f} s"
+                f"{' (deployed)' if one['is_deployed'] else ''}",
                 f"{one['backlog']:.0f}",
                 f"{one['backlog_cooldown_s']:.0f} s",
                 *grid_cells(one),
@@ -199,13 +194,19 @@ def burst_cells(one: Figures) -> tuple[str, ...]:
     return (
         f"{one['most_waiting']:,}",
         f"{one['most_tasks']:,}",
-        f"{one['p95_wait_s']:.0f} s",
-        f"{one['longest_wait_s']:.0f} s",
-        f"{one['clear_after_s'] / 60:.0f} min",
+        f"{one['p95_wait_s']:.0f}",
+        f"{one['longest_wait_s']:.0f}",
+        f"{one['clear_after_s'] / 60:.0f}",
     )
 
 
-BURST_HEAD = ("maximum waiting", "maximum tasks", "wait p95", "longest wait", "clear after")
+BURST_HEAD = (
+    "maximum waiting",
+    "maximum tasks",
+    "wait p95, s",
+    "longest wait, s",
+    "clear after, min",
+)
 
 
 def bursts(_: Figures, projected: Figures) -> Iterator[str]:
@@ -228,25 +229,42 @@ def sensitivity(_: Figures, projected: Figures) -> Iterator[str]:
 
 
 def slots(_: Figures, projected: Figures) -> Iterator[str]:
-    yield from rows(
-        ("`WORKER_CONCURRENCY` per CPU", "maximum images/s per task, `otsu`"),
-        ((one["per_cpu"], f"{one['most_per_s']:.0f}") for one in projected["slots"]),
-    )
+    seen = [f"{one['most_per_s']:.0f} with {one['per_cpu']} per CPU" for one in projected["slots"]]
+    yield f"Most images/s of a task of 2 vCPU, with `otsu`: {', '.join(seen)}."
 
 
 def day(_: Figures, projected: Figures) -> Iterator[str]:
     of = projected["day"]
+    yield (
+        f"From {of['lowest_per_s']:.0f} to {of['highest_per_s']:.0f} images/s and back in six "
+        f"hours, the autoscaler takes {of['task_hours']:.0f} task-hours, a constant fleet for the "
+        f"peak {of['task_hours_for_the_peak']:.0f}; the longest wait is {of['wait_s'][2]:.0f} s."
+    )
+
+
+def fairness(_: Figures, projected: Figures) -> Iterator[str]:
     yield from rows(
         (
-            f"{of['lowest_per_s']:.0f} to {of['highest_per_s']:.0f} images/s and back in 6 hours",
-            "autoscaler",
-            "constant fleet sized for the peak",
+            "the nine others",
+            "p50, ms",
+            "p95, ms",
+            "refused",
+            "pages done",
+            "maximum waiting",
+            "maximum tasks",
+            "a page waits, s",
         ),
         (
-            ("task-hours", f"{of['task_hours']:.0f}", f"{of['task_hours_for_the_peak']}"),
-            ("wait p95", f"{of['wait_s'][0]:.0f} s", ""),
-            ("wait p99", f"{of['wait_s'][1]:.0f} s", ""),
-            ("longest wait", f"{of['wait_s'][2]:.0f} s", ""),
+            (
+                one["title"],
+                *(f"{ms:.0f}" for ms in one["others_ms"]),
+                f"{one['others_refused']:,}",
+                f"{one['pages']:,}",
+                f"{one['most_waiting']:,}",
+                one["most_tasks"],
+                f"{one['longest_wait_s']:.0f}",
+            )
+            for one in projected["fairness"]
         ),
     )
 

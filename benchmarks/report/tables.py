@@ -1,4 +1,4 @@
-"""The tables in docs/benchmarks.md and docs/scaling.md, made from benchmarks/results.
+"""The tables in DOCUMENTS, made from benchmarks/results.
 
 This module makes the text between `<!-- table: NAME -->` and `<!-- end -->`, each on its own line.
 `python -m benchmarks.report.plots` writes it; tests/benchmarks/test_benchmark_docs.py compares it.
@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from benchmarks.report import pipeline_tables, scaling_tables
 from benchmarks.report.rows import Figures
+from benchmarks.report.saved import RESULTS, saved, saved_beside
 from testkit.root import ROOT
 
-RESULTS = ROOT / "benchmarks" / "results"
-DOCUMENTS = (ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "scaling.md")
+DOCUMENTS = tuple(
+    ROOT / "docs" / name
+    for name in ("benchmarks.md", "scaling.md", "decisions/0021-open-loop-and-model.md")
+)
 _MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end -->\n)", re.DOTALL)
 
 
@@ -34,12 +37,6 @@ def filled(text: str, lines_of: Callable[[str], Iterable[str]]) -> str:
     return _MARKED.sub(table, text)
 
 
-def sized_by() -> Figures:
-    """The measurement by which deploy/ is sized."""
-    found: Figures = json.loads((RESULTS / "fleet.json").read_text())
-    return found
-
-
 def results() -> tuple[Figures, Figures]:
     """The measurements and the projections."""
     measured, projected = (
@@ -53,12 +50,12 @@ TABLES: dict[str, Callable[[Figures, Figures], Iterator[str]]] = {
     "pipelines": pipeline_tables.pipelines,
     "goals": pipeline_tables.goals,
     "components": pipeline_tables.components,
-    "workers": pipeline_tables.workers,
     "overload": pipeline_tables.overload,
+    "idle-latency": lambda *_: saved("idle-latency"),
+    "binarize": lambda *_: saved_beside("binarize-gray", "binarize-color"),
     "model": scaling_tables.model,
     "usage": scaling_tables.usage,
-    "demand": scaling_tables.demand_auto,
-    "demand-otsu": scaling_tables.demand_otsu,
+    "demand": scaling_tables.demand,
     "cost": scaling_tables.cost,
     "nat": scaling_tables.nat,
     "steady": scaling_tables.steady,
@@ -68,4 +65,5 @@ TABLES: dict[str, Callable[[Figures, Figures], Iterator[str]]] = {
     "grid": scaling_tables.grid,
     "sensitivity": scaling_tables.sensitivity,
     "day": scaling_tables.day,
+    "fairness": scaling_tables.fairness,
 }

@@ -1,11 +1,12 @@
 """Time one image in an empty system, step by step, from upload to announcement.
 
-    ./.venv/bin/python -m benchmarks.service.idle_latency [--images 40]
+    ./.venv/bin/python -m benchmarks.service.idle_latency [--images 40] [--save]
 
 One process with web and worker, as ./start_app.sh runs it, on a LocalStack of its own; the page is
 a clean A4 scan (200 dpi, gray). A consumer waits for the announcements. Prints the median from
 upload to announcement with the default method, and the mean of each step from the process's own
-metrics: what is left over is the delivery of the two messages and the waiting for them.
+metrics: what is left over is the delivery of the two messages and the waiting for them. `--save`
+keeps the table for docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from benchmarks.engine.speed import page
 from benchmarks.report.rows import rows
+from benchmarks.report.saved import save
 from benchmarks.service.worker import A4_200_DPI_MEGAPIXELS
 from testkit.fleet import Announcements, own_localstack, role
 from testkit.ports import free_port
@@ -33,6 +35,7 @@ from testkit.waiting import is_alive, wait_until
 #: Time between two images, in which the system becomes idle.
 PAUSE_S = 0.3
 WARM_UP = 5
+HEAD = ("step", "ms")
 STEP = re.compile(
     r'^image_pipeline_worker_step_duration_seconds_(sum|count)\{step="(\w+)"\} (\S+)$', re.MULTILINE
 )
@@ -41,6 +44,7 @@ STEP = re.compile(
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--images", type=int, default=40)
+    parser.add_argument("--save", action="store_true", help="keep the table for the documents")
     options = parser.parse_args()
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     png = page(A4_200_DPI_MEGAPIXELS, is_noisy=False, is_rgb=False)
@@ -51,7 +55,10 @@ def main() -> None:
         seen = [send(settings, announcements, png) for _ in range(options.images)]
         after = steps(settings)
     taken = {name: 1000 * (after[name] - before[name]) / len(seen) for name in after}
-    print("\n".join(table([answer for answer, _ in seen], [whole for _, whole in seen], taken)))
+    body = [*table([answer for answer, _ in seen], [whole for _, whole in seen], taken)]
+    print("\n".join(rows(HEAD, body)))
+    if options.save:
+        save("idle-latency", HEAD, body)
 
 
 @contextmanager
@@ -85,7 +92,10 @@ def steps(settings: Settings) -> dict[str, float]:
     return {name: float(value) for kind, name, value in STEP.findall(text) if kind == "sum"}
 
 
-def table(answers: list[float], whole: list[float], taken: Mapping[str, float]) -> Iterator[str]:
+def table(
+    answers: list[float], whole: list[float], taken: Mapping[str, float]
+) -> Iterator[tuple[str, str]]:
+    """The steps, and what they make up, with their milliseconds."""
     steps = {name: ms for name, ms in taken.items() if name != "delete"}  # after the announcement
     rest = fmean(whole) - fmean(answers) - sum(steps.values())
     named = {
@@ -97,7 +107,7 @@ def table(answers: list[float], whole: list[float], taken: Mapping[str, float]) 
         "p95": quantiles(whole, n=20)[-1],
         "median without the engine (`compute`)": median(whole) - taken["compute"],
     }
-    yield from rows(("step", "ms"), ((name, f"{ms:.1f}") for name, ms in named.items()))
+    yield from ((name, f"{ms:.1f}") for name, ms in named.items())
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from app.domain.rates import Rate
+from app.settings import Settings
 from benchmarks.model import deployed
 from benchmarks.model.fleets import BURST_FACTOR
-from benchmarks.model.steady import fleet, tasks_for
+from benchmarks.model.steady import by_task, fleet, tasks_for
 from benchmarks.model.target_tracking import BACKLOG, CPU
 from benchmarks.model.usage import usage_of
 from benchmarks.report import tables
@@ -17,7 +18,10 @@ from testkit import templates
 from testkit.root import ROOT
 from testkit.templates import manifest, template
 
-AUTO = usage_of(tables.sized_by(), "ours-auto")
+AUTO, OTSU = (usage_of(tables.results()[0], subject) for subject in ("ours-auto", "ours"))
+#: How many times the measured need the fleet may be: a measurement differs from the next by some
+#: 15 %, and deploy/ is not sized anew for that.
+ROOM, WEB_ROOM = 2, 4
 RATES = [None, *deployed.rates()]
 #: Without line breaks.
 PAGE = " ".join((ROOT / "docs" / "scaling.md").read_text().split())
@@ -124,9 +128,28 @@ def test_both_deployments_keep_the_same_share_of_a_worker_busy() -> None:
 def test_the_most_workers_hold_ten_times_the_rate_that_they_are_for(of: int | None) -> None:
     rate = of or deployed.DEFAULT_RATE
     sizes = deployed.sizes_on_ecs(of)
+    needed = tasks_for(AUTO, BURST_FACTOR * rate, sizes)
 
-    assert sizes.largest >= tasks_for(AUTO, BURST_FACTOR * rate, sizes)
+    assert needed <= sizes.largest <= ROOM * (needed + 1)
     assert sizes.smallest <= tasks_for(AUTO, rate, sizes)
+
+
+def test_the_most_pods_hold_ten_times_the_rate_that_the_manifests_are_for() -> None:
+    sizes = deployed.sizes_on_kubernetes()
+    needed = tasks_for(AUTO, BURST_FACTOR * deployed.DEFAULT_RATE, sizes)
+
+    assert needed <= sizes.largest <= ROOM * (needed + 1)
+
+
+@pytest.mark.parametrize("of", RATES)
+def test_a_worker_takes_enough_images_to_get_as_busy_as_the_fleet_grows_at(of: int | None) -> None:
+    """Otherwise the images in hand, which wait for S3, would limit a fleet that looks idle."""
+    cpu, _ = deployed.policies_on_ecs(of)
+    sizes = deployed.sizes_on_ecs(of)
+
+    for usage in (AUTO, OTSU):
+        busy = by_task(usage, sizes) * usage.worker_cpu_s / sizes.cpus
+        assert 100 * busy > cpu.target
 
 
 @pytest.mark.parametrize("of", RATES)
@@ -135,7 +158,7 @@ def test_the_most_web_tasks_hold_ten_times_the_rate_that_they_are_for(of: int | 
     cpus = int(WEB_SIZES[said["WebSize"]]["Cpu"]) / 1024
     by_task = cpus * deployed.web_busy() / AUTO.web_cpu_s
 
-    assert int(said["MaxWeb"]) * by_task >= BURST_FACTOR * rate
+    assert 1 <= int(said["MaxWeb"]) * by_task / (BURST_FACTOR * rate) <= WEB_ROOM
     assert int(said["MinWeb"]) >= 2
 
 
@@ -155,11 +178,19 @@ def test_by_default_one_client_may_send_the_rate_that_the_defaults_are_for() -> 
 
 
 @pytest.mark.parametrize("of", RATES)
-def test_the_backlog_of_a_worker_is_a_minute_or_so_of_its_work(of: int | None) -> None:
+def test_the_backlog_of_a_worker_is_half_a_minute_or_so_of_its_work(of: int | None) -> None:
     _, backlog = deployed.policies_on_ecs(of)
     cpus = deployed.sizes_on_ecs(of).cpus
 
-    assert 30 <= backlog.target * AUTO.worker_cpu_s / cpus <= 120
+    assert 20 <= backlog.target * AUTO.worker_cpu_s / cpus <= 60
+
+
+def test_keda_orders_no_more_than_two_pods_for_the_full_group_of_one_client() -> None:
+    """It cannot see groups, so the limit of a group is what bounds its pods."""
+    policy = deployed.policy_on_kubernetes()
+
+    assert Settings().max_group_depth / policy.queue_target <= 2
+    assert 5 <= policy.queue_target * AUTO.worker_cpu_s <= 30
 
 
 @pytest.mark.parametrize("of", deployed.rates())
@@ -178,14 +209,14 @@ def test_a_file_for_a_rate_names_parameters_with_texts_that_they_take(of: int) -
 def test_the_page_on_scaling_says_what_is_deployed() -> None:
     cpu, backlog = deployed.policies_on_ecs()
     shrink, sizes = deployed.shrink_policy_on_ecs(), deployed.sizes_on_ecs()
-    at_rest = tasks_for(AUTO, deployed.DEFAULT_RATE, sizes)
-    words = {1: "one", 2: "two", 3: "three", 0.1: "a tenth", 0.5: "half"}
+    words = {2: "two", 3: "three", 0.1: "a tenth", 0.5: "half"}
     (deep, large), (none, small) = shrink.steps
 
     assert none == 0
+    assert tasks_for(AUTO, deployed.DEFAULT_RATE, sizes) == 1
     for sentence in (
-        f"{words[at_rest]} small worker tasks ({sizes.cpus:.0f} vCPU) and "
-        f"{words[deployed.parameters()['MinWeb']]} web tasks, up to {sizes.largest} in a burst",
+        f"a small worker task ({sizes.cpus:.0f} vCPU) and {words[deployed.parameters()['MinWeb']]} "
+        f"web tasks; up to {sizes.largest} workers in a burst",
         f"one for {cpu.target:.0f} % CPU, which sees {cpu.period_s:.0f}-second metrics "
         f"{cpu.delay_s:.0f} s late",
         f"each needs {words[cpu.periods]} agreeing periods",

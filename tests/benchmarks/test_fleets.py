@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -12,8 +13,16 @@ from benchmarks.model.fleets import RATES, constant_load, grid_figures, on_ecs
 from benchmarks.model.target_tracking import CPU, Scaling
 from benchmarks.model.usage import usage_of
 from benchmarks.report import tables
+from benchmarks.report.rows import Figures
 
-AUTO = usage_of(tables.sized_by(), "ours-auto")
+AUTO = usage_of(tables.results()[0], "ours-auto")
+#: How many times the tasks that a rate needs a start from the smallest fleet may bring.
+OVERSHOOT = 2
+
+
+@cache
+def load(rate: int) -> Figures:
+    return constant_load(AUTO, rate)
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -21,11 +30,20 @@ def test_a_constant_load_changes_the_fleet_once_an_hour_at_most_and_does_not_wai
     rate: int,
 ) -> None:
     """The policies as they are deployed, free to shrink to a single task."""
-    of = constant_load(AUTO, rate)
+    of = load(rate)
 
     for where in ("ecs", "keda"):
         assert of[where]["changes"] <= 1, where
         assert of[where]["wait_p95_s"] <= 5, where
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_start_from_the_smallest_fleet_brings_few_tasks_more_than_the_rate_needs(
+    rate: int,
+) -> None:
+    of = load(rate)["ecs"]
+
+    assert of["cold_most"] <= OVERSHOOT * of["tasks"]
 
 
 def test_as_it_was_without_cpu_the_fleet_swings_under_the_same_load() -> None:
@@ -37,7 +55,7 @@ def test_as_it_was_without_cpu_the_fleet_swings_under_the_same_load() -> None:
     def without_cpu() -> Scaling:
         return Scaling((backlog,), always, sizes.cpus, 1, sizes.largest)
 
-    of = fleets.constant_figures(AUTO, 30, sizes, without_cpu)
+    of = fleets.constant_figures(AUTO, 60, sizes, without_cpu)
 
     assert of["changes"] > 1
     assert of["wait_p95_s"] > 5
@@ -78,5 +96,5 @@ def test_the_projections_in_the_documents_are_of_the_policies_that_are_deployed(
     assert ours["backlog"] == backlog.target
     assert ours["cpu_cooldown_s"] == cpu.out_cooldown_s
     assert ours["bursts"] == fleets.grid_figures_of(AUTO, (cpu, backlog))
-    assert projected["constant"][0] == constant_load(AUTO, RATES[0])
+    assert projected["constant"][0] == load(RATES[0])
     assert [one["rate"] for one in projected["constant"]] == list(RATES)

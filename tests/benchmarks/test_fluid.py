@@ -11,7 +11,8 @@ from benchmarks.model.autoscaler import Launches
 from benchmarks.model.cost import Usage
 from benchmarks.model.deployed import Sizes
 from benchmarks.model.fluid import SPREAD, Fluid, FluidRun
-from benchmarks.model.simulation import Run, Simulation
+from benchmarks.model.run import Run
+from benchmarks.model.simulation import Simulation
 from benchmarks.model.steady import design_on_aws
 from benchmarks.model.target_tracking import BACKLOG, CPU, Scaling, ShrinkPolicy, TrackingPolicy
 

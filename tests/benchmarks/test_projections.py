@@ -105,7 +105,7 @@ def test_a_burst_is_over_sooner_when_more_tasks_wait_for_it() -> None:
 @pytest.mark.parametrize(("method", "subject"), [("otsu", "ours"), ("auto", "ours-auto")])
 def test_what_is_committed_was_projected_from_what_was_measured(method: str, subject: str) -> None:
     """After a new measurement: python -m benchmarks.model.projections."""
-    measured, projected = tables.sized_by(), tables.results()[1]
+    measured, projected = tables.results()
     usage = usage_of(measured, subject)
 
     assert projected["usage"][method] == vars(usage)

@@ -11,7 +11,8 @@ import pytest
 from benchmarks.model.arrivals import burst, constant, diurnal, exponential, lognormal, poisson
 from benchmarks.model.autoscaler import Launches, Sample
 from benchmarks.model.design import Design, Stage
-from benchmarks.model.simulation import Run, Simulation
+from benchmarks.model.run import Run
+from benchmarks.model.simulation import Simulation
 
 #: Nothing but a queue and a worker.
 BARE = Design(upload=(), work=(Stage(1.0),), after=(), web_cpus=1, worker_cpus=1, slots=1)
@@ -140,6 +141,44 @@ def test_what_one_interpreter_does_is_done_one_at_a_time_by_however_many_cpus() 
 
     assert count(free) == pytest.approx(147, abs=2)
     assert count(serial) == pytest.approx(50, abs=2)
+
+
+def test_the_images_of_a_group_are_in_work_one_after_the_other_and_in_order() -> None:
+    """Each takes a second of a worker that has room for ten; those of no group pass them."""
+    design = replace(BARE, work=(Stage(0.0, 1.0),), slots=10)
+
+    seen = Simulation(design, 2, draw=STEADY, seed=0).run(
+        constant(2, 10), 30, groups={"book": iter([0.0] * 8)}
+    )
+    pages = seen.of("book").announced
+
+    assert [round(one.announced_at) for one in pages] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert seen.of("").latencies_s().tolist() == pytest.approx([1.0] * 20)
+
+
+def test_a_group_goes_on_when_the_worker_of_its_image_has_died() -> None:
+    design = replace(BARE, work=(Stage(0.0, 1.0),), slots=10)
+
+    seen = Simulation(design, 1, draw=STEADY, seed=0).run(
+        iter([]), 200, deaths=[0.5], groups={"book": iter([0.0] * 8)}
+    )
+
+    assert seen.again == 1
+    assert len(seen.announced) == 8
+
+
+def test_a_full_group_is_refused_and_nobody_else_until_the_queue_is_full() -> None:
+    design = replace(BARE, max_group_depth=5, max_queue_depth=8)
+
+    seen = Simulation(design, 1, draw=STEADY, seed=0).run(
+        iter(0.5 + n / 100 for n in range(10)),
+        0.9,
+        groups={"book": (n / 100 for n in range(20))},
+    )
+
+    # One in work, five behind it; then three of the others fill the queue.
+    assert seen.refused == {"book": 14, "": 7}
+    assert seen.waiting == 8
 
 
 # --- arrivals ------------------------------------------------------------------------------------

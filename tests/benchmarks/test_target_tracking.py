@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from benchmarks.model.autoscaler import Sample
 from benchmarks.model.target_tracking import BACKLOG, CPU, Scaling, ShrinkPolicy, TrackingPolicy
 
@@ -106,6 +108,29 @@ def test_a_cooldown_counts_what_it_has_added_already() -> None:
     assert one.minutes(4, waiting=1000)[-1] == 10
     assert one.minutes(4, waiting=1000) == [10] * 4
     assert one.minutes(4, waiting=9000)[-1] > 10
+
+
+def test_what_is_added_in_a_cooldown_does_not_count_twice() -> None:
+    """Busy CPUs ask for 10 / 7 of what was there before the first growth, not of each later one."""
+    quick = replace(BY_CPU, period_s=20.0, delay_s=20.0, out_cooldown_s=300.0)
+    one = fleet(quick, BY_BACKLOG, size=7)
+
+    assert one.minutes(3, busy=7.0, waiting=100)[-1] == 10
+    assert one.minutes(4, busy=14.0, waiting=1400)[-1] == 14  # by the backlog
+    assert one.minutes(1, busy=14.0, waiting=1400)[-1] == 14
+
+
+@pytest.mark.parametrize(("is_shared", "size"), [(True, 14), (False, 20)])
+def test_what_the_backlog_adds_may_or_may_not_begin_the_cooldown_of_the_cpu_policy(
+    is_shared: bool, size: int
+) -> None:
+    """AWS does not say which; the backlog adds seven, and all CPUs are busy."""
+    by_cpu = replace(BY_CPU, out_cooldown_s=900.0, delay_s=120.0)
+    policies = by_cpu, replace(BY_BACKLOG, out_cooldown_s=900.0)
+    one = Fleet(Scaling(policies, SHRINK, 1.0, 2, 50, is_cooldown_shared=is_shared), 7)
+
+    assert one.minutes(4, busy=7.0, waiting=1400)[-1] == 14
+    assert one.minutes(1, busy=14.0, waiting=1400)[-1] == size
 
 
 def test_a_group_that_blocks_orders_no_workers_who_could_not_help() -> None:

@@ -1,0 +1,42 @@
+"""Tables that a benchmark prints and, with `--save`, keeps for the documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from benchmarks.report.rows import rows
+from testkit.root import ROOT
+
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def save(name: str, head: Iterable[str], body: Iterable[Iterable[str]]) -> None:
+    """Keep a table as results/*name*.json, from where `benchmarks.report.plots` takes it."""
+    table = {"head": [*head], "body": [[*row] for row in body]}
+    (RESULTS / f"{name}.json").write_text(json.dumps(table, indent=1) + "\n")
+
+
+def saved(name: str) -> Iterator[str]:
+    """The table that `save` has kept, in Markdown."""
+    table = _table(name)
+    yield from rows(table["head"], table["body"])
+
+
+def saved_beside(name: str, other: str) -> Iterator[str]:
+    """Two such tables in one: the rows of the first, and what the other says about each."""
+    one, two = _table(name), _table(other)
+    more = {row[0]: row[1:] for row in two["body"]}
+    nothing = [""] * (len(two["head"]) - 1)
+    heads = [
+        cell
+        for title, first, *others in (one["head"], two["head"])
+        for cell in (f"{title}: {first}", *others)
+    ]
+    yield from rows(("", *heads), (row + more.get(row[0], nothing) for row in one["body"]))
+
+
+def _table(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return found
