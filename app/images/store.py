@@ -134,14 +134,11 @@ class ImageStore:
         return Image.model_validate(finished.model_dump(by_alias=True))
 
     def is_finished(self, image_id: UUID) -> bool:
-        """Whether the image is processed, failed or deleted."""
+        """Whether the image waits no more: it is processed, failed, deleted or expired."""
         try:
-            self.records.find(image_id)
-        except ImageDeletedError:
+            return self.find(image_id).status is not ImageStatus.QUEUED
+        except (ImageDeletedError, NotFoundError):
             return True
-        except NotFoundError:
-            return False
-        return True
 
     def find_upload(self, image_id: UUID) -> Image:
         """The image as it was uploaded, without its outcome. Raises NotFoundError."""

@@ -11,7 +11,9 @@ from app.access import backlogs as module
 from app.access.backlogs import Backlogs
 from app.domain.representation import Image, ImageStatus
 from app.errors import GroupFullError, OwnerFullError, StorageUnavailableError, TransientError
+from app.images.store import ImageStore
 from testkit.clocks import Clock
+from testkit.fakes import MemoryBucket
 
 Fullness = type[TransientError] | None
 
@@ -101,6 +103,23 @@ def test_what_is_finished_makes_room(known: Known) -> None:
     known.accept(2, group="book")
 
     assert known.refusal(image_of(group="book")) is GroupFullError
+
+
+def test_images_that_the_retention_has_deleted_make_room() -> None:
+    store = ImageStore(MemoryBucket("input"), MemoryBucket("output"))
+    clock = Clock()
+    backlogs = Backlogs(max_of_group=0, max_of_owner=8, is_finished=store.is_finished, clock=clock)
+    for _ in range(8):
+        image = image_of(owner="ana")
+        store.put_original(image, b"page")
+        backlogs.add(image)
+    for key in list(store.originals.objects)[:7]:  # type: ignore[attr-defined]
+        store.originals.delete(key)
+    clock.advance(1)
+
+    backlogs.check_room(image_of(owner="ana"))
+
+    assert backlogs._count == 1
 
 
 def test_a_long_line_is_searched_in_few_requests_and_once_a_second() -> None:
