@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _LEASE_LOST: Final = frozenset(
     ("ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight")
 )
+#: The most bytes of all messages of one request: SQS's limit is 1 MiB, of some emulators 256 KiB.
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+_MAX_REQUEST_BYTES: Final = 256 * 1024
 _SYSTEM_ATTRIBUTES: Final[list[MessageSystemAttributeNameType]] = [
     "ApproximateReceiveCount",
     "MessageGroupId",
@@ -62,6 +65,18 @@ class SqsQueue:
             self._client.send_message(QueueUrl=self._url(), **_sent(message))
 
     def send_batch(self, messages: Sequence[Message]) -> Results:
+        results: Results = []
+        for part in _parts(messages):
+            try:
+                results += self._send_part(part)
+            except QueueUnavailableError as exc:
+                if not results:
+                    raise
+                # The messages before are accepted; those after must not overtake these.
+                return results + [exc] * (len(messages) - len(results))
+        return results
+
+    def _send_part(self, messages: Sequence[Message]) -> Results:
         entries: Any = [{"Id": str(n), **_sent(message)} for n, message in enumerate(messages)]
         with self._translated("send"):
             answer = self._client.send_message_batch(QueueUrl=self._url(), Entries=entries)
@@ -153,6 +168,26 @@ class SqsQueue:
             raise QueueUnavailableError(
                 _UNAVAILABLE, reason=reason, endpoint=place.endpoint
             ) from exc
+
+
+def _parts(messages: Sequence[Message]) -> list[list[Message]]:
+    """The *messages* in their order, in lists that each fit into one request."""
+    parts: list[list[Message]] = [[]]
+    left = _MAX_REQUEST_BYTES
+    for message in messages:
+        size = _size_bytes(message)
+        if size > left and parts[-1]:
+            parts.append([])
+            left = _MAX_REQUEST_BYTES
+        parts[-1].append(message)
+        left -= size
+    return parts
+
+
+def _size_bytes(message: Message) -> int:
+    attributes = message.attributes.items()
+    texts = (message.body, *(f"{name}String{value}" for name, value in attributes))
+    return sum(len(text.encode(errors="replace")) for text in texts)
 
 
 def _sent(message: Message) -> Any:

@@ -116,6 +116,13 @@ def test_a_batch_of_none_or_more_than_ten_is_refused_whole(queue: Queue, count: 
     assert receive(queue) == []
 
 
+def test_large_messages_that_no_request_holds_together_are_sent_all_the_same(queue: Queue) -> None:
+    large = [message(f"{n}" + "x" * 200_000) for n in range(MAX_BATCH)]
+
+    assert queue.send_batch(large) == [None] * MAX_BATCH
+    assert [body[0] for body in bodies(receive(queue))] == [str(n) for n in range(MAX_BATCH)]
+
+
 def test_no_more_come_than_were_asked_for(queue: Queue) -> None:
     queue.send_batch([message(f"{n}") for n in range(5)])
 
@@ -324,6 +331,20 @@ def test_an_entry_that_the_answer_does_not_mention_counts_as_failed(
     assert results[:3] == [None] * 3
     assert isinstance(results[3], QueueUnavailableError)
     assert "did not say" in str(results[3])
+
+
+@pytest.mark.parametrize("text", ["x" * 200_000, "é" * 100_000])
+def test_after_a_refused_request_of_large_messages_none_overtakes_those_of_it(
+    stub: Stubber, text: str
+) -> None:
+    verb = "send_message_batch"
+    stub.add_response(verb, {"Successful": [done(verb, 0)], "Failed": []})
+    stub.add_client_error(verb, "ServiceUnavailable", http_status_code=503)
+
+    results = SqsQueue(stub.client, "q.fifo").send_batch([message(text) for _ in range(3)])
+
+    assert results[0] is None
+    assert all(isinstance(result, QueueUnavailableError) for result in results[1:])
 
 
 @pytest.mark.parametrize("verb", VERBS)
