@@ -1,13 +1,17 @@
 # The application: `web` (API and page) or `worker`.
 #   docker build -t alvura .
 #   docker run alvura web
+# --build-arg ROLE=web has what `web` needs alone, a tenth of the whole; ROLE=worker leaves the API out.
 # A build that can be repeated names the digest: --build-arg BASE=python:3.13-slim@sha256:...
 ARG BASE=python:3.13-slim
+ARG ROLE=all
 FROM ${BASE} AS build
-COPY requirements.txt scripts/prune.py /tmp/
+ARG ROLE
+COPY requirements.txt scripts/prune.py scripts/role_lock.py /tmp/
 # Without pip, and without files that the application never reads: docs/decisions/0007-installing.md.
-RUN python -m venv --without-pip /venv && \
-    python -m pip --python /venv/bin/python install --no-cache-dir --require-hashes -r /tmp/requirements.txt && \
+RUN python /tmp/role_lock.py /tmp/requirements.txt "${ROLE}" > /tmp/lock.txt && \
+    python -m venv --without-pip /venv && \
+    python -m pip --python /venv/bin/python install --no-cache-dir --require-hashes -r /tmp/lock.txt && \
     python /tmp/prune.py /venv
 
 # checkov:skip=CKV_DOCKER_7:The check does not read the tag of BASE
@@ -35,8 +39,9 @@ ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 NUMBA_CACH
 # Each loop over pixels, compiled for the processors that `start` looks for. Whole seconds: numba compares
 # the times of the sources, and a registry keeps no fractions.
 ARG TARGETARCH=amd64
+ARG ROLE
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-RUN find app -name "*.py" -exec touch -d 2026-01-01T00:00:00Z {} + && \
+RUN [ "${ROLE}" = web ] && exit; find app -name "*.py" -exec touch -d 2026-01-01T00:00:00Z {} + && \
     grep -rl --include="*.py" "^@compiled(" app | sed "s/[.]py$//; s,/,.,g" | \
     NUMBA_CACHE_DIR=/srv/numba NUMBA_CPU_FEATURES="" \
     NUMBA_CPU_NAME="$([ "${TARGETARCH}" = arm64 ] && echo neoverse-n1 || echo x86-64-v3)" \

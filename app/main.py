@@ -33,7 +33,7 @@ if not __package__:
 
 from . import installed
 
-if (fault := installed.fault("app.main")) is not None:
+if (fault := installed.fault("app.main", *sys.argv[1:2])) is not None:
     sys.exit(fault)
 
 from .cli.arguments import ROLES, parse

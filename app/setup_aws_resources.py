@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 from . import installed
 
 # Before the imports that would otherwise fail with a traceback.
-if (fault := installed.fault("app.setup_aws_resources")) is not None:
+if (fault := installed.fault("app.setup_aws_resources", "setup")) is not None:
     sys.exit(fault)
 
 from botocore.exceptions import BotoCoreError, ClientError

@@ -38,5 +38,6 @@ lock requirements/localstack.in --exclude-newer 2025-12-15 --output-file require
 lock requirements/deploy.in --output-file requirements/deploy.txt "$@"
 lock requirements/uv.in --output-file requirements/uv.txt "$@"
 lock requirements/ministack.in --output-file requirements/ministack.txt "$@"
+lock requirements/sbom.in --output-file requirements/sbom.txt "$@"
 # For its programs alone (scripts/bring_helm.py), so without the CDK.
 lock requirements/helm.in --no-deps --output-file requirements/helm.txt "$@"

@@ -26,7 +26,7 @@ print(sum(sum(each.stats.cache_hits.values()) for each in loops), len(loops))
 
 def compiling() -> str:
     """The command of the image's build that compiles, for one module."""
-    (found,) = re.findall(r"^RUN (find app .*(?:\n .*)*)", DOCKERFILE, re.MULTILINE)
+    (found,) = re.findall(r"^RUN (?:.*; )?(find app .*(?:\n .*)*)", DOCKERFILE, re.MULTILINE)
     text = found.replace("\\\n", " ")
     one = f"echo {MODULE.replace('.', '/')}.py | sed"
     assert 'grep -rl --include="*.py" "^@compiled(" app | sed' in text
@@ -123,6 +123,15 @@ def test_the_image_can_be_pinned_and_says_what_it_is_made_of() -> None:
 
     assert bases == ["${BASE}", "${BASE}"]
     assert {"title", "version", "licenses", "revision", "base.name"} <= labels.keys()
+
+
+def test_the_build_installs_the_lock_of_its_role_and_no_machine_code_for_web() -> None:
+    install, compile_ = re.findall(r"^RUN (python .*(?:\n .*)*|\[.*;)", DOCKERFILE, re.MULTILINE)
+
+    assert 'role_lock.py /tmp/requirements.txt "${ROLE}" > /tmp/lock.txt' in install
+    assert "--require-hashes -r /tmp/lock.txt" in install
+    assert compile_.startswith('[ "${ROLE}" = web ] && exit;')
+    assert DOCKERFILE.count("\nARG ROLE") == 3  # before the stages, and in each that reads it
 
 
 def test_what_is_copied_is_sent_to_the_build() -> None:

@@ -19,6 +19,7 @@ import yaml
 
 from app.cli import arguments
 from app.cli.arguments import ROLES
+from app.observability.version import VERSION
 from app.settings import Settings
 from scripts.generate import write_rules
 from testkit.root import ROOT
@@ -261,6 +262,13 @@ def test_image_and_region_are_for_the_overlay_to_set() -> None:
     (replacement,) = overlay["replacements"]
     (target,) = replacement["targets"]
     assert target["fieldPaths"] == ["spec.triggers.0.metadata.awsRegion"]
+
+
+def test_the_manifests_name_this_release() -> None:
+    job = read(MANIFESTS.parent / "jobs" / "operator.yaml")["spec"]["template"]["spec"]
+    containers = [*(container(role) for role in ROLES_HERE), *job["containers"]]
+
+    assert {each["image"] for each in containers} == {f"image-pipeline:{VERSION}"}
 
 
 def test_everything_is_in_the_one_namespace() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import installed
+from scripts import role_lock
 from testkit.root import ROOT
 
 MODULES = ["app.main", "app.setup_aws_resources", "app"]
@@ -24,6 +25,15 @@ def test_every_package_that_the_application_needs_is_looked_for() -> None:
     assert {
         owner.lower().replace("_", "-") for name in installed.PACKAGES for owner in owners[name]
     } >= wanted
+
+
+@pytest.mark.parametrize("command", installed.UNUSED)
+def test_the_image_of_one_role_may_lack_what_its_commands_never_load(command: str) -> None:
+    image = role_lock.UNUSED["web" if command == "web" else "worker"]
+    owners = metadata.packages_distributions()
+    lacked = {owner.lower() for name in installed.UNUSED[command] for owner in owners[name]}
+
+    assert {name.replace("_", "-") for name in lacked} == image
 
 
 def test_nothing_is_said_where_all_are_there() -> None:

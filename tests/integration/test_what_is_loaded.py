@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 
 from app.access.tokens import hash_token, make_token
 from app.settings import Settings
+from scripts import role_lock
 from testkit.fleet import environment, role
 from testkit.http_requests import http_request
 from testkit.ports import free_port
@@ -68,6 +71,21 @@ def loaded_in(target: Path) -> set[str]:
     return set(target.read_text().splitlines())
 
 
+def packages_in(target: Path) -> set[str]:
+    """The application's packages, one of whose modules is loaded."""
+    tops = {name.partition(".")[0] for name in loaded_in(target)}
+    owners = importlib.metadata.packages_distributions()
+    loaded = {re.sub(r"[._]", "-", n).lower() for top in tops for n in owners.get(top, ())}
+    # The modules of a namespace belong to all of its packages.
+    return {name for name in loaded & packages_of("all") if not name.startswith("opentelemetry")}
+
+
+def packages_of(role_of_image: str) -> set[str]:
+    """What the image of the role has."""
+    lock = role_lock.lock_of((ROOT / "requirements.txt").read_text(), role_of_image)
+    return set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
+
+
 def try_everything(settings: Settings) -> None:
     """Ask for each kind of answer: what is imported late is imported by then."""
     url = f"http://127.0.0.1:{settings.port}"
@@ -96,6 +114,7 @@ def test_a_role_loads_only_what_it_needs(name: str, settings: Settings, tmp_path
             process.kill()
 
     assert loaded_in(target) & NOT_LOADED_BY_ROLE[name] == set()
+    assert packages_in(target) - packages_of(name) == set()
     assert LOADED_BY_ROLE[name] - loaded_in(target) == set()
 
 
@@ -119,6 +138,8 @@ def test_a_verb_loads_only_what_it_needs(
 
     assert code == (0 if command[0] == "token" else 1)
     assert loaded_in(target) & strangers == set()
+    # An operator's task has the worker's image.
+    assert packages_in(target) - packages_of("worker") == set()
 
 
 def test_the_command_binarize_loads_the_engine_and_neither_a_server_nor_aws(

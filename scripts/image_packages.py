@@ -1,0 +1,81 @@
+"""Install what each role of the image has, say how large it is, and write its bill of materials.
+
+Without Docker: the same lock, pruned in the same way, in .local/image/ROLE. The bills are
+.local/image/ROLE.cdx.json, in CycloneDX, made by the package cyclonedx-bom.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts import installers, prune, role_lock, usage  # noqa: E402 (found only now)
+
+PLACE: Final = ROOT / ".local" / "image"
+WRITER: Final = ROOT / ".venv-sbom"
+_LARGEST: Final = 4
+
+
+def main() -> int:
+    own = [str(ROOT / "scripts" / "install.py"), str(WRITER), "requirements/sbom.txt"]
+    subprocess.run([sys.executable, *own], cwd=ROOT, check=True)
+    print("| role | packages | MB | largest |\n|---|---|---|---|")
+    for role in role_lock.UNUSED:
+        venv = installed(role)
+        sizes = sizes_of(venv)
+        largest = ", ".join(f"{name} {size // 10**6}" for name, size in sizes.most_common(_LARGEST))
+        packages = len(list(site_of(venv).glob("*.dist-info")))
+        print(f"| `{role}` | {packages} | {sizes.total() / 1e6:.0f} | {largest} |")
+        write_bill(venv, PLACE / f"{role}.cdx.json")
+    return 0
+
+
+def installed(role: str) -> Path:
+    """A new environment with the packages of *role*, as the Dockerfile makes it."""
+    venv, lock = PLACE / role, PLACE / f"{role}.txt"
+    shutil.rmtree(venv, ignore_errors=True)
+    PLACE.mkdir(parents=True, exist_ok=True)
+    lock.write_text(role_lock.lock_of((ROOT / "requirements.txt").read_text(), role))
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    installers.install(venv, lock, lambda news: print(news, file=sys.stderr))
+    prune.prune(venv)
+    return venv
+
+
+def site_of(venv: Path) -> Path:
+    (site,) = venv.glob("lib/python*/site-packages")
+    return site
+
+
+def sizes_of(venv: Path) -> Counter[str]:
+    """Bytes by package folder, without the bytecode that is made at run time."""
+    sizes: Counter[str] = Counter()
+    for path in files_in(site_of(venv)):
+        top = path.relative_to(site_of(venv)).parts[0]
+        sizes[top] += path.stat().st_size
+    return sizes
+
+
+def files_in(site: Path) -> Iterator[Path]:
+    return (path for path in site.rglob("*") if path.is_file() and path.suffix != ".pyc")
+
+
+def write_bill(venv: Path, bill: Path) -> None:
+    """Write what is installed in *venv*, valid by CycloneDX's schema."""
+    options = ["--output-reproducible", "--validate", "--output-file", str(bill)]
+    options += ["--pyproject", str(ROOT / "pyproject.toml"), "--mc-type", "application"]
+    command = [installers.python_of(WRITER), "-m", "cyclonedx_py", "environment", *options]
+    subprocess.run([*command, str(venv)], check=True, capture_output=True)
+
+
+if __name__ == "__main__":
+    usage.check(__doc__)
+    sys.exit(main())
