@@ -38,7 +38,6 @@ TESTED_BY = {
     "cli/operations/reconcile": "cli/operations/test_operations",
     "cli/operations/redrive": "cli/operations/test_operations",
     "cli/operations/verbs": "cli/operations/test_operations",
-    "cli/output": "../integration/test_start_app",
     "cli/page_remarks": "binarize/auto/test_taken_for",
     "cli/upload": "cli/test_upload_client",
     "cli/upload_report": "cli/test_upload_client",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from tqdm import tqdm
@@ -34,27 +35,33 @@ def redrive(
     Each message is sent, then deleted: a crash in between repeats messages but loses none.
     """
     sent = failed = 0
-    held: list[Delivery] = []
+    held: dict[str, Delivery] = {}
     total = dead_letters.depth().waiting
     with tqdm(desc="redrive", total=total, unit=" messages", disable=None) as progress:
-        for deliveries in _receive_all(dead_letters, limit):
+        for deliveries in _receive_all(dead_letters, limit, held):
             for delivery in deliveries:
                 say(_describe(store, delivery))
             if dry_run:
-                held += deliveries
                 sent += len(deliveries)
             else:
                 moved = _move(dead_letters, jobs, deliveries)
                 sent += moved
                 failed += len(deliveries) - moved
             progress.update(len(deliveries))
-    for batch in batches(held):
+    for batch in batches(held.values() if dry_run else ()):
         dead_letters.change_visibility_batch(batch, timeout_s=0)
     say(f"{'would send' if dry_run else 'sent'} {sent}, failed {failed}")
     return FAILED if failed else DONE
 
 
-def _receive_all(queue: Queue, limit: int | None) -> Iterator[list[Delivery]]:
+def _receive_all(
+    queue: Queue, limit: int | None, held: dict[str, Delivery]
+) -> Iterator[list[Delivery]]:
+    """The messages of *queue*, each once; *held* gets the last receipt of each, without its body.
+
+    A message that stays in the queue comes again after _HOLD_S: at its end a long run would begin
+    anew, for ever.
+    """
     left = sys.maxsize if limit is None else limit
     while left > 0:
         deliveries = queue.receive(
@@ -64,8 +71,11 @@ def _receive_all(queue: Queue, limit: int | None) -> Iterator[list[Delivery]]:
         )
         if not deliveries:
             return
-        left -= len(deliveries)
-        yield deliveries
+        new = [delivery for delivery in deliveries if delivery.message_id not in held]
+        held.update({d.message_id: replace(d, body="") for d in deliveries})
+        left -= len(new)
+        if new:
+            yield new
 
 
 def _move(dead_letters: Queue, jobs: Queue, deliveries: Sequence[Delivery]) -> int:

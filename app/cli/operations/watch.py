@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from ...domain.messages import Announcement
 from ...domain.ports import MAX_BATCH, Delivery, Queue
 from ...domain.representation import TakenFor, now
-from ..output import say
+from ...observability import logs
+from ..output import say, say_json
 from ..page_remarks import remarks
 from .verbs import DONE, FAILED, batches
+
+logger = logs.get_logger(__name__)
 
 #: Visibility timeout in seconds: hides a received message from other consumers.
 _HOLD_S: Final = 30
@@ -21,10 +26,30 @@ _POLL_WAIT_S: Final = 1
 
 @dataclass
 class _Seen:
-    """What was received, by message id: *shown*, or *left_out* as too old."""
+    """What was received; in bounded memory with *delete*, else 150 bytes for each announcement."""
 
-    shown: dict[str, Delivery] = field(default_factory=dict)
-    left_out: dict[str, Delivery] = field(default_factory=dict)
+    #: How many were shown.
+    count: int = 0
+    #: The ids of those shown that are still in the queue, and come again.
+    ids: set[str] = field(default_factory=set)
+    #: The last receipts that still hide their messages, by message id, and when they end.
+    hidden: dict[str, tuple[Delivery, float]] = field(default_factory=dict)
+
+    def hide(self, deliveries: Sequence[Delivery]) -> None:
+        """Note the receipts of *deliveries*, and forget those that have ended."""
+        now_s = time.monotonic()
+        for delivery in deliveries:
+            self.hidden.pop(delivery.message_id, None)  # the newest is last
+            self.hidden[delivery.message_id] = replace(delivery, body=""), now_s + _HOLD_S
+        for message_id, (_, ends_at) in list(islice(self.hidden.items(), 2 * MAX_BATCH)):
+            if ends_at > now_s:
+                break
+            del self.hidden[message_id]
+
+    def forget(self, message_id: str) -> None:
+        """Note that the message is deleted."""
+        self.ids.discard(message_id)
+        self.hidden.pop(message_id, None)
 
 
 def watch(
@@ -44,16 +69,15 @@ def watch(
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     seen = _Seen()
     try:
-        while count is None or len(seen.shown) < count:
+        while count is None or seen.count < count:
             if deadline is not None and time.monotonic() > deadline:
                 return FAILED if count is not None else DONE
             chosen = _receive(announcements, seen, since, count)
             _show(chosen, seen, as_json=as_json)
             if chosen and delete:
-                announcements.delete_batch(chosen)
+                _delete(announcements, chosen, seen)
     finally:
-        held = [*seen.left_out.values(), *([] if delete else seen.shown.values())]
-        for batch in batches(held):
+        for batch in batches(delivery for delivery, _ in seen.hidden.values()):
             announcements.change_visibility_batch(batch, timeout_s=0)
     return DONE
 
@@ -63,20 +87,28 @@ def _receive(
 ) -> list[Delivery]:
     """The next announcements to show; the earlier ones stay hidden, so that others can come."""
     deliveries = announcements.receive(
-        max_messages=MAX_BATCH if count is None else min(MAX_BATCH, count - len(seen.shown)),
+        max_messages=MAX_BATCH if count is None else min(MAX_BATCH, count - seen.count),
         wait_time_s=_POLL_WAIT_S,
         visibility_timeout_s=_HOLD_S,
     )
-    left_out = [d for d in deliveries if since and d.sent_at and d.sent_at < since]
-    seen.left_out.update({delivery.message_id: delivery for delivery in left_out})
-    return [delivery for delivery in deliveries if delivery not in left_out]
+    seen.hide(deliveries)
+    return [d for d in deliveries if not (since and d.sent_at and d.sent_at < since)]
 
 
-def _show(deliveries: list[Delivery], seen: _Seen, *, as_json: bool) -> None:
+def _show(deliveries: Sequence[Delivery], seen: _Seen, *, as_json: bool) -> None:
     for delivery in deliveries:
-        if delivery.message_id not in seen.shown:
-            say(delivery.body if as_json else _line(delivery.body))
-        seen.shown[delivery.message_id] = delivery
+        if delivery.message_id not in seen.ids:
+            say_json(delivery.body) if as_json else say(_line(delivery.body))
+            seen.ids.add(delivery.message_id)
+            seen.count += 1
+
+
+def _delete(announcements: Queue, shown: Sequence[Delivery], seen: _Seen) -> None:
+    for delivery, error in zip(shown, announcements.delete_batch(shown), strict=True):
+        if error is None:
+            seen.forget(delivery.message_id)
+        else:  # it comes again after _HOLD_S, and is then deleted without being shown
+            logger.warning("announcement shown and still in the queue", reason=str(error))
 
 
 def _line(body: str) -> str:

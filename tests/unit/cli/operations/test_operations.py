@@ -304,6 +304,25 @@ def test_a_dry_run_says_why_each_is_there_and_gives_it_back(
     assert pipeline.dead_letters.depth().waiting == 1
 
 
+def test_a_dry_run_that_takes_longer_than_messages_stay_hidden_counts_each_once(
+    pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for n in range(30):
+        pipeline.dead_letters.send(Message("{", f"{n}", f"{n}"))
+    slow = iter(range(40))
+
+    def describe(*_: object) -> str:
+        next(slow)  # fails rather than going on for ever
+        pipeline.clock.advance(redriving._HOLD_S / 12)
+        return "a message"
+
+    monkeypatch.setattr(redriving, "_describe", describe)
+
+    assert redrive(pipeline, dry_run=True) == DONE
+    assert "would send 30, failed 0" in capsys.readouterr().out
+    assert pipeline.dead_letters.depth().waiting == 30
+
+
 def test_a_limit_leaves_the_rest(pipeline: MemoryPipeline) -> None:
     for _ in range(3):
         give_up(pipeline)

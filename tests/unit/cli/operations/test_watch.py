@@ -9,8 +9,10 @@ import pytest
 from app.cli.operations import watch as watching
 from app.cli.operations.verbs import DONE, FAILED
 from app.cli.operations.watch import watch
-from app.domain.ports import Message
+from app.domain.ports import Delivery, Message
 from app.domain.representation import now
+from app.errors import QueueUnavailableError
+from testkit.clocks import Clock
 from testkit.fakes import MemoryQueue
 
 
@@ -18,6 +20,20 @@ from testkit.fakes import MemoryQueue
 def queue(monkeypatch: pytest.MonkeyPatch) -> MemoryQueue:
     monkeypatch.setattr(watching, "_POLL_WAIT_S", 0)
     return MemoryQueue("announcements.fifo")
+
+
+def _remembered(monkeypatch: pytest.MonkeyPatch) -> list[watching._Seen]:
+    """What each watch remembers, once it has begun."""
+    made: list[watching._Seen] = []
+
+    new = watching._Seen
+
+    def make() -> watching._Seen:
+        made.append(new())
+        return made[-1]
+
+    monkeypatch.setattr(watching, "_Seen", make)
+    return made
 
 
 def send(queue: MemoryQueue, *bodies: str, ago: timedelta = timedelta()) -> None:
@@ -56,3 +72,54 @@ def test_earlier_announcements_do_not_count(queue: MemoryQueue) -> None:
     code = watch(queue, as_json=True, delete=False, count=1, timeout_s=0.05, since=now())
 
     assert code == FAILED
+
+
+def test_a_long_watch_with_delete_remembers_nothing(
+    queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _remembered(monkeypatch)
+    send(queue, *(f"{n}" for n in range(100)))
+
+    assert watch(queue, as_json=True, delete=True, count=100, timeout_s=30) == DONE
+
+    assert (len(seen[0].ids), len(seen[0].hidden)) == (0, 0)
+
+
+def test_only_receipts_that_still_hide_a_message_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(watching.time, "monotonic", clock)
+    seen = watching._Seen()
+
+    for n in range(1000):
+        seen.hide([Delivery("{}", f"m{n}", "g", 1, f"handle {n}")])
+        clock.advance(1)
+
+    assert len(seen.hidden) == watching._HOLD_S
+
+
+def test_what_is_shown_and_not_deleted_is_logged_and_comes_back(
+    queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = QueueUnavailableError("InternalError")
+    monkeypatch.setattr(queue, "delete_batch", lambda shown: [refused] * len(shown))
+    send(queue, "one")
+
+    assert watch(queue, as_json=True, delete=True, count=1, timeout_s=30) == DONE
+
+    assert queue.depth().waiting == 1
+    assert "announcement shown and still in the queue" in caplog.text
+
+
+def test_what_is_received_when_the_reader_goes_is_given_back(
+    queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(_: str) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(watching, "say_json", closed)
+    send(queue, "one", "two")
+
+    with pytest.raises(BrokenPipeError):
+        watch(queue, as_json=True, delete=True, count=None, timeout_s=30)
+
+    assert queue.depth().waiting == 2
