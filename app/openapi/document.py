@@ -157,6 +157,10 @@ def _files(needs_token: bool) -> Json:
     }
 
 
+#: Behind a load balancer, any of the web processes answers.
+SERVICE: Final = "Get the state of the process that answers, and of the queue."
+
+
 def _service(settings: Settings) -> Json:
     health = content(ref("Health"))
     is_open: Json = {"security": []} if settings.has_tokens else {}
@@ -170,7 +174,7 @@ def _service(settings: Settings) -> Json:
         "/healthz": public("alive", "Check whether the process responds.", health),
         # With METRICS_PORT, /readyz is served on that port only.
         **({} if settings.metrics_port else {"/readyz": readiness}),
-        "/service": public("service", "Get the state of the service.", content(ref("Service"))),
+        "/service": public("service", SERVICE, content(ref("Service"))),
         "/openapi.json": public("contract", "Get this document.", content({"type": "object"})),
     }
 

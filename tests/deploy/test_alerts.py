@@ -154,6 +154,23 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not()
     assert said == {name: {"fires", "quiet"} for name in promql.alerts()}
 
 
+@pytest.mark.parametrize(
+    "night",
+    [
+        "AnnouncementsLate: quiet in the night of one large group",
+        "NoWorkerPolls: quiet while nothing waits, as after a scale-in to none",
+        "AnnouncementsLate: fires where a collector stores the bound as 300",
+        "NoWorkerPolls: fires for a cell that is dead beside one that lives",
+        "NoWebScraped: fires for a cell that is dead beside one that lives",
+        "UploadsFailing: fires alone in an outage of S3, which pages once",
+    ],
+)
+def test_nights_that_once_paged_wrongly_or_not_at_all_are_cases(night: str) -> None:
+    assert night in [
+        case["name"] for text in case_files() for case in yaml.safe_load(text)["tests"]
+    ]
+
+
 def case_files() -> list[str]:
     return [path.read_text() for path in (ROOT / "tests" / "alerts").glob("*.yml")]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from testkit.root import ROOT
+from testkit.templates import template
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 #: A module with few loops, for which the test takes seconds.
@@ -123,6 +124,17 @@ def test_the_image_can_be_pinned_and_says_what_it_is_made_of() -> None:
 
     assert bases == ["${BASE}", "${BASE}"]
     assert {"title", "version", "licenses", "revision", "base.name"} <= labels.keys()
+
+
+def test_the_build_that_is_described_is_for_both_processors_by_digest_with_a_bill() -> None:
+    readme = (ROOT / "deploy" / "README.md").read_text()
+    (command,) = re.findall(r"^docker buildx build (?:.*\\\n)*.*", readme, re.MULTILINE)
+    taken = template()["Parameters"]["CpuArchitecture"]["AllowedValues"]
+
+    assert "--platform linux/amd64,linux/arm64" in command
+    assert sorted(taken) == ["ARM64", "X86_64"]
+    assert "--sbom=true" in command
+    assert "BASE=python:3.13-slim@sha256:" in command
 
 
 def test_the_build_installs_the_lock_of_its_role_and_no_machine_code_for_web() -> None:

@@ -268,6 +268,24 @@ def test_some_workers_are_never_on_spot_and_the_rest_are_shared_as_said(share: i
     assert 100 * weights["Spot"] / (weights["Spot"] + weights["OnDemand"]) == share
 
 
+@pytest.mark.parametrize("name", ["InputBucket", "ProcessedBucket"])
+def test_images_outlive_the_stack_but_not_a_stack_that_was_never_made(name: str) -> None:
+    bucket = template()["Resources"][name]
+
+    assert bucket["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert bucket["UpdateReplacePolicy"] == "Retain"
+
+
+def test_no_alarm_rings_for_a_service_that_is_being_made() -> None:
+    resources = template()["Resources"]
+
+    assert resources["NoWebAlarm"]["DependsOn"] == "WebService"
+    # The other names the service itself.
+    assert {"Fn::GetAtt": ["WorkerService", "Name"]} in [
+        each["Value"] for each in resource("NoWorkersAlarm")["Dimensions"]
+    ]
+
+
 def test_a_release_reaches_the_workers_before_the_api_that_sends_them_jobs() -> None:
     assert "WorkerService" in template()["Resources"]["WebService"]["DependsOn"]
 

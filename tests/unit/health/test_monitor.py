@@ -68,6 +68,18 @@ def test_whatever_does_not_answer_degrades_the_service(
     assert (answer["status"], answer["queue"]) == ("degraded", queue)
 
 
+def test_each_process_of_a_fleet_answers_for_itself_and_for_the_queue_of_all() -> None:
+    one, other = MonitoredPipeline(), MonitoredPipeline()
+    for process in (one, other):
+        process.put(2)
+    break_worker(one)
+
+    answers = [process.ask() for process in (one, other)]
+
+    assert [each["status"] for each in answers] == ["degraded", "up"]
+    assert answers[0]["queue"] == answers[1]["queue"]
+
+
 @pytest.mark.parametrize(("max_waiting", "status"), [(2, "degraded"), (3, "up"), (0, "up")])
 def test_a_queue_that_is_full_degrades_it_too(max_waiting: int, status: str) -> None:
     pipeline = MonitoredPipeline(max_waiting=max_waiting)

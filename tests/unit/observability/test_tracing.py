@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from app.settings import Settings
 from testkit.fakes import MemoryQueue
 from testkit.logged import events
 from testkit.memory_pipeline import MemoryPipeline
+from testkit.root import ROOT
 from testkit.site import Site
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -172,10 +174,21 @@ def test_every_name_is_one_that_the_conventions_have_now(site: Site, record: Rec
     tracing.received("jobs.fifo", time.time_ns(), [SAID])
 
     used = {name for span in record.spans for name in span.attributes or {}}
+    # And what only real calls to AWS record.
+    used |= {name for text in sources("aws", "*.py") for name in re.findall(ATTRIBUTE, text)}
+    used |= {name for text in sources("", "s3_service.py") for name in re.findall(ATTRIBUTE, text)}
     known = conventions()
+    assert {"aws.s3.key", "aws.sqs.queue.url", "aws.request_id"} <= used
     assert {"rpc.system.name", "messaging.system", "http.route"} <= used
     assert {n for n in used if not n.startswith("image_pipeline.")} - known.keys() == set()
     assert {name for name in used if known.get(name, "").startswith("Deprecated")} == set()
+
+
+ATTRIBUTE = re.compile(r'"((?:aws|rpc|server)\.[a-z0-9_.]+)"')
+
+
+def sources(folder: str, names: str) -> list[str]:
+    return [path.read_text() for path in (ROOT / "app" / folder).glob(names)]
 
 
 def conventions() -> dict[str, str]:

@@ -97,6 +97,14 @@ def test_every_route_of_the_api_is_in_the_document_and_no_other() -> None:
     assert described - routes == set()
 
 
+def test_both_texts_say_that_one_process_of_a_fleet_answers_for_its_state() -> None:
+    said = contract(METHODS, DEFAULT_METHOD, Settings())["paths"]["/service"]["get"]["summary"]
+    page = " ".join((ROOT / "docs" / "api.md").read_text().split())
+
+    assert "the process that answers" in said
+    assert "the state of the process that answers, not of the fleet" in page
+
+
 def test_every_error_of_the_api_is_documented_on_both_sides() -> None:
     rows = re.findall(
         r"^\| `([a-z-]+)` \| \d+ \| (.*) \|$",
