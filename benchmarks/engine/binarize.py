@@ -46,6 +46,7 @@ HEAD: Final = ("pages/s", "CPU ms a page", "KB a page")
 #: Otherwise two processes would have four threads.
 _ONE_THREAD: Final = {"MAGICK_THREAD_LIMIT": "1", "OMP_THREAD_LIMIT": "1"}
 _SLOW_SHARE: Final = 4
+ONE_JOB: Final = ("--jobs", "1")
 Command = Callable[[Path, Path], list[str]]
 
 
@@ -78,14 +79,14 @@ class Figures:
     kilobytes: float
 
 
-def ours(method: str) -> Program:
+def ours(method: str, *options: str) -> Program:
     def command(folder: Path, target: Path) -> list[str]:
         given = [sys.executable, "-m", "app", "binarize", str(folder), "-o", str(target)]
-        return [*given, "--method", method]
+        return [*given, "--method", method, *options]
 
-    return Program(
-        f"`./alvura binarize`, `{method}`", (sys.executable,), "", command, takes_all=True
-    )
+    told = [f"`{' '.join(options)}`"] if options else []
+    name = ", ".join(["`./alvura binarize`", f"`{method}`", *told])
+    return Program(name, (sys.executable,), "", command, takes_all=True)
 
 
 def magick(name: str, *how: str, is_slow: bool = False) -> Program:
@@ -143,6 +144,7 @@ def ocrmypdf() -> Program:
 def programs() -> list[Program]:
     return [
         ours("auto"),
+        ours("auto", *ONE_JOB),
         ours("otsu"),
         magick("ImageMagick, `-threshold 50%`", "-threshold", "50%"),
         magick("ImageMagick, `-lat 25x25-5%`", "-lat", "25x25-5%", is_slow=True),
@@ -227,6 +229,17 @@ def table(figures: dict[str, list[Figures]]) -> Iterator[list[str]]:
         ]
 
 
+def scaling(figures: dict[str, list[Figures]]) -> str | None:
+    """How many times the pages of one job all CPUs make, by the median of the rounds."""
+    together, alone = (figures.get(each.name) for each in (ours("auto"), ours("auto", *ONE_JOB)))
+    if not together or not alone:
+        return None
+    ratios = [
+        many.pages_a_second / one.pages_a_second for many, one in zip(together, alone, strict=True)
+    ]
+    return f"`auto` makes {median(ratios):.2f} times the pages a second of `--jobs 1`"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--pages", type=int, default=24)
@@ -243,8 +256,11 @@ def main() -> None:
         found = [p for p in wanted if p.executable and kind in p.kinds]
         print(f"\n{options.pages} pages, {kind}, {usable_cpus()} CPUs, {options.rounds} rounds\n")
         head = (TITLES[kind], *HEAD)
-        body = [*table(rounds(found, kind, options.pages, options.rounds))]
+        figures = rounds(found, kind, options.pages, options.rounds)
+        body = [*table(figures)]
         print(*rows(head, body), sep="\n")
+        if said := scaling(figures):
+            print(f"\n{said}")
         if options.save:
             save(f"binarize-{kind}", head, body)
 

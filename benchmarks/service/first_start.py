@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -48,14 +49,17 @@ def main() -> None:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     starts: dict[tuple[str, str], list[Start]] = defaultdict(list)
     sizes: dict[str, float] = {}
-    for number in range(1, options.runs + 1):
-        for commit in filter(None, ("HEAD", options.beside)):
-            later = options.later if number == 1 else 0
-            for kind, start in starts_of(commit, later, sizes):
-                starts[commit, kind].append(start)
-                load = os.getloadavg()[0]
-                print(f"{commit} run {number} {kind}: {start}, load {load:.1f}", flush=True)
-    show(starts, sizes)
+    commits = [resolved(commit) for commit in ("HEAD", options.beside) if commit]
+    try:
+        for number in range(options.runs):
+            for commit in commits:
+                later = options.later if number == 0 else 0
+                for kind, start in starts_of(commit, later, sizes):
+                    starts[commit, kind].append(start)
+                    load = os.getloadavg()[0]
+                    print(f"{commit} {kind}: {start}, load {load:.1f}", flush=True)
+    finally:  # Ctrl-C ends a long measurement
+        show(starts, sizes)
 
 
 def arguments() -> argparse.Namespace:
@@ -66,27 +70,26 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def starts_of(commit: str, later: int, sizes: dict[str, float]) -> list[tuple[str, Start]]:
+def starts_of(commit: str, later: int, sizes: dict[str, float]) -> Iterator[tuple[str, Start]]:
     """A cold start, a warm start from another clone, and *later* starts of the latter."""
-    found = []
     with tempfile.TemporaryDirectory(prefix="first-start-") as folder:
         place = Path(folder)
-        found.append(("cold", measure(clone(commit, place / "cold"), place / "cache")))
+        yield "cold", measure(clone(commit, place / "cold"), place / "cache")
         warm = clone(commit, place / "warm")
-        found.append(("warm", measure(warm, place / "cache")))
+        yield "warm", measure(warm, place / "cache")
         sizes[commit] = sum(size_mb(warm / name) for name in ENVIRONMENTS)
-        found += [("later", measure(warm, place / "cache")) for _ in range(later)]
-    return found
+        for _ in range(later):
+            yield "later", measure(warm, place / "cache")
 
 
 def clone(commit: str, tree: Path) -> Path:
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, tree], check=True)
-    subprocess.run(["git", "-C", tree, "checkout", "--quiet", resolved(commit)], check=True)
+    subprocess.run(["git", "-C", tree, "checkout", "--quiet", commit], check=True)
     return tree
 
 
 def resolved(commit: str) -> str:
-    command = ["git", "-C", str(ROOT), "rev-parse", commit]
+    command = ["git", "-C", str(ROOT), "rev-parse", "--short", commit]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -48,3 +48,16 @@ def test_two_tables_are_shown_in_one_by_the_rows_of_the_first(
         "| x | 1 | 2 |  |  |",
         "| y | 3 | 4 | 5 | 6 |",
     ]
+
+
+def test_the_pages_a_second_of_all_jobs_are_compared_round_by_round_with_those_of_one() -> None:
+    def runs(*rates: float) -> list[binarize.Figures]:
+        return [binarize.Figures(rate, cpu_ms=100, kilobytes=70) for rate in rates]
+
+    together, alone = binarize.ours("auto").name, binarize.ours("auto", *binarize.ONE_JOB).name
+
+    said = binarize.scaling({together: runs(6, 20, 1.9), alone: runs(4, 10, 1)})
+
+    assert alone == "`./alvura binarize`, `auto`, `--jobs 1`"
+    assert said == "`auto` makes 1.90 times the pages a second of `--jobs 1`"
+    assert binarize.scaling({together: runs(6)}) is None
