@@ -12,6 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts import usage  # noqa: E402 (found only now)
+
 _ENGINE: Final = frozenset(("numba", "numpy", "opencv-python-headless"))
 _PAGES: Final = frozenset(("babel", "flask", "flask-cors", "waitress"))
 #: For `binarize` and `upload`; tqdm also for the operators' verbs.
@@ -26,9 +31,10 @@ _PROJECT: Final = "(pyproject.toml)"
 
 
 def main() -> int:
-    if len(sys.argv) != 3 or sys.argv[2] not in UNUSED:
-        sys.exit(__doc__)
-    sys.stdout.write(lock_of(Path(sys.argv[1]).read_text(), sys.argv[2]))
+    lock, role = usage.check(__doc__, least=2, most=2)
+    if role not in UNUSED:
+        usage.refuse(f"unknown role {role!r}")
+    sys.stdout.write(lock_of(Path(lock).read_text(), role))
     return 0
 
 

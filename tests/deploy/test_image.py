@@ -140,7 +140,7 @@ def test_the_build_that_is_described_is_for_both_processors_by_digest_with_a_bil
 def test_the_build_installs_the_lock_of_its_role_and_no_machine_code_for_web() -> None:
     install, compile_ = re.findall(r"^RUN (python .*(?:\n .*)*|\[.*;)", DOCKERFILE, re.MULTILINE)
 
-    assert 'role_lock.py /tmp/requirements.txt "${ROLE}" > /tmp/lock.txt' in install
+    assert 'scripts/role_lock.py /tmp/requirements.txt "${ROLE}" > /tmp/lock.txt' in install
     assert "--require-hashes -r /tmp/lock.txt" in install
     assert compile_.startswith('[ "${ROLE}" = web ] && exit;')
     assert DOCKERFILE.count("\nARG ROLE") == 3  # before the stages, and in each that reads it
@@ -154,3 +154,16 @@ def test_what_is_copied_is_sent_to_the_build() -> None:
     for names in copied:
         for name in names.split():
             assert f"!{name}" in sent, name
+
+
+@pytest.mark.parametrize("script", ["prune.py", "role_lock.py"])
+def test_a_script_of_the_build_has_what_it_imports(script: str, tmp_path: Path) -> None:
+    for name in re.findall(r"\bscripts/\w+\.py(?=.* /tmp/scripts/$)", DOCKERFILE, re.MULTILINE):
+        (tmp_path / "scripts").mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / "scripts")
+
+    command = [sys.executable, f"scripts/{script}", "--help"]
+    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert script in answer.stdout
