@@ -354,12 +354,6 @@ def test_a_verb_of_a_script_that_is_misspelt_or_lacks_something_is_refused(
         assert only_line(answer).endswith("--help has the usage")
 
 
-def test_a_folder_without_a_lock_is_refused() -> None:
-    answer = run([sys.executable, ROOT / "scripts" / "install.py", "a", "b", "c"])
-
-    assert only_line(answer) == "no lock for c; --help has the usage"
-
-
 def test_one_command_has_every_verb_of_the_command_line() -> None:
     listed = run([ROOT / "alvura"]).stdout
     commands = parser("alvura").parse_args  # it has no public list of its commands
