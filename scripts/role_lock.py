@@ -33,7 +33,7 @@ _PROJECT: Final = "(pyproject.toml)"
 def main() -> int:
     lock, role = usage.check(__doc__, least=2, most=2)
     if role not in UNUSED:
-        usage.refuse(f"unknown role {role!r}")
+        usage.refuse(f"unknown role {role!r}, not one of {', '.join(UNUSED)}")
     sys.stdout.write(lock_of(Path(lock).read_text(), role))
     return 0
 

@@ -70,5 +70,5 @@ def test_an_unknown_role_is_refused() -> None:
     command = [sys.executable, "scripts/role_lock.py", "requirements.txt", "api"]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
-    assert answer.returncode == 1
+    assert answer.returncode == 2
     assert "web" in answer.stderr
