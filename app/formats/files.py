@@ -7,6 +7,7 @@ import glob
 import os
 import secrets
 from collections.abc import Iterator
+from itertools import filterfalse
 from pathlib import Path
 
 from .kinds import SUFFIXES
@@ -15,8 +16,8 @@ from .kinds import SUFFIXES
 def paths_of(argument: str) -> Iterator[tuple[Path, Path]]:
     """The files that *argument* names, each with its path relative to the folder that it names.
 
-    A file is itself, whatever its name; a folder is all images below it, except hidden ones; a
-    glob pattern is what it matches.
+    A file is itself, whatever its name; a folder is all images below it, except hidden ones, and
+    the folders below it that cannot be read; a glob pattern is what it matches.
 
     Raises:
         FileNotFoundError: it names no file.
@@ -122,10 +123,8 @@ def without_case(path: Path) -> str:
 
 def _paths(path: Path) -> Iterator[tuple[Path, Path]]:
     if path.is_dir():
-        for file in sorted(path.rglob("*")):
-            name = file.relative_to(path)
-            if _is_listed(name) and file.is_file():
-                yield file, name
+        for file in sorted(_below(path)):
+            yield file, Path(path.name) if file == path else file.relative_to(path)
     elif path.exists():
         yield path, Path(path.name)
     else:
@@ -134,7 +133,16 @@ def _paths(path: Path) -> Iterator[tuple[Path, Path]]:
             yield from _paths(Path(match))
 
 
-def _is_listed(name: Path) -> bool:
+def _below(folder: Path) -> Iterator[Path]:
+    """The images below *folder*, and the folders that cannot be read: opening them says why."""
+    unreadable: list[OSError] = []
+    for place, folders, names in os.walk(folder, onerror=unreadable.append):
+        folders[:] = filterfalse(_is_hidden, folders)
+        files = (Path(place, name) for name in filterfalse(_is_hidden, names))
+        yield from (file for file in files if file.suffix.lower() in SUFFIXES and file.is_file())
+    yield from (Path(fault.filename) for fault in unreadable)
+
+
+def _is_hidden(name: str) -> bool:
     # macOS keeps a hidden `._scan.png` beside `scan.png` on other file systems.
-    is_hidden = any(part.startswith(".") for part in name.parts)
-    return name.suffix.lower() in SUFFIXES and not is_hidden
+    return name.startswith(".")

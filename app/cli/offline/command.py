@@ -8,12 +8,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import compress
+from operator import not_
 from time import monotonic
 from typing import Final
 
 from ...domain.methods import DEFAULT_METHOD, METHODS, choose_method
 from ...domain.ports import Binarized
 from ...errors import PermanentError, PipelineError
+from ...formats.pictures import Source
 from ...png.limits import PngLimits
 from ..upload_report import printable, say
 from .inputs import Inputs, find_inputs
@@ -78,8 +81,13 @@ class _Run:
         self._pages, self._process, self._parallel = inputs.pages, process, options.jobs
         self._is_dry = options.dry_run
         self._is_stuck = False
-        self._there = [t for t in targets if not options.force and t.path and t.path.exists()]
-        self._targets = [target for target in targets if target not in self._there]
+        # os.path.exists raises nothing, as for a name that is too long; saving it then says so.
+        is_there = [
+            not options.force and target.path is not None and os.path.exists(target.path)
+            for target in targets
+        ]
+        self._there = list(compress(targets, is_there))
+        self._targets = list(compress(targets, map(not_, is_there)))
         self._writer = Writer(self._targets, overwrite=options.force)
         self._summary = Summary()
         self._summary.left_alone = len(self._there)
@@ -141,7 +149,7 @@ class _Run:
     def _take(self, position: int, result: Binarized | Exception, say: Complain) -> None:
         page = self._pages[position]
         if isinstance(result, Exception):
-            self._fail(f"{page.title}: {_told(result)}", say)
+            self._fail(f"{page.title}: {_told(result, page.source)}", say)
             return
         self._summary.add(page.title, result)
         try:
@@ -163,12 +171,13 @@ class _Run:
         return code
 
 
-def _told(fault: Exception) -> str:
-    """*fault* in one line; names its file only if that is not the file of the page."""
+def _told(fault: Exception, source: Source = b"") -> str:
+    """*fault* in one line; names its file only if that is not *source*, the file of the page."""
     if isinstance(fault, PermanentError):
         return fault.detail
     if isinstance(fault, MemoryError):
         return "there is not enough memory for this page"
     if isinstance(fault, OSError) and fault.strerror:
-        return f"{fault.filename}: {fault.strerror}" if fault.filename else fault.strerror
+        is_other = fault.filename and str(fault.filename) != str(source)
+        return f"{fault.filename}: {fault.strerror}" if is_other else fault.strerror
     return f"{type(fault).__name__}: {fault}"

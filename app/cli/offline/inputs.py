@@ -80,7 +80,7 @@ def find_inputs(
             if _is_result(path, argument, stems):
                 inputs.left_out += 1
             else:
-                inputs.pages += _pages_of(_source(path, limits), str(path), name, limits)
+                inputs.pages += _pages_at(path, name, limits)
     return inputs
 
 
@@ -106,6 +106,15 @@ def _source(path: Path, limits: PngLimits) -> Source:
         return path
     with path.open("rb") as file:
         return file.read(limits.max_bytes + 1)
+
+
+def _pages_at(path: Path, name: Path, limits: PngLimits) -> Iterator[Page]:
+    try:
+        source = _source(path, limits)
+    except OSError as exc:
+        yield Page(path, str(path), name, fault=exc)
+        return
+    yield from _pages_of(source, str(path), name, limits)
 
 
 def _pages_of(source: Source, shown: str, name: Path, limits: PngLimits) -> Iterator[Page]:

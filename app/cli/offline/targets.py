@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ def plan_targets(pages: Sequence[Page], wish: Wish) -> list[Target]:
     """The files to write for *pages*.
 
     Raises:
-        ValueError: several pages cannot go where *wish* says.
+        ValueError: several pages, or several files, cannot go where *wish* says.
         OSError: no file can be where *wish* says.
     """
     every = tuple(range(len(pages)))
@@ -47,7 +48,17 @@ def plan_targets(pages: Sequence[Page], wish: Wish) -> list[Target]:
     if wish.pdf:
         check_target(wish.pdf)
         targets.append(Target(wish.pdf, PDF, every))
-    return targets
+    return _different(targets)
+
+
+def _different(targets: Sequence[Target]) -> list[Target]:
+    """The *targets*, each once: `-o all.pdf --pdf all.pdf` is one. Raises ValueError."""
+    different = list(dict.fromkeys(targets))
+    paths = Counter(without_case(target.path) for target in different if target.path)
+    for target in different:
+        if target.path and paths[without_case(target.path)] > 1:
+            raise ValueError(f"{target.path}: two different results would go there")
+    return different
 
 
 def _main_targets(pages: Sequence[Page], wish: Wish, every: tuple[int, ...]) -> Iterable[Target]:

@@ -235,3 +235,58 @@ def test_a_full_disk_is_one_line_and_the_end(
     assert files_in(folder) == before
     assert captured.err == f"binarize: stopped: a-bw.png: {os.strerror(number)}\n"
     assert "; 0 files written" in captured.out
+
+
+def test_a_name_that_is_too_long_for_its_result_is_one_line_and_the_others_go_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = f"{'x' * 250}.png"
+    (folder / "a.png").rename(folder / long)
+
+    assert binarize(long, "photo.jpg") == 1
+    assert (folder / "photo-bw.png").exists()
+    assert capsys.readouterr().err.splitlines() == [
+        f"binarize: {'x' * 250}-bw.png: {os.strerror(errno.ENAMETOOLONG)}"
+    ]
+
+
+def test_a_folder_that_cannot_be_read_is_one_line_and_the_others_go_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scandir = os.scandir
+
+    def refuse(place: str) -> object:
+        if Path(place).name == "sub":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+    assert binarize(".") == 1
+    assert files_in(folder) >= {"a-bw.png", "photo-bw.png"}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("binarize: sub: ")
+
+
+def test_a_hidden_folder_is_not_read(folder: Path) -> None:
+    (folder / ".trash").mkdir()
+    (folder / "a.png").rename(folder / ".trash" / "a.png")
+
+    assert binarize(".") == 0
+    assert not list((folder / ".trash").glob("*-bw*"))
+
+
+def test_one_pdf_that_is_named_twice_is_written_once(folder: Path) -> None:
+    assert binarize("a.png", "photo.jpg", "-o", "all.pdf", "--pdf", "./all.pdf") == 0
+
+    assert b"/Count 2" in (folder / "all.pdf").read_bytes()
+
+
+def test_two_results_for_one_name_are_refused_before_anything_is_computed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = binarize(".", "--format", "pdf", "-o", "out", "--pdf", "out/a-bw.pdf", "--force")
+
+    assert code == 2
+    assert "out/a-bw.pdf: two different results would go there" in capsys.readouterr().err
+    assert not (folder / "out").exists()
