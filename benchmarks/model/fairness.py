@@ -10,8 +10,9 @@ import numpy as np
 
 from benchmarks.model import deployed
 from benchmarks.model.arrivals import constant, lognormal, poisson
+from benchmarks.model.autoscaler import Autoscaler
 from benchmarks.model.cost import Usage
-from benchmarks.model.fleets import on_ecs
+from benchmarks.model.fleets import on_ecs, on_kubernetes
 from benchmarks.model.run import Run
 from benchmarks.model.simulation import Simulation
 from benchmarks.model.steady import SPREAD, design_on_aws
@@ -41,17 +42,25 @@ def limits() -> Limits:
 
 def fairness(usage: Usage) -> list[Figures]:
     """The others alone, beside the pages, and beside them without the limits."""
+    pods = deployed.sizes_on_kubernetes()
     runs = {
         "alone": run(usage, limits(), is_alone=True),
         "beside the group": run(usage, limits()),
+        "the same, with KEDA": run(usage, limits(), autoscaler=on_kubernetes(pods)),
         "without `MAX_GROUP_DEPTH`": run(usage, replace(limits(), of_group=math.inf)),
         "without `MAX_QUEUE_DEPTH` either": run(usage, Limits()),
     }
     return [{"title": title, **figures(seen)} for title, seen in runs.items()]
 
 
-def run(usage: Usage, limited: Limits, *, is_alone: bool = False) -> Run:
-    """Half an hour of the deployed fleet and its policies, from the smallest fleet."""
+def run(
+    usage: Usage,
+    limited: Limits,
+    *,
+    is_alone: bool = False,
+    autoscaler: Autoscaler | None = None,
+) -> Run:
+    """Half an hour of the fleet on ECS, or with *autoscaler*, from the smallest fleet."""
     sizes = deployed.sizes_on_ecs()
     simulation = Simulation(
         replace(
@@ -62,7 +71,7 @@ def run(usage: Usage, limited: Limits, *, is_alone: bool = False) -> Run:
         sizes.smallest,
         draw=lognormal(SPREAD),
         seed=1,
-        autoscaler=on_ecs(sizes, deployed.policies_on_ecs()),
+        autoscaler=autoscaler or on_ecs(sizes, deployed.policies_on_ecs()),
     )
     others = poisson(lambda _: OTHERS_PER_S, OTHERS_PER_S, SECONDS, Random(1))
     pages = {} if is_alone else {GROUP: constant(PAGES_PER_S, SECONDS)}

@@ -27,14 +27,14 @@ def test_the_others_do_not_wait_for_the_pages(seen: list[Figures]) -> None:
 
 
 def test_only_the_client_with_the_pages_is_refused(seen: list[Figures]) -> None:
-    _, beside, without_group_limit, _ = seen
+    _, beside, _, without_group_limit, _ = seen
 
     assert beside["others_refused"] == 0
     assert without_group_limit["others_refused"] > 0  # the check above can fail
 
 
 def test_the_pages_that_wait_order_one_task_and_do_not_page(seen: list[Figures]) -> None:
-    alone, beside, _, unlimited = seen
+    alone, beside, _, _, unlimited = seen
 
     assert beside["most_tasks"] <= alone["most_tasks"] + 1
     assert beside["longest_wait_s"] < deployed.parameters()["OldestMessageAlarmS"]
@@ -42,6 +42,16 @@ def test_the_pages_that_wait_order_one_task_and_do_not_page(seen: list[Figures])
     assert unlimited["most_waiting"] > 40_000
     assert unlimited["most_tasks"] < deployed.sizes_on_ecs().largest
     assert unlimited["longest_wait_s"] > deployed.parameters()["OldestMessageAlarmS"]
+
+
+def test_keda_orders_two_pods_for_what_each_web_pod_accepts_of_the_group(
+    seen: list[Figures],
+) -> None:
+    """It cannot see that one of them would be enough."""
+    alone, _, keda, *_ = seen
+
+    assert keda["most_tasks"] <= alone["most_tasks"] + 2 * deployed.parameters()["MinWeb"]
+    assert keda["others_ms"][1] <= TIMES * alone["others_ms"][1]
 
 
 def test_the_pages_are_processed_one_after_the_other(seen: list[Figures]) -> None:

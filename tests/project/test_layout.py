@@ -14,7 +14,6 @@ TESTED_BY = {
     "access/fair_queue": "access/test_peers",
     "aws/account": "../integration/test_doctor",
     "aws/bucket_setup": "../integration/test_setup_aws_resources",
-    "aws/clients": "aws/test_faults",
     "aws/errors": "aws/test_faults",
     "aws/policies": "../integration/test_setup_aws_resources",
     "aws/queue_setup": "../integration/test_setup_aws_resources",
