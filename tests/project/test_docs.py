@@ -192,3 +192,15 @@ def test_the_picture_in_the_readme_is_what_the_engine_makes() -> None:
     drawn = draw_front((ROOT / "image.png").read_bytes())
 
     assert drawn.tobytes() == Image.open(PICTURE).tobytes()
+
+
+def test_each_situation_of_an_operator_has_a_command_wherever_the_pipeline_runs() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    section = text.split("\n## Commands by situation\n")[1].split("\n## ")[0]
+    # A bar within a command is escaped.
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    head, *table = ([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines)
+
+    assert head[1:] == ["`start_app.sh`", "Compose", "ECS", "Kubernetes"]
+    assert len(table) > 10
+    assert [cells for cells in table if len(cells) != 5 or not all(cells)] == []
