@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +36,7 @@ if (fault := installed.fault("app.main", *sys.argv[1:2])) is not None:
     sys.exit(fault)
 
 from .cli.arguments import ROLES, parse
+from .cli.output import discard_output, open_missing_streams
 from .errors import PipelineError, SettingsError
 from .observability import logs, tracing
 from .settings import Settings, is_loopback
@@ -58,10 +58,11 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m app.main")
     # Freeze the heap at exit: the final GC pass over the objects of numba and botocore cost about
     # a second per shutdown.
     atexit.register(gc.freeze)
+    open_missing_streams()
     options = parse(prog, argv)
     interrupts.install()
     if options.command in _CLIENTS:
-        return _CLIENTS[options.command](options)
+        return _run_client(options)
     try:
         settings = Settings.from_env()
     except SettingsError as exc:
@@ -78,6 +79,14 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m app.main")
         return _EXIT_USAGE
     except KeyboardInterrupt:
         return 0
+
+
+def _run_client(options: argparse.Namespace) -> int:
+    try:
+        return _CLIENTS[options.command](options)
+    except BrokenPipeError:  # the reader does not want the rest, and cannot see whether it is good
+        discard_output()
+        return _EXIT_UNAVAILABLE
 
 
 def _upload(options: argparse.Namespace) -> int:
@@ -146,8 +155,8 @@ def _operate(options: argparse.Namespace, settings: Settings) -> int:
         _complain(str(exc))
     except (BotoCoreError, ValueError) as exc:  # an unknown profile or an invalid endpoint
         _complain(fault_of(exc).advice)
-    except BrokenPipeError:  # the reader has closed the pipe, as in `watch | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        discard_output()
         return 0
     return _EXIT_UNAVAILABLE
 

@@ -3,7 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+
+_LAST_STANDARD_STREAM = 2
+
+
+def open_missing_streams() -> None:
+    """Open standard streams that the caller has closed (`2>&-`), on the null device.
+
+    Python sets such a stream to None; and the next file to be opened would get its number, so that
+    what a library prints to standard error would land in a result.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _LAST_STANDARD_STREAM:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (kept)
+
+
+def discard_output() -> None:
+    """Let standard output go nowhere, since its reader has closed it, as in `watch | head -1`."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(sentence: str) -> None:

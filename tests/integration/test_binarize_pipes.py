@@ -74,3 +74,44 @@ def test_a_reader_that_closes_the_pipe_ends_the_command_in_one_line(folder: Path
     assert done.returncode == 1
     assert "binarize: standard output was closed" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def in_shell(command: str) -> subprocess.CompletedProcess[str]:
+    """How `binarize` ends in a shell; *command* is what follows it."""
+    script = f'"$0" -m app binarize --method otsu {command}'
+    return subprocess.run(
+        ["bash", "-c", script, sys.executable],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_results_do_not_depend_on_the_streams_that_are_closed(folder: Path, closed: str) -> None:
+    done = in_shell(f"a.png two.tif {closed}")
+
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    for name in ("a-bw.png", "two-p01-bw.png", "two-p02-bw.png"):
+        Image.open(folder / name).load()
+
+
+def test_a_closed_standard_input_is_an_empty_file(folder: Path) -> None:
+    done = in_shell("- -o out.png <&-")
+
+    assert done.returncode == 1
+    assert done.stderr == "binarize: standard input: The file is empty.\n"
+
+
+def test_a_result_for_a_closed_standard_output_is_wrong_usage(folder: Path) -> None:
+    done = in_shell("a.png -o - >&-")
+
+    assert done.returncode == 2
+    assert done.stderr.endswith(": standard output is closed; name a file with -o\n")
+
+
+def test_a_reader_that_ignores_the_summary_changes_no_exit_code(folder: Path) -> None:
+    done = in_shell("a.png | true; exit ${PIPESTATUS[0]}")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "a-bw.png").exists()

@@ -18,6 +18,7 @@ from ...domain.ports import Binarized
 from ...errors import PermanentError, PipelineError
 from ...formats.pictures import Source
 from ...png.limits import PngLimits
+from ..output import discard_output
 from ..upload_report import printable, say
 from .inputs import Inputs, find_inputs
 from .pool import Pool, Process
@@ -64,7 +65,11 @@ def _read_pipe(most: int) -> bytes:
 
 
 def _check_standard_output(targets: Sequence[Target]) -> None:
-    if any(target.path is None for target in targets) and sys.stdout.isatty():
+    if all(target.path for target in targets):
+        return
+    if sys.__stdout__ is None:
+        raise ValueError("standard output is closed; name a file with -o")
+    if sys.stdout.isatty():
         raise ValueError("the result would go to the terminal; name a file with -o, or pipe it on")
 
 
@@ -101,8 +106,11 @@ class _Run:
             return self._rehearse()
         began_at = monotonic()
         code = self._process_all()
-        for line in self._summary.lines(monotonic() - began_at):
-            self._tell(line)
+        try:
+            for line in self._summary.lines(monotonic() - began_at):
+                self._tell(line)
+        except BrokenPipeError:  # the results are written, so their code stands
+            discard_output()
         if self._is_stuck:
             # A thread that comes back from C++ while the interpreter ends would abort the process.
             sys.stdout.flush()
