@@ -30,6 +30,20 @@ def test_the_tables_of_quality_are_those_of_its_results() -> None:
     assert re.findall(r"<!-- table: ([a-z-]+) -->", text) == [*quality_tables.TABLES]
 
 
+def test_of_the_kinds_trained_on_those_with_the_least_f_are_shown_and_the_mean_is_of_all() -> None:
+    kinds = {f"kind{n}": {"auto": [90.0, 50.0 + n]} for n in range(30)}
+    others = [*quality_tables.SHOWN, *(f"{name} x" for name in quality_tables.LIBRARIES)]
+    none = {name: [0.0, 0.0] for name in others}
+    each = {kind: none | found for kind, found in kinds.items()}
+
+    _, _, *body = quality_tables.by_kind("drawn", {"pages": {"drawn": each}}, hardest=3)
+
+    assert [row.split(" | ")[0].strip("| ") for row in body] == [
+        "kind0", "kind1", "kind2", "**mean of all 30**",
+    ]  # fmt: skip
+    assert "90.0/**64.5**" in body[-1]
+
+
 def test_every_table_is_shown_once() -> None:
     shown = [
         name

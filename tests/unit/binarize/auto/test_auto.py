@@ -13,6 +13,7 @@ from app.binarize.auto.page_maps import cells_of
 from app.binarize.methods import auto, binarize
 from app.domain.methods import METHODS
 from testkit.pages import f_measure, jpeg, noise, printed, scanned, shadow, text
+from testkit.root import ROOT
 
 SHAPE = (500, 600)
 
@@ -151,6 +152,71 @@ def test_the_thin_lines_of_a_table_are_kept() -> None:
     ink[60:420, [20, 200, 400, 579]] = 1
 
     assert f_measure(ink_of(printed(ink) + noise(SHAPE, 4)), ink) >= 96
+
+
+# --- shadows at the margin --------------------------------------------------------
+
+
+def test_the_shadow_at_the_margin_of_the_sample_page_comes_out_white() -> None:
+    page = cv2.imread(str(ROOT / "image.png"), cv2.IMREAD_GRAYSCALE)
+
+    white = auto(np.asarray(page))
+
+    # Print ends at column 1120; the shadow is darkest in the last columns and the lower corner.
+    assert (white[:, 1150:] == 0).mean() < 0.001
+    assert (white[:, -8:] == 0).mean() < 0.005
+    assert (white[1500:, 640:] == 0).mean() < 0.001
+
+
+# Deeper and narrower ones come out black in part; docs/quality.md says so.
+@pytest.mark.parametrize("side", range(4))
+def test_a_wide_and_slight_shadow_that_ends_at_a_margin_comes_out_white(side: int) -> None:
+    ink = np.pad(text(680, 680), 60)
+    fall = np.ones(800)
+    fall[-140:] -= 0.3 * np.linspace(0, 1, 140) ** 2
+    light = np.rot90(np.tile(fall, (800, 1)), side)
+
+    white = ink_of(printed(ink) * light + noise(ink.shape, 3))
+
+    margins = np.ones(ink.shape, bool)
+    margins[50:-50, 50:-50] = False
+    assert f_measure(white, ink) >= 94
+    assert (white[margins] == 0).mean() < 0.001
+
+
+# --- codes --------------------------------------------------------------------------
+
+
+def matrix_code(module_px: int) -> tuple[Any, Any]:
+    """(modules, ink) of a code of 24 x 24 modules like a DataMatrix in its quiet zone, by print."""
+    modules = np.random.default_rng(module_px).random((24, 24)) < 0.5
+    modules[0], modules[:, -1] = np.arange(24) % 2 == 0, np.arange(24) % 2 == 1
+    modules[:, 0] = modules[-1] = True
+    ink, side = np.pad(text(260, 400), ((240, 0), (40, 160))), 24 * module_px
+    ink[40 : 40 + side, 60 : 60 + side] = np.kron(modules, np.ones((module_px, module_px)))
+    return modules, ink
+
+
+@pytest.mark.parametrize("module_px", [3, 4, 6])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda page: page + noise(page.shape, 3),
+        lambda page: cv2.GaussianBlur(page, (0, 0), 0.8) + noise(page.shape, 4),
+        lambda page: page * shadow(page.shape) + noise(page.shape, 5),
+        lambda page: page + noise(page.shape, 12),
+    ],
+    ids=["scan", "blur", "shadow", "noise"],
+)
+def test_the_modules_of_a_small_code_stay_apart(spoil: Any, module_px: int) -> None:
+    modules, ink = matrix_code(module_px)
+
+    white = ink_of(spoil(printed(ink)))
+
+    centres = 40 + module_px // 2 + module_px * np.arange(24)
+    found = white[centres][:, centres + 20] == 0
+    # Readers correct a quarter of the modules; none of a scan's has to be.
+    assert (found != modules).mean() <= 0.02
 
 
 # --- pages without ink ----------------------------------------------------------
