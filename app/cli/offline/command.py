@@ -160,15 +160,12 @@ class _Run:
             self._fail(f"{page.title}: {_told(result, page.source)}", say)
             return
         self._summary.add(page.title, result)
-        try:
-            self._summary.files += len(self._writer.take(position, result.png))
-        except BrokenPipeError:
-            raise _StoppedError("standard output was closed") from None
-        except OSError as exc:
-            if exc.errno in _FATAL:
-                where = "" if exc.filename else "standard output: "
-                raise _StoppedError(f"stopped: {where}{_told(exc)}") from None
-            self._fail(_told(exc), say)
+        for fault in self._writer.take(position, result.png):
+            if fault is None:
+                self._summary.files += 1
+            else:
+                _check_goes_on(fault)
+                self._fail(_told(fault), say)
 
     def _fail(self, sentence: str, say: Complain) -> None:
         self._summary.failed += 1
@@ -177,6 +174,15 @@ class _Run:
     def _stop(self, pool: Pool[int], code: int) -> int:
         self._is_stuck = not pool.stop()
         return code
+
+
+def _check_goes_on(fault: OSError) -> None:
+    """Raise _StoppedError if no other file can be written after *fault* either."""
+    if isinstance(fault, BrokenPipeError):
+        raise _StoppedError("standard output was closed")
+    if fault.errno in _FATAL:
+        where = "" if fault.filename else "standard output: "
+        raise _StoppedError(f"stopped: {where}{_told(fault)}")
 
 
 def _told(fault: Exception, source: Source = b"") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...formats.files import save
@@ -30,17 +30,14 @@ class Writer:
         """The pages that are needed, in order."""
         return sorted(self._wanted_by)
 
-    def take(self, position: int, png: bytes) -> list[Target]:
-        """Write the files that are complete with this page; returns them. Raises OSError."""
+    def take(self, position: int, png: bytes) -> Iterator[OSError | None]:
+        """Write each file that is complete with this page; yields its fault, None for success."""
         self._pngs[position] = png
-        written = []
         for target in list(self._wanted_by[position]):
             self._missing[target].discard(position)
             if not self._missing[target]:
-                self._write(target)
+                yield self._fault_of_writing(target)
                 self._forget(target)
-                written.append(target)
-        return written
 
     def unwritten(self) -> list[tuple[Target, int]]:
         """The files of several pages that are not written, and how many pages each misses."""
@@ -49,6 +46,13 @@ class Writer:
             for target, missing in self._missing.items()
             if missing and len(target.pages) > 1
         ]
+
+    def _fault_of_writing(self, target: Target) -> OSError | None:
+        try:
+            self._write(target)
+        except OSError as exc:
+            return exc
+        return None
 
     def _write(self, target: Target) -> None:
         pngs = [self._pngs[position] for position in target.pages]

@@ -250,6 +250,16 @@ def test_a_name_that_is_too_long_for_its_result_is_one_line_and_the_others_go_on
     ]
 
 
+def test_a_page_whose_own_file_cannot_be_written_is_in_the_document_all_the_same(
+    folder: Path,
+) -> None:
+    long = f"{'x' * 250}.png"
+    (folder / "a.png").rename(folder / long)
+
+    assert binarize(long, "photo.jpg", "-o", "out", "--pdf", "all.pdf") == 1
+    assert b"/Count 2" in (folder / "all.pdf").read_bytes()
+
+
 def test_a_folder_that_cannot_be_read_is_one_line_and_the_others_go_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
