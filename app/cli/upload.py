@@ -38,7 +38,8 @@ def run(options: argparse.Namespace, complain: Callable[[str], None]) -> int:
         code = upload_client.upload(sources, order, as_json=options.json)
         if not options.pdf:
             return code
-        return _save_pdf([pages.get(source) for source in sources], options.pdf, complain)
+        pdf_code = _save_pdf([pages.get(source) for source in sources], options.pdf, complain)
+        return max(code, pdf_code)
     except KeyboardInterrupt:
         complain("stopped; run it again to send the rest")
         return _EXIT_INTERRUPTED

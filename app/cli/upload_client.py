@@ -147,10 +147,10 @@ class _Client:
     def _bring(self, image: Report, source: Source) -> None:
         """Fetch the result of *image* and save it. Raises RefusedError, HTTPError, OSError."""
         data = self._requests.result(image)
+        if self._order.on_result:  # first: a file that cannot be saved leaves the PDF whole
+            self._order.on_result(source, data)
         if source.target:
             save(data, source.target)
-        if self._order.on_result:
-            self._order.on_result(source, data)
 
     def _wait(self, image: Report) -> Report:
         deadline = monotonic() + self._order.timeout_s

@@ -327,6 +327,17 @@ def test_a_pdf_with_a_page_missing_is_not_written(
     assert not Path("all.pdf").exists()
 
 
+def test_a_page_whose_own_file_cannot_be_saved_is_in_the_pdf_all_the_same(folder: Path) -> None:
+    Path("out").mkdir()
+    Path("out/sub").write_bytes(b"in the way")
+    arguments = ["upload", "scans/b.png", "scans", "--out", "out", "--pdf", "all.pdf"]
+    with server(api_of_results) as api:
+        code = main([*arguments, "--url", api.url])
+
+    assert code == 1
+    assert b"/Count 3" in Path("all.pdf").read_bytes()
+
+
 @pytest.mark.parametrize("pdf", ["scans", "scans/b.png/all.pdf"])
 def test_a_place_where_no_pdf_can_be_is_seen_before_anything_is_sent(
     folder: Path, pdf: str, capsys: pytest.CaptureFixture[str]
