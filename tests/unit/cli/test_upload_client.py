@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -70,6 +72,29 @@ def test_what_is_sent_whole_leaves_nothing_to_say(folder: Path) -> None:
     named = ["scans", "scans/notes.txt"]
 
     assert left_out(named, find_sources(named, None)) == ""
+
+
+def test_a_folder_that_cannot_be_read_is_reported_and_the_rest_is_sent(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scandir = os.scandir
+
+    def refuse(place: str) -> object:
+        if Path(place).name == "sub":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with server(lambda _: image("queued")) as api:
+        code = upload(find_sources(["scans"], None), Order(api.url))
+
+    said = rows(capsys.readouterr().out)
+    assert code == FAILED
+    assert {name: row.split("  ")[0] for name, row in said.items()} == {
+        "a.PNG": "queued",
+        "b.png": "queued",
+        "sub": "not sent",
+    }
 
 
 @pytest.mark.parametrize("argument", ["nowhere.png", "scans/*.gif"])
