@@ -30,7 +30,6 @@ UNUSED = (
     "boto3/data",  # boto3.resource()
     "google/api",
     "google/type",
-    "isal/igzip*",
     "numba/_*.h",
     "numba/cext",
     "numba/cuda",

@@ -63,6 +63,8 @@ def test_words_and_numbers_are_those_of_the_language(
     browser: Browser, url: str, tmp_path: Path
 ) -> None:
     with visit(browser, url, locale="pt-BR") as page:
+        expect(page.get_by_text("até 2 MB, 40 megapixels e 20.000 pixels")).to_be_visible()
+
         choose(page, SAMPLE, scan(tmp_path, "carta.png", b"Prezada senhora"))
 
         sent = expect_state(page, "image.png", "Pronta")
@@ -70,7 +72,6 @@ def test_words_and_numbers_are_those_of_the_language(
         expect(sent.locator(".numbers")).to_contain_text("expira em ")
         refused = expect_state(page, "carta.png", "Recusada")
         expect(refused).to_contain_text("Isto não é uma imagem que o serviço aceite.")
-        expect(page.get_by_text("até 2 MB, 40 megapixels e 20.000 pixels")).to_be_visible()
         judge(page, "portuguese")
 
 
