@@ -206,14 +206,19 @@ def median_of(same: Sequence[Any], name: str = "") -> Any:
 
 
 def sustained_per_s(rungs: Sequence[Figures]) -> float:
-    """The rate at which the p95 is twice the lowest rung's, or the last rate tried."""
+    """The rate from which on the p95 is over twice the lowest rung's, or the last rate tried.
+
+    A rung over that below one that is not shows a disturbance, not the limit of the pipeline.
+    """
     limit_ms = DOUBLE * rungs[0]["latency_ms"]["p95"]
-    for low, high in pairwise(rungs):
+    for low, high in reversed([*pairwise(rungs)]):
         p95_low, p95_high = low["latency_ms"]["p95"], high["latency_ms"]["p95"]
-        if p95_high > limit_ms:
+        if p95_high <= limit_ms:
+            return float(high["rate_per_s"])
+        if p95_low <= limit_ms:
             share = (limit_ms - p95_low) / (p95_high - p95_low)
             return float(low["rate_per_s"] + share * (high["rate_per_s"] - low["rate_per_s"]))
-    return float(rungs[-1]["rate_per_s"])
+    return float(rungs[0]["rate_per_s"])
 
 
 def cost(rungs: Sequence[Figures], sustained: float) -> Figures:

@@ -35,6 +35,12 @@ def test_the_sustained_rate_is_where_the_p95_has_doubled_between_rungs_in_propor
     assert sustained_per_s([rung(2, 100), rung(8, 150), rung(12, 250)]) == pytest.approx(10)
 
 
+def test_a_disturbed_rung_below_one_that_holds_is_not_the_limit() -> None:
+    rungs = [rung(2, 100), rung(5, 400), rung(8, 150), rung(12, 250)]
+
+    assert sustained_per_s(rungs) == pytest.approx(10)
+
+
 def test_the_last_rung_is_sustained_if_no_p95_has_doubled() -> None:
     assert sustained_per_s([rung(2, 100), rung(8, 199)]) == 8
 
