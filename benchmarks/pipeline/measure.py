@@ -206,10 +206,8 @@ def median_of(same: Sequence[Any], name: str = "") -> Any:
 
 
 def sustained_per_s(rungs: Sequence[Figures]) -> float:
-    """The rate from which on the p95 is over twice the lowest rung's, or the last rate tried.
-
-    A rung over that below one that is not shows a disturbance, not the limit of the pipeline.
-    """
+    """The rate from which on the p95 is over twice the lowest rung's, or the last rate tried."""
+    # A rung over that, below one that is not, shows a disturbance and no limit.
     limit_ms = DOUBLE * rungs[0]["latency_ms"]["p95"]
     for low, high in reversed([*pairwise(rungs)]):
         p95_low, p95_high = low["latency_ms"]["p95"], high["latency_ms"]["p95"]
