@@ -83,7 +83,7 @@ def goals(measured: Figures, _: Figures) -> Iterator[str]:
     yield from rows(
         ("goal, with the default", "measured", ""),
         (
-            *((goal, f"{ratio:.1f} times", verdict(ratio >= least)) for goal, ratio, least in seen),
+            *((goal, f"{ratio:.2f} times", verdict(ratio >= least)) for goal, ratio, least in seen),
             (
                 "p95 at half the sustained rate at most 250 ms",
                 f"{p95_ms:.0f} ms",
