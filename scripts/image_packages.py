@@ -57,10 +57,10 @@ def site_of(venv: Path) -> Path:
 
 def sizes_of(venv: Path) -> Counter[str]:
     """Bytes by package folder, without the bytecode that is made at run time."""
+    site = site_of(venv)
     sizes: Counter[str] = Counter()
-    for path in files_in(site_of(venv)):
-        top = path.relative_to(site_of(venv)).parts[0]
-        sizes[top] += path.stat().st_size
+    for path in files_in(site):
+        sizes[path.relative_to(site).parts[0]] += path.stat().st_size
     return sizes
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from testkit.root import ROOT
 from testkit.scans import header, page_png, pixels, png
@@ -83,6 +84,12 @@ def send_sample(page: Page) -> Locator:
 
 def act(card: Locator, name: str) -> None:
     card.get_by_role("button", name=name, exact=True).click()
+
+
+def try_now(card: Locator) -> None:
+    """Click "Try now", unless the page has meanwhile tried again by itself."""
+    with suppress(PlaywrightTimeoutError):
+        card.get_by_role("button", name="Try now", exact=True).click(timeout=2_000)
 
 
 def pick(place: Page | Locator, method: str) -> None:

@@ -34,9 +34,8 @@ from benchmarks.model.fleets import (
 from benchmarks.model.steady import fleet, slots, steady
 from benchmarks.model.usage import SUBJECTS, usage_of
 from benchmarks.model.validation import validation
-from testkit.root import ROOT
+from benchmarks.report.saved import RESULTS
 
-RESULTS = ROOT / "benchmarks" / "results"
 #: The three rates that docs/scaling.md is about.
 TOLD = (10, 1_000, 100_000)
 

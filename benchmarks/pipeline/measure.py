@@ -41,10 +41,9 @@ from benchmarks.engine.speed import page
 from benchmarks.pipeline.one_load import Figures, Seen, figures_of, percentiles_ms, put_under_load
 from benchmarks.pipeline.subjects import Running, Subject, running, subjects
 from benchmarks.report.pipeline_tables import OURS
+from benchmarks.report.saved import RESULTS
 from benchmarks.service.worker import A4_200_DPI_MEGAPIXELS
-from testkit.root import ROOT
 
-RESULTS = ROOT / "benchmarks" / "results"
 #: Shares of the burst's rate. The p95 of the lowest is the reference for the others.
 LADDER = (0.2, 0.5, 0.75, 1.0, 1.2)
 #: Uploads of a burst, and their rate, well over what two CPUs can process.

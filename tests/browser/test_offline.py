@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 
 from playwright.sync_api import Browser, Page, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from app.settings import Settings
-from testkit.browsing import SAMPLE, act, card, choose, expect_state, judge, visit
+from testkit.browsing import SAMPLE, act, card, choose, expect_state, judge, try_now, visit
 from testkit.fleet import role
 from testkit.root import ROOT
 from testkit.waiting import wait_until
@@ -75,9 +73,7 @@ def test_the_page_opens_while_the_service_is_away_and_what_is_chosen_goes_on_lat
 
             with role("all", own_settings):
                 address(own_settings)
-                with suppress(PlaywrightTimeoutError):  # the page may have tried again by itself
-                    button = card(page, "auto.png").get_by_role("button", name="Try now")
-                    button.click(timeout=2_000)
+                try_now(card(page, "auto.png"))
                 expect_state(page, "auto.png", "Ready")
                 expect(page.locator("#notice")).to_be_hidden(timeout=20_000)
                 assert kept(page) == shell

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from app.aws import clients as aws
 from app.settings import Settings
-from testkit.browsing import SAMPLE, act, choose, expect_state, judge, scan, visit
+from testkit.browsing import SAMPLE, act, choose, expect_state, judge, scan, try_now, visit
 from testkit.fault_proxy import FaultProxy, LoseAnswer, Rule
 from testkit.fleet import role
 from testkit.waiting import is_alive, wait_until
@@ -59,10 +57,10 @@ def test_an_upload_that_finds_nobody_is_sent_when_there_is_somebody(
         web.kill()
         choose(page, SAMPLE)
         lost = expect_state(page, "image.png", "Connection lost, will send again")
+        expect(lost.get_by_role("button", name="Try now", exact=True)).to_be_visible()
         with role("all", own_settings):
             address(own_settings)
-            with suppress(PlaywrightTimeoutError):  # the page may have tried again by itself
-                lost.get_by_role("button", name="Try now", exact=True).click(timeout=2_000)
+            try_now(lost)
             expect_state(page, "image.png", "Ready")
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -20,6 +18,7 @@ from app.main import main
 from testkit.pngs import SIGNATURE
 from testkit.scans import result_png as result
 from testkit.scripted_api import IMAGE_ID, Answer, Asked, image, server
+from testkit.unreadable import refuse_folder
 
 
 @pytest.fixture
@@ -77,14 +76,7 @@ def test_what_is_sent_whole_leaves_nothing_to_say(folder: Path) -> None:
 def test_a_folder_that_cannot_be_read_is_reported_and_the_rest_is_sent(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scandir = os.scandir
-
-    def refuse(place: str) -> object:
-        if Path(place).name == "sub":
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
-        return scandir(place)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    refuse_folder(monkeypatch, "sub")
     with server(lambda _: image("queued")) as api:
         code = upload(find_sources(["scans"], None), Order(api.url))
 

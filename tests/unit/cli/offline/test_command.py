@@ -16,6 +16,7 @@ from app.main import main
 from testkit.image_files import colored, encoded, tiff_of
 from testkit.photographs import jpeg, sheet, shows_sheet
 from testkit.scans import page_png
+from testkit.unreadable import refuse_folder
 
 
 @pytest.fixture
@@ -263,14 +264,7 @@ def test_a_page_whose_own_file_cannot_be_written_is_in_the_document_all_the_same
 def test_a_folder_that_cannot_be_read_is_one_line_and_the_others_go_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scandir = os.scandir
-
-    def refuse(place: str) -> object:
-        if Path(place).name == "sub":
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), place)
-        return scandir(place)
-
-    monkeypatch.setattr(os, "scandir", refuse)
+    refuse_folder(monkeypatch, "sub")
 
     assert binarize(".") == 1
     assert files_in(folder) >= {"a-bw.png", "photo-bw.png"}
