@@ -16,7 +16,7 @@ T = TypeVar("T")
 class TooSlowError(AssertionError):
     """A time limit was exceeded, by a slow program or on a busy machine.
 
-    pytest repeats only such a test, up to twice (pyproject.toml).
+    pytest repeats only such a test, up to twice and while no other test runs (tests/conftest.py).
     """
 
 

@@ -6,6 +6,7 @@ import os
 import tempfile
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,15 @@ from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from testkit import aws_calls
+from testkit.machine_lock import MachineLock
 from testkit.ports import free_port
 from testkit.root import ROOT
 
 #: ./run_tests.sh sets it to the LocalStack that it has started.
 ENDPOINT_VARIABLE = "TEST_AWS_ENDPOINT_URL"
+#: xdist's processes inherit it: the folder of their MachineLock.
+LOCK_VARIABLE = "TEST_MACHINE_LOCK"
+MACHINE = pytest.StashKey[MachineLock]()
 
 
 #: Files and folders, begun in this order: xdist gives the next file to the process that is free,
@@ -73,9 +78,35 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         os.environ.pop(name, None)
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    calls = tempfile.TemporaryDirectory(prefix="aws-calls-")
-    config.add_cleanup(calls.cleanup)
-    aws_calls.watch(Path(calls.name))
+    aws_calls.watch(_own_folder(config, "aws-calls-"))
+    if not hasattr(config, "workerinput"):
+        os.environ[LOCK_VARIABLE] = str(_own_folder(config, "machine-lock-"))
+    config.stash[MACHINE] = MachineLock(Path(os.environ[LOCK_VARIABLE]))
+
+
+def _own_folder(config: pytest.Config, prefix: str) -> Path:
+    folder = tempfile.TemporaryDirectory(prefix=prefix)
+    config.add_cleanup(folder.cleanup)
+    return Path(folder.name)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """A test that was too slow is repeated while no other test runs."""
+    machine = item.config.stash[MACHINE]
+    if getattr(item, "execution_count", 1) > 1:
+        machine.take()
+    else:
+        machine.share()
+    yield
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        item.config.stash[MACHINE].release()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
