@@ -92,6 +92,7 @@ def walk_by_keyboard(page: Page, show: Show) -> None:
 
     _tab_to(page, "[data-act=again]", key="Shift+Tab")
     page.keyboard.press("Enter")
+    expect(page.locator("dialog[open] [name=method]").first).to_be_visible(timeout=READY_MS)
     _tab_to(page, "dialog [name=method]:checked")
     while not page.evaluate("document.activeElement.value === 'sauvola'"):
         page.keyboard.press("ArrowDown")
