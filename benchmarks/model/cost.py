@@ -1,8 +1,8 @@
 """AWS usage per image and the cost of a million images, for docs/scaling.md.
 
-Prices and quotas are those of us-east-1 as the sources in docs/scaling.md gave them in November
-2026. Costs omit what does not grow with images (alarms, a registry) and clients' downloads over the
-internet.
+Prices and quotas are those of us-east-1 in November 2026; docs/scaling.md has the sources of the
+quotas. Costs omit what does not grow with images (alarms, a registry) and clients' downloads over
+the internet.
 """
 
 from __future__ import annotations
@@ -32,17 +32,22 @@ S3_PUTS_PER_PREFIX_S, S3_GETS_PER_PREFIX_S = 3_500, 5_500
 
 # --- prices, in dollars --------------------------------------------------------------------------
 
+#: https://aws.amazon.com/sqs/pricing/
 SQS_FIFO_PER_REQUEST = 0.50 / MILLION
+#: https://aws.amazon.com/s3/pricing/
 S3_PER_PUT, S3_PER_GET = 0.005 / 1000, 0.0004 / 1000
 S3_PER_GB_MONTH = 0.023
-#: Linux on x86.
+#: Linux on x86: https://aws.amazon.com/fargate/pricing/
 FARGATE_PER_VCPU_HOUR, FARGATE_PER_GB_HOUR = 0.04048, 0.004445
+#: https://aws.amazon.com/elasticloadbalancing/pricing/
 ALB_PER_HOUR, ALB_PER_LCU_HOUR, ALB_GB_PER_LCU_HOUR = 0.0225, 0.008, 1.0
-#: Price of an interface endpoint for SQS; S3's gateway endpoint is free.
+#: An interface endpoint for SQS; S3's gateway endpoint is free:
+#: https://aws.amazon.com/privatelink/pricing/
 ENDPOINT_PER_ZONE_HOUR, ENDPOINT_PER_GB = 0.01, 0.01
+#: https://aws.amazon.com/vpc/pricing/, also of public addresses, as a load balancer's.
 NAT_PER_GB = 0.045
-#: A public address, such as those of an internet-facing load balancer.
 ADDRESS_PER_HOUR = 0.005
+#: https://aws.amazon.com/cloudwatch/pricing/
 LOGS_PER_GB, LOGS_PER_GB_MONTH = 0.50, 0.03
 
 

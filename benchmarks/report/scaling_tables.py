@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from benchmarks.report.rows import Figures, rows
 
 #: Above these rates, fleets are cells of the larger one: a cost or a latency is the same.
 DIFFERENT = (10, 1_000)
+#: The rates of constant loads that the page shows.
+CONSTANT = (10, 60, 1_000)
 #: The rates of the grid's bursts.
 GRID_RATES = (10, 100)
 
@@ -154,6 +156,7 @@ def constant(_: Figures, projected: Figures) -> Iterator[str]:
                 one[of]["cold_settled_min"],
             )
             for one in projected["constant"]
+            if one["rate"] in CONSTANT
             for of in ("ecs", "keda")
         ),
     )
@@ -179,9 +182,16 @@ def grid(_: Figures, projected: Figures) -> Iterator[str]:
                 f"{one['backlog_cooldown_s']:.0f} s",
                 *grid_cells(one),
             )
-            for one in projected["grid"]
+            for one in shown(projected["grid"])
         ),
     )
+
+
+def shown(tried: Sequence[Figures]) -> list[Figures]:
+    """The fastest, the deployed and the slowest of the policies that were *tried*."""
+    by_time = sorted(tried, key=lambda one: sum(of["clear_after_s"] for of in one["bursts"]))
+    deployed = [one for one in tried if one["is_deployed"]]
+    return [by_time[0], *deployed, by_time[-1]]
 
 
 def grid_cells(one: Figures) -> Iterator[str]:
