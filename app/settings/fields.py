@@ -36,18 +36,17 @@ class WebFields(BaseSettings):
         ge=1,
         le=65535,
         description=(
-            "TCP port of `/metrics`, `/healthz` and `/readyz` (then no longer on `PORT`). "
-            "Unset: the web server serves them, `/metrics` only while no other machine can "
-            "reach it; the role `worker` listens nowhere."
+            "TCP port of `/metrics`, `/healthz` and `/readyz`, which `PORT` then lacks. Unset: "
+            "the web server serves them, `/metrics` on loopback only; the role `worker` listens"
+            " nowhere."
         ),
     )
     cloudwatch_cell: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_.-]{1,128}$",
         description=(
-            "Name of this pipeline among yours. Set, each process writes its counts to stdout "
-            "every minute, of which CloudWatch Logs makes metrics with this as the dimension "
-            "`cell`."
+            "Name of this pipeline among yours, CloudWatch's dimension `cell`. Set, each "
+            "process writes its counts to stdout every minute."
         ),
     )
 
@@ -57,8 +56,8 @@ class WebFields(BaseSettings):
     api_tokens: str | None = Field(
         None,
         description=(
-            "Tokens that may use the API: `name:sha256` of each, separated by commas; "
-            "`python -m app.main token NAME` makes one. Unset: everybody may."
+            "Tokens that may use the API: `name:sha256` of each, separated by commas (`python "
+            "-m app.main token NAME`). Unset: everybody may."
         ),
     )
     api_tokens_file: FilePath | None = Field(
@@ -70,15 +69,15 @@ class WebFields(BaseSettings):
         min_length=16,
         description=(
             "Secret that, with the `Idempotency-Key`, gives an image's id; one for the whole "
-            "fleet. Set it where the API is open and keys can be guessed."
+            "fleet. Set it where keys can be guessed."
         ),
     )
     rate_limit: str | None = Field(
         None,
         pattern=rf"{RATE_PATTERN}|^none$",
         description=(
-            "Uploads per token, or per address without tokens, to one process, such as "
-            "`60/minute`, or `none`. Unset: `none` on loopback, elsewhere `600/minute`."
+            "Uploads per token, or per address without tokens, to one process: `60/minute`, or "
+            "`none`. Unset: `none` on loopback, else `600/minute`."
         ),
     )
     max_buffered_bytes: Annotated[int | None, BeforeValidator(parse_bytes)] = Field(
@@ -95,8 +94,8 @@ class WebFields(BaseSettings):
         ge=1,
         le=1000,
         description=(
-            "Open connections of one address or IPv6 /64; behind `TRUSTED_PROXY_HOPS` "
-            "proxies, its requests in progress."
+            "Connections of one address or IPv6 /64; behind `TRUSTED_PROXY_HOPS` proxies, its "
+            "requests in progress."
         ),
     )
     max_queue_depth: int = Field(
@@ -124,17 +123,11 @@ class WebFields(BaseSettings):
         0,
         ge=0,
         le=10,
-        description=(
-            "Proxies in front of the server that each add to `X-Forwarded-For`; 0 ignores "
-            "the header."
-        ),
+        description="Proxies in front of the server that add to `X-Forwarded-For`; 0 ignores it.",
     )
     cors_origins: str | None = Field(
         None,
-        description=(
-            "Web origins whose pages may use the API, such as `https://scan.example`, "
-            "separated by commas."
-        ),
+        description="Web origins whose pages may use the API, separated by commas.",
     )
 
 
@@ -177,7 +170,7 @@ class Fields(WebFields):
         16 * 1024,
         ge=3,
         le=1_000_000,
-        description="Maximum chunks of a PNG; checking one takes about 2 µs.",
+        description="Maximum chunks of a PNG; each takes about 2 µs.",
     )
     retention_days: int = Field(
         7,
@@ -200,7 +193,7 @@ class Fields(WebFields):
         ge=1,
         le=10_000_000_000,
         description=(
-            "Pixels computed at the same time, at 6 bytes each. A larger image is computed alone."
+            "Pixels computed at the same time, 6 bytes each. A larger image is computed alone."
         ),
     )
     visibility_timeout_s: int = Field(
@@ -208,8 +201,8 @@ class Fields(WebFields):
         ge=2,
         le=43_200,
         description=(
-            "Seconds after which SQS redelivers the job of a dead worker; a live worker "
-            "renews at half."
+            "Seconds after which SQS redelivers the job of a dead worker; a live one renews at "
+            "half."
         ),
     )
     poll_wait_s: int = Field(
@@ -232,8 +225,7 @@ class Fields(WebFields):
         ge=0,
         le=1000,
         description=(
-            "Milliseconds that an announcement or a delete waits for others, to fill a batch of "
-            "ten."
+            "Milliseconds that an announcement or a delete waits for others, to fill a batch."
         ),
     )
     max_receives: int = Field(
@@ -267,8 +259,8 @@ class Fields(WebFields):
         None,
         pattern=r"^(otlp|console|none)$",
         description=(
-            "`otlp`, `console` (one line of JSON per span on stdout) or `none`. Unset: "
-            "`otlp` if an endpoint is set, else `none`."
+            "`otlp`, `console` (a line of JSON per span on stdout) or `none`. Unset: `otlp` if "
+            "an endpoint is set, else `none`."
         ),
     )
     otel_sdk_disabled: bool = Field(False, description="Whether traces are off.")

@@ -69,7 +69,8 @@ def made(metrics: Metrics) -> dict[str, tuple[str, tuple[str, ...]]]:
     for collector in set(metrics.registry._collector_to_names):
         for family in collector.collect():
             name = family.name + ("_total" if family.type == "counter" else "")
-            found[name] = (family.type, tuple(getattr(collector, "_labelnames", ())))
+            if not name.startswith("process_"):  # prometheus-client documents these
+                found[name] = (family.type, tuple(getattr(collector, "_labelnames", ())))
     return found
 
 
