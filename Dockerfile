@@ -8,12 +8,13 @@ ARG ROLE=all
 FROM ${BASE} AS build
 ARG ROLE
 COPY requirements.txt /tmp/
-COPY scripts/__init__.py scripts/prune.py scripts/role_lock.py scripts/symbols.py scripts/usage.py /tmp/scripts/
+COPY scripts/__init__.py scripts/usage.py /tmp/scripts/
+COPY scripts/install/__init__.py scripts/install/prune.py scripts/install/role_lock.py scripts/install/symbols.py /tmp/scripts/install/
 # Without pip, and without files that the application never reads: docs/decisions/0007-installing.md.
-RUN python /tmp/scripts/role_lock.py /tmp/requirements.txt "${ROLE}" > /tmp/lock.txt && \
+RUN python /tmp/scripts/install/role_lock.py /tmp/requirements.txt "${ROLE}" > /tmp/lock.txt && \
     python -m venv --without-pip /venv && \
     python -m pip --python /venv/bin/python install --no-cache-dir --require-hashes -r /tmp/lock.txt && \
-    python /tmp/scripts/prune.py /venv
+    python /tmp/scripts/install/prune.py /venv
 
 # checkov:skip=CKV_DOCKER_7:The check does not read the tag of BASE
 FROM ${BASE}

@@ -19,7 +19,7 @@ finish() {
     trap '' INT TERM HUP
     stop_attended
     [[ -z $COMPILING_PID ]] || kill -TERM "$COMPILING_PID" 2>/dev/null || true
-    [[ -z $STATE ]] || "$PYTHON" scripts/localstack.py stop "$STATE"
+    [[ -z $STATE ]] || "$PYTHON" scripts/local/localstack.py stop "$STATE"
     [[ -z $STATE ]] || rm -rf "$STATE"
 }
 trap finish EXIT
@@ -56,22 +56,22 @@ unpack_prometheus() {
     } >/dev/null 2>&1 || say "apt-get cannot fetch prometheus: the tests of the alerts are skipped"
 }
 
-bring_helm() {
-    "$PYTHON" scripts/bring_helm.py >/dev/null || say "The tests of the Helm chart are skipped"
+fetch_helm() {
+    "$PYTHON" scripts/check/fetch_helm.py >/dev/null || say "The tests of the Helm chart are skipped"
 }
 
 start_localstack() {
     local port
     port=$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     STATE=.local/localstack-$port
-    attended "$PYTHON" scripts/localstack.py start "$port" .venv-localstack "$STATE"
+    attended "$PYTHON" scripts/local/localstack.py start "$port" .venv-localstack "$STATE"
     export TEST_AWS_ENDPOINT_URL=http://127.0.0.1:$port
 }
 
 # Compile the engine's loops once, beside LocalStack's start: without a cache each process of pytest
 # would compile all of them at its start.
 start_compiling() {
-    .venv/bin/python -m scripts.compile_engine &
+    .venv/bin/python -m scripts.local.compile_engine &
     COMPILING_PID=$!
 }
 
@@ -85,7 +85,7 @@ environments=(.venv requirements/dev.txt)
 if [[ ${1:-} != unit ]]; then environments+=(.venv-localstack requirements/localstack.txt); fi
 # MiniStack, for CloudFormation and enforced policies, which LocalStack's free edition lacks.
 if [[ ${1:-} != unit && ${1:-} != soak ]]; then environments+=(.venv-ministack requirements/ministack.txt); fi
-attended "$PYTHON" scripts/install.py "${environments[@]}"
+attended "$PYTHON" scripts/install "${environments[@]}"
 # A file each, and two files for each CPU: many tests wait for processes to start, for timeouts and
 # for polls.
 cpus=$("$PYTHON" -c 'import os; print(min(4, len(os.sched_getaffinity(0))))')
@@ -104,7 +104,7 @@ case ${1:-} in
     *)
         install_browser_tools
         unpack_prometheus
-        bring_helm
+        fetch_helm
         start_compiling
         start_localstack
         await_compiling

@@ -55,7 +55,7 @@ trap 'exit 130' INT
 trap 'exit 1' USR1 # the background job has failed and printed the reason
 
 # Checked now, not after half a minute of installing.
-"$PYTHON" scripts/probe.py free "$HOST" "$PORT"
+"$PYTHON" scripts/local/probe.py free "$HOST" "$PORT"
 is_begun=1
 
 python=$(application_python)
@@ -65,7 +65,7 @@ if [[ -z ${AWS_ENDPOINT_URL:-} ]]; then emulator=$(emulator_source); fi
 if [[ $emulator == pypi ]]; then environments+=(.venv-localstack requirements/localstack.txt); fi
 missing=' '
 if [[ ${#environments[@]} != 0 ]]; then
-    missing=" $("$PYTHON" scripts/install.py --plan "${environments[@]}" | tr '\n' ' ')"
+    missing=" $("$PYTHON" scripts/install --plan "${environments[@]}" | tr '\n' ' ')"
 fi
 
 step=0 steps=1
@@ -76,7 +76,7 @@ next_step() {
     STEP="[$step/$steps] "
 }
 
-install() { attended "$PYTHON" scripts/install.py "$@"; }
+install() { attended "$PYTHON" scripts/install "$@"; }
 
 # LocalStack has the smaller environment and the longest start, so it starts while the rest is installed.
 prepare_emulator() {
@@ -91,7 +91,7 @@ prepare_emulator() {
 
 # Load the application, and run it once LocalStack responds on port $1, if $1 is set.
 run_app() {
-    "$python" -m scripts.run_app "$@" &
+    "$python" -m scripts.local.run_app "$@" &
     ATTENDED_PID=$!
 }
 
@@ -116,9 +116,9 @@ else
     EMULATOR_PID=
 fi
 if [[ -n ${METRICS_PORT:-} ]]; then # /readyz is served only on METRICS_PORT
-    "$PYTHON" scripts/probe.py ready "${METRICS_HOST:-127.0.0.1}" "$METRICS_PORT" "$ATTENDED_PID" &
+    "$PYTHON" scripts/local/probe.py ready "${METRICS_HOST:-127.0.0.1}" "$METRICS_PORT" "$ATTENDED_PID" &
 else
-    "$PYTHON" scripts/probe.py ready "$HOST" "$PORT" "$ATTENDED_PID" &
+    "$PYTHON" scripts/local/probe.py ready "$HOST" "$PORT" "$ATTENDED_PID" &
 fi
 PROBE_PID=$!
 if ! wait "$PROBE_PID"; then

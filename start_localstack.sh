@@ -32,7 +32,7 @@ start() {
     python=$(application_python)
     [[ $python != "$PWD/.venv/"* ]] || environments=(.venv requirements.txt)
     [[ $source != pypi ]] || environments+=(.venv-localstack requirements/localstack.txt)
-    [[ ${#environments[@]} == 0 ]] || attended "$PYTHON" scripts/install.py "${environments[@]}"
+    [[ ${#environments[@]} == 0 ]] || attended "$PYTHON" scripts/install "${environments[@]}"
     start_emulator "$source"
     use_emulator "http://127.0.0.1:$LOCALSTACK_PORT"
     attended "$python" -m app.setup_aws_resources
@@ -43,7 +43,7 @@ stop() {
         docker compose rm --stop --force localstack
         rm -f "$STATE/docker" "$STATE/starter"
     fi
-    "$PYTHON" scripts/localstack.py stop "$STATE"
+    "$PYTHON" scripts/local/localstack.py stop "$STATE"
 }
 
 if [[ ${1:-start} == stop ]]; then stop; else start; fi

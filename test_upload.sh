@@ -31,5 +31,5 @@ done
 
 # Two of these are old names.
 url=${ALVURA_URL:-${APP_URL:-${IMAGE_PIPELINE_URL:-http://127.0.0.1:${PORT:-5000}}}}
-"$(find_python)" scripts/probe.py answers "$url"
+"$(find_python)" scripts/local/probe.py answers "$url"
 exec ./alvura upload "${options[@]}" -- "$file"

@@ -18,14 +18,14 @@ PACKAGES: Final = (
     *("boto3", "obstore", "opentelemetry", "prometheus_client", "pydantic", "pydantic_settings"),
     *("structlog", *_ENGINE, *_PAGES, *_CLIENT),
 )
-#: What an image with the packages of one role lacks (scripts/role_lock.py), by command.
+#: What an image with the packages of one role lacks (scripts/install/role_lock.py), by command.
 UNUSED: Final = {
     "web": (*_ENGINE, *_CLIENT),
     **dict.fromkeys(
         ("worker", "setup", "announce-again", "reconcile", "redrive", "watch"), (*_PAGES, "PIL")
     ),
 }
-#: As in scripts/install.py: exists while an installation is not finished.
+#: As in scripts/install/environment.py: exists while an installation is not finished.
 _UNFINISHED: Final = ".unfinished"
 
 

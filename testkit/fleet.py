@@ -116,7 +116,7 @@ def own_localstack() -> Iterator[LocalStack]:
     """A LocalStack for one test, which may stop or restart it."""
     port = free_port()
     state = Path(f".local/localstack-{port}")
-    command = [sys.executable, "scripts/localstack.py"]
+    command = [sys.executable, "scripts/local/localstack.py"]
     subprocess.run([*command, "start", str(port), ".venv-localstack", state], cwd=ROOT, check=True)
     try:
         pid = int((ROOT / state / "localstack.pid").read_text().split()[0])

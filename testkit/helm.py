@@ -1,4 +1,4 @@
-"""helm and kubectl, from PATH or from where scripts/bring_helm.py puts them."""
+"""helm and kubectl, from PATH or from where scripts/check/fetch_helm.py puts them."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def _find(program: str) -> str:
     places = map(str, (ROOT / ".local" / "helm").glob("*"))
     found = shutil.which(program, path=os.pathsep.join([*places, os.environ["PATH"]]))
     if not found and "CI" not in os.environ:
-        pytest.skip(f"{program} is not here: python scripts/bring_helm.py")
+        pytest.skip(f"{program} is not here: python scripts/check/fetch_helm.py")
     assert found, f"{program} is not here"
     return found

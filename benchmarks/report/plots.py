@@ -1,6 +1,6 @@
 """Write the plots and tables of docs/benchmarks.md and docs/scaling.md from the results.
 
-    python3 scripts/install.py .venv requirements/benchmarks.txt
+    python3 scripts/install .venv requirements/benchmarks.txt
     ./.venv/bin/python -m benchmarks.report.plots
 
 Needs matplotlib; application and tests do not. The same results give the same bytes: the files have

@@ -24,7 +24,7 @@ from statistics import median
 
 import psutil
 
-from scripts.install import size_mb
+from scripts.install.environment import size_mb
 from testkit.http_requests import http_request
 from testkit.processes import RunningApp, start_app
 from testkit.root import ROOT

@@ -135,7 +135,7 @@ def report(
 
 def app_process(app: RunningApp) -> psutil.Process:
     children = psutil.Process(app.process.pid).children()
-    (process,) = [child for child in children if "scripts.run_app" in child.cmdline()]
+    (process,) = [child for child in children if "scripts.local.run_app" in child.cmdline()]
     return process
 
 

@@ -45,7 +45,7 @@ def originals(page: Page, url: str) -> dict[str, dict[str, Any]]:
 
 
 def avif(path: Path, image: Image.Image) -> Path:
-    """Write an AVIF with OpenCV: scripts/prune.py removes Pillow's, which nothing else uses."""
+    """Write an AVIF with OpenCV: scripts/install/prune.py removes the AVIF codec of Pillow."""
     written, data = cv2.imencode(".avif", np.asarray(image.convert("RGB")))
     assert written
     path.write_bytes(data.tobytes())

@@ -140,7 +140,7 @@ def test_the_build_that_is_described_is_for_both_processors_by_digest_with_a_bil
 def test_the_build_installs_the_lock_of_its_role_and_no_machine_code_for_web() -> None:
     install, compile_ = re.findall(r"^RUN (python .*(?:\n .*)*|\[.*;)", DOCKERFILE, re.MULTILINE)
 
-    assert 'scripts/role_lock.py /tmp/requirements.txt "${ROLE}" > /tmp/lock.txt' in install
+    assert 'scripts/install/role_lock.py /tmp/requirements.txt "${ROLE}" > /tmp/lock.txt' in install
     assert "--require-hashes -r /tmp/lock.txt" in install
     assert compile_.startswith('[ "${ROLE}" = web ] && exit;')
     assert DOCKERFILE.count("\nARG ROLE") == 3  # before the stages, and in each that reads it
@@ -158,11 +158,14 @@ def test_what_is_copied_is_sent_to_the_build() -> None:
 
 @pytest.mark.parametrize("script", ["prune.py", "role_lock.py"])
 def test_a_script_of_the_build_has_what_it_imports(script: str, tmp_path: Path) -> None:
-    for name in re.findall(r"\bscripts/\w+\.py(?=.* /tmp/scripts/$)", DOCKERFILE, re.MULTILINE):
-        (tmp_path / "scripts").mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / "scripts")
+    copies = re.findall(r"^COPY (scripts/.*) /tmp/(scripts/.*)$", DOCKERFILE, re.MULTILINE)
+    for names, folder in copies:
+        (tmp_path / folder).mkdir(parents=True)
+        for name in names.split():
+            shutil.copy(ROOT / name, tmp_path / folder)
 
-    command = [sys.executable, f"scripts/{script}", "--help"]
+    assert f"python /tmp/scripts/install/{script} " in DOCKERFILE
+    command = [sys.executable, f"scripts/install/{script}", "--help"]
     answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     assert (answer.returncode, answer.stderr) == (0, "")

@@ -1,6 +1,6 @@
 """What deploy/kubernetes says agrees with the code, the image and itself.
 
-scripts/lint_deploy.sh has the schemas of Kubernetes' own kinds; KEDA's are here.
+scripts/check/lint_deploy.sh has the schemas of Kubernetes' own kinds; KEDA's are here.
 """
 
 from __future__ import annotations

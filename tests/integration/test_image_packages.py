@@ -1,4 +1,4 @@
-"""What scripts/image_packages.py installs is enough for its role, and its bills list just that."""
+"""The packages of each role's image are enough for the role, and its bill lists just those."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import image_packages
+from scripts.check import image_packages
 from testkit.ports import free_port
 from testkit.root import ROOT
 from testkit.waiting import is_alive, wait_until
@@ -48,7 +48,7 @@ def test_a_bill_of_materials_lists_what_is_installed_with_its_licences(
     web: Path, tmp_path: Path
 ) -> None:
     writer = image_packages.WRITER
-    install = [sys.executable, "scripts/install.py", str(writer), "requirements/sbom.txt"]
+    install = [sys.executable, "scripts/install", str(writer), "requirements/sbom.txt"]
     subprocess.run(install, cwd=ROOT, check=True)
 
     image_packages.write_bill(web, tmp_path / "bill.json")

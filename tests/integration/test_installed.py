@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import installed
-from scripts import role_lock
+from scripts.install import role_lock
 from testkit.root import ROOT
 
 MODULES = ["app.main", "app.setup_aws_resources", "app"]

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scripts import installers
+from scripts.install import installers
 from testkit.package_index import Index, locked, package_index, wheel_of
 from testkit.root import ROOT
 from testkit.waiting import assert_within, wait_until
@@ -66,7 +66,7 @@ def environment(tree: Path, index: str) -> dict[str, str]:
 
 
 def command(tree: Path, lock: str = "lock.txt") -> list[str]:
-    return [sys.executable, str(tree / "scripts/install.py"), str(tree / "venv"), str(tree / lock)]
+    return [sys.executable, str(tree / "scripts/install"), str(tree / "venv"), str(tree / lock)]
 
 
 def install(
@@ -268,7 +268,7 @@ def test_what_is_missing_is_told_with_its_size_before_it_is_installed(tree: Path
 @pytest.mark.parametrize("arguments", [[], ["venv"], ["--what", "venv"], ["a", "b", "c"]])
 def test_arguments_that_are_none_are_answered_with_where_the_usage_is(arguments: list[str]) -> None:
     answer = subprocess.run(
-        [sys.executable, ROOT / "scripts/install.py", *arguments], capture_output=True, text=True
+        [sys.executable, ROOT / "scripts/install", *arguments], capture_output=True, text=True
     )
 
     assert answer.returncode == 2

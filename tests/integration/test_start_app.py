@@ -22,7 +22,7 @@ import pytest
 
 from app.aws import clients as aws
 from app.settings import Settings
-from scripts.install import WEIGHTS
+from scripts.install.environment import WEIGHTS
 from testkit.http_requests import http_request
 from testkit.processes import RunningApp, processes_of, start_app
 from testkit.root import ROOT
@@ -348,7 +348,7 @@ def test_an_active_environment_that_has_everything_is_used_and_nothing_installed
     there = {path.name for path in copy.iterdir()}
     subprocess.run([uv, "pip", "uninstall", "--quiet", "--python", venv, "flask"], check=True)
     incomplete = subprocess.run(
-        [venv / "bin/python", "scripts/has_lock.py", "requirements.txt"], cwd=copy
+        [venv / "bin/python", "scripts/install/has_lock.py", "requirements.txt"], cwd=copy
     )
 
     assert answer.returncode == 0, answer.stderr
@@ -449,7 +449,7 @@ def test_an_app_that_dies_takes_its_localstack_along(tree: Path) -> None:
     before = processes_of(tree)
     with start_app(tree) as second:
         second.wait_until_ready(within_s=START_S)
-        assert "scripts.run_app" in new_since(before, tree)
+        assert "scripts.local.run_app" in new_since(before, tree)
         kill_app_of(second)
         assert second.process.wait(STOP_S) != 0
 
@@ -474,5 +474,5 @@ def new_since(before: dict[int, str], tree: Path) -> str:
 
 def kill_app_of(app: RunningApp) -> None:
     children = psutil.Process(app.process.pid).children()
-    (python,) = [child for child in children if "scripts.run_app" in child.cmdline()]
+    (python,) = [child for child in children if "scripts.local.run_app" in child.cmdline()]
     python.kill()

@@ -24,8 +24,8 @@ FAKE_DOCKER = """#!/bin/sh
 echo "$@" >> "{journal}"
 cd "{root}"
 case "$*" in
-    *" up "*) exec "{python}" scripts/localstack.py start {port} .venv-localstack "{state}" ;;
-    *" rm "*) exec "{python}" scripts/localstack.py stop "{state}" ;;
+    *" up "*) exec "{python}" scripts/local/localstack.py start {port} .venv-localstack "{state}" ;;
+    *" rm "*) exec "{python}" scripts/local/localstack.py stop "{state}" ;;
 esac
 """
 
@@ -49,7 +49,12 @@ def queue_urls(port: int) -> list[str]:
 
 
 def is_listening(port: int) -> bool:
-    asked = [sys.executable, str(ROOT / "scripts" / "localstack.py"), "answers", str(port)]
+    asked = [
+        sys.executable,
+        str(ROOT / "scripts" / "local" / "localstack.py"),
+        "answers",
+        str(port),
+    ]
     return subprocess.run(asked).returncode == 0
 
 

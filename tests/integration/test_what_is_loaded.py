@@ -16,7 +16,7 @@ import pytest
 
 from app.access.tokens import hash_token, make_token
 from app.settings import Settings
-from scripts import role_lock
+from scripts.install import role_lock
 from testkit.fleet import environment, role
 from testkit.http_requests import http_request
 from testkit.ports import free_port

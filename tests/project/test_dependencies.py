@@ -11,8 +11,8 @@ import cv2
 import pytest
 
 from app.observability.version import NAME, VERSION
-from scripts import install
-from scripts.generate.bring_libraries import CHECKSUMS, checksums
+from scripts.generate.fetch_libraries import CHECKSUMS, checksums
+from scripts.install.environment import WEIGHTS
 from testkit.root import ROOT
 
 
@@ -71,7 +71,7 @@ def test_what_the_benchmarks_add_agrees_with_what_the_tests_have() -> None:
 
 
 def test_the_libraries_that_browsers_run_are_those_that_were_brought() -> None:
-    """After a change of the table: python -m scripts.generate.bring_libraries."""
+    """After a change of the table: python -m scripts.generate.fetch_libraries."""
     assert checksums() == CHECKSUMS.read_text()
     for folder in ("pdfjs", "pdfjs/decoders", "pdfjs/fonts", "utif"):
         assert list((ROOT / "static" / folder).glob("LICENSE*")), folder
@@ -79,7 +79,7 @@ def test_the_libraries_that_browsers_run_are_those_that_were_brought() -> None:
 
 @pytest.mark.parametrize("readme", ["README.md", "README.pt-BR.md"])
 def test_the_readme_says_what_a_first_start_takes(readme: str) -> None:
-    weights = [install.WEIGHTS[name] for name in ("requirements.txt", "localstack.txt")]
+    weights = [WEIGHTS[name] for name in ("requirements.txt", "localstack.txt")]
     text = (ROOT / readme).read_text().replace("\n", " ")
 
     assert f" {sum(weight.download_mb for weight in weights)} MB" in text

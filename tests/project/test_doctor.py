@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import doctor
+from scripts.local import doctor
 from testkit.http_servers import serving
 from testkit.ports import free_port
 from testkit.root import ROOT
@@ -138,7 +138,7 @@ def test_a_folder_that_may_not_be_written_to_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
     # Permissions do not hinder root, who becomes somebody else once everything is imported.
     program = (
-        "import os, sys; from pathlib import Path; from scripts import doctor\n"
+        "import os, sys; from pathlib import Path; from scripts.local import doctor\n"
         f"os.geteuid() or os.setuid({NOBODY})\n"
         "print(doctor.folder('this folder', Path(sys.argv[1]), 1).said)"
     )
@@ -180,7 +180,7 @@ def test_packages_of_other_versions_are_named(tmp_path: Path) -> None:
 def test_a_python_without_venv_is_told_which_package_to_install() -> None:
     program = (
         "import sys; sys.modules['ensurepip'] = None\n"
-        "from scripts import doctor; print(doctor.python_finding().said)"
+        "from scripts.local import doctor; print(doctor.python_finding().said)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True

@@ -1,7 +1,8 @@
-"""Tests lie where the modules lie that they test; the others are listed here."""
+"""Files are where a reader looks for them."""
 
 from __future__ import annotations
 
+import ast
 import re
 
 from testkit.root import ROOT
@@ -133,6 +134,22 @@ def test_each_folder_of_unit_tests_is_a_package_of_the_application() -> None:
     folders = {path.parent.relative_to(TESTS / "unit") for path in TESTS.glob("unit/**/test_*.py")}
 
     assert [folder for folder in sorted(folders) if not (APP / folder).is_dir()] == []
+
+
+def test_a_script_is_in_a_folder_that_says_what_it_is_for() -> None:
+    scripts = ROOT / "scripts"
+    folders = [path for path in scripts.iterdir() if path.is_dir() and path.name != "__pycache__"]
+    purposes = [
+        ast.get_docstring(ast.parse((path / "__init__.py").read_text())) for path in folders
+    ]
+
+    # Used by scripts of several folders, and the command that every lock names.
+    assert {path.name for path in scripts.iterdir() if path.is_file()} == {
+        *("__init__.py", "common.sh", "usage.py"),
+        "renew_locks.sh",
+    }
+    assert purposes
+    assert all(purposes)
 
 
 def test_no_unit_test_starts_a_process() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from babel import Locale
 
 from app.pages.languages import LANGUAGES
-from scripts import localstack, prune
+from scripts.install import prune
+from scripts.local import localstack
 from testkit.root import ROOT
 
 

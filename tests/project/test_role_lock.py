@@ -9,7 +9,7 @@ import tomllib
 
 import pytest
 
-from scripts import role_lock
+from scripts.install import role_lock
 from testkit.root import ROOT
 
 LOCK = (ROOT / "requirements.txt").read_text()
@@ -67,7 +67,7 @@ def test_the_engine_is_not_in_web_nor_flask_in_worker() -> None:
 
 
 def test_an_unknown_role_is_refused() -> None:
-    command = [sys.executable, "scripts/role_lock.py", "requirements.txt", "api"]
+    command = [sys.executable, "scripts/install/role_lock.py", "requirements.txt", "api"]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
     assert answer.returncode == 2

@@ -100,8 +100,8 @@ def test_a_missing_venv_module_is_one_line_with_the_package_to_install(tmp_path:
     # A Python as Debian ships it: everything there but ensurepip.
     program = (
         "import sys; sys.modules['ensurepip'] = None\n"
-        "sys.argv = ['install.py', 'venv', 'lock']; sys.path.insert(0, 'scripts')\n"
-        "import install; sys.exit(install.main())"
+        "sys.argv = ['install', 'venv', 'lock']\n"
+        "import runpy; runpy.run_path('scripts/install', run_name='__main__')"
     )
 
     answer = run([sys.executable, "-c", program])
@@ -113,7 +113,7 @@ def test_a_missing_venv_module_is_one_line_with_the_package_to_install(tmp_path:
 def test_no_network_is_one_line_and_leaves_nothing_that_looks_installed(tmp_path: Path) -> None:
     lock = tmp_path / "lock.txt"
     lock.write_text(f"no-such-thing==1.0 --hash=sha256:{'0' * 64}\n")
-    command: list[str | Path] = [sys.executable, ROOT / "scripts/install.py", tmp_path / "v", lock]
+    command: list[str | Path] = [sys.executable, ROOT / "scripts/install", tmp_path / "v", lock]
 
     answer = run(
         command,
@@ -133,7 +133,7 @@ def test_no_network_is_one_line_and_leaves_nothing_that_looks_installed(tmp_path
 def test_what_is_installed_is_left_alone_and_what_is_broken_is_made_anew(tmp_path: Path) -> None:
     venv, lock = tmp_path / "v e n v", tmp_path / "lock.txt"
     lock.write_text("")
-    command: list[str | Path] = [sys.executable, ROOT / "scripts" / "install.py", venv, lock]
+    command: list[str | Path] = [sys.executable, ROOT / "scripts" / "install", venv, lock]
 
     first = run(command)
     second = run(command)
@@ -164,7 +164,7 @@ def test_a_port_taken_by_something_else_is_one_line(tmp_path: Path, busy_port: i
 def test_stopping_never_touches_a_process_that_only_has_the_old_number(tmp_path: Path) -> None:
     (tmp_path / "localstack.pid").write_text(str(os.getpid()))
 
-    answer = run([sys.executable, ROOT / "scripts" / "localstack.py", "stop", tmp_path])
+    answer = run([sys.executable, ROOT / "scripts" / "local" / "localstack.py", "stop", tmp_path])
 
     assert answer.returncode == 0  # and this test goes on
 
@@ -202,7 +202,7 @@ def test_loopback_needs_no_proxy_in_either_spelling() -> None:
 def test_an_installation_that_is_cut_short_leaves_no_pip_behind(tmp_path: Path) -> None:
     lock = tmp_path / "lock.txt"
     lock.write_text(f"no-such-thing==1.0 --hash=sha256:{'0' * 64}\n")
-    command = [sys.executable, str(ROOT / "scripts" / "install.py"), str(tmp_path / "v"), str(lock)]
+    command = [sys.executable, str(ROOT / "scripts" / "install"), str(tmp_path / "v"), str(lock)]
     with (
         silent_server() as port,
         subprocess.Popen(
@@ -220,7 +220,7 @@ def test_an_installation_that_is_cut_short_leaves_no_pip_behind(tmp_path: Path) 
 def test_a_signal_ends_the_application_that_loads_even_inside_a_finalizer() -> None:
     program = """if True:
         import os, signal
-        from scripts import run_app
+        from scripts.local import run_app
 
         class Finalized:
             def __del__(self):
@@ -276,7 +276,11 @@ def copy_of_scripts(target: Path) -> Path:
 
 
 def start_localstack(place: Path, port: int) -> subprocess.CompletedProcess[str]:
-    command: list[str | Path] = [sys.executable, ROOT / "scripts" / "localstack.py", "start"]
+    command: list[str | Path] = [
+        sys.executable,
+        ROOT / "scripts" / "local" / "localstack.py",
+        "start",
+    ]
     return run([*command, str(port), place / "venv", place / "state"])
 
 
@@ -307,7 +311,7 @@ def test_a_script_refuses_an_argument_that_it_does_not_know(door: str, argument:
     assert repr(argument) in line
 
 
-@pytest.mark.parametrize("script", ["renew_locks.sh", "lint_deploy.sh"])
+@pytest.mark.parametrize("script", ["renew_locks.sh", "check/lint_deploy.sh"])
 def test_a_maintainer_s_script_explains_itself_and_refuses_what_it_does_not_know(
     script: str,
 ) -> None:
@@ -315,7 +319,7 @@ def test_a_maintainer_s_script_explains_itself_and_refuses_what_it_does_not_know
 
     assert (explained.returncode, explained.stderr) == (0, "")
     assert f"./scripts/{script}" in explained.stdout
-    assert only_line(refused).startswith(f"{script}: unknown argument '--helpp'")
+    assert only_line(refused).startswith(f"{Path(script).name}: unknown argument '--helpp'")
 
 
 def module_of(path: Path) -> str:
@@ -348,7 +352,7 @@ def test_a_verb_of_a_script_that_is_misspelt_or_lacks_something_is_refused(
     words: list[str],
 ) -> None:
     for name in ("localstack", "probe"):
-        answer = run([sys.executable, ROOT / "scripts" / f"{name}.py", *words])
+        answer = run([sys.executable, ROOT / "scripts" / "local" / f"{name}.py", *words])
 
         assert answer.returncode == 2
         assert only_line(answer).endswith("--help has the usage")
@@ -390,7 +394,8 @@ def test_a_python_without_the_packages_is_answered_with_what_to_type(tmp_path: P
 def test_a_name_in_the_file_that_is_nearly_a_setting_is_reported(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("MAX_UPLOAD_BYTE=1\nMY_OWN=1\n")
     tell = (
-        "import os; from scripts import run_app as r; r.tell_misspelt(os.environ['NAMES'].split())"
+        "import os; from scripts.local.run_app import tell_misspelt; "
+        "tell_misspelt(os.environ['NAMES'].split())"
     )
     tell = f'NAMES=$DOTENV_NAMES "{sys.executable}" -c "{tell}"'
     program = f'. "{ROOT}/scripts/common.sh"; load_env_file; {tell}'

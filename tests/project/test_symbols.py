@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import symbols
+from scripts.install import symbols
 
 CODE = b"what the loader maps"
 

@@ -1,33 +1,24 @@
-"""Install lock files into virtual environments: `install.py [--plan] VENV LOCK [VENV LOCK ...]`.
-
-Standard library only. An installed lock is skipped, and an environment that an interrupted run left
-behind is rebuilt. An error is one line. Several environments are installed in parallel.
---plan only lists the environments to install, with the download and disk size.
-"""
+"""A virtual environment and the lock that is installed in it. Standard library only."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from scripts.install import installers, prune
 
-from scripts import installers, prune, usage  # noqa: E402 (found only now)
-
+ROOT = Path(__file__).resolve().parents[2]
 LOCKS = (*ROOT.glob("requirements.txt"), *ROOT.glob("requirements/*.txt"))
 #: Exists while an environment is being changed; a later run that finds it rebuilds the environment.
 UNFINISHED = ".unfinished"
@@ -49,50 +40,6 @@ WEIGHTS = {
     "ministack.txt": Weight("MiniStack", 25, 20),
     "deploy.txt": Weight("the linters of deploy/", 100, 300),
 }
-
-
-def main() -> int:
-    # Exit by an exception, so that child processes are stopped.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    given = usage.check(__doc__, least=2, most=sys.maxsize, options=("--plan",))
-    paths = [Path(word) for word in given if word != "--plan"]
-    if len(paths) % 2:
-        usage.refuse(f"no lock for {paths[-1]}")
-    pairs = list(zip(paths[::2], paths[1::2], strict=True))
-    check_modules()
-    try:
-        if "--plan" in given:
-            return plan(pairs)
-        return ensure(*pairs[0]) if len(pairs) == 1 else ensure_all(pairs)
-    except KeyboardInterrupt:
-        return 130
-
-
-def plan(pairs: Sequence[tuple[Path, Path]]) -> int:
-    missing = [(venv, lock) for venv, lock in pairs if not is_installed(venv, lock)]
-    print(*(venv for venv, _ in missing), sep="\n")
-    known = [WEIGHTS[lock.name] for _, lock in missing if lock.name in WEIGHTS]
-    if known:
-        download_mb = sum(weight.download_mb for weight in known)
-        disk_mb = sum(weight.disk_mb for weight in known)
-        say(
-            f"To install, once: {' and '.join(weight.name for weight in known)}; "
-            f"at most {download_mb} MB to download, {disk_mb} MB on disk"
-        )
-    return 0
-
-
-def ensure_all(pairs: Sequence[tuple[Path, Path]]) -> int:
-    """The exit code of installing *pairs* in parallel, each in a process of its own."""
-    command = [sys.executable, str(Path(__file__).resolve())]
-    running = [subprocess.Popen([*command, *map(str, pair)]) for pair in pairs]
-    try:
-        return max(process.wait() for process in running)
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait()
 
 
 def ensure(venv: Path, lock: Path) -> int:
@@ -126,16 +73,6 @@ def make(venv: Path, lock: Path) -> None:
     (venv / UNFINISHED).unlink()
     seconds = time.monotonic() - started_at
     say(f"Installed {weight.name}: {size_mb(venv):.0f} MB on disk, {seconds:.1f} s")
-
-
-def check_modules() -> None:
-    """Exit with advice if `venv` or `ensurepip` is missing: Debian has a package for them."""
-    if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        stop(
-            f"Python {version} ({sys.executable}) has no venv module; "
-            f"on Debian or Ubuntu: apt install python{version}-venv"
-        )
 
 
 @contextmanager
@@ -233,7 +170,3 @@ def say(sentence: str) -> None:
 
 def stop(sentence: str) -> NoReturn:
     sys.exit(f"install: {sentence}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 # Last, so that nothing of LocalStack's is taken from the tree.
-sys.path.append(str(Path(__file__).resolve().parent.parent))
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from scripts import usage
 

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from scripts import installers, prune, role_lock, usage  # noqa: E402 (found only now)
+from scripts import usage  # noqa: E402 (found only now)
+from scripts.install import installers, prune, role_lock  # noqa: E402
 
 PLACE: Final = ROOT / ".local" / "image"
 WRITER: Final = ROOT / ".venv-sbom"
@@ -25,7 +26,7 @@ _LARGEST: Final = 4
 
 
 def main() -> int:
-    own = [str(ROOT / "scripts" / "install.py"), str(WRITER), "requirements/sbom.txt"]
+    own = [str(ROOT / "scripts" / "install"), str(WRITER), "requirements/sbom.txt"]
     subprocess.run([sys.executable, *own], cwd=ROOT, check=True)
     print("| role | packages | MB | largest |\n|---|---|---|---|")
     for role in role_lock.UNUSED:

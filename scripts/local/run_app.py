@@ -1,4 +1,4 @@
-"""Run web and worker for start_app.sh: `python -m scripts.run_app [PORT]`.
+"""Run web and worker for start_app.sh: `python -m scripts.local.run_app [PORT]`.
 
 Loads the application while LocalStack starts, waits for LocalStack on PORT, creates the buckets and
 queues, and serves.
@@ -22,7 +22,7 @@ if not __package__:
 from app import installed
 from scripts import usage
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAUSE_S = 0.05
 
 
@@ -68,7 +68,7 @@ def compiling_beside() -> Iterator[None]:
     from app.numeric.compiled import is_first_time
 
     modules = modules_with_loops() if is_first_time() else []
-    program = "import sys; from scripts import run_app; run_app.load(sys.argv[1:])"
+    program = "import sys; from scripts.local import run_app; run_app.load(sys.argv[1:])"
     command = [sys.executable, "-c", program, *reversed(modules)]
     if modules:
         step = os.environ.get("STEP", "")
@@ -96,7 +96,7 @@ def load(modules: Sequence[str]) -> None:
 
 def wait_for_localstack(port: int) -> None:
     """Wait for LocalStack, without a limit: start_app.sh ends this process if it fails to start."""
-    from scripts import localstack
+    from scripts.local import localstack
 
     while not localstack.answers(port):
         time.sleep(PAUSE_S)

@@ -20,13 +20,15 @@ from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from app.cli.doctor_options import add_options  # noqa: E402 (found only now)
 from app.doctor.endpoint import ask, check_endpoint, reason_of  # noqa: E402
 from app.doctor.findings import Finding, failed, ok, show, skipped  # noqa: E402
-from scripts import install, installers, localstack  # noqa: E402
+from scripts.install import installers  # noqa: E402
+from scripts.install.environment import UNFINISHED, WEIGHTS, is_installed, pins_of  # noqa: E402
+from scripts.local import localstack  # noqa: E402
 
 VENV, LOCK = ROOT / ".venv", ROOT / "requirements.txt"
 EMULATOR_VENV, EMULATOR_LOCK = ROOT / ".venv-localstack", ROOT / "requirements" / "localstack.txt"
@@ -113,7 +115,7 @@ def application_python() -> Path:
 
 
 def is_usable(python: Path) -> bool:
-    if not python.exists() or (python.parent.parent / install.UNFINISHED).exists():
+    if not python.exists() or (python.parent.parent / UNFINISHED).exists():
         return False
     command = [str(python), "-c", "import boto3, pydantic_settings, structlog, obstore"]
     return subprocess.run(command, capture_output=True).returncode == 0
@@ -121,8 +123,8 @@ def is_usable(python: Path) -> bool:
 
 def environment_finding(venv: Path, lock: Path) -> Finding:
     subject = f"environment {venv.name}"
-    weight = install.WEIGHTS[lock.name]
-    if (venv / install.UNFINISHED).exists():
+    weight = WEIGHTS[lock.name]
+    if (venv / UNFINISHED).exists():
         return failed(subject, "an installation was interrupted: ./alvura start completes it")
     if not any(venv.glob(".installed-*")):
         return failed(
@@ -130,13 +132,13 @@ def environment_finding(venv: Path, lock: Path) -> Finding:
             f"not installed: ./alvura start does it once, {weight.download_mb} MB to download, "
             f"{weight.disk_mb} MB on disk",
         )
-    if not install.is_installed(venv, lock):
+    if not is_installed(venv, lock):
         return failed(subject, "is of another lock or another Python: ./alvura start makes it anew")
     return ok(subject, f"has what {lock.name} asks for")
 
 
 def versions(python: Path) -> Finding:
-    pins = {name: pin for name, pin in install.pins_of(LOCK).items() if ";" not in pin}
+    pins = {name: pin for name, pin in pins_of(LOCK).items() if ";" not in pin}
     command = [str(python), "-c", COMPARE, json.dumps(pins)]
     done = subprocess.run(command, capture_output=True, text=True)
     others = json.loads(done.stdout) if done.returncode == 0 else {"all": None}
@@ -163,7 +165,7 @@ def to_install() -> list[str]:
         pairs.append((VENV, LOCK))
     if needs_emulator():
         pairs.append((EMULATOR_VENV, EMULATOR_LOCK))
-    return [lock.name for venv, lock in pairs if not install.is_installed(venv, lock)]
+    return [lock.name for venv, lock in pairs if not is_installed(venv, lock)]
 
 
 def index() -> Finding:
@@ -183,7 +185,7 @@ def index() -> Finding:
 
 
 def disk() -> Iterator[Finding]:
-    needed_mb = MIN_FREE_MB + sum(install.WEIGHTS[name].disk_mb for name in to_install())
+    needed_mb = MIN_FREE_MB + sum(WEIGHTS[name].disk_mb for name in to_install())
     yield folder("this folder", ROOT, needed_mb)
     # tempfile itself falls back to the current folder.
     temporary = Path(os.environ.get("TMPDIR") or tempfile.gettempdir())
@@ -218,7 +220,7 @@ def ports() -> Iterator[Finding]:
 
 
 def port_finding(setting: str, host: str, port: str, path: str) -> Finding:
-    from scripts import probe
+    from scripts.local import probe
 
     subject = f"{setting} {port}"
     if not is_port(port):

@@ -1,4 +1,4 @@
-"""Compile the engine's loops, unless a cache has them: `python -m scripts.compile_engine`.
+"""Compile the engine's loops, unless a cache has them: `python -m scripts.local.compile_engine`.
 
 Processes that start together without a cache would each compile all of them.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import signal
 
-from scripts import run_app, usage
+from scripts import usage
+from scripts.local import run_app
 
 
 def main() -> None:

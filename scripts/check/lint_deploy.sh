@@ -3,23 +3,23 @@
 # and checkov, the manifests and the Helm chart with Kubernetes' own schemas, the Dockerfile with checkov.
 # Each waiver is next to the resource it applies to, with its reason:
 #
-#   ./scripts/lint_deploy.sh
+#   ./scripts/check/lint_deploy.sh
 set -euo pipefail
 unset CDPATH
-cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
 case ${1:-} in
     '') ;;
-    -h | --help) show_help ;;
+    -h | --help) show_help scripts/check/lint_deploy.sh ;;
     *) die "unknown argument '$1'; it takes none" ;;
 esac
 
 # The oldest Kubernetes that supports the manifests, and the newest with published schemas.
 KUBERNETES_VERSIONS=(1.30 1.37)
 
-"$(find_python)" scripts/install.py .venv-deploy requirements/deploy.txt
+"$(find_python)" scripts/install .venv-deploy requirements/deploy.txt
 
 # Not bin/NAME: a space in the path breaks its shebang.
 run() {
@@ -39,7 +39,7 @@ checkov() {
 cfn_lint --include-checks I --template deploy/cloudformation.yaml
 checkov --framework cloudformation --file deploy/cloudformation.yaml
 
-programs=$("$(find_python)" scripts/bring_helm.py)
+programs=$("$(find_python)" scripts/check/fetch_helm.py)
 # Checks that all patches apply.
 "$programs/kubectl" kustomize deploy/kubernetes/example >/dev/null
 "$programs/helm" lint --quiet --strict deploy/helm/alvura

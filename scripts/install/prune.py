@@ -12,10 +12,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from scripts import symbols, usage  # noqa: E402 (found only now)
+from scripts import usage  # noqa: E402 (found only now)
+from scripts.install import symbols  # noqa: E402
 
 #: The first two are for the application, sts to signin for the credentials of AWS profiles, and the
 #: others for the tests.

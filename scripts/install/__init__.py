@@ -1,0 +1,1 @@
+"""Install locked packages into virtual environments, without the files that nothing here uses."""
