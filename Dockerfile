@@ -2,9 +2,10 @@
 #   docker build -t alvura .
 #   docker run alvura web
 # --build-arg ROLE=web has what `web` needs alone, a tenth of the whole; ROLE=worker leaves the API out.
-# A build that can be repeated names the digest: --build-arg BASE=python:3.13-slim@sha256:...
-ARG BASE=python:3.13-slim
+# --build-arg BASE=IMAGE builds on another image. Dependabot renews a digest in the first FROM, none in an ARG.
+ARG BASE=pinned
 ARG ROLE=all
+FROM python:3.13-slim@sha256:70729b46c69b4f1e97c4822c1af3df53a1476cf5ddc6c087c0c10bc3a5678c2f AS pinned
 FROM ${BASE} AS build
 ARG ROLE
 COPY requirements.txt /tmp/
@@ -18,14 +19,12 @@ RUN python /tmp/scripts/install/role_lock.py /tmp/requirements.txt "${ROLE}" > /
 
 # checkov:skip=CKV_DOCKER_7:The check does not read the tag of BASE
 FROM ${BASE}
-ARG BASE
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Alvura" \
     org.opencontainers.image.version="0.2.0" \
     org.opencontainers.image.description="PNG scans in, clean black-and-white pages out" \
     org.opencontainers.image.licenses="MIT" \
-    org.opencontainers.image.revision="${REVISION}" \
-    org.opencontainers.image.base.name="${BASE}"
+    org.opencontainers.image.revision="${REVISION}"
 # A numeric id, so that Kubernetes can check that the user is not root.
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin pipeline
 COPY --from=build /venv /venv

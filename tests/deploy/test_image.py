@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from testkit.root import ROOT
 from testkit.templates import template
@@ -118,23 +119,46 @@ def test_the_build_compiles_for_the_processors_that_the_start_looks_for() -> Non
     assert looked_for == {"x86-64-v3", "neoverse-n1"}
 
 
-def test_the_image_can_be_pinned_and_says_what_it_is_made_of() -> None:
-    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+def test_the_image_is_pinned_where_dependabot_renews_a_digest_and_says_what_it_is_made_of() -> None:
+    """Dependabot updates the first FROM, and none that an ARG names."""
+    first, *others = re.findall(r"^FROM (.+)", DOCKERFILE, re.MULTILINE)
+    (default,) = re.findall(r"^ARG BASE=(\S+)", DOCKERFILE, re.MULTILINE)
     labels = dict(re.findall(r'org\.opencontainers\.image\.([\w.]+)="([^"]*)"', DOCKERFILE))
+    (renewed,) = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())["updates"]
 
-    assert bases == ["${BASE}", "${BASE}"]
-    assert {"title", "version", "licenses", "revision", "base.name"} <= labels.keys()
+    assert re.fullmatch(rf"python:3\.13-slim@sha256:[0-9a-f]{{64}} AS {default}", first)
+    assert others == ["${BASE} AS build", "${BASE}"]
+    assert {"title", "version", "licenses", "revision"} <= labels.keys()
+    assert (renewed["package-ecosystem"], renewed["directory"]) == ("docker", "/")
 
 
-def test_the_build_that_is_described_is_for_both_processors_by_digest_with_a_bill() -> None:
+def described_build() -> str:
     readme = (ROOT / "deploy" / "README.md").read_text()
-    (command,) = re.findall(r"^docker buildx build (?:.*\\\n)*.*", readme, re.MULTILINE)
+    (command,) = re.findall(r"^base=.*\ndocker buildx build (?:.*\\\n)*.*", readme, re.MULTILINE)
+    return command
+
+
+def test_the_build_that_is_described_is_for_both_processors_with_a_bill() -> None:
+    command = described_build()
     taken = template()["Parameters"]["CpuArchitecture"]["AllowedValues"]
 
     assert "--platform linux/amd64,linux/arm64" in command
     assert sorted(taken) == ["ARM64", "X86_64"]
     assert "--sbom=true" in command
-    assert "BASE=python:3.13-slim@sha256:" in command
+
+
+def test_the_build_that_is_described_labels_the_image_with_its_base() -> None:
+    """As OCI annotations do: a full name without the digest, and the digest."""
+    shown = "docker() { printf '%s\\n' \"$@\"; }\n" + described_build()
+
+    said = subprocess.run(
+        ["bash", "-c", shown], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    ).stdout
+
+    labels = dict(re.findall(r"^org\.opencontainers\.image\.base\.(\w+)=(.*)$", said, re.MULTILINE))
+    assert labels.keys() == {"name", "digest"}
+    assert labels["name"] == "docker.io/library/python:3.13-slim"
+    assert f"FROM python:3.13-slim@{labels['digest']} AS " in DOCKERFILE
 
 
 def test_the_build_installs_the_lock_of_its_role_and_no_machine_code_for_web() -> None:
