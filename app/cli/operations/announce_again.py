@@ -17,7 +17,7 @@ from ...errors import ImageDeletedError, NotFoundError
 from ...images.listing import find_finished
 from ...images.store import ImageStore
 from ..output import say
-from .verbs import DONE, FAILED, batches, send
+from .verbs import DONE, FAILED, Sender, batches
 
 #: Other producers may omit the time of the upload.
 _UNKNOWN: Final = datetime.max.replace(tzinfo=UTC)
@@ -41,7 +41,7 @@ def announce_again(
     SQS drops an announcement that was sent less than five minutes ago. Those of a group are sent
     in the order of the uploads, all others in the order of the ids.
     """
-    sent = failed = 0
+    sent, failed, sender = 0, 0, Sender(announcements)
     chosen = choice.ids or find_finished(store.results, since=choice.since, until=choice.until)
     found = _found(store, tqdm(chosen, desc="announce-again", unit=" images", disable=None))
     if choice.group:
@@ -49,7 +49,7 @@ def announce_again(
     for batch in batches(found):
         for announcement in batch:
             say(f"{announcement.image_id} {announcement.status}")
-        results = [None] * len(batch) if dry_run else send(announcements, [*map(announcing, batch)])
+        results = [None] * len(batch) if dry_run else sender.send([*map(announcing, batch)])
         sent += results.count(None)
         failed += len(results) - results.count(None)
     say(f"{'would send' if dry_run else 'sent'} {sent}, failed {failed}")

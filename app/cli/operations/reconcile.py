@@ -14,7 +14,7 @@ from ...errors import ImageDeletedError, NotFoundError
 from ...images.listing import find_orphans
 from ...images.store import ImageStore
 from ..output import say
-from .verbs import DONE, FAILED, REFUSED, batches, send
+from .verbs import DONE, FAILED, REFUSED, Sender, batches
 
 
 def reconcile(
@@ -34,9 +34,9 @@ def reconcile(
         )
         return REFUSED
     orphans = find_orphans(store.originals, store.results, before=now() - older_than)
-    sent = failed = 0
+    sent, failed, sender = 0, 0, Sender(jobs)
     for ids in batches(tqdm(orphans, desc="reconcile", unit=" orphans", disable=None)):
-        results = _send_again(store, jobs, ids, dry_run=dry_run)
+        results = _send_again(store, sender, ids, dry_run=dry_run)
         sent += results.count(None)
         failed += len(results) - results.count(None)
     say(f"{'would send' if dry_run else 'sent'} {sent}, failed {failed}")
@@ -44,7 +44,7 @@ def reconcile(
 
 
 def _send_again(
-    store: ImageStore, jobs: Queue, ids: Sequence[uuid.UUID], *, dry_run: bool
+    store: ImageStore, sender: Sender, ids: Sequence[uuid.UUID], *, dry_run: bool
 ) -> Results:
     messages = []
     for image_id in ids:
@@ -53,4 +53,4 @@ def _send_again(
             messages.append(store.job_message(store.find(image_id)))
         except (NotFoundError, ImageDeletedError):  # deleted since it was listed
             continue
-    return [None] * len(messages) if dry_run or not messages else send(jobs, messages)
+    return [None] * len(messages) if dry_run or not messages else sender.send(messages)

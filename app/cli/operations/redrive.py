@@ -18,7 +18,7 @@ from ...errors import (
 from ...images.store import ImageStore
 from ...observability import logs, tracing
 from ..output import say
-from .verbs import DONE, FAILED, batches, send
+from .verbs import DONE, FAILED, Sender, batches
 
 logger = logs.get_logger(__name__)
 
@@ -36,6 +36,7 @@ def redrive(
     """
     sent = failed = 0
     held: dict[str, Delivery] = {}
+    sender = Sender(jobs)
     total = dead_letters.depth().waiting
     with tqdm(desc="redrive", total=total, unit=" messages", disable=None) as progress:
         for deliveries in _receive_all(dead_letters, limit, held):
@@ -44,7 +45,7 @@ def redrive(
             if dry_run:
                 sent += len(deliveries)
             else:
-                moved = _move(dead_letters, jobs, deliveries)
+                moved = _move(dead_letters, sender, deliveries)
                 sent += moved
                 failed += len(deliveries) - moved
             progress.update(len(deliveries))
@@ -78,8 +79,8 @@ def _receive_all(
             yield new
 
 
-def _move(dead_letters: Queue, jobs: Queue, deliveries: Sequence[Delivery]) -> int:
-    results = send(jobs, [_next_round(delivery) for delivery in deliveries])
+def _move(dead_letters: Queue, sender: Sender, deliveries: Sequence[Delivery]) -> int:
+    results = sender.send([_next_round(delivery) for delivery in deliveries])
     moved = [d for d, error in zip(deliveries, results, strict=True) if error is None]
     if moved:
         for error in filter(None, dead_letters.delete_batch(moved)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from app.cli.operations.announce_again import Choice
 from app.cli.operations.verbs import DONE, FAILED, REFUSED
 from app.domain.messages import Announcement, Job
 from app.domain.methods import METHODS, Method
-from app.domain.ports import Message
+from app.domain.ports import Message, Results
 from app.domain.representation import Image, ImageStatus, now
 from app.errors import QueueUnavailableError
 from testkit.fakes import MemoryQueue
@@ -54,6 +55,24 @@ def jobs(pipeline: MemoryPipeline) -> list[Job]:
 def refuse_sends(queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = QueueUnavailableError("not this one")
     monkeypatch.setattr(queue, "send_batch", lambda messages: [refused] * len(messages))
+
+
+def refuse_once(queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    """Refuse the first message whose body contains *word*, and no other entry of its batch."""
+    refused: list[Message] = []
+
+    def send_batch(messages: Sequence[Message]) -> Results:
+        results: Results = []
+        for message in messages:
+            if word in message.body and not refused:
+                refused.append(message)
+                results.append(QueueUnavailableError("not this one"))
+            else:
+                queue.send(message)
+                results.append(None)
+        return results
+
+    monkeypatch.setattr(queue, "send_batch", send_batch)
 
 
 # --- reconcile ---------------------------------------------------------------------------------
@@ -189,6 +208,18 @@ def test_a_group_is_announced_in_the_order_of_its_uploads(pipeline: MemoryPipeli
     assert announced_ids(pipeline) == [pages[time] for time in sorted(times)]
 
 
+def test_an_announcement_waits_for_an_earlier_one_of_its_group(
+    pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (finish(pipeline, group="book") for _ in range(3))
+    other = finish(pipeline)
+    refuse_once(pipeline.announced, monkeypatch, str(second))
+
+    assert announce_again(pipeline, ids=(first, second, third, other)) == FAILED
+
+    assert announced_ids(pipeline) == [first, other]
+
+
 def test_what_is_not_finished_is_named_and_left_out(
     pipeline: MemoryPipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -272,6 +303,29 @@ def test_what_another_producer_wrote_beside_a_message_is_checked_before_it_goes_
 
     (sent,) = pipeline.jobs.messages
     assert sent.attributes == {"traceparent": traceparent}
+
+
+def test_none_overtakes_a_message_of_its_group_that_is_refused(
+    pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also none that is received after the refused one has come again."""
+    pages, others = [f"page {n:02}" for n in range(15)], ["one", "two", "three"]
+    for body in (*pages, *others):
+        pipeline.dead_letters.send(Message(body, body[:4], body))
+    refuse_once(pipeline.jobs, monkeypatch, "page 01")
+
+    def describe(*_: object) -> str:
+        pipeline.clock.advance(redriving._HOLD_S / 12)
+        return "a message"
+
+    monkeypatch.setattr(redriving, "_describe", describe)
+
+    assert redrive(pipeline) == FAILED
+    assert sorted(pipeline.jobs.bodies) == ["one", "page 00", "three", "two"]
+
+    pipeline.clock.advance(redriving._HOLD_S)
+    assert redrive(pipeline) == DONE
+    assert [body for body in pipeline.jobs.bodies if body in pages] == pages
 
 
 def test_an_interrupted_redrive_repeats_harmlessly(
