@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -86,7 +85,7 @@ class Site:
         while deliveries := self.jobs.receive(
             max_messages=1, wait_time_s=0, visibility_timeout_s=60
         ):
-            (lease,) = leases.hold(deliveries, asked_at=time.monotonic())
+            (lease,) = leases.hold(deliveries, asked_at=leases.clock())
             worker.handle(lease)
 
     def _check_worker(self) -> None:

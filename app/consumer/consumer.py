@@ -166,8 +166,8 @@ class Consumer:
     def _receive(self) -> list[Lease]:
         is_trial = self._breaker.state is State.HALF_OPEN
         room = 1 if is_trial else self._capacity - len(self._leases)
-        asked_at, began_at_ns = time.monotonic(), time.time_ns()
-        self._unanswered_since = self._unanswered_since or asked_at
+        asked_at, began_at_ns = self._leases.clock(), time.time_ns()
+        self._unanswered_since = self._unanswered_since or time.monotonic()
         deliveries = self._jobs.receive(
             max_messages=min(MAX_BATCH, room),
             wait_time_s=self._poll_wait_s,

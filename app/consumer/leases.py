@@ -24,6 +24,13 @@ logger = logs.get_logger(__name__)
 
 #: A job that takes longer hangs; its lease is not renewed, and another worker gets the message.
 MAX_LEASE_S: Final = 600.0
+#: Clocks that go on while the machine is suspended, as SQS does: of Linux, and of macOS.
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+
+
+def now_s() -> float:
+    """Seconds on a clock that suspending the machine does not stop, unlike `time.monotonic`."""
+    return time.monotonic() if _CLOCK is None else time.clock_gettime(_CLOCK)
 
 
 class Lease:
@@ -61,12 +68,12 @@ class Leases:
         *,
         visibility_timeout_s: int,
         metrics: WorkerMetrics,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = now_s,
     ) -> None:
         self._queue = queue
         self._metrics = metrics
         self._timeout_s = visibility_timeout_s
-        self._clock = clock
+        self.clock = clock
         self._leases: set[Lease] = set()
         # Held during renewal requests, so that none renews a lease that was just given back.
         self._lock = threading.Lock()
@@ -74,10 +81,10 @@ class Leases:
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def hold(self, deliveries: Sequence[Delivery], *, asked_at: float) -> list[Lease]:
-        """The new leases of *deliveries*, whose request was sent at *asked_at* by the clock."""
+        """The new leases of *deliveries*, whose request was sent at *asked_at* by `clock`."""
         # Counted from the request: the process may have been frozen before it got the response.
         ends_at = asked_at + self._timeout_s
-        leases = [Lease(d, ends_at=ends_at, clock=self._clock) for d in deliveries]
+        leases = [Lease(d, ends_at=ends_at, clock=self.clock) for d in deliveries]
         with self._lock:
             self._leases.update(leases)
         return leases
@@ -139,11 +146,11 @@ class Leases:
                 logger.exception("lease renewal failed")
 
     def _is_due(self, lease: Lease) -> bool:
-        left_s = lease.ends_at - self._clock()
+        left_s = lease.ends_at - self.clock()
         return 0 < left_s < self._timeout_s / 2 and not lease.is_overdue
 
     def _note_a_hang(self, lease: Lease) -> None:
-        if lease.is_overdue or self._clock() - lease.began_at < MAX_LEASE_S:
+        if lease.is_overdue or self.clock() - lease.began_at < MAX_LEASE_S:
             return
         lease.is_overdue = True
         where = _stack_of(lease.thread_id)
@@ -157,7 +164,7 @@ class Leases:
                 self._metrics.leases_lost.inc()
 
     def _renew_batch(self, leases: Sequence[Lease]) -> None:
-        asked_at = self._clock()
+        asked_at = self.clock()
         for lease, result in zip(leases, self._change(leases, self._timeout_s), strict=True):
             self._metrics.renewals[_ending_of(result)].inc()
             if result is None:

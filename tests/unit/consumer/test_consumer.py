@@ -230,6 +230,20 @@ def test_never_more_is_held_than_threads_and_half_as_many_waiting(setup: Consume
     assert max(poll["max_messages"] for poll in setup.jobs.polls) <= 6
 
 
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux has this clock")
+def test_a_machine_that_was_suspended_before_works(
+    setup: ConsumerSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A poll and its lease must count by the same clock: here they are half an hour apart."""
+    monkeypatch.setattr(time, "clock_gettime", lambda _: time.monotonic() + 1800)
+    setup.jobs.put("a1")
+
+    setup.start(threads=1)
+
+    soon(lambda: setup.handler.ended == ["a1"])
+    soon(lambda: not setup.jobs.messages)
+
+
 def test_a_poll_asks_for_ten_at_most_and_says_for_how_long(setup: ConsumerSetup) -> None:
     setup.start(threads=30)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -75,6 +76,25 @@ def test_a_lease_counts_from_when_it_was_asked_for_not_from_the_answer(
 
     assert lease.is_ours
     clock.now_s += 1
+    assert not lease.is_ours
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux has this clock")
+def test_a_lease_ends_while_the_machine_is_suspended(
+    queue: Visibility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspended_s, read = [0.0], time.clock_gettime
+    monkeypatch.setattr(
+        time,
+        "clock_gettime",
+        lambda clock: read(clock) + suspended_s[0] * (clock == time.CLOCK_BOOTTIME),
+    )
+    leases = Leases(queue, visibility_timeout_s=TIMEOUT_S, metrics=WorkerMetrics())
+    (lease,) = leases.hold([delivery()], asked_at=leases.clock())
+    assert lease.is_ours
+
+    suspended_s[0] = TIMEOUT_S
+
     assert not lease.is_ours
 
 
