@@ -24,7 +24,8 @@ from ..errors import GroupFullError, OwnerFullError, TransientError
 #: Look again for finished images of a full line after this time.
 _LOOK_S: Final = 1.0
 _RETRY_AFTER_S: Final = 5
-#: Forget the least recently used lines beyond this many images; one takes about 130 bytes.
+#: Forget the least recently used lines beyond this many images and one line of each kind that is
+#: full; an image of a line takes about 130 bytes.
 _MAX_IMAGES: Final = 100_000
 
 
@@ -40,7 +41,8 @@ class Backlogs:
     """The images of each group and owner that wait, as far as this process accepted them.
 
     *max_of_group* and *max_of_owner* are the limits; 0 means none. *is_finished* says whether an
-    image has a result or a failure record. Thread-safe.
+    image has a result or a failure record. *forgot* gets the number of images of a forgotten line,
+    which may exceed its limit by as many as of them still wait. Thread-safe.
     """
 
     def __init__(
@@ -49,11 +51,14 @@ class Backlogs:
         max_of_group: int,
         max_of_owner: int,
         is_finished: Callable[[UUID], bool],
+        forgot: Callable[[int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_of_group = max_of_group
         self._max_of_owner = max_of_owner
+        self._max_images = _MAX_IMAGES + max_of_group + max_of_owner
         self._is_finished = is_finished
+        self._forgot = forgot
         self._clock = clock
         self._lock = threading.Lock()
         #: By name, most recently used last.
@@ -84,8 +89,13 @@ class Backlogs:
                 self._lines.move_to_end(name)
                 self._count += image.image_id not in line.images
                 line.images[image.image_id] = None
-            while self._count > _MAX_IMAGES:
-                self._count -= len(self._lines.popitem(last=False)[1].images)
+            while self._count > self._max_images:
+                self._forget_a_line()
+
+    def _forget_a_line(self) -> None:
+        _, line = self._lines.popitem(last=False)
+        self._count -= len(line.images)
+        self._forgot(len(line.images))
 
     def _lines_of(self, image: Image) -> Iterator[tuple[str, int, type[TransientError]]]:
         """The lines of *image* that have a limit: name, limit and error."""

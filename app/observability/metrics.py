@@ -107,6 +107,11 @@ class HttpMetrics:
             buckets=BYTES,
             registry=registry,
         )
+        self._forgotten = Counter(
+            "image_pipeline_backlog_images_forgotten",
+            "Images that no longer count against the limit of their group or token.",
+            registry=registry,
+        )
 
     def answered(self, method: str, route: str | None, status: int, seconds: float) -> None:
         """Count a request; *route* is the template of its path, None for an unknown path."""
@@ -123,6 +128,10 @@ class HttpMetrics:
     def refused(self, code: str) -> None:
         """Count an upload that is refused with the problem *code*."""
         self._uploads.labels(code).inc()
+
+    def forgot(self, images: int) -> None:
+        """Count *images* that no longer count against the limit of their group or token."""
+        self._forgotten.inc(images)
 
 
 class AwsMetrics:

@@ -171,6 +171,7 @@ class Wiring:
             max_of_group=self.settings.max_group_depth,
             max_of_owner=self.settings.max_owner_depth,
             is_finished=self.store.is_finished,
+            forgot=self.metrics.http.forgot,
         )
 
     @cached_property

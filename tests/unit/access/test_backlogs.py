@@ -25,10 +25,12 @@ class Known:
         self.clock = Clock()
         self.finished: set[UUID] = set()
         self.asked: list[UUID] = []
+        self.forgotten: list[int] = []
         self.backlogs = Backlogs(
             max_of_group=max_of_group,
             max_of_owner=max_of_owner,
             is_finished=self.is_finished,
+            forgot=self.forgotten.append,
             clock=self.clock,
         )
 
@@ -108,7 +110,13 @@ def test_what_is_finished_makes_room(known: Known) -> None:
 def test_images_that_the_retention_has_deleted_make_room() -> None:
     store = ImageStore(MemoryBucket("input"), MemoryBucket("output"))
     clock = Clock()
-    backlogs = Backlogs(max_of_group=0, max_of_owner=8, is_finished=store.is_finished, clock=clock)
+    backlogs = Backlogs(
+        max_of_group=0,
+        max_of_owner=8,
+        is_finished=store.is_finished,
+        forgot=lambda _: None,
+        clock=clock,
+    )
     for _ in range(8):
         image = image_of(owner="ana")
         store.put_original(image, b"page")
@@ -179,12 +187,27 @@ def test_while_s3_is_away_a_full_line_is_refused_as_that(known: Known) -> None:
     assert known.refusal(image_of(group="book")) is StorageUnavailableError
 
 
-def test_memory_is_bounded_and_the_oldest_line_is_forgotten(
-    known: Known, monkeypatch: pytest.MonkeyPatch
+def test_memory_is_bounded_and_the_oldest_line_is_forgotten_and_counted(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "_MAX_IMAGES", 5)
+    monkeypatch.setattr(module, "_MAX_IMAGES", 2)
+    known = Known(max_of_group=3, max_of_owner=0)
     known.accept(3, group="first")
     known.accept(3, group="second")
 
     assert known.refusal(image_of(group="second")) is GroupFullError
+    assert known.forgotten == [3]
     known.accept(3, group="first")
+
+
+def test_a_full_group_of_a_full_token_is_refused_however_high_the_limits_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each image is in two lines, and must not push out one of its own."""
+    monkeypatch.setattr(module, "_MAX_IMAGES", 0)
+    known = Known(max_of_group=40, max_of_owner=40)
+
+    known.accept(40, group="book", owner="ana")
+
+    assert known.refusal(image_of(group="book", owner="ana")) is GroupFullError
+    assert known.forgotten == []
