@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Final
 
 from app.observability.cloudwatch import NAMESPACE, since, totals
+from testkit import alarm_points
 from testkit.promtool_cases import Series, families
 from testkit.templates import template
 
 STACK: Final = "${AWS::StackName}-"
 #: SQS's own counts, by the series of a `web` or a worker that says the same.
 _QUEUE: Final = {
-    "ApproximateNumberOfMessagesVisible": ("image_pipeline_queue_messages", {"queue": "input"}),
-    "ApproximateNumberOfGroupsWithInflightMessages": (
-        "image_pipeline_worker_images_in_flight",
-        {},
-    ),
+    "ApproximateNumberOfMessagesVisible": "image_pipeline_queue_messages",
+    "ApproximateNumberOfGroupsWithInflightMessages": "image_pipeline_worker_images_in_flight",
+}
+_QUEUES: Final = {"InputQueue": "input", "InputDeadLetterQueue": "dead-letter"}
+#: Tasks that run, by what their series begin with. There is no data while there is none: Container
+#: Insights may then be silent, and a load balancer is without targets.
+_TASKS: Final = {
+    "RunningTaskCount": "image_pipeline_worker_",
+    "HealthyHostCount": "image_pipeline_uploads_",
+}
+_COMPARISONS: Final[dict[str, Callable[[float, float], bool]]] = {
+    "GreaterThanThreshold": operator.gt,
+    "LessThanThreshold": operator.lt,
 }
 _STATISTICS: Final[dict[str, Callable[[list[float]], float]]] = {
     "Maximum": max,
@@ -49,14 +59,18 @@ class Fleet:
         alarm = alarms()[name]
         if "AlarmRule" in alarm:
             return self._follows(alarm["AlarmRule"]["Fn::Sub"], minute)
-        if name == "no-workers":
-            return not any("_worker_" in each.name for each in self._series)
-        if not self._is_known(alarm):
+        if not all(map(_is_known, _metrics(alarm))):
             return False
-        every_min = _period_s(alarm) // 60
-        points = [minute - n * every_min for n in range(alarm["EvaluationPeriods"])]
-        breaching = sum(self._breaches(alarm, point) for point in points)
-        return breaching >= alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
+        periods, every_min = alarm["EvaluationPeriods"], _period_s(alarm) // 60
+        looks = [
+            minute - n * every_min for n in reversed(range(periods + alarm_points.SPARE_POINTS))
+        ]
+        return alarm_points.rings(
+            [self._breaches(alarm, look) for look in looks],
+            periods=periods,
+            needed=alarm.get("DatapointsToAlarm", periods),
+            missing=alarm["TreatMissingData"],
+        )
 
     def tells(self, name: str, minute: int) -> bool:
         """Whether *name* tells somebody at *minute*: it rings, and no suppressor has lately."""
@@ -75,16 +89,10 @@ class Fleet:
         on = {name: self.rings(name.removeprefix(STACK), minute) for name in names}
         return bool(_evaluated(text, {"on": on}))
 
-    def _is_known(self, alarm: Mapping[str, Any]) -> bool:
-        """Not what only the load balancer or ECS counts: that is well here."""
-        spaces = {each["Namespace"] for each in _metrics(alarm)}
-        return spaces <= {NAMESPACE, "AWS/SQS"} and "QueueName" not in str(alarm.get("Dimensions"))
-
-    def _breaches(self, alarm: Mapping[str, Any], minute: int) -> bool:
+    def _breaches(self, alarm: Mapping[str, Any], minute: int) -> bool | None:
         value = self._value(alarm, minute)
-        assert alarm["TreatMissingData"] == "notBreaching"
-        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-        return value is not None and value > alarm["Threshold"]
+        compare = _COMPARISONS[alarm["ComparisonOperator"]]
+        return None if value is None else compare(value, alarm["Threshold"])
 
     def _value(self, alarm: Mapping[str, Any], minute: int) -> float | None:
         if "Metrics" not in alarm:
@@ -103,13 +111,17 @@ class Fleet:
         self, metric: Mapping[str, Any], statistic: str, period_s: int, minute: int
     ) -> float | None:
         first = minute - period_s // 60
+        looks = range(first + 1, minute + 1)
+        if metric["MetricName"] in _TASKS:
+            return self._tasks(_TASKS[metric["MetricName"]], statistic, looks)
         if metric["Namespace"] == "AWS/SQS":
-            name, labels = _QUEUE[metric["MetricName"]]
-            return self._gauge(name, labels, statistic, range(first + 1, minute + 1))
+            name = _QUEUE[metric["MetricName"]]
+            labels = {"queue": _queue(metric)} if name == "image_pipeline_queue_messages" else {}
+            return self._gauge(name, labels, statistic, looks)
         if statistic != "Sum":
             name = "image_pipeline_worker_breaker_open"
             assert metric["MetricName"] == "OpenBreaker"
-            return self._gauge(name, {}, statistic, range(first + 1, minute + 1))
+            return self._gauge(name, {}, statistic, looks)
         counted = since(
             totals(families(self._series, first)), totals(families(self._series, minute))
         )
@@ -123,9 +135,32 @@ class Fleet:
             for each in self._series
             if each.name == name and labels.items() <= each.labels.items()
             for minute in minutes
-            if minute > 0
+            if minute > 0 and each.is_there(minute)
         ]
         return _STATISTICS[statistic](values) if values else None
+
+    def _tasks(self, begin: str, statistic: str, minutes: Iterable[int]) -> float | None:
+        counts = [
+            len({e.labels.get("instance") for e in self._series_of(begin) if e.is_there(minute)})
+            for minute in minutes
+        ]
+        return _STATISTICS[statistic](counts) if any(counts) else None
+
+    def _series_of(self, begin: str) -> list[Series]:
+        return [each for each in self._series if each.name.startswith(begin)]
+
+
+def _is_known(metric: Mapping[str, Any]) -> bool:
+    """Whether the series tell it. All is well in what only ECS or the load balancer counts."""
+    if metric["Namespace"] == "AWS/SQS":
+        return metric["MetricName"] in _QUEUE and bool(_queue(metric))
+    return metric["Namespace"] == NAMESPACE or metric["MetricName"] in _TASKS
+
+
+def _queue(metric: Mapping[str, Any]) -> str | None:
+    (dimension,) = metric["Dimensions"]
+    resource: str = dimension["Value"]["Fn::GetAtt"][0]
+    return _QUEUES.get(resource)
 
 
 def _metrics(alarm: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -23,12 +23,19 @@ class Series:
 
     name: str
     labels: dict[str, str]
-    values: list[float]
+    values: list[float | None]
     step_min: int
 
     def at(self, minute: int) -> float:
-        """The value at *minute*, 0 before the series began."""
-        return self.values[min(minute // self.step_min, len(self.values) - 1)] if minute > 0 else 0
+        """The value at *minute*, 0 before the series began and where it has none."""
+        return (self._at(minute) or 0.0) if minute > 0 else 0.0
+
+    def is_there(self, minute: int) -> bool:
+        """Whether the series has a value at *minute*; before it began, as at its begin."""
+        return self._at(max(0, minute)) is not None
+
+    def _at(self, minute: int) -> float | None:
+        return self.values[min(minute // self.step_min, len(self.values) - 1)]
 
 
 @dataclass(frozen=True)
@@ -57,22 +64,22 @@ def _cases(path: Path) -> Iterator[Case]:
     for said in yaml.safe_load(path.read_text())["tests"]:
         (test,) = said["promql_expr_test"]
         step_min = minutes(said["interval"])
-        series = [_series(each, step_min) for each in said["input_series"]]
+        series = [series_of(each, step_min) for each in said["input_series"]]
         fires = bool(test["exp_samples"])
         yield Case(said["name"], series, minutes(test["eval_time"]), test["expr"], fires)
 
 
-def _series(said: dict[str, Any], step_min: int) -> Series:
+def series_of(said: dict[str, Any], step_min: int) -> Series:
     name, _, labels = said["series"].partition("{")
     found = dict(re.findall(r'(\w+)="([^"]*)"', labels))
     values = [value for token in said["values"].split() for value in _expanded(token)]
     return Series(name, found, values, step_min)
 
 
-def _expanded(token: str) -> list[float]:
-    """`1+2x3` is 1, 3, 5, 7, `1x3` is 1 four times, and `_x3` three times nothing: here 0."""
+def _expanded(token: str) -> list[float | None]:
+    """`1+2x3` is 1, 3, 5, 7, `1x3` is 1 four times, and `_x3` three times nothing."""
     if token.startswith("_"):
-        return [0.0] * int(token.partition("x")[2] or 1)
+        return [None] * int(token.partition("x")[2] or 1)
     parts = re.fullmatch(r"(-?[\d.e]+)(?:([+-][\d.e]+))?(?:x(\d+))?", token)
     assert parts, token
     start, step, times = float(parts[1]), float(parts[2] or 0), int(parts[3] or 0)

@@ -10,8 +10,9 @@ import pytest
 from app.observability import cloudwatch
 from app.observability.metrics import Metrics
 from testkit import promql
+from testkit.alarm_points import SPARE_POINTS
 from testkit.cloudwatch_alarms import STACK, Fleet, alarms
-from testkit.promtool_cases import Case, cases, minutes
+from testkit.promtool_cases import Case, cases, minutes, series_of
 from testkit.templates import template
 
 #: The alarm that tells somebody, by the alert of Prometheus.
@@ -40,11 +41,17 @@ def told_of(case: Case) -> bool:
     return any(Fleet(case.of(cell)).tells(alarm, case.at_min) for cell in case.cells())
 
 
+#: What ECS counts is tasks, of which at least one always is to run; another alarm tells of one that
+#: hangs.
+OTHERWISE_ON_ECS = {
+    "NoWorkerPolls: quiet while nothing waits, as after a scale-in to none",
+    "NoWorkerPolls: fires when the only worker runs and does not poll",
+}
 COMPARED = [
     case
     for case in cases("burn.yml", "slow_burn.yml", "thresholds.yml", "together.yml")
     if alert_of(case) in ALARMS
-    and ALARMS[alert_of(case)] not in ("no-workers", "no-web", "dead-letters")
+    and case.name not in OTHERWISE_ON_ECS
     and "count_over_time" not in case.expression
     and not OVER_THREE_DAYS.search(case.name)
 ]
@@ -59,8 +66,17 @@ def test_both_verdicts_of_every_alert_are_among_the_cases() -> None:
     seen = {(alert_of(case), case.fires) for case in COMPARED}
     alerts = {name for name, _ in seen}
 
-    assert len(alerts) == 6
+    assert alerts == ALARMS.keys()
     assert seen == {(name, fires) for name in alerts for fires in (True, False)}
+
+
+@pytest.mark.parametrize("name", sorted(OTHERWISE_ON_ECS))
+def test_no_running_worker_rings_and_one_that_hangs_is_a_stuck_backlog(name: str) -> None:
+    (case,) = (case for case in cases("thresholds.yml") if case.name == name)
+    fleet, is_hung = Fleet(case.of("")), case.fires
+
+    assert fleet.tells("no-workers", case.at_min) is not is_hung
+    assert fleet.tells("backlog-stuck", case.at_min) is is_hung
 
 
 NIGHTS = [case for case in cases("together.yml") if "count_over_time" in case.expression]
@@ -77,6 +93,53 @@ def test_a_night_that_pages_once_or_never_does_so_on_aws_too(case: Case) -> None
     told = {name for name in pages if any(fleet.tells(ALARMS[name], look) for look in looks)}
 
     assert told == ({alert_of(case)} if case.fires else set())
+
+
+def fleet_of(name: str, values: str, **labels: str) -> Fleet:
+    """One process whose only series has these *values*, as promtool writes them."""
+    told = ",".join(f'{key}="{value}"' for key, value in {"instance": "1", **labels}.items())
+    return Fleet([series_of({"series": f"{name}{{{told}}}", "values": values}, 1)])
+
+
+def rings_at(fleet: Fleet, alarm: str) -> list[int]:
+    return [minute for minute in range(1, 60) if fleet.tells(alarm, minute)]
+
+
+TASKS = {
+    "no-workers": "image_pipeline_worker_polls_total",
+    "no-web": "image_pipeline_uploads_total",
+}
+
+
+@pytest.mark.parametrize("alarm", TASKS)
+def test_an_end_of_all_tasks_rings_once_no_point_with_a_task_counts_until_one_runs(
+    alarm: str,
+) -> None:
+    """Without data the alarm also looks at two older points: two minutes more than its periods."""
+    periods = alarms()[alarm]["EvaluationPeriods"]
+    ended_at, back_at = 11, 31
+
+    rung = rings_at(fleet_of(TASKS[alarm], "1x10 _x20 1x40"), alarm)
+
+    assert rung == [*range(ended_at + periods + SPARE_POINTS - 1, back_at)]
+
+
+@pytest.mark.parametrize("alarm", TASKS)
+def test_data_that_comes_late_or_with_gaps_rings_nothing(alarm: str) -> None:
+    assert rings_at(fleet_of(TASKS[alarm], "1x10 _x3 1 _x2 1x5 _x2 1x40"), alarm) == []
+
+
+@pytest.mark.parametrize(("queue", "rung"), [("dead-letter", [*range(11, 16)]), ("input", [])])
+def test_a_dead_letter_rings_at_once_and_until_it_is_gone(queue: str, rung: list[int]) -> None:
+    fleet = fleet_of("image_pipeline_queue_messages", "0x10 1x4 0x60", queue=queue)
+
+    assert rings_at(fleet, "dead-letters") == rung
+
+
+def test_a_silence_of_sqs_is_no_dead_letter() -> None:
+    fleet = fleet_of("image_pipeline_queue_messages", "0x10 _x60", queue="dead-letter")
+
+    assert rings_at(fleet, "dead-letters") == []
 
 
 def test_every_page_and_every_goal_of_prometheus_has_an_alarm_that_tells() -> None:
