@@ -129,11 +129,13 @@ def policy_on_kubernetes() -> HpaPolicy:
     spec = manifest("ScaledObject", "worker")["spec"]
     triggers = {each["type"]: each for each in spec["triggers"]}
     behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
-    (down,) = behavior["scaleDown"]["policies"]
+    (up,), (down,) = (behavior[way]["policies"] for way in ("scaleUp", "scaleDown"))
     return HpaPolicy(
         cpu_target=float(triggers["cpu"]["metadata"]["value"]),
         queue_target=float(triggers["aws-sqs-queue"]["metadata"]["queueLength"]),
         up_window_s=behavior["scaleUp"]["stabilizationWindowSeconds"],
+        up_percent=up["value"],
+        up_period_s=up["periodSeconds"],
         down_window_s=behavior["scaleDown"]["stabilizationWindowSeconds"],
         down_percent=down["value"],
         down_period_s=down["periodSeconds"],

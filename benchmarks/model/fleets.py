@@ -13,7 +13,7 @@ from benchmarks.model.autoscaler import Autoscaler, Launches
 from benchmarks.model.cost import Usage
 from benchmarks.model.deployed import Sizes
 from benchmarks.model.fluid import Fluid, FluidRun
-from benchmarks.model.hpa import Hpa
+from benchmarks.model.hpa import Hpa, HpaPolicy
 from benchmarks.model.steady import tasks_for
 from benchmarks.model.target_tracking import Scaling, TrackingPolicy
 from benchmarks.report.rows import Figures
@@ -41,8 +41,8 @@ def on_ecs(sizes: Sizes, policies: Policies, *, is_cooldown_shared: bool = True)
     )
 
 
-def on_kubernetes(sizes: Sizes) -> Hpa:
-    policy = deployed.policy_on_kubernetes()
+def on_kubernetes(sizes: Sizes, policy: HpaPolicy | None = None) -> Hpa:
+    policy = policy or deployed.policy_on_kubernetes()
     return Hpa(policy, sizes.cpus, sizes.smallest, sizes.largest)
 
 

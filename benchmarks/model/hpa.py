@@ -25,6 +25,8 @@ class HpaPolicy:
     cpu_target: float
     queue_target: float
     up_window_s: float
+    up_percent: float
+    up_period_s: float
     down_window_s: float
     down_percent: float
     down_period_s: float
@@ -51,17 +53,21 @@ class Hpa:
         up = min(n for at, n in self._asked if at > now - policy.up_window_s - SYNC_S)
         down = max(n for at, n in self._asked if at > now - policy.down_window_s - SYNC_S)
         if up > ordered:
-            # By default at most four pods or twice as many in a look.
-            return min(up, max(ordered + 4, 2 * ordered))
+            return max(ordered, min(up, self._most(now)))
         return max(down, self._least(now, ordered)) if down < ordered else ordered
 
     def _remember(self, now: float, asked: int, ordered: int) -> None:
         self._asked.append((now, asked))
         self._were.append((now, ordered))
-        longest_s = max(self._policy.down_window_s, self._policy.down_period_s) + 2 * SYNC_S
+        policy = self._policy
+        longest_s = max(policy.down_window_s, policy.down_period_s, policy.up_period_s) + 2 * SYNC_S
         while self._asked[0][0] < now - longest_s:
             self._asked.popleft()
             self._were.popleft()
+
+    def _most(self, now: float) -> int:
+        before = min(n for at, n in self._were if at > now - self._policy.up_period_s)
+        return math.ceil(before * (1 + self._policy.up_percent / 100))
 
     def _least(self, now: float, ordered: int) -> int:
         before = max(n for at, n in self._were if at >= now - self._policy.down_period_s)

@@ -31,6 +31,7 @@ from benchmarks.model.fleets import (
     keda_burst,
     sensitivity,
 )
+from benchmarks.model.keda_grid import keda_grid
 from benchmarks.model.steady import fleet, slots, steady
 from benchmarks.model.usage import SUBJECTS, usage_of
 from benchmarks.model.validation import validation
@@ -67,6 +68,7 @@ def projected(measured: dict[str, Any]) -> dict[str, Any]:
         "bursts": [bursts(auto, rate) for rate in TOLD],
         "keda": [keda_burst(auto, rate) for rate in TOLD[:2]],
         "grid": grid(auto),
+        "keda_grid": keda_grid(auto),
         "sensitivity": sensitivity(auto),
         "day": day(auto),
         "fairness": fairness(auto),

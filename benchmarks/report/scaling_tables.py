@@ -187,6 +187,28 @@ def grid(_: Figures, projected: Figures) -> Iterator[str]:
     )
 
 
+def keda_grid(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        (
+            "pods grow in 15 s",
+            "`queueLength`",
+            "1,000/s meet one pod: maximum",
+            "longest wait",
+            *(f"{rate}/s: clear after" for rate in GRID_RATES),
+        ),
+        (
+            (
+                f"{one['times']:.0f} times{' (deployed)' if one['is_deployed'] else ''}",
+                f"{one['queue']:.0f}",
+                one["cold_most"],
+                f"{one['cold_longest_wait_s']:.0f} s",
+                *(f"{of['clear_after_s']:.0f} s" for of in one["bursts"]),
+            )
+            for one in shown(projected["keda_grid"])
+        ),
+    )
+
+
 def shown(tried: Sequence[Figures]) -> list[Figures]:
     """The fastest, the deployed and the slowest of the policies that were *tried*."""
     by_time = sorted(tried, key=lambda one: sum(of["clear_after_s"] for of in one["bursts"]))

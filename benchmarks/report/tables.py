@@ -63,6 +63,7 @@ TABLES: dict[str, Callable[[Figures, Figures], Iterator[str]]] = {
     "bursts": scaling_tables.bursts,
     "constant": scaling_tables.constant,
     "grid": scaling_tables.grid,
+    "keda-grid": scaling_tables.keda_grid,
     "sensitivity": scaling_tables.sensitivity,
     "day": scaling_tables.day,
     "fairness": scaling_tables.fairness,

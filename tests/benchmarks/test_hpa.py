@@ -9,6 +9,8 @@ POLICY = HpaPolicy(
     cpu_target=70,
     queue_target=100,
     up_window_s=0,
+    up_percent=100,
+    up_period_s=15,
     down_window_s=60,
     down_percent=50,
     down_period_s=60,
@@ -34,8 +36,10 @@ def test_a_queue_is_followed_at_once_by_at_most_twice_as_many_pods() -> None:
     assert Pods(size=10).looks(3, waiting=3500) == [20, 35, 35]
 
 
-def test_few_pods_grow_by_four() -> None:
-    assert Pods(size=1).looks(2, waiting=10_000) == [5, 10]
+def test_growth_counts_from_the_fewest_pods_of_its_period() -> None:
+    slow = HpaPolicy(**{**vars(POLICY), "up_percent": 300, "up_period_s": 30})
+
+    assert Pods(slow, size=1).looks(4, waiting=10_000) == [4, 4, 16, 16]
 
 
 def test_busy_cpus_keep_pods_that_have_no_queue() -> None:
