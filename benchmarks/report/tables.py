@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from benchmarks.report import pipeline_tables, scaling_tables
+from benchmarks.report import grid_tables, pipeline_tables, scaling_tables
 from benchmarks.report.rows import Figures
 from benchmarks.report.saved import RESULTS, saved, saved_beside
 from testkit.root import ROOT
@@ -62,8 +62,8 @@ TABLES: dict[str, Callable[[Figures, Figures], Iterator[str]]] = {
     "slots": scaling_tables.slots,
     "bursts": scaling_tables.bursts,
     "constant": scaling_tables.constant,
-    "grid": scaling_tables.grid,
-    "keda-grid": scaling_tables.keda_grid,
+    "grid": grid_tables.grid,
+    "keda-grid": grid_tables.keda_grid,
     "sensitivity": scaling_tables.sensitivity,
     "day": scaling_tables.day,
     "fairness": scaling_tables.fairness,

@@ -1,0 +1,66 @@
+"""Tables of the scaling policies that were tried, from benchmarks/results/projections.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.report.rows import Figures, rows
+
+#: The rates of the grid's bursts.
+GRID_RATES = (10, 100)
+
+
+def grid(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        (
+            "CPU: every, cooldown",
+            "backlog",
+            "cooldown",
+            *(f"{rate}/s: {what}" for rate in GRID_RATES for what in ("clear after", "task-hours")),
+        ),
+        (
+            (
+                f"{one['cpu_period_s']:.0f} s, {one['cpu_cooldown_s']:.0f} s"
+                f"{' (deployed)' if one['is_deployed'] else ''}",
+                f"{one['backlog']:.0f}",
+                f"{one['backlog_cooldown_s']:.0f} s",
+                *grid_cells(one),
+            )
+            for one in shown(projected["grid"])
+        ),
+    )
+
+
+def keda_grid(_: Figures, projected: Figures) -> Iterator[str]:
+    yield from rows(
+        (
+            "pods grow in 15 s",
+            "`queueLength`",
+            "1,000/s meet one pod: maximum",
+            "longest wait",
+            *(f"{rate}/s: clear after" for rate in GRID_RATES),
+        ),
+        (
+            (
+                f"{one['times']:.0f} times{' (deployed)' if one['is_deployed'] else ''}",
+                f"{one['queue']:.0f}",
+                one["cold_most"],
+                f"{one['cold_longest_wait_s']:.0f} s",
+                *(f"{of['clear_after_s']:.0f} s" for of in one["bursts"]),
+            )
+            for one in shown(projected["keda_grid"])
+        ),
+    )
+
+
+def shown(tried: Sequence[Figures]) -> list[Figures]:
+    """The fastest, the deployed and the slowest of the policies that were *tried*."""
+    by_time = sorted(tried, key=lambda one: sum(of["clear_after_s"] for of in one["bursts"]))
+    deployed = [one for one in tried if one["is_deployed"]]
+    return [by_time[0], *deployed, by_time[-1]]
+
+
+def grid_cells(one: Figures) -> Iterator[str]:
+    for of in one["bursts"]:
+        yield f"{of['clear_after_s']:.0f} s"
+        yield f"{of['task_hours']:.0f}"
