@@ -45,7 +45,7 @@ class WebFields(BaseSettings):
         None,
         pattern=r"^[A-Za-z0-9_.-]{1,128}$",
         description=(
-            "Name of this pipeline among yours, CloudWatch's dimension `cell`. Set, each "
+            "Name of this pipeline among yours, CloudWatch's dimension `cell`. If set, each "
             "process writes its counts to stdout every minute."
         ),
     )

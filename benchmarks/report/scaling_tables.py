@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from benchmarks.report.rows import Figures, rows
 
@@ -14,25 +14,10 @@ CONSTANT = (10, 60, 1_000)
 
 def model(_: Figures, projected: Figures) -> Iterator[str]:
     of = projected["validation"]
-    yield from rows(
-        ("images/s", "p50 measured", "model", "p95 measured", "model"),
-        (
-            (
-                f"{one['rate_per_s']:.1f}",
-                *(f"{ms:.0f} ms" for pair in pairs(one) for ms in pair),
-            )
-            for one in of["rungs"]
-        ),
-    )
-    yield ""
     yield (
         f"Maximum of this machine in a burst: measured {of['measured_most_per_s']:.1f} images/s, "
         f"model {of['model_most_per_s']:.1f} images/s."
     )
-
-
-def pairs(one: Figures) -> Iterable[tuple[float, float]]:
-    return zip(one["measured_ms"], one["model_ms"], strict=True)
 
 
 def of_rates(of: Mapping[str, Mapping[str, float]], rows_of: Mapping[str, str]) -> Iterator[str]:
@@ -107,8 +92,7 @@ def steady(_: Figures, projected: Figures) -> Iterator[str]:
             "images/s",
             "tasks",
             "vCPU each",
-            "wait in the queue p95, ms",
-            "wait for a CPU p95",
+            "wait for a CPU p95, ms",
             "to announcement p50",
             "p95",
             "p99",
@@ -119,10 +103,7 @@ def steady(_: Figures, projected: Figures) -> Iterator[str]:
                 f"{one['rate']:,}",
                 f"{one['tasks']:,}",
                 f"{one['vcpus']:.0f}",
-                *(
-                    f"{ms:.0f}"
-                    for ms in (one["wait_ms"][1], one["cpu_wait_ms"][1], *one["latency_ms"])
-                ),
+                *(f"{ms:.0f}" for ms in (one["cpu_wait_ms"][1], *one["latency_ms"])),
             )
             for one in projected["steady"]
             if one["rate"] in DIFFERENT
@@ -223,7 +204,6 @@ def fairness(_: Figures, projected: Figures) -> Iterator[str]:
             "p50, ms",
             "p95, ms",
             "refused",
-            "pages done",
             "maximum waiting",
             "maximum tasks",
             "a page waits, s",
@@ -233,7 +213,6 @@ def fairness(_: Figures, projected: Figures) -> Iterator[str]:
                 one["title"],
                 *(f"{ms:.0f}" for ms in one["others_ms"]),
                 f"{one['others_refused']:,}",
-                f"{one['pages']:,}",
                 f"{one['most_waiting']:,}",
                 one["most_tasks"],
                 f"{one['longest_wait_s']:.0f}",

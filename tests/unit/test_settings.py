@@ -237,7 +237,7 @@ def expected_row(name: str) -> str:
     field = Settings.model_fields[name]
     bounds = {type(m).__name__: m for m in field.metadata}
     low, high = bounds.get("Ge"), bounds.get("Le")
-    within = f"{low.ge} to {high.le}" if low and high else ""
+    within = f"{low.ge}-{high.le}" if low and high else ""
     default = "" if field.default is None else f"`{field.default}`"
     return f"{default} | {within} | {field.description}".lstrip()
 
