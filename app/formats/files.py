@@ -52,7 +52,7 @@ def can_be_folder(path: Path) -> bool:
 
 
 def save(data: bytes, target: Path, *, overwrite: bool = True) -> None:
-    """Write *data* to *target* atomically: the file is complete or does not exist.
+    """Write *data* to *target* atomically: the file is complete or not there, even at a power cut.
 
     Raises:
         FileExistsError: something is there, and *overwrite* is false.
@@ -72,6 +72,9 @@ def _save(data: bytes, target: Path, *, overwrite: bool) -> None:
     try:
         with name.open("xb") as file:
             file.write(data)
+            file.flush()
+            # Otherwise a power cut can leave an empty file under the new name.
+            os.fsync(file.fileno())
         if overwrite:
             os.replace(name, target)
         else:
