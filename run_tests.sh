@@ -4,7 +4,7 @@
 #   ./run_tests.sh                  everything, with a LocalStack of its own on a free port
 #   ./run_tests.sh unit             the fast part, which needs nothing but Python
 #   ./run_tests.sh soak             the fault tests at full length, with their records: half an hour
-#   ./run_tests.sh tests/unit/png/test_check.py -k name ...     what pytest is told
+#   ./run_tests.sh tests/unit/png/test_check.py -k name ...     any arguments of pytest
 set -euo pipefail
 unset CDPATH
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
@@ -86,8 +86,8 @@ if [[ ${1:-} != unit ]]; then environments+=(.venv-localstack requirements/local
 # MiniStack, for CloudFormation and enforced policies, which LocalStack's free edition lacks.
 if [[ ${1:-} != unit && ${1:-} != soak ]]; then environments+=(.venv-ministack requirements/ministack.txt); fi
 attended "$PYTHON" scripts/install "${environments[@]}"
-# A file each, and two files for each CPU: many tests wait for processes to start, for timeouts and
-# for polls.
+# Each process runs one file at a time. Two processes per CPU: many tests wait for processes to
+# start, for timeouts and for polls.
 cpus=$("$PYTHON" -c 'import os; print(min(4, len(os.sched_getaffinity(0))))')
 at_once=(-n "$((2 * cpus))" --dist loadfile)
 case ${1:-} in

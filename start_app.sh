@@ -4,8 +4,8 @@
 #
 #   ./start_app.sh
 #
-# With AWS_ENDPOINT_URL set, that endpoint is used as it is. Settings can stand in .env; all of
-# them are in docs/settings.md.
+# With AWS_ENDPOINT_URL set, that endpoint is used unchanged. Settings can be in .env;
+# docs/settings.md lists them.
 set -euo pipefail
 unset CDPATH
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
@@ -36,7 +36,7 @@ finish() {
     trap '' INT TERM HUP USR1 # a second Ctrl-C must not interrupt the cleanup
     [[ -z $PROBE_PID ]] || kill "$PROBE_PID" 2>/dev/null || true
     stop_attended
-    # Before LocalStack ends; 2 is wrong usage, which has been said in a line.
+    # Before LocalStack ends; 2 is wrong usage, which has been reported in one line.
     if [[ $status != [02] && $status -lt 128 && $is_begun == 1 ]]; then
         if [[ $emulator != none ]]; then unset AWS_ENDPOINT_URL; fi
         say_what_is_wrong
@@ -54,7 +54,7 @@ trap 'exit 143' TERM HUP
 trap 'exit 130' INT
 trap 'exit 1' USR1 # the background job has failed and printed the reason
 
-# Checked now, not after half a minute of installing.
+# Check now, not after half a minute of installing.
 "$PYTHON" scripts/local/probe.py free "$HOST" "$PORT"
 is_begun=1
 

@@ -3,7 +3,7 @@
 # numba must be able to write where it reads, so the code is copied to the only writable place.
 set -u
 made=$(dirname "$0")/numba
-# Code for another processor is not used, so one that lacks what this code needs compiles its own.
+# numba does not use code for another processor: an older processor compiles its own.
 has() {
     local feature
     for feature in "$@"; do
@@ -15,7 +15,7 @@ case $(uname -m) in
     aarch64) has atomics asimddp fphp && export NUMBA_CPU_NAME=neoverse-n1 NUMBA_CPU_FEATURES= ;;
 esac
 if [[ -d $made && -n ${NUMBA_CACHE_DIR:-} && ! -d $NUMBA_CACHE_DIR ]]; then
-    # Without room it compiles, as ever.
+    # On a full disk, numba compiles the code again.
     cp -r "$made" "$NUMBA_CACHE_DIR" || rm -rf "$NUMBA_CACHE_DIR"
 fi
 exec python -m app.main "$@"

@@ -52,7 +52,7 @@ load_env_file() {
         DOTENV_NAMES="${DOTENV_NAMES:-} $name"
         [[ -n ${!name+set} ]] || export "$name=$value"
     done <.env
-    export DOTENV_NAMES=${DOTENV_NAMES:-} # for those that are misspelt
+    export DOTENV_NAMES=${DOTENV_NAMES:-} # the application reports misspelt names
 }
 
 # Print what ./alvura doctor finds wrong, after something has failed; nothing if it finds nothing.
@@ -64,8 +64,8 @@ check_port() {
     fi
 }
 
-# Print the Python that has the application's packages, or will have once they are installed: that of
-# the active environment, if they are all there.
+# Print the Python of the application: of the active environment, if it has all packages, else of .venv,
+# where they will be installed.
 application_python() {
     local active=${VIRTUAL_ENV:-}/bin/python
     if [[ -n ${VIRTUAL_ENV:-} ]] && "$active" scripts/install/has_lock.py requirements.txt >/dev/null 2>&1; then

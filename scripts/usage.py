@@ -1,4 +1,4 @@
-"""What a script answers to --help, and to arguments that it does not know.
+"""Check the command line of a script: print its help, refuse unknown arguments.
 
 Standard library only.
 """
@@ -13,7 +13,7 @@ from typing import NoReturn
 def check(
     doc: str | None, *, least: int = 0, most: int = 0, options: Collection[str] = ()
 ) -> list[str]:
-    """The *least* to *most* words of the command line, and those of *options* that stand in it.
+    """The arguments of the command line: *least* to *most* words, and any of *options*.
 
     Prints *doc* and exits for --help; exits with code 2 for everything else.
     """

@@ -110,7 +110,7 @@ _WORDS: Final[Mapping[Cause, tuple[str, str]]] = {
     ),
     Cause.REFUSED: (
         "nobody listens at the endpoint, the connection was refused",
-        "Start what should answer there, or set AWS_ENDPOINT_URL.",
+        "Start the server at this address, or set AWS_ENDPOINT_URL.",
     ),
     Cause.NO_SUCH_HOST: (
         "the host of the endpoint is not known",

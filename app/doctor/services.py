@@ -16,7 +16,7 @@ from .findings import Finding, State, failed, ok, skipped
 
 _SHOWN_PACKAGES: Final = ("boto3", "obstore", "numpy", "opencv-python-headless", "numba")
 _REMEDY: Final = (
-    "start what should answer there (./alvura start starts LocalStack), or set AWS_ENDPOINT_URL"
+    "start the server at this address (./alvura start starts LocalStack), or set AWS_ENDPOINT_URL"
 )
 
 

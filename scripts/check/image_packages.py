@@ -1,7 +1,7 @@
-"""Install what each role of the image has, say how large it is, and write its bill of materials.
+"""Install the packages of each role's image, print their sizes, and write bills of materials.
 
 Without Docker: the same lock, pruned in the same way, in .local/image/ROLE. The bills are
-.local/image/ROLE.cdx.json, in CycloneDX, made by the package cyclonedx-bom.
+.local/image/ROLE.cdx.json, in CycloneDX, written by the package cyclonedx-bom.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def files_in(site: Path) -> Iterator[Path]:
 
 
 def write_bill(venv: Path, bill: Path) -> None:
-    """Write what is installed in *venv*, valid by CycloneDX's schema."""
+    """Write the bill of materials of *venv*, checked against CycloneDX's schema."""
     options = ["--output-reproducible", "--validate", "--output-file", str(bill)]
     options += ["--pyproject", str(ROOT / "pyproject.toml"), "--mc-type", "application"]
     command = [installers.python_of(WRITER), "-m", "cyclonedx_py", "environment", *options]

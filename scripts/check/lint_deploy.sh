@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Check what deploy/ describes, without an account and without asking anybody: the template with cfn-lint
-# and checkov, the manifests and the Helm chart with Kubernetes' own schemas, the Dockerfile with checkov.
-# Each waiver is next to the resource it applies to, with its reason:
+# Check the files in deploy/, without an AWS account or a cluster: the template with cfn-lint and checkov,
+# the manifests and the Helm chart with Kubernetes' own schemas, the Dockerfile with checkov. Each waiver
+# is next to the resource it applies to, with its reason:
 #
 #   ./scripts/check/lint_deploy.sh
 set -euo pipefail
@@ -44,12 +44,12 @@ programs=$("$(find_python)" scripts/check/fetch_helm.py)
 "$programs/kubectl" kustomize deploy/kubernetes/example >/dev/null
 "$programs/helm" lint --quiet --strict deploy/helm/alvura
 # The kinds of KEDA, the Gateway API and the Prometheus operator are checked by
-# tests/deploy/test_kubernetes.py, and so are patches, which are no whole objects.
+# tests/deploy/test_kubernetes.py; so are patches, which are not whole objects.
 manifests=()
 for file in deploy/kubernetes/{base,jobs,overlays/aws-alb}/*.yaml deploy/kubernetes/overlays/gateway-api/network.yaml; do
     case $file in */kustomization.yaml | */scaling.yaml) ;; *) manifests+=("$file") ;; esac
 done
-# What the chart makes, without the kinds of other operators.
+# The objects of the chart, without the kinds of other operators.
 charted=$(mktemp)
 trap 'rm -f "$charted"' EXIT
 "$programs/helm" template pipeline deploy/helm/alvura --set 'overlays={aws-alb,irsa}' 2>/dev/null |

@@ -67,7 +67,7 @@ def picture() -> str:
 
 
 def drawn(page: str) -> str:
-    """*page* with the picture as it has to be."""
+    """*page* with a picture of the present imports."""
     head, _, rest = page.partition(BEGIN)
     return head + BEGIN + picture() + END + rest.partition(END)[2]
 

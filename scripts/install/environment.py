@@ -49,7 +49,7 @@ def ensure(venv: Path, lock: Path) -> int:
         with only_one(venv):
             if not is_installed(venv, lock):
                 make(venv, lock)
-    except OSError as exc:  # a full disk, a tree that cannot be written to
+    except OSError as exc:  # a full disk, a read-only folder
         stop(f"cannot install into {venv}: {exc.strerror}")
     return 0
 
@@ -77,7 +77,7 @@ def make(venv: Path, lock: Path) -> None:
 
 @contextmanager
 def only_one(venv: Path) -> Iterator[None]:
-    """A block that only one run enters at a time; the second finds the work done."""
+    """A block that one process enters at a time; the next one then finds *venv* installed."""
     with venv.with_name(venv.name + ".lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -92,15 +92,16 @@ def stamp(venv: Path, lock: Path) -> None:
     pins = pins_of(lock)
     for mark in venv.glob(".installed-*"):
         other = find_lock(mark.name.removeprefix(".installed-"))
-        if not other or not is_stamped(venv, other) or is_disturbed(pins_of(other), pins):
+        if not other or not is_stamped(venv, other) or conflict(pins_of(other), pins):
             mark.unlink()
     contained = [other for other in LOCKS if pins_of(other).items() <= pins.items()]
     for each in (lock, *contained):
         stamp_of(venv, each).write_text(fingerprint(each))
 
 
-def is_disturbed(theirs: dict[str, str], pins: dict[str, str]) -> bool:
-    return any(theirs.get(name, version) != version for name, version in pins.items())
+def conflict(pins: dict[str, str], others: dict[str, str]) -> bool:
+    """Whether the two locks pin a package to different versions."""
+    return any(pins.get(name, version) != version for name, version in others.items())
 
 
 def is_stamped(venv: Path, lock: Path) -> bool:

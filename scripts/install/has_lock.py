@@ -1,6 +1,6 @@
 """Exit with 0 if this Python has all packages of a lock file: `has_lock.py LOCK`.
 
-Standard library and the pip of the environment, which knows which lines are for this machine.
+Needs the environment's pip, which evaluates the markers that limit a line to some machines.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def main() -> int:
         return 1
     lines = re.findall(r"^[^\s#].*==[^\\\n]+", Path(sys.argv[1]).read_text(), re.MULTILINE)
     for wanted in map(packaging.Requirement, lines):
-        is_for_us = wanted.marker is None or wanted.marker.evaluate()
-        if is_for_us and version_of(wanted.name) not in wanted.specifier:
+        is_needed_here = wanted.marker is None or wanted.marker.evaluate()
+        if is_needed_here and version_of(wanted.name) not in wanted.specifier:
             return 1
     return 0
 

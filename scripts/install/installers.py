@@ -1,4 +1,4 @@
-"""The two programs that install a lock file with its hashes: uv, and pip where uv is unavailable.
+"""Install a lock file with its hashes: by uv, or by pip where uv is unavailable.
 
 Standard library only. uv is fetched from the package index into .local/uv, pinned by
 requirements/uv.txt; `installers.py` without arguments prints its path. pip is the copy bundled with
@@ -58,16 +58,16 @@ def install(venv: Path, lock: Path, tell: Tell) -> None:
         if not done.returncode:
             return
         check_final(done.output)
-        tell(f"uv gives up ({reason_in(done.output)})")
+        tell(f"uv failed ({reason_in(done.output)})")
     tell("installing with pip, which takes several times as long as uv")
-    # Forced: where uv has failed, pip would take a package for installed that is half copied.
+    # After a failure of uv, pip would consider a half-copied package installed.
     options = [*PIP_OPTIONS, *(["--force-reinstall"] if uv else [])]
     done = run_pip(["install", *options, "-r", str(lock)], tell, python=python_of(venv))
     if done.returncode:
         log = venv / "install.log"
         log.write_text(done.output)
         check_final(done.output)
-        raise InstallError(f"(no network?) {reason_in(done.output)} (all of it: {log})")
+        raise InstallError(f"(no network?) {reason_in(done.output)} (full output: {log})")
 
 
 def check_final(output: str) -> None:
@@ -103,7 +103,7 @@ def fetch_uv(place: Path, tell: Tell) -> None:
     done = run_pip(["install", *PIP_OPTIONS, *options, "-r", str(UV_LOCK)], tell)
     if done.returncode:
         check_final(done.output)
-        tell(f"no uv to be had ({reason_in(done.output)})")
+        tell(f"uv is not available ({reason_in(done.output)})")
         return
     shutil.rmtree(UV_PLACE)  # with earlier versions
     UV_PLACE.mkdir()
@@ -111,21 +111,21 @@ def fetch_uv(place: Path, tell: Tell) -> None:
 
 
 def uv_arguments(venv: Path, lock: Path) -> list[str]:
-    # --no-deps: the locks are complete, so that no dependency has to be resolved.
+    # --no-deps: the locks are complete, so no dependency has to be resolved.
     options = ["--no-deps", "--require-hashes", "--python", python_of(venv)]
     return ["pip", "install", *options, "-r", str(lock)]
 
 
 def uv_environment() -> dict[str, str]:
     """pip's index settings as variables of uv, which does not read pip's configuration."""
-    told = {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
-    told["UV_HTTP_RETRIES"] = "1"  # pip tries after it
+    variables = {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
+    variables["UV_HTTP_RETRIES"] = "1"  # pip takes over when uv fails
     index, certificates = pip_setting("index-url"), pip_setting("cert")
     if index:
-        told["UV_DEFAULT_INDEX"] = index
+        variables["UV_DEFAULT_INDEX"] = index
     if certificates:
-        told["SSL_CERT_FILE"] = certificates
-    return told | os.environ
+        variables["SSL_CERT_FILE"] = certificates
+    return variables | os.environ
 
 
 def pip_setting(name: str) -> str | None:
@@ -240,7 +240,7 @@ def downloaded_mb(lines: Sequence[str]) -> float:
 
 
 def reason_in(output: str) -> str:
-    """The line in the output of a failed run that gives the reason."""
+    """The line that gives the reason in the output of a failed run."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")]
     causes = [line for line in lines if line.startswith(("error:", "cause:", "Caused by:"))]

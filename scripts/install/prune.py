@@ -45,10 +45,10 @@ UNUSED = (
     "PIL/_avif.*.so",
     "pillow.libs/libavif-*",
 )
-#: What LocalStack runs here (SERVICES in localstack.py), and what these two import.
+#: The services that LocalStack runs (SERVICES in localstack.py), and those that they import.
 EMULATED = ("core", "events", "lambda_", "s3", "sqs")
-#: What LocalStack does not load: its command line with its colours, tools to build extensions, the
-#: compiled half of two packages that also work without it, and another web server.
+#: Packages that LocalStack does not load: its command line with its colours, tools to build
+#: extensions, another web server; and the compiled part of two packages that work without it.
 UNUSED_BY_LOCALSTACK = (
     "_cbor2.*.so",
     "cffi",
@@ -115,7 +115,7 @@ def data_of_botocore(site: Path, services: frozenset[str]) -> Iterator[Path]:
 
 
 def is_current(venv: Path) -> bool:
-    """Whether *venv* was pruned by the current rules; others may have removed needed files."""
+    """Whether *venv* was pruned by today's rules; other rules may have removed needed files."""
     try:
         return (venv / MARK).read_text() in (rules(), *EARLIER)
     except FileNotFoundError:

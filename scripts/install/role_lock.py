@@ -1,7 +1,7 @@
 """Print the part of a lock that one role of the image needs: `role_lock.py LOCK ROLE`.
 
-Standard library only. ROLE is `web`, `worker` (and the operators' verbs) or `all`. The lock's own
-comments say which package needs which, so that nothing is listed twice.
+Standard library only. ROLE is `web`, `worker` (and the operators' verbs) or `all`. The comments of
+the lock say which package needs which, so no dependency is listed here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ENGINE: Final = frozenset(("numba", "numpy", "opencv-python-headless"))
 _PAGES: Final = frozenset(("babel", "flask", "flask-cors", "waitress"))
 #: For `binarize` and `upload`; tqdm also for the operators' verbs.
 _CLIENT: Final = frozenset(("pillow", "tqdm"))
-#: What pyproject.toml requires and a role never loads.
+#: Packages that pyproject.toml requires and the role never loads.
 UNUSED: Final[Mapping[str, frozenset[str]]] = {
     "all": frozenset(),
     "web": _ENGINE | _CLIENT,
@@ -39,29 +39,31 @@ def main() -> int:
 
 
 def lock_of(lock: str, role: str) -> str:
-    """The blocks of *lock* that *role* needs, as they are."""
+    """The blocks of *lock* that *role* needs, unchanged."""
     blocks = re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]
-    asked_by: dict[str, set[str]] = {}
+    dependents: dict[str, set[str]] = {}
     for block in blocks:
-        asked_by.setdefault(name_of(block), set()).update(askers_of(block))
+        dependents.setdefault(name_of(block), set()).update(dependents_of(block))
     needed: set[str] = set()
     while more := {
-        name for name in asked_by.keys() - needed if is_asked(name, asked_by[name], needed, role)
+        name
+        for name in dependents.keys() - needed
+        if is_needed(name, dependents[name], needed, role)
     }:
         needed |= more
     return "".join(block for block in blocks if name_of(block) in needed)
 
 
-def is_asked(name: str, askers: set[str], needed: set[str], role: str) -> bool:
-    return bool(askers & needed) or (_PROJECT in askers and name not in UNUSED[role])
+def is_needed(name: str, dependents: set[str], needed: set[str], role: str) -> bool:
+    return bool(dependents & needed) or (_PROJECT in dependents and name not in UNUSED[role])
 
 
 def name_of(block: str) -> str:
     return block.partition("==")[0]
 
 
-def askers_of(block: str) -> set[str]:
-    """What the comment `# via` of *block* names: packages, and _PROJECT."""
+def dependents_of(block: str) -> set[str]:
+    """The names in the comment `# via` of *block*: packages, and _PROJECT."""
     comments = re.findall(r"^ +#(?: +via)? *(.*)$", block, re.MULTILINE)
     return {each.rpartition(" ")[2] for each in comments if each}
 

@@ -14,14 +14,14 @@ from typing import BinaryIO
 #: The first bytes of a 64-bit little-endian ELF file; other formats are left alone.
 MAGIC = b"\x7fELF\x02\x01"
 HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-#: The dynamic loader reads program headers; sections and symbols stand behind their contents.
+#: The dynamic loader reads the contents of program headers; sections and symbols follow these.
 PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
 #: A smaller gain is not worth the copy: uv shares the whole file with its cache.
 LEAST_SHARE = 0.25
 
 
 def strip(library: Path) -> None:
-    """Replace *library* by a copy without its symbol table, where that is a quarter of it."""
+    """Replace *library* by a copy without its symbol table, if that is a quarter of the file."""
     size = library.stat().st_size
     with library.open("rb") as file:
         end = end_of_contents(file)
@@ -36,7 +36,7 @@ def strip(library: Path) -> None:
 
 
 def end_of_contents(file: BinaryIO) -> int | None:
-    """The length of what the dynamic loader needs of a library; None if it is not ELF."""
+    """The size in bytes of the part that the dynamic loader reads; None if *file* is not ELF."""
     header = file.read(HEADER.size)
     if not header.startswith(MAGIC) or len(header) < HEADER.size:
         return None

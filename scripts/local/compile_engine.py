@@ -14,7 +14,7 @@ from scripts.local import run_app
 
 def main() -> None:
     usage.check(__doc__)
-    os.setsid()  # so that `run_app.end` ends the process that compiles beside this one, too
+    os.setsid()  # so that `run_app.end` also ends the second process that compiles
     signal.signal(signal.SIGTERM, run_app.end)
     with run_app.compiling_beside():
         pass

@@ -68,7 +68,7 @@ def arguments() -> argparse.Namespace:
 
 
 def machine() -> Iterator[Finding]:
-    """What is checked without any package."""
+    """The findings that need no package: Python, environments, disk and ports."""
     yield python_finding()
     yield from environments()
     yield from disk()
@@ -103,7 +103,7 @@ def environments() -> Iterator[Finding]:
 
 
 def from_common(program: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """The outcome of a shell *program* that has the functions of scripts/common.sh."""
+    """The outcome of a shell *program* that uses the functions of scripts/common.sh."""
     command = ["bash", "-c", f". scripts/common.sh; {program}", "common.sh", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
@@ -133,7 +133,7 @@ def environment_finding(venv: Path, lock: Path) -> Finding:
             f"{weight.disk_mb} MB on disk",
         )
     if not is_installed(venv, lock):
-        return failed(subject, "is of another lock or another Python: ./alvura start makes it anew")
+        return failed(subject, "belongs to another lock or Python: ./alvura start rebuilds it")
     return ok(subject, f"has what {lock.name} asks for")
 
 
@@ -148,7 +148,7 @@ def versions(python: Path) -> Finding:
     remedy = f"`{python} -m pip install -r {LOCK.name}`"
     if python.is_relative_to(VENV):
         remedy = f"`rm {VENV.name}/.installed-*; ./alvura start`"
-    return failed("packages", f"not as in {LOCK.name}: {said}; {remedy} mends it")
+    return failed("packages", f"not as in {LOCK.name}: {said}; {remedy} installs them")
 
 
 @cache
@@ -230,7 +230,7 @@ def port_finding(setting: str, host: str, port: str, path: str) -> Finding:
         return ok(subject, "is free")
     if probe.is_ours(host, int(port), path):
         return ok(subject, "Alvura answers there")
-    remedy = f"end what has it, or set {setting}"
+    remedy = f"stop the program that uses it, or set {setting}"
     return failed(subject, f"cannot be used on {host} ({reason}): {remedy}")
 
 
@@ -263,7 +263,7 @@ def emulator_port() -> int:
     return int(port) if is_port(port) else 0
 
 
-# --- what the application checks -----------------------------------------------------------------
+# --- the checks of the application ---------------------------------------------------------------
 
 
 def endpoint_is_known() -> bool:
@@ -271,7 +271,7 @@ def endpoint_is_known() -> bool:
 
 
 def environment() -> dict[str, str]:
-    """That of the other scripts: of LocalStack, where no endpoint is set."""
+    """The environment that the other scripts set: LocalStack's, unless an endpoint is set."""
     paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
     root = {"PYTHONPATH": os.pathsep.join(paths)}
     if "AWS_ENDPOINT_URL" in os.environ:
@@ -285,7 +285,7 @@ def environment() -> dict[str, str]:
 
 def without_packages() -> Iterator[Finding]:
     if url := os.environ.get("AWS_ENDPOINT_URL"):
-        yield from check_endpoint(url, "start what should answer there, or set AWS_ENDPOINT_URL")
+        yield from check_endpoint(url, "start the server at this address, or set AWS_ENDPOINT_URL")
     yield skipped(
         "settings, credentials, buckets, rights", "need the packages, which are not installed"
     )

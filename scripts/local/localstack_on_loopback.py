@@ -11,7 +11,7 @@ import runpy
 import sys
 from pathlib import Path
 
-# Last, so that nothing of LocalStack's is taken from the tree.
+# Appended, so that LocalStack's packages take precedence over this tree.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 from scripts import usage

@@ -50,8 +50,8 @@ def tell_misspelt(names: Sequence[str]) -> None:
 def end(*_: object) -> None:
     """End this process and the one that compiles beside it.
 
-    Nothing is raised: Python drops an exception that a signal raises inside a finalizer, and
-    numba runs many. Nor could Popen tell of a process that it had just started.
+    Python would drop an exception that a signal handler raises inside a finalizer, and numba runs
+    many. An exception inside Popen would leave the process that Popen has just started.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
@@ -60,10 +60,10 @@ def end(*_: object) -> None:
 
 @contextmanager
 def compiling_beside() -> Iterator[None]:
-    """Compile the engine's loops, if it is the first time, in two processes from both ends.
+    """A block that begins once the engine's loops are compiled, the first time by two processes.
 
-    Each process finds in numba's cache what the other has compiled. One process alone takes twice
-    as long as LocalStack's start.
+    The processes begin at the two ends of the list, and each loads from numba's cache what the
+    other has compiled. One process alone takes twice as long as LocalStack's start.
     """
     from app.numeric.compiled import is_first_time
 

@@ -131,7 +131,7 @@ def test_a_pipeline_that_runs_on_its_port_is_no_fault(tree: Path) -> None:
 def test_a_dead_endpoint_is_found_without_packages(tree: Path) -> None:
     said = failing(tree, AWS_ENDPOINT_URL=DEAD)[f"endpoint {DEAD}"]
 
-    assert said.startswith("nobody listens there: start what should answer there")
+    assert said.startswith("nobody listens there: start the server at this address")
 
 
 def test_a_folder_that_may_not_be_written_to_is_named(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_packages_of_other_versions_are_named(tmp_path: Path) -> None:
 
     assert said.startswith("not as in requirements.txt: ")
     assert "flask missing" in said
-    assert said.endswith(f"`{venv}/bin/python -m pip install -r requirements.txt` mends it")
+    assert said.endswith(f"`{venv}/bin/python -m pip install -r requirements.txt` installs them")
 
 
 def test_a_python_without_venv_is_told_which_package_to_install() -> None:
