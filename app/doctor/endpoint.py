@@ -1,6 +1,6 @@
-"""Whether an endpoint answers, and whether this machine's clock agrees with its own.
+"""Check that an endpoint answers, and that this machine's clock agrees with the endpoint's clock.
 
-Standard library only: boto3 would need credentials, and is not there before the installation.
+Standard library only: boto3 needs credentials, and is missing before the installation.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from urllib.request import OpenerDirector, ProxyHandler, build_opener
 from .findings import Finding, failed, ok, skipped
 
 TIMEOUT_S: Final = 5
-#: AWS refuses requests that are five minutes off; a clock that NTP sets is off by less than this.
+#: AWS refuses a clock that is five minutes off; a clock set by NTP is off by less than this.
 MAX_CLOCK_OFFSET_S: Final = 60
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer of a server; this machine's clock is *clock_offset_s* ahead of the server's."""
+    """A response; this machine's clock is *clock_offset_s* ahead of the server's, if known."""
 
     status: int
     clock_offset_s: float | None
@@ -46,7 +46,11 @@ def check_endpoint(url: str, remedy: str) -> Iterator[Finding]:
 
 
 def ask(url: str) -> Answer:
-    """The answer of *url*, also an error; raises OSError, HTTPException or ValueError."""
+    """The response of *url*, error responses included.
+
+    Raises:
+        OSError, HTTPException, ValueError: there is no HTTP response.
+    """
     began_at = time.time()
     try:
         with _opener(url).open(url, timeout=TIMEOUT_S) as response:
@@ -54,7 +58,8 @@ def ask(url: str) -> Answer:
     except HTTPError as exc:
         status, date = exc.code, exc.headers.get("Date")
         exc.close()
-    # Compare with the nearer end of the call, so that a slow answer is no wrong clock.
+    # Compare with the start or the end of the call, whichever is nearer: a slow response does not
+    # mean a wrong clock.
     moments = (began_at, time.time())
     theirs = _seconds(date)
     offsets = [] if theirs is None else [moment - theirs for moment in moments]
@@ -62,18 +67,18 @@ def ask(url: str) -> Answer:
 
 
 def reason_of(exc: Exception) -> str:
-    """What *exc*, raised by `ask`, means."""
+    """The meaning of *exc*, an exception of `ask`, in a few words."""
     cause = exc.reason if isinstance(exc, URLError) else exc
     if isinstance(cause, ConnectionRefusedError):
         return "nobody listens there"
     if isinstance(cause, socket.gaierror):
-        return "the host is not known"
+        return "the host name is unknown"
     if isinstance(cause, TimeoutError):
         return f"no answer within {TIMEOUT_S} s"
     if isinstance(cause, ssl.SSLError):
         return f"TLS failed ({cause.reason or cause})"
     if isinstance(cause, HTTPException):
-        return "what answers does not speak HTTP"
+        return "the server does not speak HTTP"
     return str(getattr(cause, "strerror", None) or cause)
 
 
@@ -81,12 +86,12 @@ def _clock(url: str, offset_s: float | None) -> Finding:
     if offset_s is None:
         return skipped("clock", f"{url} does not send its time")
     if abs(offset_s) <= MAX_CLOCK_OFFSET_S:
-        return ok("clock", f"agrees with that of {url}")
+        return ok("clock", f"agrees with the clock of {url}")
     where = "ahead of" if offset_s > 0 else "behind"
     return failed(
         "clock",
-        f"{abs(offset_s):.0f} s {where} that of {url}: set it, with NTP "
-        "(`timedatectl set-ntp true`); AWS refuses what is five minutes off",
+        f"{abs(offset_s):.0f} s {where} the clock of {url}: set it with NTP "
+        "(`timedatectl set-ntp true`); AWS refuses requests that are five minutes off",
     )
 
 
@@ -98,6 +103,6 @@ def _seconds(date: str | None) -> float | None:
 
 
 def _opener(url: str) -> OpenerDirector:
-    # The proxies of the environment, except for loopback.
+    # Use the proxies of the environment, except for loopback.
     is_local = urlsplit(url).hostname in _LOOPBACK
     return build_opener(ProxyHandler({})) if is_local else build_opener()

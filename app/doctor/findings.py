@@ -1,4 +1,4 @@
-"""What a check found, and how it is printed. Standard library only."""
+"""The findings of checks, and their output. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class State(Enum):
 
     OK = "ok"
     FAILED = "FAIL"
-    #: Another finding or a setting makes the check impossible or needless.
+    #: Another finding or a setting makes the check impossible or unnecessary.
     SKIPPED = "-"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: the *subject* of a check, and what was found; a failed one also says what to do."""
+    """One line: the *subject* of a check, and its result; a failed check also says what to do."""
 
     state: State
     subject: str
@@ -43,12 +43,12 @@ def failed(subject: str, said: str) -> Finding:
 
 
 def skipped(subject: str, said: str) -> Finding:
-    """A check that was not done; *said* is the reason."""
+    """A check that was not performed; *said* is the reason."""
     return Finding(State.SKIPPED, subject, said)
 
 
 def show(findings: Iterable[Finding], *, only_failed: bool = False) -> int:
-    """Print each of *findings* as soon as it is there; returns the exit code."""
+    """Print each of *findings* as soon as it is known; returns the exit code."""
     code = 0
     for finding in findings:
         is_failed = finding.state is State.FAILED

@@ -21,18 +21,18 @@ _REMEDY: Final = (
 
 
 def examine(role: str, names_in_file: Iterable[str]) -> Iterator[Finding]:
-    """What *role* needs of settings and AWS; *names_in_file* are the variables that .env sets."""
+    """The findings about settings and AWS for *role*; *names_in_file* are the variables of .env."""
     yield ok("versions", ", ".join([f"Alvura {VERSION}", *_versions()]))
     for name, meant in misspelt(names_in_file).items():
-        yield failed(f"setting {name}", f"is none; .env probably means {meant}")
+        yield failed(f"setting {name}", f"does not exist; .env probably means {meant}")
     try:
         settings = Settings.from_env()
         account = Account(settings)
     except (SettingsError, ValueError) as exc:
-        yield failed("settings", f"{exc}; docs/settings.md has all of them")
-        yield skipped("endpoint, buckets, queues, rights", "need right settings")
+        yield failed("settings", f"{exc}; docs/settings.md describes all settings")
+        yield skipped("endpoint, buckets, queues, rights", "need valid settings")
         return
-    yield ok("settings", "can be read")
+    yield ok("settings", "are valid")
     yield from _examine_account(account, settings, role)
 
 
@@ -71,7 +71,7 @@ def _examine_resource(
     if fault:
         yield failed(subject, fault.advice)
         return
-    yield ok(subject, "is there")
+    yield ok(subject, "exists")
     yield _rights(account, resource, name, actions)
 
 
@@ -81,7 +81,8 @@ def _rights(account: Account, resource: str, name: str, actions: Sequence[str]) 
     denied = [action for action, fault in lacking.items() if is_denied(fault)]
     if denied:
         return failed(
-            subject, f"denied: {', '.join(denied)}; deploy/README.md has the policies to allow them"
+            subject,
+            f"denied: {', '.join(denied)}; deploy/README.md has the policies that allow them",
         )
     if lacking:
         action, fault = next(iter(lacking.items()))

@@ -153,7 +153,7 @@ def test_a_dead_endpoint_is_one_failing_line(made: Settings) -> None:
         ({"AWS_PROFILE": "nope"}, "doctor: settings: The config profile (nope)"),
         (
             {"DOTENV_NAMES": "MAX_UPLOAD_BYTE PATH"},
-            "doctor: setting MAX_UPLOAD_BYTE: is none; .env probably means MAX_UPLOAD_BYTES",
+            "doctor: setting MAX_UPLOAD_BYTE: does not exist; .env probably means MAX_UPLOAD_BYTES",
         ),
     ],
 )
