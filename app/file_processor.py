@@ -44,11 +44,11 @@ class FileProcessor:
         self._admission = Admission(slots=parallel, max_pixels=_MAX_PIXELS_IN_FLIGHT)
 
     def page(self, source: Source, number: int = 1) -> Binarized:
-        """Page *number* of a file, or of the bytes of one, in black and white.
+        """Page *number* of *source* in black and white.
 
         Raises:
-            PermanentError: no image of these formats, damaged, or over the limits; or a parameter
-                is wrong.
+            PermanentError: *source* is not an image of these formats, is damaged or over the
+                limits, or a parameter is wrong.
             OSError: the file cannot be read.
         """
         with ExitStack() as room:

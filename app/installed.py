@@ -13,12 +13,12 @@ from typing import Final
 _ENGINE: Final = ("cv2", "numba", "numpy")
 _PAGES: Final = ("babel", "flask", "flask_cors", "waitress")
 _CLIENT: Final = ("PIL", "tqdm")
-#: The import names of the packages of pyproject.toml; isal and zlib-ng may be missing.
+#: The import names of the required packages of pyproject.toml; isal and zlib-ng may be missing.
 PACKAGES: Final = (
     *("boto3", "obstore", "opentelemetry", "prometheus_client", "pydantic", "pydantic_settings"),
     *("structlog", *_ENGINE, *_PAGES, *_CLIENT),
 )
-#: What an image with the packages of one role lacks (scripts/install/role_lock.py), by command.
+#: The packages that the image of one role lacks (scripts/install/role_lock.py), by command.
 UNUSED: Final = {
     "web": (*_ENGINE, *_CLIENT),
     **dict.fromkeys(
@@ -30,9 +30,9 @@ _UNFINISHED: Final = ".unfinished"
 
 
 def fault(program: str, command: str | None = None) -> str | None:
-    """A line about *program* if a package is missing, or the installation was cut short.
+    """A line about *program* if a package is missing, or the installation was interrupted.
 
-    With *command*, packages that it never loads may be missing.
+    Packages that *command* never loads may be missing.
     """
     wanted = [name for name in PACKAGES if name not in UNUSED.get(command or "", ())]
     missing = [name for name in wanted if find_spec(name) is None]

@@ -87,7 +87,7 @@ def _add_reconcile(commands: _Commands[argparse.ArgumentParser]) -> None:
 def _add_redrive(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "redrive",
-        help="bring the dead-letter queue back to the workers",
+        help="send the messages of the dead-letter queue to the workers again",
         description=(
             "Send the messages of the dead-letter queue to the workers again. If a failed image "
             "is processed this time, its result takes precedence over the failure record."
@@ -210,7 +210,7 @@ def _add_binarize(commands: _Commands[argparse.ArgumentParser]) -> None:
 def _add_token(commands: _Commands[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "token",
-        help="make a token for somebody who may use the API",
+        help="make a token for a user of the API",
         description=(
             "Make a token. The first line of output is the token, for its holder; it is not stored "
             "anywhere. The second line is its entry for API_TOKENS or API_TOKENS_FILE. The words "

@@ -10,10 +10,10 @@ _LAST_STANDARD_STREAM = 2
 
 
 def open_missing_streams() -> None:
-    """Open standard streams that the caller has closed (`2>&-`), on the null device.
+    """Open the standard streams that the caller has closed (`2>&-`), on the null device.
 
-    Python sets such a stream to None; and the next file to be opened would get its number, so that
-    what a library prints to standard error would land in a result.
+    Python sets a closed stream to None, and the next opened file would get the stream's number: a
+    library that prints to standard error would write into a result.
     """
     while (number := os.open(os.devnull, os.O_RDWR)) <= _LAST_STANDARD_STREAM:
         os.set_inheritable(number, True)
@@ -24,12 +24,12 @@ def open_missing_streams() -> None:
 
 
 def discard_output() -> None:
-    """Let standard output go nowhere, since its reader has closed it, as in `watch | head -1`."""
+    """Redirect standard output to the null device: its reader has gone, as in `watch | head -1`."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(sentence: str) -> None:
-    """Print *sentence* as one line of output, with ? for what could control the terminal.
+    """Print *sentence* as one line, with ? for characters that could control the terminal.
 
     A message of another producer may contain anything.
     """
@@ -44,7 +44,7 @@ def say_json(document: str) -> None:
 
 def _escaped(char: str) -> str:
     if char in "\n\r\t":
-        return " "  # they stand between the tokens: a JSON string cannot contain them
+        return " "  # white space between tokens: a JSON string cannot contain these characters
     return char if _is_plain(char) else json.dumps(char)[1:-1]
 
 

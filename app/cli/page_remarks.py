@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def remarks(kind: str, *, is_inverted: bool, turned: int) -> Iterator[str]:
-    """A remark per unusual property; none for upright, dark-on-light writing."""
+    """One remark per unusual property; none for upright writing that is dark on light."""
     if kind != "writing":
         yield kind
     if is_inverted:

@@ -2,7 +2,7 @@
 
 PDF's FlateDecode reads a PNG's IDAT stream (zlib, with one predictor per row) unchanged, so nothing
 is decoded or compressed again. static/save/pdf.js writes the same bytes; a test compares them.
-`binarize` also gives the pages in CCITT Group 4, in which text takes a fifth to two thirds less.
+`binarize` also writes pages in CCITT Group 4, in which text takes a fifth to two thirds less.
 
 Section numbers refer to ISO 32000-1:2008.
 """
@@ -40,7 +40,7 @@ class _Picture:
 def write_pdf(pngs: Iterable[bytes], fax: Callable[[bytes], bytes] | None = None) -> bytes:
     """A PDF of *pngs* in their order; equal pages give equal bytes.
 
-    *fax* gives the pixels of a PNG as Group 4 data, which is taken where it is smaller.
+    *fax* encodes the pixels of a PNG as Group 4 data, which is used where it is smaller.
 
     Raises:
         ValueError: a PNG is not 1-bit gray without interlacing, which every result is.
@@ -57,7 +57,7 @@ def write_pdf(pngs: Iterable[bytes], fax: Callable[[bytes], bytes] | None = None
 
 
 def _smaller(picture: _Picture, fax: bytes) -> _Picture:
-    """*picture* with the smaller data: dots of photographs are larger in Group 4."""
+    """*picture* with the smaller of both encodings: dithered photographs are larger in Group 4."""
     if len(fax) >= len(picture.pixel_data):
         return picture
     return replace(picture, pixel_data=fax, is_fax=True)
@@ -111,7 +111,7 @@ def _page(number: int, picture: _Picture) -> list[bytes]:
 
 
 def _filter(picture: _Picture) -> str:
-    """The entries that say how the data is to be read (sections 7.4.4 and 7.4.6)."""
+    """The entries for the encoding of the data (sections 7.4.4 and 7.4.6)."""
     columns = f"/Columns {picture.width}"
     if picture.is_fax:
         parameters = f"/K -1 {columns} /Rows {picture.height} /BlackIs1 true"

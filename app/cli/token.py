@@ -11,7 +11,7 @@ from .output import label, say
 def run(options: argparse.Namespace) -> int:
     """Print the token for its holder, then its entry for API_TOKENS; returns the exit code."""
     token = make_token()
-    label(f"The token of {options.name}; keep it, it is stored nowhere:")
+    label(f"The token of {options.name}; keep it, because it is not stored anywhere:")
     say(token)
     label("Its entry for API_TOKENS or API_TOKENS_FILE, for the server:")
     say(f"{options.name}:{hash_token(token)}")

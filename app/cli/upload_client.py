@@ -139,15 +139,17 @@ class _Client:
             return image
         self._note(source, replace(image, status="not saved", detail="stopped"))
         try:
-            self._bring(image, source)
+            self._save_result(image, source)
         except (RefusedError, HTTPError, OSError) as exc:
             return replace(image, status="not saved", detail=str(exc))
         return replace(image, detail=str(source.target or ""))
 
-    def _bring(self, image: Report, source: Source) -> None:
+    def _save_result(self, image: Report, source: Source) -> None:
         """Fetch the result of *image* and save it. Raises RefusedError, HTTPError, OSError."""
         data = self._requests.result(image)
-        if self._order.on_result:  # first: a file that cannot be saved leaves the PDF whole
+        if (
+            self._order.on_result
+        ):  # first: a file that cannot be saved must not be missing in the PDF
             self._order.on_result(source, data)
         if source.target:
             save(data, source.target)

@@ -24,12 +24,12 @@ class Source:
     #: Counted from 1, of *count* pages.
     number: int = 1
     count: int = 1
-    #: Why the pages could not be counted; then nothing of the file is sent.
+    #: Why the pages could not be counted; no page of the file is then sent.
     fault: Exception | None = None
 
     @property
     def shown(self) -> Path:
-        """What the report calls it: the path, with the number of the page if there are several."""
+        """The name in the report: the path, with the page number if the file has several pages."""
         if self.count == 1:
             return self.path
         return self.path.with_name(f"{self.path.stem}{page_part(self.number, self.count)}.png")

@@ -1,1 +1,1 @@
-"""Image files: find them, read JPEG, TIFF, WebP and BMP, write TIFF. Not for servers."""
+"""Image files on disk: find them, read JPEG, TIFF, WebP and BMP, write TIFF. Not for servers."""

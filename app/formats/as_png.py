@@ -17,7 +17,7 @@ from .samples import png_mode
 def as_png(source: Source, number: int, limits: PngLimits) -> bytes:
     """Page *number* of *source* as a PNG with the same samples, orientation and physical size.
 
-    A PNG is left as it is.
+    A PNG is returned unchanged.
 
     Raises:
         PermanentError, OSError: as `open_picture`.

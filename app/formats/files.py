@@ -1,4 +1,4 @@
-"""Find the files that a command is given, and save its results."""
+"""Find the files that a command's arguments name, and save results."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from .kinds import SUFFIXES
 def paths_of(argument: str) -> Iterator[tuple[Path, Path]]:
     """The files that *argument* names, each with its path relative to the folder that it names.
 
-    A file is itself, whatever its name; a folder is all images below it, except hidden ones, and
-    the folders below it that cannot be read; a glob pattern is what it matches.
+    A file stands for itself, whatever its name. A folder stands for all images below it, except
+    hidden ones, and for the folders below it that cannot be read. A glob pattern stands for the
+    files and folders that it matches.
 
     Raises:
-        FileNotFoundError: it names no file.
+        FileNotFoundError: *argument* names no file.
     """
     found = list(_paths(Path(argument)))
     if not found:
-        raise FileNotFoundError(f"{argument}: no image is there")
+        raise FileNotFoundError(f"{argument}: no image was found")
     yield from found
 
 
@@ -35,15 +36,15 @@ def check_target(path: Path) -> None:
         OSError: *path* is a folder, or its parent is a file.
     """
     if path.is_dir():
-        raise IsADirectoryError(f"{path}: a folder is there, so no file can be")
+        raise IsADirectoryError(f"{path}: a folder has this name; a file is needed")
     if not can_be_folder(path.absolute().parent):
-        raise NotADirectoryError(f"{path}: a file is where its folder should be")
+        raise NotADirectoryError(f"{path}: a file has the name of its folder")
 
 
 def check_folder(path: Path) -> None:
     """Check that *path* is a folder or can become one. Raises NotADirectoryError."""
     if not can_be_folder(path):
-        raise NotADirectoryError(f"{path}: a file is there, so no folder can be")
+        raise NotADirectoryError(f"{path}: a file has this name; a folder is needed")
 
 
 def can_be_folder(path: Path) -> bool:
@@ -55,13 +56,13 @@ def save(data: bytes, target: Path, *, overwrite: bool = True) -> None:
     """Write *data* to *target* atomically: the file is complete or not there, even at a power cut.
 
     Raises:
-        FileExistsError: something is there, and *overwrite* is false.
-        OSError: it cannot be written; its `filename` is *target*.
+        FileExistsError: *target* exists, and *overwrite* is false.
+        OSError: *target* cannot be written; the `filename` of the error is *target*.
     """
     try:
         _save(data, target, overwrite=overwrite)
     except OSError as exc:
-        # Python names no file for a failed write, and the temporary file for other faults.
+        # Python's error names no file after a failed write, and the temporary file otherwise.
         exc.filename, exc.filename2 = str(target), None
         raise
 
@@ -92,7 +93,7 @@ def _move_to_free_place(name: Path, target: Path) -> None:
     except OSError as exc:
         if exc.errno == errno.ENOSPC:
             raise
-        # A file system without hard links: two processes could both find the name free.
+        # The file system has no hard links: two processes could both find the name free.
         if target.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
         os.replace(name, target)
@@ -107,10 +108,7 @@ def page_part(number: int, count: int) -> str:
 
 
 def free_name(target: Path, taken: set[str]) -> Path:
-    """*target*, with a number where a name that differs at most in case is among the *taken* ones.
-
-    What it returns is among them afterwards.
-    """
+    """*target*, numbered if *taken* has its name in any case; adds the result to *taken*."""
     free, number = target, 1
     while without_case(free) in taken:
         number += 1
@@ -137,7 +135,7 @@ def _paths(path: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """The images below *folder*, and the folders that cannot be read: opening them says why."""
+    """The images below *folder*, and unreadable folders: opening these raises the reason."""
     unreadable: list[OSError] = []
     for place, folders, names in os.walk(folder, onerror=unreadable.append):
         folders[:] = filterfalse(_is_hidden, folders)

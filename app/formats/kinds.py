@@ -11,14 +11,14 @@ from ..png.limits import PngLimits
 FILE_LIMITS: Final = PngLimits(
     max_bytes=1024**3, max_pixels=200_000_000, max_side=65_535, max_chunks=1_000_000
 )
-#: Bytes that `kind_of` needs.
+#: The number of first bytes that `kind_of` needs.
 HEAD_BYTES: Final = 32
-#: The names of files that folders are searched for, in lower case.
+#: The suffixes of the files that are searched for in folders, in lower case.
 SUFFIXES: Final = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".bmp", ".dib",
 )  # fmt: skip
 PNG, JPEG, TIFF, WEBP, BMP, PDF = "PNG", "JPEG", "TIFF", "WebP", "BMP", "PDF"
-#: The kinds that Pillow reads for us.
+#: The kinds that are read with Pillow.
 READABLE: Final = (JPEG, TIFF, WEBP, BMP)
 
 _SIGNATURES: Final = (
@@ -45,7 +45,7 @@ _BRANDS: Final = {
 
 
 class UnreadableImageError(PermanentError):
-    """The file is no image that is read here, or it is damaged. The API never answers with this."""
+    """The file is not an image of a supported kind, or is damaged. Not an error of the API."""
 
     code, title, status = "unreadable-image", "The image cannot be read", 415
 

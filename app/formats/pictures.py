@@ -1,7 +1,7 @@
 """Open one page of an image file with Pillow, within limits, without decoding it.
 
-Pillow reads JPEG, TIFF, WebP and BMP here, and no other format: each of its decoders that stays
-unused is one less for a hostile file to reach. PNG has a reader of its own (`app.png`).
+Pillow reads only JPEG, TIFF, WebP and BMP here: a hostile file cannot reach its other decoders. PNG
+has a reader of its own (`app.png`).
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from ..png.format import MAX_UINT31, PhysicalSize
 from ..png.limits import PngLimits
 from .kinds import HEAD_BYTES, JPEG, PDF, READABLE, TIFF, WEBP, UnreadableImageError, kind_of
 
-#: A file, or the bytes of one that came through a pipe.
+#: The path of a file, or the contents of a file that came through a pipe.
 Source = Path | bytes
 
 _EXIF_PREFIX: Final = b"Exif\0\0"
 _INCHES_PER_METRE: Final = 1 / 0.0254
-#: EXIF 2.32, section 4.6.4: 72 dpi stands for an unknown resolution, and cameras write it.
+#: Cameras write 72 dpi, which stands for an unknown resolution (EXIF 2.32, section 4.6.4).
 _UNKNOWN_DPI: Final = 72
 #: Opening page n reads the directories of all n: 24 us each, 48 s of CPU for 2,000 pages.
 _MAX_PAGES: Final = 2_000
 _ORIENTATION_TAG: Final = 274
 #: ITU-T T.81, table B.1.
 _START_OF_SCAN: Final = b"\xff\xda"
-#: The limit of libtiff, for JPEG in TIFF. Encoders write about ten; a thumbnail has its own.
+#: libtiff's limit for JPEG in TIFF. Encoders write about ten scans; a thumbnail adds its own.
 _MAX_SCANS: Final = 100
 _PIECE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A page that is not yet decoded, and what its file says about it."""
+    """A page that is not yet decoded, with the properties that its file states."""
 
     image: ImageFile.ImageFile
     kind: str
@@ -81,7 +81,7 @@ def count_pages(source: Source, limits: PngLimits) -> int:
         return 1
     with open_picture(source, 1, limits) as picture, _damage_told(TIFF):
         for number in range(1, _MAX_PAGES + 1):
-            # Page by page, because Pillow miscounts after a jump beyond the last page.
+            # Seek page by page: Pillow miscounts after a jump beyond the last page.
             try:
                 picture.image.seek(number)
             except EOFError:
@@ -96,7 +96,7 @@ def open_picture(source: Source, number: int, limits: PngLimits) -> Iterator[Pic
     Raises:
         FileTooLargeError: over `limits.max_bytes`.
         TooManyPixelsError: width, height or their product is over *limits*.
-        UnreadableImageError: no JPEG, TIFF, WebP or BMP, or a damaged or animated one.
+        UnreadableImageError: *source* is not a JPEG, TIFF, WebP or BMP, or is damaged or animated.
         OSError: the file cannot be read.
     """
     kind = kind_of_file(source)
@@ -142,7 +142,7 @@ def check_bytes(source: Source, limits: PngLimits) -> None:
 
 
 def _check_scans(source: Source) -> None:
-    """Refuse a JPEG with so many scans that decoding takes minutes, though it has few pixels."""
+    """Refuse a JPEG with many scans: decoding could take minutes in spite of few pixels."""
     scans, last = 0, b""
     with _opened(source) as file:
         while piece := file.read(_PIECE_BYTES):
@@ -154,7 +154,7 @@ def _check_scans(source: Source) -> None:
 
 
 def _bound_pillow(limits: PngLimits) -> None:
-    """Set Pillow's own limit, which it checks before it allocates, also for each page of a TIFF."""
+    """Set Pillow's own limit, which Pillow checks before it allocates each page."""
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
     # Pillow warns of odd tags, and of images up to twice its limit, which `_check` refuses.
     warnings.filterwarnings("ignore", module=r"PIL\.")

@@ -1,8 +1,8 @@
 """Decode a picture to gray values, one strip of rows at a time, by the rules for PNG.
 
-The samples go through the same functions as those of a PNG, so a JPEG gives the same page as the
-PNG that `as_png` makes of it. The result takes one byte per pixel, two where there is transparency
-or colour, in addition to Pillow's own: one for gray, four for colour.
+The samples go through the same functions as the samples of a PNG, so a JPEG gives the same page as
+the PNG that `as_png` makes of it. The result takes one byte per pixel, two with transparency or
+colour. Pillow's image takes one byte per pixel for gray, four for colour.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PHOTOMETRIC_TAG, _WHITE_IS_ZERO = 262, 0
 
 
 def decode_picture(picture: Picture, *, with_chroma: bool) -> Decoded:
-    """The page of *picture*, not yet turned by its orientation."""
+    """The decoded page of *picture*, not yet turned upright."""
     image = picture.load()
     mode = png_mode(image)
     color_type, bit_depth = _FORMS.get(mode, (GRAY, 16))
@@ -53,7 +53,7 @@ def _rows(image: Image.Image, mode: str, info: PngInfo) -> Iterator[tuple[int, B
             yield top, samples.astype(">u2").view(np.uint8)
         return
     for top, strip in _strips(image):
-        # A copy, because compiled loops take no read-only array.
+        # Copy: compiled loops accept no read-only array.
         data = bytearray((strip if strip.mode == mode else strip.convert(mode)).tobytes())
         yield top, np.frombuffer(data, np.uint8).reshape(strip.height, info.row_bytes(info.width))
 

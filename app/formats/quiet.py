@@ -1,6 +1,6 @@
 """Suppress the lines that libtiff prints to standard error, which do not name the file.
 
-Pillow cannot turn them off, and the exceptions of Pillow describe the same faults.
+Pillow cannot turn these lines off, and its exceptions describe the same faults.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def is_sixteen_bit(image: Image.Image) -> bool:
 
 
 def png_mode(image: Image.Image) -> str:
-    """The mode, one of PNG's or 16-bit gray, that *image* is to be converted to.
+    """The mode to convert *image* to: one of PNG's modes, or 16-bit gray.
 
     Raises:
         UnreadableImageError: the samples have 32 bits.
@@ -38,6 +38,6 @@ def png_mode(image: Image.Image) -> str:
         return "RGBA" if "transparency" in image.info else "RGB"
     if image.mode not in _BECOMES:
         raise UnreadableImageError(
-            f"Samples of the kind {image.mode} are not read; save the image with 8 or 16 bits."
+            f"Samples of the kind {image.mode} are not supported; save the image with 8 or 16 bits."
         )
     return _BECOMES[image.mode]

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import AppendingTiffWriter
 
 _COMPRESSION: Final = "group4"
-#: TIFF 6.0, section 8: where the data of each strip begins, and its size.
+#: TIFF 6.0, section 8: the tags for the offset and the size of each strip.
 _STRIP_OFFSETS, _STRIP_BYTE_COUNTS = 273, 279
 _ONE_STRIP: Final = 1 << 30
 
@@ -38,7 +38,7 @@ def _page(png: bytes, **how: Any) -> bytes:
     target = io.BytesIO()
     with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
         dpi = image.info.get("dpi")
-        # PNG counts in whole pixels a metre, so that 300 dpi comes back as 299.9994.
+        # PNG counts whole pixels per metre, so 300 dpi would become 299.9994.
         more = {"dpi": tuple(round(dots, 1) for dots in dpi)} if dpi else {}
         image.save(target, "TIFF", compression=_COMPRESSION, **more, **how)
     return target.getvalue()

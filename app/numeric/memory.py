@@ -9,10 +9,10 @@ from typing import Final
 #: page pays for it again: 2,000 to 3,000 page faults, a quarter of the CPU time of an A4 page.
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-#: At most this much free memory stays at the end of the heap of each thread: an A4 page at 200 dpi
-#: takes 18 MB, one at 300 dpi 34 MB.
+#: The most free bytes that stay at the end of the heap of each thread. An A4 page at 200 dpi takes
+#: 18 MB, an A4 page at 300 dpi 34 MB.
 KEPT_BYTES: Final = 32 * 1024 * 1024
-#: Blocks of larger pages go back at once.
+#: Larger blocks are returned to the kernel at once.
 LARGEST_KEPT_BLOCK_BYTES: Final = 16 * 1024 * 1024
 
 

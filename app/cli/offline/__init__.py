@@ -1,1 +1,1 @@
-"""The command `binarize`: files to black-and-white pages on this machine, without a server."""
+"""The command `binarize`: turn files into black-and-white pages here, without a server."""

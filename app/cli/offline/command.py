@@ -60,7 +60,7 @@ def run(
 
 def _read_pipe(most: int) -> bytes:
     if sys.stdin.isatty():
-        raise ValueError("-: standard input is a terminal; send it a file")
+        raise ValueError("-: standard input is a terminal; redirect a file to it")
     return sys.stdin.buffer.read(most)
 
 
@@ -86,7 +86,7 @@ class _Run:
         self._pages, self._process, self._parallel = inputs.pages, process, options.jobs
         self._is_dry = options.dry_run
         self._is_stuck = False
-        # os.path.exists raises nothing, as for a name that is too long; saving it then says so.
+        # os.path.exists raises nothing for a name that is too long; saving reports it later.
         is_there = [
             not options.force and target.path is not None and os.path.exists(target.path)
             for target in targets
@@ -109,17 +109,17 @@ class _Run:
         try:
             for line in self._summary.lines(monotonic() - began_at):
                 self._tell(line)
-        except BrokenPipeError:  # the results are written, so their code stands
+        except BrokenPipeError:  # keep the exit code: the results are written
             discard_output()
         if self._is_stuck:
-            # A thread that comes back from C++ while the interpreter ends would abort the process.
+            # A thread that returns from C++ while the interpreter exits would abort the process.
             sys.stdout.flush()
             os._exit(code)
         return code
 
     def _rehearse(self) -> int:
         for target in self._there:
-            self._tell(f"{printable(shown(target.path))} is already there")
+            self._tell(f"{printable(shown(target.path))} exists already")
         for target in self._targets:
             first = printable(self._pages[target.pages[0]].title)
             what = first if len(target.pages) == 1 else f"{len(target.pages)} pages, from {first},"

@@ -49,7 +49,7 @@ class Page:
 
 @dataclass
 class Inputs:
-    """The pages found, and the number of earlier results in folders, which are left out."""
+    """The pages to process, and the number of earlier results in folders, which are skipped."""
 
     pages: list[Page]
     left_out: int = 0
@@ -58,7 +58,7 @@ class Inputs:
 def find_inputs(
     arguments: Sequence[str], read_pipe: Callable[[int], bytes], limits: PngLimits
 ) -> Inputs:
-    """All pages of *arguments*, each file once; *read_pipe* reads at most so many bytes.
+    """All pages of *arguments*, each file once; *read_pipe* reads at most the given bytes.
 
     Raises:
         FileNotFoundError: an argument names no image.
@@ -85,7 +85,7 @@ def find_inputs(
 
 
 def _is_result(path: Path, argument: str, stems: Callable[[Path], AbstractSet[str]]) -> bool:
-    """Whether *path* has a result's name, and was found in a folder or lies beside its original.
+    """Whether *path* has a result's name, and was found in a folder or is beside its original.
 
     So a second run over `scans/` or `scans/*.png` does not process the results of the first.
     """

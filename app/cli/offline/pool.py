@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 from ...domain.ports import Binarized
 from ...formats.pictures import Source
 
-#: The engine: a file and the number of its page in, a result out.
+#: The engine: a function from a file and a page number to the result.
 Process = Callable[[Source, int], Binarized]
 Item = TypeVar("Item")
 
@@ -39,14 +39,14 @@ class Pool(Generic[Item]):
         ]
 
     def results(self) -> Iterator[tuple[Item, Binarized | Exception]]:
-        """Each item with its result or its fault, as they end."""
+        """Each item with its result or its fault, in the order in which they end."""
         for thread in self._threads:
             thread.start()
         for _ in range(self._count):
             yield self._ended.get()
 
     def stop(self) -> bool:
-        """Begin no further item; returns whether no thread is left after a few seconds."""
+        """Begin no further item; returns whether all threads ended within a few seconds."""
         self._stopping.set()
         deadline = monotonic() + _GRACE_S
         for thread in self._threads:

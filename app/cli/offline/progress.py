@@ -1,4 +1,4 @@
-"""Show how far a run is: a bar on a terminal, a line now and then in a log."""
+"""Show the progress of a run: a bar on a terminal, a line from time to time in a log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from tqdm import tqdm
 
-#: Seconds between two lines in a log; the pause doubles up to the longest.
+#: Seconds between two lines in a log: the first pause, which doubles, and the longest.
 _FIRST_PAUSE_S: Final = 10.0
 _LONGEST_PAUSE_S: Final = 300.0
 
@@ -36,7 +36,7 @@ class Progress:
         self._bar.close()
 
     def step(self) -> None:
-        """One more page has ended."""
+        """Count one more finished page."""
         self._done += 1
         self._bar.update()
         now = self._clock()

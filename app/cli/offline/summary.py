@@ -9,7 +9,7 @@ from ...domain.ports import Binarized
 from ..upload_report import printable
 
 _KINDS: Final = ("writing", "blank", "photograph")
-#: Names that are listed of each kind; the others are counted.
+#: The number of names listed per kind of page; all others are only counted.
 _MOST_NAMES: Final = 5
 
 
@@ -28,7 +28,7 @@ class Summary:
         """Count a page that has been binarized."""
         self.pages += 1
         taken_for = page.page
-        if taken_for is None:  # only of results made by older versions
+        if taken_for is None:  # only in results of older versions
             return
         marks = {taken_for.kind: True, "inverted": taken_for.inverted, "turned": taken_for.turned}
         for mark in (mark for mark, holds in marks.items() if holds):
@@ -46,7 +46,7 @@ class Summary:
         if self.left_out:
             yield f"left out: {self.left_out} results of earlier runs, *-bw.*"
         if self.left_alone:
-            yield f"left alone: {self.left_alone} files that are already there; --force overwrites"
+            yield f"left alone: {self.left_alone} files that exist already; --force overwrites them"
         if self.failed:
             yield f"failed: {self.failed}"
 

@@ -41,7 +41,7 @@ def plan_targets(pages: Sequence[Page], wish: Wish) -> list[Target]:
 
     Raises:
         ValueError: several pages, or several files, cannot go where *wish* says.
-        OSError: no file can be where *wish* says.
+        OSError: no file can be written where *wish* says.
     """
     every = tuple(range(len(pages)))
     targets = list(_main_targets(pages, wish, every))
@@ -52,12 +52,16 @@ def plan_targets(pages: Sequence[Page], wish: Wish) -> list[Target]:
 
 
 def _different(targets: Sequence[Target]) -> list[Target]:
-    """The *targets*, each once: `-o all.pdf --pdf all.pdf` is one. Raises ValueError."""
+    """The *targets* without repetitions, as in `-o all.pdf --pdf all.pdf`.
+
+    Raises:
+        ValueError: two different targets have the same path.
+    """
     different = list(dict.fromkeys(targets))
     paths = Counter(without_case(target.path) for target in different if target.path)
     for target in different:
         if target.path and paths[without_case(target.path)] > 1:
-            raise ValueError(f"{target.path}: two different results would go there")
+            raise ValueError(f"{target.path}: two different results have this path")
     return different
 
 
@@ -82,7 +86,7 @@ def _main_targets(pages: Sequence[Page], wish: Wish, every: tuple[int, ...]) -> 
 def _one(path: Path | None, format_: str, every: tuple[int, ...]) -> Target:
     if format_ == PNG and len(every) > 1:
         raise ValueError(
-            f"{len(every)} pages are not one PNG; name a folder, a .tif or a .pdf, or --format"
+            f"{len(every)} pages do not fit into one PNG; name a folder, a .tif, a .pdf or --format"
         )
     return Target(path, format_, every)
 
@@ -101,8 +105,8 @@ def _in_folder(pages: Sequence[Page], folder: Path, format_: str) -> Iterator[Ta
 def _names(pages: Sequence[Page]) -> list[Path]:
     """The path of each page's file below the folder of results.
 
-    It is relative to the folder that was named. If two files would get the same path, all paths
-    are relative to the folder that contains all files: a number would depend on the other files.
+    The path is relative to the folder that was named. If two files would get the same path, all
+    paths are relative to the folder that contains all files: a number would depend on the others.
     """
     names = [page.name for page in pages]
     files = {page.source for page in pages}
@@ -126,7 +130,8 @@ def _named(pages: Sequence[Page], places: Sequence[Path], format_: str) -> Itera
     taken: set[str] = set()
     for place, positions in files:
         is_alone = len(suffixes[without_case(place.with_suffix(""))]) == 1
-        # `a.jpg` beside `a.png`: the name says which, so that it stays the same in the next run.
+        # With `a.jpg` beside `a.png`, the target's name has the suffix: a number would change
+        # when one of the files is missing in the next run.
         stem = place.stem if is_alone else f"{place.stem}-{place.suffix.lstrip('.').lower()}"
         for part, group in _parts(pages, positions, format_):
             path = place.with_name(f"{stem}{part}{RESULT}{_ENDS[format_]}")

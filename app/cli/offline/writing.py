@@ -1,4 +1,4 @@
-"""Write each result as soon as all of its pages are there."""
+"""Write each result as soon as all of its pages are processed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Writer:
         for target in targets:
             for position in target.pages:
                 self._wanted_by.setdefault(position, []).append(target)
-        #: The pages that wait for others of their file, and how many files each waits for.
+        #: The pages whose files are not yet written, and the number of those files.
         self._pngs: dict[int, bytes] = {}
         self._missing = {target: set(target.pages) for target in targets}
 
@@ -40,7 +40,7 @@ class Writer:
                 self._forget(target)
 
     def unwritten(self) -> list[tuple[Target, int]]:
-        """The files of several pages that are not written, and how many pages each misses."""
+        """The files of several pages that are not written, with the number of missing pages."""
         return [
             (target, len(missing))
             for target, missing in self._missing.items()
@@ -62,7 +62,7 @@ class Writer:
         elif target.format == TIFF:
             data = write_tiff(pngs)
         if target.path is None:
-            _pour(data)
+            _write_all(data)
         else:
             save(data, target.path, overwrite=self._overwrite)
 
@@ -74,11 +74,11 @@ class Writer:
                 del self._pngs[position]
 
 
-def _pour(data: bytes) -> None:
+def _write_all(data: bytes) -> None:
     """Write all of *data* to standard output. Raises OSError."""
     left = memoryview(data)
     while left:
-        # With PYTHONUNBUFFERED a write can end early, as on a disk that becomes full.
+        # With PYTHONUNBUFFERED a write can be partial, for example when the disk becomes full.
         left = left[sys.stdout.buffer.write(left) :]
     sys.stdout.buffer.flush()
 

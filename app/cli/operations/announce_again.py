@@ -19,13 +19,13 @@ from ...images.store import ImageStore
 from ..output import say
 from .verbs import DONE, FAILED, Sender, batches
 
-#: Other producers may omit the time of the upload.
+#: Stands for a missing upload time: other producers may omit it.
 _UNKNOWN: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The images to announce: those with these ids, else all within the times and the group."""
+    """The images to announce: those with the given ids, else all in the time range and group."""
 
     ids: tuple[UUID, ...] = ()
     since: datetime | None = None

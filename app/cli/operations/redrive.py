@@ -60,8 +60,8 @@ def _receive_all(
 ) -> Iterator[list[Delivery]]:
     """The messages of *queue*, each once; *held* gets the last receipt of each, without its body.
 
-    A message that stays in the queue comes again after _HOLD_S: at its end a long run would begin
-    anew, for ever.
+    A message that stays in the queue is delivered again after _HOLD_S, so without *held* a long
+    run would start over for ever.
     """
     left = sys.maxsize if limit is None else limit
     while left > 0:

@@ -26,17 +26,17 @@ _POLL_WAIT_S: Final = 1
 
 @dataclass
 class _Seen:
-    """What was received; in bounded memory with *delete*, else 150 bytes for each announcement."""
+    """The received announcements: in bounded memory if they are deleted, else 150 bytes each."""
 
-    #: How many were shown.
+    #: The number of announcements shown.
     count: int = 0
-    #: The ids of those shown that are still in the queue, and come again.
+    #: The ids of shown announcements that are still in the queue and will be delivered again.
     ids: set[str] = field(default_factory=set)
     #: The last receipts that still hide their messages, by message id, and when they end.
     hidden: dict[str, tuple[Delivery, float]] = field(default_factory=dict)
 
     def hide(self, deliveries: Sequence[Delivery]) -> None:
-        """Note the receipts of *deliveries*, and forget those that have ended."""
+        """Remember the receipts of *deliveries*, and forget expired ones."""
         now_s = time.monotonic()
         for delivery in deliveries:
             self.hidden.pop(delivery.message_id, None)  # the newest is last
@@ -47,7 +47,7 @@ class _Seen:
             del self.hidden[message_id]
 
     def forget(self, message_id: str) -> None:
-        """Note that the message is deleted."""
+        """Forget a deleted message."""
         self.ids.discard(message_id)
         self.hidden.pop(message_id, None)
 
@@ -63,8 +63,8 @@ def watch(
 ) -> int:
     """Show each announcement once, as it arrives, until *count* have been shown.
 
-    Those sent before *since* are left out. Returns FAILED if *timeout_s* ends first. Messages that
-    are not deleted return to the queue at the end.
+    Announcements sent before *since* are skipped. Returns FAILED if *timeout_s* ends first.
+    Messages that are not deleted return to the queue at the end.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     seen = _Seen()
@@ -85,7 +85,7 @@ def watch(
 def _receive(
     announcements: Queue, seen: _Seen, since: datetime | None, count: int | None
 ) -> list[Delivery]:
-    """The next announcements to show; the earlier ones stay hidden, so that others can come."""
+    """The next announcements to show; earlier ones stay hidden, so that SQS delivers others."""
     deliveries = announcements.receive(
         max_messages=MAX_BATCH if count is None else min(MAX_BATCH, count - seen.count),
         wait_time_s=_POLL_WAIT_S,
@@ -107,7 +107,7 @@ def _delete(announcements: Queue, shown: Sequence[Delivery], seen: _Seen) -> Non
     for delivery, error in zip(shown, announcements.delete_batch(shown), strict=True):
         if error is None:
             seen.forget(delivery.message_id)
-        else:  # it comes again after _HOLD_S, and is then deleted without being shown
+        else:  # delivered again after _HOLD_S, then deleted without being shown
             logger.warning("announcement shown and still in the queue", reason=str(error))
 
 

@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be_read_is_reported_and_the_rest_is_sent(
 
 @pytest.mark.parametrize("argument", ["nowhere.png", "scans/*.gif"])
 def test_an_argument_that_names_nothing_is_an_error(folder: Path, argument: str) -> None:
-    with pytest.raises(FileNotFoundError, match="no image is there"):
+    with pytest.raises(FileNotFoundError, match="no image was found"):
         find_sources([argument], None)
 
 
@@ -423,5 +423,5 @@ def test_a_file_where_the_results_should_go_is_seen_before_anything_is_sent(
     with server(lambda _: image("queued")) as api:
         assert main(["upload", "scans", "--url", api.url, "--out", out]) == 2
 
-    assert capsys.readouterr().err.startswith(f"app.main: {out}: a file is there")
+    assert capsys.readouterr().err.startswith(f"app.main: {out}: a file has this name")
     assert api.asked == []

@@ -80,7 +80,7 @@ def test_a_second_run_leaves_alone_what_is_there(
     assert (folder / "a-bw.png").read_text() == "mine"
     assert (folder / "photo-bw.png").exists()
     assert "1 page in" in out
-    assert "left alone: 3 files that are already there; --force overwrites" in out
+    assert "left alone: 3 files that exist already; --force overwrites them" in out
     assert "left out: 3 results of earlier runs" in out
 
     assert binarize("a.png", "--force") == 0
@@ -113,7 +113,7 @@ def test_a_dry_run_says_what_it_would_write_and_writes_nothing(
     assert code == 1
     assert files_in(folder) == before
     assert capsys.readouterr().out.splitlines() == [
-        "a-bw.png is already there",
+        "a-bw.png exists already",
         "photo.jpg -> photo-bw.png",
         "sub/two.tif, page 1 -> sub/two-p01-bw.png",
         "sub/two.tif, page 2 -> sub/two-p02-bw.png",
@@ -194,12 +194,12 @@ def test_all_pages_become_one_pdf_in_the_order_of_the_files(folder: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere.png"], "nowhere.png: no image is there"),
+        (["nowhere.png"], "nowhere.png: no image was found"),
         (["a.png", "--method", "magic"], "method='magic' is not one of auto"),
         (["a.png", "--set", "threshold=1"], "Method otsu takes no parameter 'threshold'"),
-        (["a.png", "photo.jpg", "-o", "one.png"], "2 pages are not one PNG"),
-        (["a.png", "-o", "photo.jpg/out"], "a file is there, so no folder can be"),
-        (["a.png", "--pdf", "sub"], "a folder is there, so no file can be"),
+        (["a.png", "photo.jpg", "-o", "one.png"], "2 pages do not fit into one PNG"),
+        (["a.png", "-o", "photo.jpg/out"], "a file has this name; a folder is needed"),
+        (["a.png", "--pdf", "sub"], "a folder has this name; a file is needed"),
     ],
 )
 def test_wrong_usage_is_one_line_before_anything_is_computed(
@@ -292,5 +292,5 @@ def test_two_results_for_one_name_are_refused_before_anything_is_computed(
     code = binarize(".", "--format", "pdf", "-o", "out", "--pdf", "out/a-bw.pdf", "--force")
 
     assert code == 2
-    assert "out/a-bw.pdf: two different results would go there" in capsys.readouterr().err
+    assert "out/a-bw.pdf: two different results have this path" in capsys.readouterr().err
     assert not (folder / "out").exists()

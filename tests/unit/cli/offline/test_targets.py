@@ -117,7 +117,7 @@ def test_what_comes_through_a_pipe_goes_through_a_pipe() -> None:
 
 @pytest.mark.parametrize("out", ["one.png", "-"])
 def test_several_pages_are_not_one_png(out: str) -> None:
-    with pytest.raises(ValueError, match=r"2 pages are not one PNG; name a folder"):
+    with pytest.raises(ValueError, match=r"2 pages do not fit into one PNG; name a folder"):
         plan_targets(pages("a.jpg", "b.jpg"), Wish(out=out))
 
 
