@@ -52,7 +52,6 @@ TESTED_BY = {
     "domain/ports": "../contract/test_bucket",
     "domain/representation": "web/test_responses",
     "errors": "../project/test_error_codes",
-    "formats/files": "cli/offline/test_command",
     "formats/kinds": "formats/test_pictures",
     "formats/planes": "test_file_processor",
     "formats/samples": "test_file_processor",
