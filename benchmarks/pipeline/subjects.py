@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-import urllib3
 
 from app.aws import clients as aws
 from app.settings import Settings
@@ -20,6 +19,7 @@ from benchmarks.report.pipeline_tables import OURS, TUTORIAL
 from benchmarks.service.uploads import app_process
 from benchmarks.service.worker import node_rivals, silent_process
 from testkit.fleet import LocalStack, environment, own_localstack
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.processes import start_app
 from testkit.root import ROOT
@@ -106,7 +106,7 @@ class Running:
         """AWS calls so far by action, for a subject that counts them in one process."""
         if self.subject.processes:
             return Counter()
-        text = urllib3.request("GET", f"{self.url}/metrics").data.decode()
+        text = http_request("GET", f"{self.url}/metrics").data.decode()
         return Counter({action: int(float(n)) for action, n in CALLS.findall(text)})
 
 

@@ -21,8 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-import urllib3
 
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.root import ROOT
 from testkit.waiting import is_alive, wait_until
@@ -85,7 +85,7 @@ def longest_wait_s(port: int, attacker: multiprocessing.Process) -> float:
     waits_s: list[float] = []
     while attacker.is_alive() or len(waits_s) < 10:
         began_at = time.monotonic()
-        urllib3.request("GET", f"http://127.0.0.1:{port}/healthz", timeout=DEADLINE_S)
+        http_request("GET", f"http://127.0.0.1:{port}/healthz", timeout=DEADLINE_S)
         waits_s.append(time.monotonic() - began_at)
         time.sleep(0.01)
     return max(waits_s)
@@ -128,7 +128,7 @@ def serving(tree: Path) -> Iterator[tuple[int, psutil.Process]]:
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, cwd=tree, stdout=quiet, stderr=quiet) as process:
         wait_until(lambda: is_alive(f"http://127.0.0.1:{port}"))
-        urllib3.request("GET", f"http://127.0.0.1:{port}/")  # its templates are compiled once
+        http_request("GET", f"http://127.0.0.1:{port}/")  # its templates are compiled once
         yield port, psutil.Process(process.pid)
         process.kill()
 

@@ -19,8 +19,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from statistics import fmean, median, quantiles
 
-import urllib3
-
 from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
@@ -29,6 +27,7 @@ from benchmarks.report.rows import rows
 from benchmarks.report.saved import save
 from benchmarks.service.worker import A4_200_DPI_MEGAPIXELS
 from testkit.fleet import Announcements, own_localstack, role
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.waiting import is_alive, wait_until
 
@@ -78,7 +77,7 @@ def send(settings: Settings, announcements: Announcements, png: bytes) -> tuple[
     time.sleep(PAUSE_S)
     began_at = time.monotonic()
     fields = {"image": ("page.png", png, "image/png")}
-    answer = urllib3.request("POST", f"http://127.0.0.1:{settings.port}/upload", fields=fields)
+    answer = http_request("POST", f"http://127.0.0.1:{settings.port}/upload", fields=fields)
     answered_at = time.monotonic()
     image_id = answer.json()["image_id"]
     wait_until(lambda: announcements.have([image_id]))
@@ -88,7 +87,7 @@ def send(settings: Settings, announcements: Announcements, png: bytes) -> tuple[
 def steps(settings: Settings) -> dict[str, float]:
     """Seconds that each step of the worker has taken so far."""
     url = f"http://127.0.0.1:{settings.metrics_port}/metrics"
-    text = urllib3.request("GET", url).data.decode()
+    text = http_request("GET", url).data.decode()
     return {name: float(value) for kind, name, value in STEP.findall(text) if kind == "sum"}
 
 

@@ -13,10 +13,9 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-import urllib3
-
 from app.settings import Settings
 from testkit.fleet import role
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.waiting import is_alive, wait_until
 
@@ -44,7 +43,7 @@ def resident_mb(name: str) -> float:
         if name != "worker":
             url = f"http://127.0.0.1:{settings.port}"
             wait_until(partial(is_alive, url), within_s=_WITHIN_S)
-            urllib3.request("GET", url)
+            http_request("GET", url)
         status = Path(f"/proc/{running.process.pid}/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) * 1024 / 1e6

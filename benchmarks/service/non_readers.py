@@ -22,6 +22,7 @@ import psutil
 import urllib3
 
 from benchmarks.service.head_cost import ROOT, serving
+from testkit.http_requests import http_request
 from testkit.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
 from testkit.scans import page_png
 
@@ -58,7 +59,7 @@ def large_png() -> bytes:
 
 
 def upload(port: int, data: bytes) -> str:
-    answer = urllib3.request(
+    answer = http_request(
         "POST", f"http://127.0.0.1:{port}/upload", fields={"image": ("a.png", data)}, retries=False
     )
     if answer.status != 202:
@@ -161,7 +162,7 @@ class Others:
         return self._request("POST", "/upload", fields={"image": ("a.png", page_png())})
 
     def _request(self, method: str, path: str, **more: object) -> int:
-        return urllib3.request(method, self._url + path, retries=False, timeout=30, **more).status
+        return http_request(method, self._url + path, retries=False, timeout=30, **more).status
 
 
 if __name__ == "__main__":

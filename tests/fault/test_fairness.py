@@ -15,9 +15,10 @@ import urllib3
 from app.access.tokens import hash_token
 from app.settings import Settings
 from testkit.fleet import role, wait_until_empty
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.scans import page_png
-from testkit.waiting import is_alive, wait_until
+from testkit.waiting import assert_within, is_alive, wait_until
 
 GREEDY, OTHERS = "greedy", [f"client-{number}" for number in range(9)]
 ROUNDS = 3
@@ -39,7 +40,7 @@ def upload(
         headers["Prefer"] = f"wait={wait_s}"
     form = {"image": ("page.png", page_png(), "image/png"), **fields}
     url = f"http://127.0.0.1:{settings.port}/upload"
-    return urllib3.request("POST", url, fields=form, headers=headers, retries=False)
+    return http_request("POST", url, fields=form, headers=headers, retries=False)
 
 
 @contextmanager
@@ -91,4 +92,4 @@ def test_nobody_is_refused_or_kept_waiting_for_the_group_of_another(settings: Se
         print(f"{what}: median {statistics.median(found):.2f} s, p95 {p95:.2f} s")
     assert answers.keys() == {"accepted", "group-full"}
     # Generous, for machines that are busy: a place behind the whole backlog takes several seconds.
-    assert statistics.median(beside) < statistics.median(alone) + 1
+    assert_within(statistics.median(beside), statistics.median(alone) + 1)

@@ -18,6 +18,7 @@ import urllib3
 
 from app.settings import Settings
 from testkit.fleet import Announcements, Role, judge, role, wait_until_empty
+from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.root import ROOT
 from testkit.scans import page_png
@@ -74,7 +75,7 @@ class Clients:
         fields = {"image": ("page.png", page_png(), "image/png"), **form}
         url = f"http://127.0.0.1:{self.ports[-1]}/upload"
         try:
-            answer = urllib3.request("POST", url, fields=fields, headers=headers, retries=False)
+            answer = http_request("POST", url, fields=fields, headers=headers, retries=False)
         except urllib3.exceptions.HTTPError:
             return False  # the process has just ended; the same key goes to the next
         if answer.status != 202:
