@@ -1,9 +1,10 @@
-"""Old paper: tell a page on it, and split ink from paper there without the network.
+"""Detect pages on old paper, and binarize them without the network.
 
-On blotched and rough paper the learned threshold takes stains and the other side's ink for writing.
-The classical way stands them better: the depth of each spot below the paper around it, compared
-with the depth of the ink nearby and with how uneven the paper is. All of it up to the comparison
-sees only the cells of 4 x 4 pixels, and one row of eight to measure strokes.
+On blotched and rough paper the learned threshold mistakes stains and ink of the other side for
+writing. This classical method handles them better: it compares the depth of each spot below the
+paper around it with the depth of the ink nearby and with the unevenness of the paper. Except for
+the final comparison, the method reads only cells of 4 x 4 pixels, and every eighth row of pixels to
+measure strokes.
 """
 
 from __future__ import annotations
@@ -19,49 +20,51 @@ from .compare import compare
 from .page_maps import Layers, PageMaps
 from .paper_depth import depths, faint_depth, least_paper, unevenness
 
-#: Old paper is blotched: half of it differs by more than so many gray values from the mean of
-#: 160 pixels around, what noise adds taken away. Clean paper, shadows and noise included, comes to
-#: 0.13, old paper from 0.18 on.
+#: Old paper is blotched: half of it differs by at least this many gray values from the mean of the
+#: 160 x 160 pixels around, plus NOISE_BLOTCHES per gray value of noise. Clean paper with shadows
+#: and noise reaches 0.13; old paper has 0.18 and more.
 LEAST_BLOTCHES: Final = 0.155
 NOISE_BLOTCHES: Final = 0.006
-#: ... and everywhere: the quietest quarter of the rest at least this part of the loudest. Solid
-#: areas, desks and pictures have steps beside which the rest is quiet.
+#: Old paper is blotched everywhere: the first quartile of the differences is at least this share of
+#: the third. Pages with solid areas, desks or pictures have large steps and quiet paper.
 LEAST_QUIET_PART: Final = 1 / 15
-#: ... and rough: its brightest spots are brighter than its mean by this, at least, and by more
-#: than noise makes them, which is so much and a fifth of it.
+#: Old paper is rough: its brightest spots are at least LEAST_ROUGHNESS gray values brighter than
+#: its mean, and at least NOISE_ROUGHNESS plus a fifth of the noise: noise alone explains less.
 LEAST_ROUGHNESS: Final = 2
 NOISE_ROUGHNESS: Final = 1.2
-#: ... but not by noise, which makes its pixels differ by more than this.
+#: Noisier pages count as noisy, not as rough; the range of 8 x 8 pixels of paper, in gray values.
 MOST_NOISE: Final = 48
-#: Half of the ink lies in runs of at least so many pixels: 5 to 20 in manuscripts. Shorter runs are
-#: small print, longer ones solid areas.
+#: The median run length of the ink in pixels, weighted by ink: 5 to 20 in manuscripts. Shorter runs
+#: are small print, longer runs are solid areas.
 RUNS_PX: Final = (5, 34)
-#: Up to so many pixels they are writing, if no more of the page is ink than this: photographs
-#: have runs of 23 pixels and more, or more that is dark.
+#: Strokes with a median run up to MOST_FINE_RUN_PX are writing if at most MOST_FINE_INK of the page
+#: is ink: photographs have runs of 23 pixels and more, or larger dark areas.
 MOST_FINE_RUN_PX: Final = 19
 MOST_FINE_INK: Final = 0.2
-#: A run of pixels through a stroke is so many times as long as the stroke is wide.
+#: A horizontal run through a stroke is this many times as long as the stroke is wide.
 RUN_STROKES: Final = 1.96
 
-#: One row of so many is looked at for runs.
+#: Runs are measured in one row out of this many.
 SAMPLED_ROWS: Final = 8
-#: Where faint ink is less deep, the edges are of the paper itself: nothing is written.
+#: If faint ink is less deep than this, the edges belong to the paper, and nothing is written.
 LEAST_FAINT: Final = 12
-#: The paper behind the strokes: closed over so many cells, or as many as a stroke has pixels.
+#: The paper behind strokes is found by a closing of at least this many cells, or as many cells as a
+#: stroke has pixels.
 LEAST_CLOSING: Final = 5
 
-#: Typical ink is as deep as this share of the ink; the depth nearby counts within these multiples.
+#: The depth of typical ink is this quantile of the depths of ink. The depth of the ink nearby is
+#: limited to INK_RANGE times the typical depth.
 INK_QUANTILE: Final = 0.63
 INK_RANGE: Final = (0.5, 1.2)
-#: The rim of ink lies at this share of the way from the paper to the ink nearby ...
+#: Ink begins at this share of the way from the paper to the ink nearby ...
 RIM_SHARE: Final = 0.42
-#: ... and at least so many deviations of the paper below it.
+#: ... but at least this many deviations of the paper below the paper.
 LEAST_DEVIATIONS: Final = 4.5
-#: How far a pixel counts as its neighbours do, for grain: in 1 / 28 of the way.
+#: Against grain, each pixel is moved by SMOOTHING / 28 towards the mean of its neighbours.
 SMOOTHING: Final = 8
 
-#: More of the ink than this turns hollow on charts, logos and desks (0.40 and more), not on old
-#: paper (0.28 at most).
+#: The largest share of the ink that may turn hollow: at most 0.28 on old paper, 0.40 and more on
+#: charts, logos and desks.
 MOST_HOLLOW: Final = 0.35
 
 _CELL = np.ones((3, 3), np.uint8)
@@ -69,26 +72,26 @@ _BYTES: Final = "uint8[:,::1]"
 
 
 class OldPage(NamedTuple):
-    """0 for ink and 255 elsewhere, and whether the strokes are too fine for a photograph's."""
+    """0 for ink and 255 elsewhere, and whether the strokes are too fine for a photograph."""
 
     white: Gray
     is_finely_written: bool
 
 
 def reread(page: Gray, maps: PageMaps, learned: Gray) -> OldPage | None:
-    """*page* in black and white, or None if *learned*, the network's result, is to stand.
+    """*page* in black and white; None if *learned*, the result of the network, is better.
 
-    Solid areas look like blotched paper. The classical way leaves their insides white, so a page
-    whose ink would mostly turn hollow keeps the network's result.
+    Solid areas look like blotched paper, and the classical method leaves their insides white. So a
+    page whose ink would mostly turn hollow keeps the result of the network.
     """
     old = binarize(page, maps)
     return None if old is None or _hollow_share(learned, old.white) > MOST_HOLLOW else old
 
 
 def _hollow_share(learned: Gray, white: Gray) -> float:
-    """The share of the ink of *learned* that lies deep inside it and is white in *white*.
+    """The share of the ink of *learned* that is inside an ink area and white in *white*.
 
-    What touches the border is a margin or a desk, and left out.
+    Areas that touch the border are margins or desks, and do not count.
     """
     ink = as_gray(learned[::4, ::4] == 0)
     components: Any = cv2.connectedComponents(ink, connectivity=4)
@@ -97,7 +100,7 @@ def _hollow_share(learned: Gray, white: Gray) -> float:
     is_inside[0] = 0
     for rim in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         is_inside[rim] = 0
-    # One look-up for each spot: a search in the list of components takes three times as long.
+    # A look-up table: searching the list of components for each spot takes three times as long.
     ink = as_gray(is_inside.take(labels))
     deep = cv2.erode(ink, _CELL)
     return cv2.countNonZero(cv2.bitwise_and(deep, white[::4, ::4])) / max(1, cv2.countNonZero(ink))
@@ -119,7 +122,7 @@ def binarize(page: Gray, maps: PageMaps) -> OldPage | None:
 
 
 def _is_old_paper(maps: PageMaps, shape: tuple[int, ...]) -> bool:
-    """Whether the paper is blotched throughout, and rough, but not by noise."""
+    """Whether the paper is blotched everywhere and rough, and not just noisy."""
     rows, columns = (side // 8 for side in shape)
     quiet, typical, loud = _blotches(maps.paper[:rows, :columns])
     noise = quantile(histogram(maps.noise_32), 0.5)
@@ -133,9 +136,9 @@ def _is_old_paper(maps: PageMaps, shape: tuple[int, ...]) -> bool:
 
 
 def _blotches(paper: Gray) -> tuple[float, ...]:
-    """By how many gray values the paper, at 1/32, differs from the mean of 5 x 5 spots.
+    """The quartiles of the difference between the paper, at 1/32, and the mean of 5 x 5 spots.
 
-    In a quarter of it at most, in half of it and in three quarters.
+    In gray values.
     """
     rows, columns = (side // 4 for side in paper.shape)
     if rows < 5 or columns < 5:
@@ -147,13 +150,13 @@ def _blotches(paper: Gray) -> tuple[float, ...]:
     around = sums[5:, 5:] - sums[:-5, 5:] - sums[5:, :-5] + sums[:-5, :-5]
     differences = np.sort(np.abs(25 * spots[2:-2, 2:-2] - around), axis=None)
     last = differences.size - 1
-    # Sums of 16 spots and of 25.
+    # 16 values were added up per spot, and each difference was multiplied by 25.
     return tuple(int(differences[last * i // 4]) / 400 for i in (1, 2, 3))
 
 
 def _typical_run(page: Gray, maps: PageMaps) -> int:
-    """Half of the ink lies in runs of at least so many pixels; 0 if there is none."""
-    # Every other row of cells is enough: those that hold the sampled rows.
+    """The median run length of the ink in pixels, weighted by ink; 0 without ink."""
+    # Only every other row of cells contains a sampled row.
     paper = np.ascontiguousarray(maps.paper.repeat(2, axis=1))
     least = least_paper(maps)
     darkest, brightest = (
@@ -196,7 +199,7 @@ def _threshold(maps: PageMaps, stroke_px: float, shape: tuple[int, ...]) -> Laye
 
 @compiled(f"void({_BYTES}, {_BYTES}, int64[::1])")
 def _count_runs(page: Any, limit: Any, runs: Any) -> None:
-    """Count runs of pixels up to *limit*, given for cells of every other row, by their length."""
+    """Count the runs of pixels up to *limit* by length; *limit* has every other row of cells."""
     height, width = page.shape
     for i in range((height + SAMPLED_ROWS - 1) // SAMPLED_ROWS):
         row, most = page[i * SAMPLED_ROWS], limit[i]
@@ -225,7 +228,7 @@ def _place(
     high: float,
     threshold: Any,
 ) -> None:
-    """Threshold = paper - depth: RIM_SHARE of the way to the ink, or where paper ends."""
+    """Threshold = paper - depth; the depth is that of the rim of ink, or of the deepest paper."""
     rows, columns = paper.shape
     rims, ends = np.empty(columns, np.float32), np.empty(columns, np.float32)
     share, whole, steps = np.float32(RIM_SHARE), np.float32(1 / 255), np.float32(32)

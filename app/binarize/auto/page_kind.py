@@ -1,4 +1,4 @@
-"""What a page is: dark or light writing, nothing, or a photograph."""
+"""Detect the kind of a page: writing, a blank page or a photograph; dark or light writing."""
 
 from __future__ import annotations
 
@@ -23,54 +23,58 @@ Kind = Literal["writing", "blank", "photograph"]
 WRITING: Final = "writing"
 BLANK: Final = "blank"
 PHOTOGRAPH: Final = "photograph"
-#: Ink lies at least so many deviations of the paper over its mean, and this much deeper of 255:
-#: what does not is noise.
+#: Ink is at least MIN_INK_DEVIATIONS deviations of the paper deeper than the mean of the paper, and
+#: at least MIN_INK_DEPTH of 255. Anything less deep is noise.
 MIN_INK_DEVIATIONS: Final = 5.0
 MIN_INK_DEPTH: Final = 12
-#: Noise that came out black comes to less than this share of a page.
+#: Specks of noise cover less than this share of a binarized page.
 MORE_THAN_SPECKS: Final = 0.005
-#: Ink under noise is so many deviations of the paper deeper than it; the dark part of noise less.
+#: Black pixels are at least this many deviations of the paper deeper than paper if they are ink
+#: under noise, and less deep if they are the dark part of the noise.
 LEAST_SPLIT: Final = 2.0
-#: Something as deep as this is no empty page, whatever it is.
+#: A page with a spot of this depth is not blank.
 STRONG_DEPTH: Final = 64
-#: ... nor is one of which 8 x 8 pixels differ by this much, and so many times what quiet ones do.
+#: A page is not blank if a block of 8 x 8 pixels has at least this range of gray values, and
+#: EDGE_TIMES_NOISE times the range of quiet blocks.
 STRONG_EDGE: Final = 40
 EDGE_TIMES_NOISE: Final = 6
-#: Paper without ink, over 8 x 8 pixels, varies by less than this many gray values, 7 % of 255,
-#: however noisy it is. What varies more is a photograph.
+#: The means of 8 x 8 pixels of paper without ink deviate by at most this many gray values, 7 % of
+#: 255, whatever the noise. A page with a larger deviation is a photograph.
 MOST_PAPER_VARIATION: Final = 17
-#: A photograph: not more than this share of it is as bright as paper ...
+#: In a photograph, at most MOST_PAPER of the page has a tone over PAPER_TONE, ...
 PAPER_TONE: Final = 230
 MOST_PAPER: Final = 0.5
-#: ... its even spots come to so many of 32 grays, where documents come to two or three, old and
-#: badly lit ones to six, and those on a desk to twenty ...
+#: ... the even blocks have at least this many of 32 grays (documents have two or three, old and
+#: badly lit ones six, documents on a desk up to twenty), ...
 LEAST_GRAYS: Final = 10
-#: ... and this share of its changes at most is as strong as this share of the contrast around.
+#: ... and less than MOST_STRONG of the uneven blocks have over STRONG_SHARE of the contrast nearby.
 STRONG_SHARE: Final = 0.45
 MOST_STRONG: Final = 0.5
-#: Where so much came out black, more than ink comes to, it is one by these.
+#: If more than this share came out black, more than writing has, the next two limits apply.
 MUCH_BLACK: Final = 0.3
 LEAST_GRAYS_IF_BLACK: Final = 8
 MOST_STRONG_IF_BLACK: Final = 0.6
-#: A page without ink is white, unless it is darker than this throughout: then it is all ink.
+#: A page without ink becomes white, or black if nearly all of it is at most this bright.
 MAX_ALL_INK_GRAY: Final = 63
 
-#: Polarity is judged in windows of so many cells: a few letters of body text ...
+#: Polarity is determined in windows of this many cells, which hold a few letters of body text.
 WINDOW_CELLS: Final = 7
-#: ... of 4, 8 or 16 pixels, so that large pages, whose letters are larger, come to about so many.
+#: Cells of 4 pixels are merged to 8 or 16 on pages with more than twice this many: the letters
+#: there are larger.
 POLARITY_CELLS: Final = 60_000
 MOST_HALVINGS: Final = 2
-#: Differences in gray below this are paper or noise, not the edge of ink.
+#: Smaller differences in gray are paper or noise, not the edge of ink.
 MIN_EDGE_CONTRAST: Final = 24
-#: Dark ink gives votes from 0.1 to 0.8, light ink the negative; photographs lie around 0.
+#: A lower vote means light ink. Dark ink gives 0.1 to 0.8, light ink the negative of that, and
+#: photographs about 0.
 INVERTED_VOTE: Final = -0.05
 
 
 def is_inverted(cells: Cells) -> bool:
-    """Whether the writing is lighter than its ground.
+    """Whether the writing is lighter than the ground.
 
-    Ink is the minority around its own edges. So in each window with an edge in it the mean
-    gray lies nearer to the ground than to the ink, and votes, weighted by its contrast:
+    Ink covers less than half of the area around its edges, so the mean gray of a window with an
+    edge is nearer to the ground than to the ink. All such windows vote, weighted by contrast:
     vote = sum(2 mean - max - min) / sum(max - min), -1 to 1.
     """
     mean = cells.mean
@@ -90,10 +94,10 @@ def is_inverted(cells: Cells) -> bool:
 
 
 def kind_of(page: Gray, white: Gray, maps: PageMaps, *, has_fine_strokes: bool = False) -> Kind:
-    """WRITING, BLANK or PHOTOGRAPH, by the page and its maps and by what came out black.
+    """WRITING, BLANK or PHOTOGRAPH, judged by *page*, its *maps* and its binarized form *white*.
 
-    *page* and *maps* are of dark writing. Fine strokes are on no photograph; stained paper alone
-    has as many grays as one.
+    *page* and *maps* show dark writing. Photographs have no fine strokes, but stained paper with
+    fine strokes can have as many grays as a photograph.
     """
     black = white.size - cv2.countNonZero(white)
     if not has_fine_strokes and is_photograph(maps, black / white.size):
@@ -110,15 +114,16 @@ def _stands_out(page: Gray, maps: PageMaps) -> bool:
 
 
 def _has_strong_edges(maps: PageMaps) -> bool:
-    """Whether some spots differ by far more than the quiet ones; noise of any grain does not."""
+    """Whether some blocks have a far larger range than the quiet ones, as noise never has."""
     counts = histogram(maps.range_8)
     strong, quiet = int(maps.range_8.max()), quantile(counts, 0.1)
     return strong >= max(STRONG_EDGE, EDGE_TIMES_NOISE * quiet)
 
 
 def _has_ink(page: Gray, maps: PageMaps) -> bool:
-    """Whether anything stands out from the noise, which in single pixels is the same whatever
-    its grain; ink under strong noise shows in the means of cells.
+    """Whether single pixels, or the means of cells, stand out from the noise of the paper.
+
+    The noise of single pixels does not depend on its grain; means show ink under strong noise.
     """
     sample = page[::CELL_PX, ::CELL_PX]
     cells = maps.cell_mean[: -(-page.shape[0] // CELL_PX), : -(-page.shape[1] // CELL_PX)]
@@ -126,7 +131,7 @@ def _has_ink(page: Gray, maps: PageMaps) -> bool:
 
 
 def _is_split(page: Gray, white: Gray, maps: PageMaps) -> bool:
-    """Whether more came out black than specks, and it is more than the dark part of noise."""
+    """Whether the black pixels are more than specks, and deeper than the dark part of noise."""
     tone, is_ink = _tone(page[::CELL_PX, ::CELL_PX], maps.paper), white[::CELL_PX, ::CELL_PX] == 0
     if np.count_nonzero(is_ink) < max(1, MORE_THAN_SPECKS * tone.size):
         return False
@@ -136,14 +141,15 @@ def _is_split(page: Gray, white: Gray, maps: PageMaps) -> bool:
 
 
 def _varies(maps: PageMaps) -> bool:
-    """Whether a page without ink varies more than paper does, shadows and noise taken away."""
+    """Whether a page without ink varies more than paper does, apart from shadows and noise."""
     return bool(cv2.subtract(maps.paper, maps.mean_8).std() > MOST_PAPER_VARIATION)
 
 
 def is_photograph(maps: PageMaps, black: float) -> bool:
-    """Whether the page has tones instead of paper: it is little, or no, paper; its even spots
-    are of many grays; and most of its changes are slight, where ink is dark at once. *black* is
-    the share of it that came out black.
+    """Whether the page has continuous tones; *black* is the share of pixels that came out black.
+
+    A photograph has little or no paper, its even blocks have many grays, and most of its uneven
+    blocks have a low contrast, while ink is dark right beside the paper.
     """
     much = black > MUCH_BLACK
     least_grays = LEAST_GRAYS_IF_BLACK if much else LEAST_GRAYS
@@ -164,14 +170,14 @@ def is_photograph(maps: PageMaps, black: float) -> bool:
 
 
 def _grays(counts: Histogram) -> float:
-    """How many of 32 grays a histogram comes to: the exponential of its entropy."""
+    """The effective number of grays, 1 to 32: the exponential of the histogram's entropy."""
     shares = counts.reshape(32, 8).sum(1) / max(counts.sum(), 1)
     shares = shares[shares > 0]
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def _is_over_noise(quarter: Gray, paper: Gray) -> bool:
-    """Whether what lies beyond the noise of the paper, at 1/4, is deep enough to be ink."""
+    """Whether the pixels beyond the noise of the paper, at 1/4, are deep enough to be ink."""
     counts = histogram(_tone(quarter, paper))[::-1]
     noise = clipped_noise(counts, min(otsu_split(counts).threshold, 2 * quantile(counts, 0.5) + 4))
     beyond = counts.copy()
@@ -182,12 +188,12 @@ def _is_over_noise(quarter: Gray, paper: Gray) -> bool:
 
 
 def _tone(quarter: Gray, paper: Gray) -> Gray:
-    """Grays at 1/4 as parts of the paper around them: 255 is paper."""
+    """Grays at 1/4 relative to the paper around them; 255 is paper."""
     height, width = quarter.shape
     bright = paper.repeat(2, axis=0)[:height].repeat(2, axis=1)[:, :width]
     return as_gray(cv2.divide(quarter, np.maximum(bright, 1), scale=255))
 
 
 def is_all_ink(gray: Gray) -> bool:
-    """Whether the page is nearly black throughout."""
+    """Whether the page is nearly black throughout; 1 % may be lighter."""
     return quantile(histogram(gray), 0.99) <= MAX_ALL_INK_GRAY

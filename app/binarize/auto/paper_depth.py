@@ -1,4 +1,8 @@
-"""How deep the cells of a page lie below the paper around them, and how uneven that paper is."""
+"""Measure the depth of the cells of a page below the paper around them, and how it varies.
+
+The depth of a gray value is its distance from the paper, as a share of the paper's brightness: 0 is
+paper, 255 is black.
+"""
 
 from __future__ import annotations
 
@@ -14,38 +18,40 @@ from .page_maps import PageMaps
 
 Sums = NDArray[np.float64]
 
-#: Ink is what is deeper than this share of the depth half way down the edges.
+#: Faint ink begins at this share of the depth that separates ink from paper at edges.
 FAINT_SHARE: Final = 0.85
-#: Where it is darker than this share of the page's, as margins are, depth is taken as there: noise
-#: and the grain of a desk would be deep otherwise.
+#: Paper darker than this share of the page's median, such as a margin, counts as that bright:
+#: otherwise noise and the grain of a desk would be deep.
 LEAST_PAPER: Final = 0.5
-#: How uneven paper is shows within so many strokes.
+#: The window in which the unevenness of paper is measured, in stroke widths.
 PAPER_STROKES: Final = 14
-#: Where next to no paper shows, the whole page's figures count as this share of a window.
+#: The statistics of the whole page count as this share of a window, for windows almost without
+#: paper.
 PAGE_SHARE: Final = 0.05
-#: The deepest of 16 pixels of noise and the least deep lie 3.58 deviations apart: 1 / 3.58^2.
+#: The range of 16 pixels of normal noise is 3.58 deviations, so the variance is 1 / 3.58^2 of its
+#: square.
 VARIANCE_OF_RANGE: Final = 5 / 64
 
 _BYTES: Final = "uint8[:,::1]"
 
 
 def depths(values: Gray, paper: Gray, least: int) -> Gray:
-    """How deep *values* lie below *paper*, of 255; where that is darker than *least*, of that."""
+    """The depth of *values* below *paper*; paper darker than *least* counts as *least*."""
     found = np.empty_like(paper)
     _depths_below(values, paper, least, found)
     return found
 
 
 def least_paper(maps: PageMaps) -> int:
-    """Paper counts as at least so bright: LEAST_PAPER of the page's."""
+    """The gray value that darker paper counts as: LEAST_PAPER of the page's median."""
     return max(1, int(LEAST_PAPER * quantile(histogram(maps.paper), 0.5)))
 
 
 def faint_depth(darkest: Gray, brightest: Gray) -> int:
-    """What is deeper is likely ink: FAINT_SHARE of the way down the edges.
+    """The depth from which on a cell is likely to have ink.
 
-    Only cells with an edge in them are asked, where ink and paper are about equally many, so that
-    pages with little ink and pages with much are split alike.
+    Only cells with an edge count. They have about as much ink as paper, so that the result does not
+    depend on the amount of ink on the page.
     """
     steps = as_gray(cv2.subtract(darkest, brightest))
     edge = otsu_split(histogram(steps)).threshold
@@ -57,7 +63,7 @@ def faint_depth(darkest: Gray, brightest: Gray) -> int:
 def unevenness(
     darkest: Gray, mean: Gray, brightest: Gray, faint: int, stroke_px: float, shape: tuple[int, ...]
 ) -> tuple[Sums, Sums]:
-    """Mean and deviation of the depth of the paper around each spot, at 1/8."""
+    """The mean and the deviation of the depth of the paper around each spot, at 1/8."""
     rows, columns = (-(-side // 8) for side in shape)
     sums = np.empty((3, darkest.shape[0] // 2, darkest.shape[1] // 2))
     _paper_sums(darkest, mean, brightest, faint, sums)
@@ -77,7 +83,7 @@ def unevenness(
 def _depths_below(values: Any, paper: Any, least: int, depths: Any) -> None:
     full, half, zero = np.float32(255), np.float32(0.5), np.float32(0)
     floor = np.float32(least)
-    # Loops of few arrays become vector instructions.
+    # The compiler vectorizes only loops over few arrays.
     bright, part = np.empty(paper.shape[1], np.float32), np.empty(paper.shape[1], np.float32)
     for y in range(paper.shape[0]):
         p, v, out = paper[y], values[y], depths[y]
@@ -90,7 +96,7 @@ def _depths_below(values: Any, paper: Any, least: int, depths: Any) -> None:
 
 @compiled(f"void({_BYTES}, {_BYTES}, {_BYTES}, int64, float64[:,:,::1])")
 def _paper_sums(darkest: Any, mean: Any, brightest: Any, faint: int, sums: Any) -> None:
-    """Of the cells without ink among each 2 x 2: their number, depths, and mean squares."""
+    """For the cells without ink in each 2 x 2: their number, summed depths and summed squares."""
     _, rows, columns = sums.shape
     for i in range(rows):
         for k in range(columns):
@@ -108,7 +114,7 @@ def _paper_sums(darkest: Any, mean: Any, brightest: Any, faint: int, sums: Any) 
 
 @compiled("void(float64[:,::1], int64, float64[:,::1])")
 def _sums_around(values: Any, reach: int, out: Any) -> None:
-    """Sums of the windows of 2 *reach* + 1, as far as they lie on the page."""
+    """The sum of each window with sides of 2 *reach* + 1, without its part beyond the page."""
     rows, columns = values.shape
     column = np.zeros(columns)
     for y in range(-reach, rows):
@@ -132,7 +138,7 @@ def _sums_around(values: Any, reach: int, out: Any) -> None:
 
 @compiled("void(float64[:,:,::1], float64[::1], float64[:,::1], float64[:,::1])")
 def _moments(around: Any, page: Any, level: Any, deviation: Any) -> None:
-    """Mean and deviation, pulled to the page's where there is little paper."""
+    """The mean and the deviation; with little paper around, mostly those of the page."""
     rows, columns = level.shape
     for y in range(rows):
         for x in range(columns):

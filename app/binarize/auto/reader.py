@@ -1,8 +1,7 @@
-"""Read a page without being told how: what it is, and what of it is ink.
+"""Binarize a page of unknown kind: writing, a blank page or a photograph, dark or light.
 
-What the page is comes first: dark writing or light, nothing, or a photograph. Writing is split
-from paper by a learned threshold (`surface`), or on old paper by what is known of such paper
-(`old_paper`); a photograph is dithered, an empty page is white.
+Writing is separated from paper by a learned threshold (`surface`), on old paper by a classical
+method (`old_paper`). A photograph is dithered. A blank page becomes white.
 """
 
 from __future__ import annotations
@@ -22,10 +21,9 @@ from .surface import Weights, binarize, weights
 
 @dataclass(frozen=True)
 class Reading:
-    """A page in black and white, and what it was taken for.
+    """A page in black and white, and its detected kind: "writing", "blank" or "photograph".
 
-    *kind* is "writing", "blank" or "photograph"; *inverted* says that light writing on dark
-    ground was turned round.
+    *inverted* says that light writing on a dark ground was inverted.
     """
 
     white: Gray
@@ -34,9 +32,9 @@ class Reading:
 
 
 def read(gray: Gray, learned: Weights | None = None) -> Reading:
-    """*gray* in black and white, and what it was taken for; *gray* is left as it is.
+    """*gray* in black and white, with its detected kind; *gray* itself is not changed.
 
-    *learned* are other weights than those that ship, to judge them.
+    *learned* replaces the weights of this release, for experiments.
     """
     page = np.ascontiguousarray(gray)
     cells = cells_of(page)
@@ -56,5 +54,5 @@ def read(gray: Gray, learned: Weights | None = None) -> Reading:
 
 
 def _empty(gray: Gray) -> Gray:
-    """White, or black if there is only darkness."""
+    """A white page, or a black one if *gray* is nearly black throughout."""
     return np.full_like(gray, 0 if is_all_ink(gray) else 255)
