@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "python -m app.main")
 def _run_client(options: argparse.Namespace) -> int:
     try:
         return _CLIENTS[options.command](options)
-    except BrokenPipeError:  # the reader does not want the rest, and cannot see whether it is good
+    except BrokenPipeError:  # the reader has closed the pipe; the output is incomplete
         discard_output()
         return _EXIT_UNAVAILABLE
 

@@ -38,7 +38,7 @@ class _Line:
 
 
 class Backlogs:
-    """The images of each group and owner that wait, as far as this process accepted them.
+    """The waiting images of each group and owner, of those that this process accepted.
 
     *max_of_group* and *max_of_owner* are the limits; 0 means none. *is_finished* says whether an
     image has a result or a failure record. *forgot* gets the number of images of a forgotten line,
@@ -66,13 +66,13 @@ class Backlogs:
         self._count = 0
 
     def check_room(self, image: Image) -> None:
-        """Raise unless the lines of *image* have room; may ask S3 about some 20 images a second.
+        """Raise unless the lines of *image* have room; asks S3 about 20 images a second or so.
 
         A repeated upload of an image that already waits always has room.
 
         Raises:
             GroupFullError, OwnerFullError: as many images as allowed wait.
-            StorageUnavailableError: S3 does not say which of them are finished.
+            StorageUnavailableError: S3 does not answer whether images are finished.
         """
         for name, limit, kind in self._lines_of(image):
             if self._has_room(name, limit, image.image_id):
@@ -120,10 +120,10 @@ class Backlogs:
         # Outside the lock: each step asks S3.
         finished = bisect_left(images, True, key=lambda image_id: not self._is_finished(image_id))
         with self._lock:
-            if self._lines.get(name) is not line:  # it was forgotten meanwhile
+            if self._lines.get(name) is not line:  # another thread has dropped the line
                 return
             for image_id in images[:finished]:
-                # Another thread may have looked meanwhile.
+                # Another thread may have removed the image.
                 self._count -= image_id in line.images
                 line.images.pop(image_id, None)
 

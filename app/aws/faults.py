@@ -102,14 +102,14 @@ _WORDS: Final[Mapping[Cause, tuple[str, str]]] = {
     ),
     Cause.CLOCK: (
         "the clock of this machine is wrong",
-        "Set it, with NTP; AWS takes requests that are at most five minutes off.",
+        "Set it with NTP; AWS accepts requests that are at most five minutes off.",
     ),
     Cause.REGION: (
         "the region is wrong",
         "Set AWS_REGION to the region of the buckets and queues.",
     ),
     Cause.REFUSED: (
-        "nobody listens at the endpoint, the connection was refused",
+        "nobody listens at the endpoint: the connection was refused",
         "Start the server at this address, or set AWS_ENDPOINT_URL.",
     ),
     Cause.NO_SUCH_HOST: (
@@ -126,7 +126,7 @@ _WORDS: Final[Mapping[Cause, tuple[str, str]]] = {
         "certificates of its own.",
     ),
     Cause.NOT_AWS: (
-        "what answers at the endpoint does not speak as AWS does",
+        "the server at the endpoint does not answer as AWS does",
         "Check AWS_ENDPOINT_URL, its port, and proxies on the way.",
     ),
     Cause.DENIED: (

@@ -1,4 +1,4 @@
-"""The rights of each role, and a call for each that changes nothing.
+"""The rights of each role, and for each right a call that tests it and changes nothing.
 
 A call reads, deletes an object that does not exist, or requests something impossible. SQS checks
 the right to a batch before it refuses an entry, and S3 checks the right to write before it compares
@@ -37,7 +37,7 @@ _COUNT: Final = ("sqs:GetQueueAttributes",)
 _RECEIVE: Final = "sqs:ReceiveMessage"
 _TAKE: Final = (_RECEIVE, "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
 _RESULTS: Final = (*_READ, "s3:PutObject", "s3:DeleteObject")
-#: By role, and by the setting that names the resource. Each queue needs sqs:GetQueueUrl, too.
+#: By role, and by the setting that names the resource. Every queue also needs sqs:GetQueueUrl.
 RIGHTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "web": {
         "input_bucket": (*_READ, "s3:PutObject"),
@@ -103,7 +103,7 @@ def _send(sqs: Any, url: str) -> None:
 
 
 def _receive(sqs: Any, url: str) -> None:
-    """Try to receive, but no waiting message: each receive counts towards MAX_RECEIVES."""
+    """Test the right to receive without a message: each receive counts towards MAX_RECEIVES."""
     waiting = "ApproximateNumberOfMessages"
     said = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[waiting])["Attributes"]
     _receive_from(sqs, url, 1 if said[waiting] == "0" else _MORE_THAN_SQS_GIVES)

@@ -21,7 +21,7 @@ from .dithering import floyd_steinberg
 
 __all__ = ["FUNCTIONS", "Gray", "binarize", "otsu", "simple", "triangle"]
 
-# The worker runs images in parallel; OpenCV's own threads would only compete with them.
+# The worker processes images in parallel; OpenCV's own threads would only compete.
 cv2.setNumThreads(1)
 
 

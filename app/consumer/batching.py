@@ -65,9 +65,9 @@ class _Batch(Generic[T]):
 class Batcher(Generic[T]):
     """Perform *act* on up to ten entries at a time.
 
-    The first thread of a batch waits *linger_s* for nine others and then acts for all. *most* tells
-    how many entries can come at all: a batch with as many waits no longer. The batcher needs no
-    thread of its own, so there is nothing to stop, and no entry without a waiting thread.
+    The first thread of a batch waits *linger_s* for nine others and then acts for all. *most*
+    returns the largest number of entries that can come: a batch of that size does not wait. The
+    batcher has no thread of its own, so nothing must be stopped, and each entry has a thread.
     """
 
     def __init__(

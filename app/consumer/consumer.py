@@ -253,14 +253,14 @@ class _PollFailures:
         return delay_s
 
     def end(self, *, is_down: bool) -> None:
-        """Start anew after a poll that worked; with *is_down* nothing was polled."""
+        """Reset the count after a successful poll; with *is_down* there was no poll."""
         if self._count and not is_down:
             logger.info("polling works again", endpoint=self._endpoint)
         self._count = 0
 
 
 class _Attempt:
-    """The id of a poll: unchanged until a response arrives, so that a lost one hides no message."""
+    """The id of a poll: the same until a response arrives, so that losing one hides no message."""
 
     def __init__(self) -> None:
         self._id, self._began_at = "", 0.0

@@ -1,4 +1,4 @@
-"""List the images of the store by their state: orphans, and those that are finished."""
+"""List the orphans and the finished images of the store."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def find_finished(
 ) -> Iterator[UUID]:
     """The images with a result, a failure record or a deletion mark stored from *since* to *until*.
 
-    Each is listed once, in the order of the ids. Memory use is constant.
+    Each image is listed once, in the order of the ids. Memory use is constant.
     """
     both = merge(_processed(results), _failed(results))
     for image_id, stored in groupby(both, key=lambda found: found[0]):

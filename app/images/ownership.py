@@ -41,7 +41,7 @@ def may_claim(claimed: str | None, owner: str | None) -> bool:
 
 @dataclass(frozen=True)
 class Claim:
-    """The image, original and owner that a message names, as far as it can be read."""
+    """The image, original and owner that a message names; parts of an invalid message are None."""
 
     image_id: UUID
     #: The key of an object in the input bucket.

@@ -1,4 +1,4 @@
-"""The log on a terminal: short lines, and none that repeats what another line says."""
+"""The log on a terminal: short lines without repetitions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from structlog.types import EventDict
 from .redaction import harmless
 
 ANSWERED: Final = "request answered"
-#: The events at the begin and at the end of an outage; `endpoint` has its URL.
+#: The events at the start and at the end of an outage; the field `endpoint` has the URL.
 DOWN: Final = frozenset(("unhealthy", "polling failed"))
 UP: Final = frozenset(("healthy again", "polling works again"))
 #: Consequences of an outage.
@@ -78,7 +78,7 @@ class Quiet(logging.Filter):
 
 
 class Short:
-    """Writes an event in few words: the time of day, what happened, and to which image."""
+    """Writes an event in few words: the time of day, the event and the image."""
 
     def __call__(self, _logger: Any, _name: str, event: EventDict) -> str:
         blocks = [harmless(str(event.pop(b)), is_block=True) for b in _BLOCKS if b in event]

@@ -121,7 +121,7 @@ def _image(needs_token: bool) -> Json:
     page = {"text/html": {"schema": {"type": "string"}}}
     shown = {**content(ref("Image"), example=EXAMPLE), **page}
     answers = {
-        "200": answer("The state of the image.", shown, {"ETag": "Of this state."}),
+        "200": answer("The state of the image.", shown, {"ETag": "The entity tag of this state."}),
         "304": _UNCHANGED,
     }
     erased = {"204": answer("The image is deleted.")}
@@ -138,7 +138,9 @@ def _image(needs_token: bool) -> Json:
 def _files(needs_token: bool) -> Json:
     file = {"image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}}}
     answers = {
-        "200": answer("The PNG.", file, {"ETag": "Of the file.", "Accept-Ranges": "bytes"}),
+        "200": answer(
+            "The PNG.", file, {"ETag": "The entity tag of the file.", "Accept-Ranges": "bytes"}
+        ),
         "206": answer("A part of the PNG.", file, {"Content-Range": "The bytes of the part."}),
         "304": _UNCHANGED,
     }

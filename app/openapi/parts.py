@@ -1,4 +1,4 @@
-"""Building blocks of an OpenAPI document: parameters, contents, responses and errors."""
+"""The building blocks of an OpenAPI document: parameters, contents, responses and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Say what is wrong with settings: the value that is set, and one that would be right."""
+"""Describe the faults of settings: the given value, and an example of a valid one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 #: Settings whose values must not be logged.
 _SECRETS: Final = frozenset(("api_tokens", "idempotency_secret"))
-#: Examples for the settings whose bounds and default do not show a right value.
+#: Examples for the settings whose bounds and default do not show a valid value.
 _EXAMPLES: Final = {
     "api_tokens_file": "the path of a file that exists",
     "aws_endpoint_url": "http://127.0.0.1:4566",

@@ -243,14 +243,14 @@ def test_another_web_server_is_told(fake: Aws) -> None:
     )
 
     for verb in (put_of(bucket), queue.depth):
-        assert "does not speak as AWS does" in str(told(verb))
+        assert "does not answer as AWS does" in str(told(verb))
 
 
 def test_a_404_of_another_web_server_is_no_missing_bucket() -> None:
     with answering_raw(b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnope") as url:
         settings = Settings(aws_endpoint_url=url)
 
-        assert "does not speak as AWS does" in str(
+        assert "does not answer as AWS does" in str(
             told(S3Bucket(settings, BUCKET, AwsMetrics()).check)
         )
 
@@ -258,7 +258,7 @@ def test_a_404_of_another_web_server_is_no_missing_bucket() -> None:
 def test_what_is_not_even_http_is_told() -> None:
     with answering_raw(b"SSH-2.0-OpenSSH_9.2\r\n") as url:
         for verb in verbs_of(url):
-            assert "does not speak as AWS does" in str(told(verb))
+            assert "does not answer as AWS does" in str(told(verb))
 
 
 class answering_raw:  # noqa: N801 (used as a function)
