@@ -48,7 +48,7 @@ def test_it_can_be_read_without_script_and_leads_back(browser: Browser, url: str
         expect(page.get_by_role("heading", level=1)).to_have_text("API do Alvura")
         page.locator("#upload-operation > summary").click()
         expect(page.get_by_role("table", name="Campos do formulário")).to_be_visible()
-        expect(page.get_by_role("button", name="Enviar pedido")).to_have_count(0)
+        expect(page.get_by_role("button", name="Enviar requisição")).to_have_count(0)
         page.get_by_role("link", name="English").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("The Alvura API")
         page.get_by_role("link", name="Back to the start").click()

@@ -272,4 +272,4 @@ def test_phones_offer_the_camera_and_every_format(browser: Browser, url: str) ->
         expect(page.get_by_label("Take photos").locator("..")).to_be_hidden()
     with visit(browser, url, java_script_enabled=False) as page:
         expect(page.locator("#upload input[name=image]")).to_have_attribute("accept", "image/png")
-        expect(page.get_by_text(re.compile("this browser makes PNGs"))).to_be_hidden()
+        expect(page.get_by_text(re.compile("this browser converts them to PNG"))).to_be_hidden()
