@@ -59,9 +59,9 @@ def picture() -> str:
         for number, row in enumerate(layers())
     ]
     arrows = [
-        f"    {name} --> {other}"
+        f"    {name} --> {' & '.join(sorted(others))}"
         for name, others in shortest(imports()).items()
-        for other in sorted(others)
+        if others
     ]
     return "\n".join(["```mermaid", "flowchart TD", *rows, *arrows, "```", ""])
 
