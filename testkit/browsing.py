@@ -102,7 +102,7 @@ def scan(folder: Path, name: str, content: bytes | None = None) -> Path:
     return path
 
 
-def judge(page: Page, name: str, *, is_zoomed: bool = False) -> None:
+def check_page(page: Page, name: str, *, is_zoomed: bool = False) -> None:
     """Check accessibility with axe in the light and the dark theme; saves screenshots.
 
     The themes differ in colours only, so in the dark theme axe checks contrast alone. With

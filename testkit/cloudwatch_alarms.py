@@ -1,4 +1,4 @@
-"""Evaluate the CloudWatch alarms of the template on what tasks and queue have counted."""
+"""Evaluate the CloudWatch alarms of the template on the metrics of tasks and queues."""
 
 from __future__ import annotations
 

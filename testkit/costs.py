@@ -36,17 +36,17 @@ class Reading:
         return True
 
 
-def cpu_s(call: Callable[[], object], *, repeats: int = 5, enough_s: float = 0.0) -> float:
-    """CPU seconds of *call* in this thread: the minimum, since other load only adds to it.
+def cpu_s(call: Callable[[], object], *, repeats: int = 5, goal_s: float = 0.0) -> float:
+    """CPU seconds of *call* in this thread: the minimum of *repeats*, since other load only adds.
 
-    The tries end with the first that takes at most *enough_s*.
+    A call that takes at most *goal_s* is the last one.
     """
     least = float("inf")
     for _ in range(repeats):
         began_at = time.thread_time()
         call()
         least = min(least, time.thread_time() - began_at)
-        if least <= enough_s:
+        if least <= goal_s:
             break
     return least
 

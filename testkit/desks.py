@@ -1,4 +1,4 @@
-"""Drawn photographs of a printed page on a desk, with known corners."""
+"""Draw photographs of a printed page on a desk, with known corners."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PAGE = (620, 877)
 
 @dataclass(frozen=True)
 class Scene:
-    """*pixels*: (H, W, 3) RGB uint8; *corners*: (4, 2) of 0 to 1, clockwise from above left."""
+    """*pixels*: (H, W, 3) RGB uint8; *corners*: (4, 2) of 0 to 1, clockwise from the top left."""
 
     name: str
     pixels: Any
@@ -32,14 +32,14 @@ def scenes(count: int = 20, seed: int = 7) -> list[Scene]:
 def draw(desk: Any, light: Any, rng: Any) -> Scene:
     corners = _quad(rng)
     page = _printed(rng)
-    lain = np.array([[0, 0], [_PAGE[0], 0], _PAGE, [0, _PAGE[1]]], np.float32)
-    warp = cv2.getPerspectiveTransform(lain, corners.astype(np.float32))
-    laid = cv2.warpPerspective(page, warp, (WIDTH, HEIGHT), flags=cv2.INTER_AREA)
+    flat = np.array([[0, 0], [_PAGE[0], 0], _PAGE, [0, _PAGE[1]]], np.float32)
+    warp = cv2.getPerspectiveTransform(flat, corners.astype(np.float32))
+    warped = cv2.warpPerspective(page, warp, (WIDTH, HEIGHT), flags=cv2.INTER_AREA)
     mask = cv2.warpPerspective(np.ones(page.shape[:2], np.float32), warp, (WIDTH, HEIGHT))
     ground = desk(rng)
-    # A page lies on its own soft shadow.
+    # The page has a soft shadow under it.
     under = cv2.GaussianBlur(np.roll(mask, (8, 6), (0, 1)), (0, 0), 9)[..., None]
-    scene = ground * (1 - 0.35 * under) * (1 - mask[..., None]) + laid * mask[..., None]
+    scene = ground * (1 - 0.35 * under) * (1 - mask[..., None]) + warped * mask[..., None]
     scene = cv2.GaussianBlur(scene * light(rng)[..., None], (0, 0), 1.1)
     scene = scene + rng.normal(0, 4, scene.shape)
     pixels = np.clip(scene, 0, 255).astype(np.uint8)
@@ -49,11 +49,11 @@ def draw(desk: Any, light: Any, rng: Any) -> Scene:
 def _quad(rng: Any) -> Any:
     """The corners of an A4 page, turned by up to 22 degrees and in perspective."""
     scale, angle = rng.uniform(0.62, 0.8) * HEIGHT, np.radians(rng.uniform(-22, 22))
-    lain = np.array([[-0.3536, -0.5], [0.3536, -0.5], [0.3536, 0.5], [-0.3536, 0.5]])
-    lain = lain * (1 + lain[:, 1:] * rng.uniform(-0.25, 0.25)) * scale
-    lain += rng.uniform(-0.03, 0.03, (4, 2)) * scale
+    page = np.array([[-0.3536, -0.5], [0.3536, -0.5], [0.3536, 0.5], [-0.3536, 0.5]])
+    page = page * (1 + page[:, 1:] * rng.uniform(-0.25, 0.25)) * scale
+    page += rng.uniform(-0.03, 0.03, (4, 2)) * scale
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    turned = lain @ turn
+    turned = page @ turn
     room = np.array([WIDTH, HEIGHT]) - np.ptp(turned, axis=0)
     if (room < 20).any():
         return _quad(rng)

@@ -16,7 +16,8 @@ def tiff(
 ) -> bytes:
     """A TIFF file with one directory of *entries*: tag, type, count, value.
 
-    *start* is the claimed offset of the directory, *count* the claimed number of entries.
+    *start* is the offset that the header claims for the directory, *count* the claimed number of
+    entries.
     """
     head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", magic, start)
     out = head + bytes(max(0, min(start, 100_000) - 8))

@@ -4,8 +4,8 @@
         proxy.rules = [Rule(LoseAnswer(), frozenset({"PutObject"}), first=1, last=1)]
         ... Settings(aws_endpoint_url=proxy.url) ...
 
-It parses HTTP/1.1 and the names of S3 and SQS operations, so that it can forward a request and lose
-its response, which no TCP proxy can.
+The proxy parses HTTP/1.1 and the names of S3 and SQS operations. Unlike a TCP proxy, it can forward
+a request and lose the response.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def role(
         try:
             yield running
         except BaseException:
-            print(running.output[-20_000:])  # what the process said explains most of what failed
+            print(running.output[-20_000:])  # the output explains most failures
             raise
         finally:
             running.kill()
@@ -225,7 +225,7 @@ class Record:
     duplicated: int
     #: Announced and not in S3, announced as processed and failed, or never sent.
     unexpected: int
-    #: Ok after a worker had died or lost the lease: from a log, or counted by the test.
+    #: Announced once after a worker died or lost the lease; counted by the test.
     recovered: int
     failed: int
     max_latency_s: float
@@ -240,7 +240,7 @@ class Record:
         )
 
 
-def judge(
+def record_of(
     settings: Settings,
     ids: Sequence[str],
     announcements: Announcements,

@@ -1,4 +1,4 @@
-"""helm and kubectl, from PATH or from where scripts/check/fetch_helm.py puts them."""
+"""Run helm and kubectl, from PATH or from the folder of scripts/check/fetch_helm.py."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def kustomized(folder: Path) -> Objects:
-    """What kustomize makes of *folder*, by kind and name."""
+    """The objects that kustomize builds from *folder*, by kind and name."""
     built = _run("kubectl", "kustomize", folder)
     assert built.returncode == 0, built.stderr
     return _objects(built.stdout)
 
 
 def charted(values: Path, *, namespace: str = "image-pipeline") -> Objects:
-    """What the chart makes of the file *values*, by kind and name."""
+    """The objects that the chart makes with the file *values*, by kind and name."""
     built = helm("template", "pipeline", CHART, "--namespace", namespace, "--values", values)
     assert built.returncode == 0, built.stderr
     return _objects(built.stdout)

@@ -1,4 +1,4 @@
-"""Pages as files of other formats than PNG, written with Pillow."""
+"""Write pages as files of formats other than PNG, with Pillow."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def bilevel() -> Picture:
     return sheet().convert("1", dither=Image.Dither.NONE)
 
 
-#: Each form that files come in, by a name for the test.
+#: Each form of a file, by the name of its test case.
 FORMS: dict[str, Callable[[], bytes]] = {
     "gray JPEG": lambda: encoded(sheet(), "JPEG", dpi=(300, 300)),
     "JPEG": lambda: encoded(colored(), "JPEG", dpi=(200, 200)),

@@ -1,12 +1,11 @@
 """Read PNGs with libpng itself: the library in the wheel of OpenCV, with libpng's defaults.
 
-`cv2.imdecode` cannot say what we need to compare: it converts samples, drops tRNS, and reads on
-after errors of its own choice. This module calls the same library directly: `png_read_info`,
-`png_read_image`, `png_read_end`, and no transformation, limit or error mode that libpng does not
-have by itself.
+The result of `cv2.imdecode` cannot be compared: it converts samples, drops tRNS, and continues
+after some errors. This module calls the same library directly: `png_read_info`, `png_read_image`,
+`png_read_end`, without any transformation, and with libpng's default limits and error handling.
 
-libpng reports an error by a call that must not return. A child process ends there, and the next
-child goes on with the next file.
+libpng reports an error by calling a function that must not return. The child process exits there,
+and another child reads the next file.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from testkit.root import ROOT
 
 from .pngs import CHANNELS, GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, luma
 
-#: Larger pictures are refused here, before any memory is taken for them.
+#: Larger pictures are refused before memory is allocated for them.
 MAX_PIXELS = 40_000_000
 _READ = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 _REPORT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p)
 _U32 = ctypes.c_uint32
-#: How many pointers each function takes.
+#: The number of pointers that each function takes.
 _ARGUMENTS = {
     "create_info_struct": 1,
     "set_interlace_handling": 1,
@@ -65,7 +64,7 @@ class Reading:
     color_type: int
     rows: bytes
     palette: bytes
-    #: As in tRNS, None without.
+    #: The values in tRNS; None without that chunk.
     transparency: bytes | None
     #: Pixels per unit in x and y, and the unit.
     physical_size: tuple[int, int, int] | None
@@ -142,12 +141,12 @@ def version() -> str:
 
 
 def _library() -> Any:
-    # Not imported: the process is forked for every file that is refused, and OpenCV is large.
+    # OpenCV is not imported, since it is large and the process is forked for every refused file.
     spec = importlib.util.find_spec("cv2")
     assert spec
     assert spec.origin
     folder = Path(spec.origin).parent
-    # Where auditwheel (Linux) and delocate (macOS) put the libraries of a wheel.
+    # The folders in which auditwheel (Linux) and delocate (macOS) put the libraries of a wheel.
     places = [*folder.parent.glob("opencv*.libs/libpng16*"), *folder.glob(".dylibs/libpng16*")]
     library = ctypes.CDLL(str(places[0]))
     pointer = ctypes.c_void_p
@@ -249,7 +248,7 @@ class _Reader:
 
 
 def _answer_all(files: Any, answers: IO[bytes]) -> None:
-    """Answer until libpng refuses a file, which ends the process, or there are no more."""
+    """Answer file by file until no file is left, or libpng refuses one, which ends the process."""
 
     def answer(what: Reading | str) -> None:
         pickle.dump(what, answers)

@@ -163,7 +163,7 @@ class MemoryPipeline:
             metrics=metrics.worker if metrics else WorkerMetrics(),
         )
 
-    # --- what a test does ---
+    # --- actions of a test ---
 
     def upload(self, data: bytes = b"page", **fields: Any) -> uuid.UUID:
         image_id = uuid.uuid4()
@@ -212,7 +212,7 @@ class MemoryPipeline:
     def fail(what: str) -> None:
         raise QueueUnavailableError(f"{what} is away")
 
-    # --- what a test sees ---
+    # --- results for a test ---
 
     @property
     def announcements(self) -> list[dict[str, Any]]:
@@ -222,7 +222,7 @@ class MemoryPipeline:
     def codes(self) -> list[str]:
         return [announcement["error"]["code"] for announcement in self.announcements]
 
-    # --- behind the scenes ---
+    # --- internals ---
 
     def _step(self, name: str, is_done: bool) -> None:
         if not is_done:

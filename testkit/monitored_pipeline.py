@@ -16,7 +16,7 @@ from testkit.fakes import CountedBucket, CountedQueue
 
 
 class MonitoredPipeline:
-    """A monitor, what it watches, and its clock, which *given* may replace."""
+    """A monitor, the parts that it watches, and its clock; *given* replaces settings of these."""
 
     def __init__(self, **given: Any) -> None:
         self.clock = Clock()
@@ -43,7 +43,7 @@ class MonitoredPipeline:
 
     @property
     def calls(self) -> int:
-        """Of AWS, if it were AWS."""
+        """The calls that would have gone to AWS."""
         queues = self.jobs.asked + self.dead_letters.asked
         return queues + self.originals.asked + self.results.asked
 

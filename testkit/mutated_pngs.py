@@ -1,8 +1,8 @@
 """Damage PNGs chunk by chunk; the same number gives the same damage.
 
-Bytes flipped blindly end at the first CRC. These mutations know where chunks, lengths, checksums,
-palettes and the zlib stream are, and mend the checksums around what they change, or damage them
-alone. Several mutations may meet in one file.
+A file with a random flipped byte fails at the first CRC. These mutations know the chunks, lengths,
+checksums, palettes and the zlib stream. They correct the checksums of the bytes that they change,
+or damage only the checksums. A file may have several mutations.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from .odd_pngs import CONTENTS
 from .pngs import SIGNATURE
 
-#: Larger originals would take most of the time and find nothing more.
+#: Larger originals would take most of the time and reveal no further fault.
 MAX_BYTES = 8192
 _MOST_MUTATIONS = 3
 
@@ -41,7 +41,7 @@ Mutation = Callable[[Parts, random.Random], None]
 
 
 def mutated(originals: Sequence[bytes], count: int, first: int = 0) -> Iterator[bytes]:
-    """*count* damaged files, numbered from *first*; the number alone decides what becomes of it."""
+    """*count* damaged files, numbered from *first*; the number determines the damage."""
     for number in range(first, first + count):
         chance = random.Random(number)
         yield _mutate(chance.choice(originals), chance)
@@ -96,7 +96,7 @@ def _move(parts: Parts, chance: random.Random) -> None:
 def _insert(parts: Parts, chance: random.Random) -> None:
     kind = chance.choice([*CONTENTS, b"PLTE", b"tRNS", b"hIST", b"abCd", b"ABCD", b"prVt"])
     data = CONTENTS.get(kind, chance.randbytes(chance.choice([0, 1, 2, 3, 6, 48, 256, 768])))
-    # Behind IHDR, mostly: before it every chunk is refused.
+    # Mostly after IHDR: any chunk before it is refused.
     parts.insert(chance.randint(min(1, len(parts)), len(parts)), Part(kind, data))
 
 
@@ -127,7 +127,7 @@ def _rename(parts: Parts, chance: random.Random) -> None:
 
 
 def _resize(parts: Parts, chance: random.Random) -> None:
-    """Contents longer or shorter, with a right CRC."""
+    """Make the contents longer or shorter, with a correct CRC."""
     where = chance.randrange(len(parts))
     data = parts[where].data
     cut = data[: chance.randint(0, len(data))]
@@ -136,7 +136,7 @@ def _resize(parts: Parts, chance: random.Random) -> None:
 
 
 def _flip(parts: Parts, chance: random.Random) -> None:
-    """A byte of the contents, with a right CRC."""
+    """Change a byte of the contents, with a correct CRC."""
     places = [i for i, part in enumerate(parts) if part.data]
     if places:
         where = chance.choice(places)
@@ -223,7 +223,7 @@ def _other_rows(parts: Parts, chance: random.Random) -> None:
 
 
 def _other_window(parts: Parts, chance: random.Random) -> None:
-    """Another window size in the zlib header, with its check bits put right or not."""
+    """Change the window size in the zlib header, with or without correct check bits."""
     size, is_right = chance.randrange(16), chance.random() < 0.9
 
     def change(stream: bytes) -> bytes:

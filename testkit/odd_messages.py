@@ -176,7 +176,7 @@ CHANGES: Final = (
 ID_CHANGES: Final = (another_spelling_of_the_id, no_id)
 
 
-# --- how it is written -----------------------------------------------------------------------
+# --- the spelling of a message ---------------------------------------------------------------
 
 
 def _plain(chance: random.Random, job: Fields) -> str:
@@ -300,7 +300,7 @@ WAYS: Final[tuple[tuple[Callable[[random.Random, Fields], str], bool, int], ...]
     (_celery, False, 3),
     (_no_object, False, 6),
 )
-#: One in so many has a quarter of a megabyte or a whole one.
+#: One message out of this many has a quarter of a megabyte or a megabyte.
 _LARGE_EVERY: Final = 250
 
 

@@ -2,9 +2,9 @@
 
     python -m testkit.odd_pngs OUTDIR
 
-writes them all and a manifest.json. Each shows one habit or one kind of damage: bytes appended by
-mail gateways and upload forms, metadata cut or edited without a new CRC, chunks repeated or moved
-by tools that copy them, palettes and transparency longer than they may be.
+writes all of them and a manifest.json. Each has one peculiarity: bytes appended by mail gateways
+and upload forms, metadata cut or edited without a new CRC, chunks repeated or moved by tools that
+copy them, or palettes and transparency longer than allowed.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def noise(shape: tuple[int, ...], deviation: float, *, grain_px: float = 0, seed
 
 
 def shadow(shape: tuple[int, ...], darkest: float = 0.45) -> Any:
-    """Light falling off to the lower right, and the soft edge of a hand's shadow across."""
+    """Light that fades to the lower right, with the soft edge of a hand's shadow across."""
     height, width = shape
     y, x = np.mgrid[0:height, 0:width]
     slope = 1 - (1 - darkest) * (x / width + y / height) / 2
@@ -45,7 +45,7 @@ def shadow(shape: tuple[int, ...], darkest: float = 0.45) -> Any:
 
 
 def on_old_paper(ink: Any, *, other_side: float = 0.45, seed: int = 4) -> Any:
-    """Ink, paler here and there, on blotched, stained paper with the *other_side* through."""
+    """A page of *ink*, unevenly pale, on blotched, stained paper; *other_side* shows through."""
     shape = ink.shape
     paper = 205 + noise(shape, 7, grain_px=40, seed=seed) + noise(shape, 4, grain_px=8, seed=seed)
     paper *= 1 - 0.35 * _stain(shape, 0.3, 0.4) - 0.25 * _stain(shape, 0.8, 0.7)

@@ -9,7 +9,7 @@ from re import _constants as c  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
-#: A repetition that goes no further costs a constant.
+#: A repetition with at most this many turns costs constant time.
 _BOUNDED = 64
 _CATEGORIES = {
     c.CATEGORY_DIGIT: r"\d",

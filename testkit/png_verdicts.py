@@ -71,7 +71,7 @@ def verdict(data: bytes, theirs: libpng.Reading | str) -> tuple[str, str]:
 
 
 def _equals_opencv(data: bytes, theirs: libpng.Reading, gray: np.ndarray) -> bool:
-    """Whether `cv2.imdecode` shows *gray*, too; True where it shows something else by design."""
+    """Whether `cv2.imdecode` returns *gray*; True where it differs by design."""
     if theirs.bit_depth != 8 or theirs.color_type not in (GRAY, RGB) or theirs.transparency:
         return True
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -96,7 +96,7 @@ class Picture:
         return SIGNATURE + self.header + self.metadata + body
 
     def filtered(self) -> bytes:
-        """What the pixel data inflates to: each row with its filter type (section 7.2)."""
+        """The inflated pixel data: each row with its filter type (section 7.2)."""
         pixel_bytes = max(1, self.bit_depth * CHANNELS[self.color_type] // 8)
         out, count = bytearray(), 0
         for sub_image in self._passes():

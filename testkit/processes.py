@@ -1,4 +1,4 @@
-"""Run ./start_app.sh as a user does, and find the processes it leaves behind."""
+"""Run ./start_app.sh as a user does, and find the processes that it leaves behind."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class RunningApp:
         return time.monotonic() - self.started_at
 
     def send(self, signum: int) -> float:
-        """Send *signum* as a terminal does, to the whole group; seconds until it has ended."""
+        """Send *signum* to the whole process group, as a terminal does; seconds until its end."""
         started_at = time.monotonic()
         os.killpg(self.process.pid, signum)
         self.process.wait(60)
@@ -65,7 +65,7 @@ class RunningApp:
 
 @contextmanager
 def start_app(tree: Path, **variables: str) -> Iterator[RunningApp]:
-    """Run *tree*/start_app.sh from another directory; stopped at the end if still there."""
+    """A block with *tree*/start_app.sh, run from another directory and stopped at the end."""
     port, localstack_port = free_port(), free_port()
     environment = os.environ | {"PORT": str(port), "LOCALSTACK_PORT": str(localstack_port)}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory() as elsewhere:
@@ -88,12 +88,12 @@ def start_app(tree: Path, **variables: str) -> Iterator[RunningApp]:
 
 
 def _hear_interrupts() -> None:
-    """A test run in the background ignores SIGINT, and its children would inherit that."""
+    """Accept SIGINT again: children of a test run in the background would inherit ignoring it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def processes_of(tree: Path) -> dict[int, str]:
-    """Number and command line of every process that runs from *tree*."""
+    """The id and command line of every process that runs from *tree*."""
     found = {}
     for process in psutil.process_iter(["pid", "cmdline", "cwd", "status"]):
         line = " ".join(process.info["cmdline"] or [])

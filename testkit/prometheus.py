@@ -1,4 +1,4 @@
-"""Prometheus's programs, from PATH or from where ./run_tests.sh unpacks Debian's package."""
+"""Run Prometheus's programs, from PATH or from Debian's package, unpacked by ./run_tests.sh."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNPACKED: Final = ROOT / ".local" / "prometheus" / "usr" / "bin"
 
 
 def has(program: str) -> bool:
-    """Whether *program* is installed, or must be: in CI a missing program is a failure."""
+    """Whether *program* is installed; always True in CI, where a missing program is a failure."""
     return _place(program) is not None or "CI" in os.environ
 
 

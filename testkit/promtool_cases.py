@@ -40,7 +40,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Case:
-    """One case: its series, when they are looked at, and what promtool then expects."""
+    """One case: its series, the minute of the check, and the expected alerts."""
 
     name: str
     series: list[Series]
@@ -92,7 +92,7 @@ def minutes(said: str) -> int:
 
 
 def families(series: list[Series], minute: int) -> list[Metric]:
-    """What a process that has counted the *series* exposes at *minute*."""
+    """The metrics of a process that has counted the *series*, at *minute*."""
     found = []
     for each in series:
         base = re.sub(r"_(total|bucket|count|sum)$", "", each.name)

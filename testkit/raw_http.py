@@ -19,7 +19,7 @@ def exchange(
     size = piece_bytes or len(request) or 1
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A server that has refused the first piece may close before the last is there.
+        # A server that refuses the first piece may close before the last piece is sent.
         with suppress(ConnectionError):
             for at in range(0, len(request), size):
                 connection.sendall(request[at : at + size])

@@ -1,4 +1,4 @@
-"""The functions that tests run in a sandbox, in a module that a child process loads quickly.
+"""The functions that tests run in a sandbox; a child process loads this module quickly.
 
     python -m testkit.sandboxed [busy]
 

@@ -42,8 +42,8 @@ class SlowStarter(Consumer):
             time.sleep(0.01)
 
 
-# The sandbox's child imports the main module under the second name, and obeys as well. A test that
-# imports a name from here keeps the engine as it is.
+# The child process of the sandbox imports this module under the second name and gets the same
+# engine. A test that imports a name from here keeps the real engine.
 if __name__ in ("__main__", "__mp_main__"):
     worker_service.as_job_asks = follow_script
     if "START_UNTIL" in os.environ:

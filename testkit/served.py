@@ -19,7 +19,7 @@ from testkit.waiting import is_alive, wait_until
 
 @contextmanager
 def serving(*limits: int, **variables: str) -> Iterator[Served]:
-    """A process of its own, so that it is stopped as it is in life; *variables* are settings."""
+    """A block with a server process, stopped by a signal; *variables* are settings."""
     port = free_port()
     arguments = [str(number) for number in (port, *limits)]
     command = [sys.executable, "-m", "testkit.memory_site", *arguments]

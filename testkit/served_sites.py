@@ -59,7 +59,7 @@ def site(**settings: Any) -> Site:
 
 
 def images(found: Site) -> dict[str, str]:
-    """An image in each state; only where everybody may send one."""
+    """The id of an image in each state, for a site that needs no token."""
     failed = found.upload(BROKEN).get_json()
     found.work()
     queued = found.upload().get_json()

@@ -1,4 +1,4 @@
-"""Folders that cannot be read, also by root, whom no permission stops."""
+"""Make folders unreadable, for root too, whom permissions do not stop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 
 def refuse_folder(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Let listing any folder of this *name* fail for lack of permission."""
+    """Make listing any folder called *name* raise PermissionError."""
     scandir = os.scandir
 
     def refuse(place: str) -> object:

@@ -16,9 +16,9 @@ from testkit.browsing import (
     SAMPLE,
     act,
     card,
+    check_page,
     choose,
     expect_state,
-    judge,
     pick,
     scan,
     send_sample,
@@ -72,7 +72,7 @@ def test_words_and_numbers_are_those_of_the_language(
         expect(sent.locator(".numbers")).to_contain_text("expira em ")
         refused = expect_state(page, "carta.png", "Recusada")
         expect(refused).to_contain_text("Isto não é uma imagem que o serviço aceite.")
-        judge(page, "portuguese")
+        check_page(page, "portuguese")
 
 
 # --- keyboard and screen reader ------------------------------------------------------------------
@@ -192,7 +192,7 @@ def test_nothing_is_cut_off_on_a_small_screen_or_at_400_percent(
         act(sent, "Compare")
         page.locator("#upload summary").click()
         pick(page, "sauvola")
-        judge(page, name)
+        check_page(page, name)
 
         assert page.evaluate("document.documentElement.scrollWidth") == width
         outside = page.evaluate(
@@ -209,7 +209,7 @@ def test_forced_colours_leave_every_state_told_apart(browser: Browser, url: str)
         sent = send_sample(page)
         act(sent, "Compare")
         expect(sent.locator(".state")).to_have_text("✓Ready")
-        judge(page, "forced-colours")
+        check_page(page, "forced-colours")
 
 
 # --- tokens --------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def test_with_tokens_a_person_enters_one_and_sees_their_images(
         choose(page, SAMPLE)
         held = expect_state(page, "image.png", "Waiting for a valid token")
         expect(held.locator("code")).to_have_text("unauthorized")
-        judge(page, "token")
+        check_page(page, "token")
 
         for wrong in ("ipt_mistyped", "café"):
             page.get_by_label("Access token").fill(wrong)

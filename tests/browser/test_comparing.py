@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from testkit.browsing import SAMPLE, act, judge, pick, send_sample, visit
+from testkit.browsing import SAMPLE, act, check_page, pick, send_sample, visit
 from testkit.http_requests import http_request
 from testkit.root import ROOT
 from testkit.waiting import wait_until
@@ -92,7 +92,7 @@ def test_the_slider_moves_by_arrow_keys_and_says_where_it_is(page: Page, sent: L
     assert clip.startswith("inset(0px calc(100% - ")
     slider.press("End")
     assert visible_share(sent) == pytest.approx(1, abs=0.01)
-    judge(page, "compare")
+    check_page(page, "compare")
 
 
 def test_the_slider_follows_the_mouse_on_the_picture(page: Page, sent: Locator) -> None:
@@ -122,7 +122,7 @@ def test_the_whole_page_is_seen_and_zoomed_by_wheel_keys_buttons_and_mouse(
         assert fitted["frameTop"] <= fitted["top"] < fitted["bottom"] <= fitted["frameBottom"]
         assert fitted["frameLeft"] <= fitted["left"] < fitted["right"] <= fitted["frameRight"]
         assert fitted["slideBottom"] <= height
-        judge(page, f"compare-{width}")
+        check_page(page, f"compare-{width}")
 
         x, y = fitted["left"] + 90, fitted["top"] + 120
         under = place_in_picture(sent, x, y)
@@ -147,7 +147,7 @@ def test_the_whole_page_is_seen_and_zoomed_by_wheel_keys_buttons_and_mouse(
         assert view_of(sent)["left"] == pytest.approx(before["left"] - 34, abs=1)
         drag(page, (before["split"] + 5, before["frameTop"] + 60), (-60, 0))
         assert view_of(sent)["split"] == pytest.approx(before["split"] - 55, abs=1)
-        judge(page, f"compare-zoomed-{width}", is_zoomed=True)
+        check_page(page, f"compare-zoomed-{width}", is_zoomed=True)
 
         for _ in range(12):
             stage.press("+")
@@ -206,7 +206,7 @@ def test_another_method_makes_another_result_that_can_be_compared(page: Page) ->
     expect(dialog.locator(".preview > p")).to_contain_text("Approximate", timeout=20_000)
     size = page.viewport_size
     page.set_viewport_size({"width": 1280, "height": 3000})  # all methods without scrolling
-    judge(page, "again")
+    check_page(page, "again")
     page.set_viewport_size(size)
     dialog.get_by_role("button", name="Process", exact=True).click()
 
@@ -321,7 +321,7 @@ def test_the_preview_follows_the_slider_and_its_threshold_is_sent(page: Page) ->
 
     expect(dialog.get_by_role("textbox", name="Threshold")).to_have_value("134")
     expect(dialog.locator("canvas")).to_be_visible()
-    judge(page, "preview")
+    check_page(page, "preview")
     dialog.get_by_role("button", name="Process", exact=True).click()
 
     expect(page.locator("#cards > [data-state=processed]")).to_have_count(2, timeout=20_000)

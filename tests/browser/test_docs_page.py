@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, Page, expect
 
-from testkit.browsing import READY_MS, SAMPLE, judge, visit
+from testkit.browsing import READY_MS, SAMPLE, check_page, visit
 
 
 def test_every_operation_is_shown_and_can_be_tried(browser: Browser, url: str) -> None:
@@ -21,7 +21,7 @@ def test_every_operation_is_shown_and_can_be_tried(browser: Browser, url: str) -
         expect(answer.locator("pre")).to_contain_text('"method": "otsu"')
         body = str(answer.locator("pre").text_content()).partition("\n\n")[2]
         image_id = body.partition('"image_id": "')[2][:36]
-        judge_at_every_width(page)
+        check_at_every_width(page)
 
         result = page.locator("#getProcessed-operation")
         result.locator("form").get_by_label("image_id").fill(image_id)
@@ -35,12 +35,12 @@ def unfold_all(page: Page) -> None:
         fold.evaluate("fold => { fold.open = true; }")
 
 
-def judge_at_every_width(page: Page) -> None:
+def check_at_every_width(page: Page) -> None:
     """With a response on it, which has the longest lines."""
     for width, height in ((1366, 625), (360, 740)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth") == width
-        judge(page, f"docs-{width}")
+        check_page(page, f"docs-{width}")
 
 
 def test_it_can_be_read_without_script_and_leads_back(browser: Browser, url: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from testkit.browsing import READY_MS, act, card, choose, expect_state, judge, scan, visit
+from testkit.browsing import READY_MS, act, card, check_page, choose, expect_state, scan, visit
 from testkit.http_requests import http_request
 from testkit.photographs import (
     DPI,
@@ -90,7 +90,7 @@ def test_photographs_of_every_kind_stand_upright_and_become_gray_pngs(
     assert sent["upright.jpg"]["original"]["dpi"] == 200
     assert sent["over head.jpeg"]["original"]["dpi"] is None
     expect(card(page, "a.webp").locator(".numbers")).to_contain_text(" · was WebP · ")
-    judge(page, "photographs")
+    check_page(page, "photographs")
 
 
 def test_the_page_says_which_kinds_it_takes_also_while_it_shows_images(
@@ -207,7 +207,7 @@ def test_what_cannot_be_converted_says_why_and_the_rest_goes_on(page: Page, tmp_
     }.items():
         refused = expect_state(page, name, "Refused")
         expect(refused.locator(".reason code")).to_have_text(code)
-    judge(page, "not-converted")
+    check_page(page, "not-converted")
 
 
 def test_a_conversion_can_be_cancelled_page_by_page(page: Page, tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_phones_offer_the_camera_and_every_format(browser: Browser, url: str) ->
         assert {"image/jpeg", "image/tiff", "application/pdf"} <= set(accepted.split(","))
         # With HEIC among them an iPhone would hand over HEIC instead of a JPEG.
         assert "heic" not in accepted
-        judge(page, "phone")
+        check_page(page, "phone")
     with visit(browser, url) as page:
         expect(page.get_by_label("Take photos").locator("..")).to_be_hidden()
     with visit(browser, url, java_script_enabled=False) as page:

@@ -14,9 +14,9 @@ from testkit.browsing import (
     SAMPLE,
     act,
     card,
+    check_page,
     choose,
     expect_state,
-    judge,
     pick,
     scan,
     send_sample,
@@ -51,7 +51,7 @@ def test_what_is_chosen_is_seen_at_once_and_counted_on_the_page_and_in_the_title
             box = part.bounding_box()
             assert box
             assert 0 <= box["y"] < height - box["height"]
-        judge(page, f"under-way-{width}")
+        check_page(page, f"under-way-{width}")
         wait_until(lambda: page.evaluate("true") and len(held) == 3)
         page.unroute("**/upload")  # which lets go what is held
 
@@ -61,7 +61,7 @@ def test_what_is_chosen_is_seen_at_once_and_counted_on_the_page_and_in_the_title
         expect(progress.locator("progress")).to_be_hidden()
         expect(page).to_have_title(re.compile("^Scans in"))
         assert page.evaluate("document.documentElement.scrollWidth") == width
-        judge(page, f"many-{width}")
+        check_page(page, f"many-{width}")
 
 
 def test_a_forecast_is_made_by_the_pace_so_far(page: Page, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_folder_is_chosen_in_the_order_of_its_names_and_what_is_no_picture_is_
     assert page.locator("h3").all_text_contents() == ["page 1.png", "page 2.png", "page 10.png"]
     notice = page.locator("#notice")
     expect(notice).to_contain_text("1 file in the folder is not an image and was left out.")
-    judge(page, "notice")
+    check_page(page, "notice")
     notice.get_by_role("button", name="Close").click()
     expect(notice).to_be_hidden()
 

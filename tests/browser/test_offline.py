@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import Browser, Page, expect
 
 from app.settings import Settings
-from testkit.browsing import SAMPLE, act, card, choose, expect_state, judge, try_now, visit
+from testkit.browsing import SAMPLE, act, card, check_page, choose, expect_state, try_now, visit
 from testkit.fleet import role
 from testkit.root import ROOT
 from testkit.waiting import wait_until
@@ -67,7 +67,7 @@ def test_the_page_opens_while_the_service_is_away_and_what_is_chosen_goes_on_lat
             expect(page.locator("#notice")).to_contain_text("The service cannot be reached.")
             expect(page.locator("#service")).to_have_text("The service cannot be reached")
             expect_state(page, "image.png", re.compile("Connection lost, will look again"))
-            judge(page, "offline")
+            check_page(page, "offline")
             choose(page, ROOT / "static" / "methods" / "auto.png")
             expect_state(page, "auto.png", "Connection lost, will send again")
 

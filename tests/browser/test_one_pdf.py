@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from app.cli.pdf_pages import write_pdf
 from app.formats.tiff import group_4
 from app.image_processor import binarize_png
-from testkit.browsing import READY_MS, choose, judge, scan
+from testkit.browsing import READY_MS, check_page, choose, scan
 from testkit.http_requests import http_request
 from testkit.root import ROOT
 from testkit.scans import page_png, result_png
@@ -60,7 +60,7 @@ def test_all_ready_pages_are_one_pdf_in_the_order_of_the_list(
     found = results(pages, url)
 
     dialog = ask_for_pdf(pages)
-    judge(pages, "one-pdf")
+    check_page(pages, "one-pdf")
     name, pdf = download(dialog)
 
     assert name == "alvura.pdf"

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from app.aws import clients as aws
 from app.settings import Settings
-from testkit.browsing import SAMPLE, act, choose, expect_state, judge, scan, try_now, visit
+from testkit.browsing import SAMPLE, act, check_page, choose, expect_state, scan, try_now, visit
 from testkit.fault_proxy import FaultProxy, LoseAnswer, Rule
 from testkit.fleet import role
 from testkit.waiting import is_alive, wait_until
@@ -24,7 +24,7 @@ def test_an_image_stays_in_the_queue_while_no_worker_runs_and_is_done_when_one_d
             choose(page, SAMPLE)
             # For how long, and no invented percentage.
             expect_state(page, "image.png", re.compile(r"In the queue · \d"))
-            judge(page, "queued")
+            check_page(page, "queued")
             with role("worker", own_settings):
                 expect_state(page, "image.png", "Ready")
 
@@ -40,7 +40,7 @@ def test_a_restart_of_the_api_during_the_wait_is_said_and_outlived(
         expect_state(page, "image.png", "In the queue")
         web.kill()
         lost = expect_state(page, "image.png", "Connection lost, will look again")
-        judge(page, "lost")
+        check_page(page, "lost")
         with role("all", own_settings):
             address(own_settings)
             act(lost, "Try now")

@@ -14,9 +14,9 @@ from testkit.browsing import (
     SAMPLE,
     SHORT,
     act,
+    check_page,
     choose,
     expect_state,
-    judge,
     pick,
     scan,
     send_sample,
@@ -33,7 +33,7 @@ from testkit.waiting import wait_until
 def test_the_page_says_what_it_takes(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Scans in, clean black and white out")
     expect(page.locator(".drop")).to_contain_text("up to 2 MB, 40 megapixels and 20,000 pixels")
-    judge(page, "empty")
+    check_page(page, "empty")
 
 
 def test_a_chosen_image_comes_out_with_its_numbers(page: Page) -> None:
@@ -45,7 +45,7 @@ def test_a_chosen_image_comes_out_with_its_numbers(page: Page) -> None:
     thumb = sent.locator(".thumb img")
     expect(thumb).to_be_visible()
     assert thumb.evaluate("image => image.naturalWidth") == 1240
-    judge(page, "ready")
+    check_page(page, "ready")
 
 
 def test_what_was_ignored_in_a_file_is_said_quietly(page: Page, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_twenty_are_sent_three_at_a_time_and_all_come_out(page: Page, tmp_path: 
     expect(page.locator("#cards > [data-state=processed]")).to_have_count(20, timeout=READY_MS)
     assert page.evaluate("window.most") == 3
     assert page.locator("h3").all_text_contents() == [path.name for path in scans]
-    judge(page, "twenty")
+    check_page(page, "twenty")
 
 
 def transfer_of(page: Page, name: str) -> JSHandle:
@@ -175,7 +175,7 @@ def test_what_the_api_refuses_says_why_and_can_be_removed_from_the_list(
     expect(refused).to_contain_text("The PNG is damaged. Export it again.")
     expect(refused.locator("code")).to_have_text("corrupt-png")
     expect_state(page, "letter.png", "Refused")
-    judge(page, "refused")
+    check_page(page, "refused")
     act(refused, "Remove from the list")
     expect(refused).to_have_count(0)
 
@@ -185,7 +185,7 @@ def test_an_image_that_cannot_be_processed_says_why(page: Page, tmp_path: Path) 
 
     failed = expect_state(page, "short.png", "Could not be processed")
     expect(failed.locator(".reason")).to_contain_text("pixel data")
-    judge(page, "failed")
+    check_page(page, "failed")
 
 
 def test_a_name_cannot_put_anything_into_the_page(page: Page, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_the_method_and_parameter_that_are_chosen_are_those_that_are_used(page: 
     page.locator("#upload summary").click()
     pick(page, "sauvola")
     page.get_by_role("textbox", name="k ", exact=False).locator("visible=true").fill("0.35")
-    judge(page, "methods")
+    check_page(page, "methods")
 
     sent = send_sample(page)
 
@@ -276,7 +276,7 @@ def test_the_list_survives_a_reload_with_ids_and_names_only(page: Page) -> None:
 
     expect_state(page, "image.png", "Ready")
     assert sorted(name for name, _ in kept) == ["alvura.images", "alvura.names"]
-    judge(page, "reloaded")
+    check_page(page, "reloaded")
 
 
 def test_another_browser_sees_nothing_of_it(page: Page, browser: Browser, url: str) -> None:
@@ -330,7 +330,7 @@ def test_deleting_asks_once_and_leaves_nothing_on_the_server(page: Page, url: st
     expect_state(page, "image.png", "Deleted")
     assert http_request("GET", f"{url}/images/{image_id}").status == 404
     expect(sent.get_by_role("button", name="Remove from the list")).to_be_focused()
-    judge(page, "deleted")
+    check_page(page, "deleted")
     page.reload()
     expect(page.locator("#images")).to_be_hidden()
 
@@ -343,7 +343,7 @@ def test_an_image_that_is_gone_meanwhile_is_said_to_be(page: Page, url: str) -> 
     page.reload()
 
     expect_state(page, "image.png", "No longer available")
-    judge(page, "gone")
+    check_page(page, "gone")
 
 
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])

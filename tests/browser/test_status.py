@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-from testkit.browsing import READY_MS, judge, send_sample, visit
+from testkit.browsing import READY_MS, check_page, send_sample, visit
 
 SERVICE = {"status": "up", "queue": {"waiting": 11, "held": 1}}
 #: An image may still be in work.
@@ -36,7 +36,7 @@ def visit_with(browser: Browser, url: str, service: dict[str, Any] | None) -> It
 def test_the_line_says_whether_it_is_up_and_how_many_wait(browser: Browser, url: str) -> None:
     with visit_with(browser, url, SERVICE) as page:
         expect(page.locator("#service")).to_have_text("The service is up · 12 images waiting")
-        judge(page, "service-up")
+        check_page(page, "service-up")
 
 
 def test_the_service_itself_says_how_it_is(page: Page) -> None:
@@ -52,7 +52,7 @@ def test_the_service_itself_says_how_it_is(page: Page) -> None:
 def test_trouble_is_told_by_word_and_shape(browser: Browser, url: str) -> None:
     with visit_with(browser, url, SERVICE | {"status": "degraded", "queue": None}) as page:
         expect(page.locator("#service")).to_contain_text("The service is having problems")
-        judge(page, "service-degraded")
+        check_page(page, "service-degraded")
 
 
 def test_where_nothing_is_known_nothing_is_said(browser: Browser, url: str) -> None:
@@ -60,13 +60,13 @@ def test_where_nothing_is_known_nothing_is_said(browser: Browser, url: str) -> N
         expect(page.locator("#service")).to_be_hidden()
         page.goto(f"{url}/status")
         expect(page.locator("#now")).to_have_text("There are no figures yet.")
-        judge(page, "status-unknown")
+        check_page(page, "status-unknown")
 
 
 def test_the_page_says_in_words_what_the_line_says(browser: Browser, url: str) -> None:
     with visit_with(browser, f"{url}/status", SERVICE) as page:
         expect(page.locator("#now")).to_have_text("The service is up · 12 images waiting")
-        judge(page, "status")
+        check_page(page, "status")
 
 
 def test_the_page_fits_a_small_screen(browser: Browser, url: str) -> None:
@@ -75,4 +75,4 @@ def test_the_page_fits_a_small_screen(browser: Browser, url: str) -> None:
         expect(page.locator("#now")).to_be_visible()
 
         assert page.evaluate("document.documentElement.scrollWidth") == 320
-        judge(page, "status-narrow")
+        check_page(page, "status-narrow")

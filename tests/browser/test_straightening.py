@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from testkit.browsing import READY_MS, act, choose, expect_state, judge
+from testkit.browsing import READY_MS, act, check_page, choose, expect_state
 from testkit.desks import HEIGHT, WIDTH, Scene, scenes
 from testkit.photographs import jpeg, sheet, shows_sheet
 from tests.browser.test_formats import expect_ready, originals
@@ -75,9 +75,9 @@ def test_the_proposal_is_applied_only_when_somebody_wants_it(
 
     corner = dialog.get_by_role("button", name="Upper left corner")
     expect(corner).to_have_accessible_name("Upper left corner: 0% across, 0% down")
-    judge(page, "straighten")
+    check_page(page, "straighten")
     dialog.get_by_role("button", name="Use the proposal").click()
-    judge(page, "straighten-proposed")
+    check_page(page, "straighten-proposed")
     dialog.get_by_role("button", name="Straighten and send").click()
     expect_ready(page, 1)
 

@@ -13,7 +13,7 @@ import pytest
 
 from app.settings import Settings
 from testkit.fault_proxy import Call, FaultProxy, Rule
-from testkit.fleet import Announcements, Role, judge, preload, role, wait_until_empty
+from testkit.fleet import Announcements, Role, preload, record_of, role, wait_until_empty
 from testkit.scans import page_png
 from testkit.scripted_worker import DEADLY_WIDTH
 from testkit.waiting import assert_within, wait_until
@@ -74,7 +74,7 @@ def test_a_worker_killed_at_a_call_loses_and_doubles_nothing(
             wait_until_empty(settings)
 
     assert killer.killed_at
-    record = judge(settings, ids, announcements, sent_at=polls_at, recovered=1)
+    record = record_of(settings, ids, announcements, sent_at=polls_at, recovered=1)
     print(f"\nkilled {when} {operation}: {record}")
     assert record.holds, record
     assert_within(record.max_latency_s, VISIBILITY_TIMEOUT_S + REDELIVERY_S + CHILD_START_S)
@@ -96,7 +96,7 @@ def test_a_worker_killed_in_the_middle_of_an_image_loses_and_doubles_nothing(
         wait_until(lambda: announcements.have(ids), within_s=60)
         wait_until_empty(settings)
 
-    record = judge(settings, ids, announcements, sent_at=sent_at, recovered=1)
+    record = record_of(settings, ids, announcements, sent_at=sent_at, recovered=1)
     print(f"\nkilled inside the compute: {record}")
     assert record.holds, record
     assert record.failed == 1
@@ -114,7 +114,7 @@ def test_workers_killed_at_random_lose_and_double_nothing(settings: Settings) ->
         wait_until(lambda: announcements.have(ids), within_s=240)
         wait_until_empty(settings, within_s=60)
 
-    record = judge(settings, ids, announcements, sent_at=sent_at, recovered=kills)
+    record = record_of(settings, ids, announcements, sent_at=sent_at, recovered=kills)
     print(f"\n{kills} kills at random, seed {seed}: {record}")
     assert record.holds, record
 

@@ -32,9 +32,9 @@ from testkit.fleet import (
     Announcements,
     Record,
     frozen,
-    judge,
     own_localstack,
     preload,
+    record_of,
     role,
     wait_until_empty,
 )
@@ -98,7 +98,7 @@ def finish(
 ) -> Record:
     wait_until(lambda: announcements.have(ids), within_s=within_s)
     wait_until_empty(settings, within_s=within_s)
-    record = judge(settings, ids, announcements, sent_at=sent_at)
+    record = record_of(settings, ids, announcements, sent_at=sent_at)
     print(f"\n{what}: {record}")
     assert record.holds, record
     return record

@@ -17,7 +17,7 @@ import pytest
 import urllib3
 
 from app.settings import Settings
-from testkit.fleet import Announcements, Role, judge, role, wait_until_empty
+from testkit.fleet import Announcements, Role, record_of, role, wait_until_empty
 from testkit.http_requests import http_request
 from testkit.ports import free_port
 from testkit.root import ROOT
@@ -155,7 +155,7 @@ def test_an_upgrade_and_its_rollback_lose_fail_and_double_nothing(
         ids = list(clients.ids)
         wait_until(lambda: {i for i, _ in announcements.seen} >= set(ids), within_s=60)
 
-    record = judge(settings, ids, announcements, sent_at=began_at)
+    record = record_of(settings, ids, announcements, sent_at=began_at)
     print(f"\n{'present tree' if old_tree == ROOT else LAST_RELEASE} and present tree: {record}")
     assert not clients.refusals
     assert record.holds
