@@ -141,7 +141,7 @@ def walk_with_photos(page: Page, show: Show) -> None:
     pdf.get_by_role("button", name="Subir foto-01.jpg").click()
     show("4-one-pdf")
     with page.expect_download() as saved:
-        pdf.get_by_role("button", name="Baixar PDF de 20 páginas").click()
+        pdf.get_by_role("button", name="Baixar PDF com 20 páginas").click()
     if saved.value.suggested_filename != "alvura.pdf":
         raise RuntimeError(saved.value.suggested_filename)
 
