@@ -1,1 +1,1 @@
-"""The engine: its speed, what it costs at the extremes, its PNG code beside libpng."""
+"""The engine: its speed, its worst-case costs, and its PNG code compared with libpng."""

@@ -6,8 +6,8 @@
 Prints marks kept and F-measure in percent on everyday pages (benchmarks.quality.everyday, with
 seeds that were never trained on), on drawn pages of the trained and of the held-out kinds and, with
 DATA_DIR, on the contest sets SET/img and SET/gt in it. Then prints the time by page and size, and
-the share that machines still read (needs tesseract, its Portuguese data, and zxing-cpp from PyPI).
-The predecessor is the `auto` that measured each page; --last takes it from the history.
+the share that OCR and code readers still read (needs tesseract, its Portuguese data, and zxing-cpp
+from PyPI). The predecessor is the classical `auto`; --last takes it from the history.
 """
 
 from __future__ import annotations
@@ -68,10 +68,12 @@ def _arguments() -> argparse.Namespace:
         help="measure the classical `auto` of this commit too; if none is named, of the last one",
     )
     parser.add_argument(
-        "--weights", type=Path, help="another file than app/binarize/auto/surface.npz"
+        "--weights", type=Path, help="weights to use instead of app/binarize/auto/surface.npz"
     )
     parser.add_argument("--worst", type=Path, help="draw the twenty worst pages into this file")
-    parser.add_argument("--only", type=lambda names: names.split(","), help="methods, by commas")
+    parser.add_argument(
+        "--only", type=lambda names: names.split(","), help="methods, separated by commas"
+    )
     parser.add_argument("--parts", default="pages,time,reading", help="what to measure")
     return parser.parse_args()
 
@@ -153,7 +155,7 @@ def _print_group(group: str, graded: list[Page], scores: dict[str, list[dict[str
 def draw_worst(
     graded: list[Page], scores: list[dict[str, float]], method: Binarizer, path: Path
 ) -> None:
-    """The twenty pages with the least F, beside their results: lost ink red, dirt blue."""
+    """Draw the twenty pages with the lowest F-measure and the results: lost ink red, dirt blue."""
     order = sorted(
         (i for i, page in enumerate(graded) if (page.truth == 0).any()),
         key=lambda i: scores[i]["f"],
@@ -190,7 +192,7 @@ def _picture(page: Page, white: Any, title: str) -> Any:
 
 
 def timed_pages() -> dict[str, Any]:
-    """Pages of 2 to 35 megapixels, clean, noisy, from a camera, written by hand."""
+    """Pages of 2 to 35 megapixels: clean, noisy, photographed and handwritten."""
     from testkit.pages import noise, printed, scanned, shadow, text
 
     def page(height: int, size_px: int, spoil: Callable[[Any], Any]) -> Any:
@@ -217,7 +219,7 @@ def timed_pages() -> dict[str, Any]:
 
 
 def report_times(methods: dict[str, Binarizer]) -> None:
-    """CPU time of a thread, medians of interleaved rounds; the share is of the last `auto`."""
+    """Print the CPU time of one thread, medians of interleaved rounds, and the ratio."""
     print(f"\n### Time, ms a megapixel\n\n| page | {' | '.join(methods)} | share |")
     print(f"|---|{'---:|' * (len(methods) + 1)}")
     for title, gray in timed_pages().items():

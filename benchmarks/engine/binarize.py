@@ -1,13 +1,13 @@
-"""Pages per second of `binarize` beside other programs, files in and files out, on all CPUs.
+"""Compare the pages per second of `binarize` with other programs, from file to file, on all CPUs.
 
     python -m benchmarks.engine.binarize [--pages 24] [--rounds 5] [--kind gray] [--only NAME ...]
         [--save]
 
 The pages are A4 at 300 dpi with the noise of a scanner: gray PNG, or colour JPEG. Each program
-makes them black and white with as many processes or threads as there are CPUs; starting them
-counts. A program that takes seconds a page gets a quarter of the pages. Every round runs every
-program once; the table has medians of the rounds, and `--save` keeps it for docs/benchmarks.md. A
-program that is not installed is named:
+makes them black and white with as many processes or threads as there are CPUs, including their
+start. A program that takes seconds per page gets a quarter of the pages. Every round runs every
+program once; the table has the medians of the rounds, and `--save` keeps it for docs/benchmarks.md.
+The output names each program that is not installed:
 
     apt-get install imagemagick unpaper ocrmypdf
 """
@@ -55,7 +55,7 @@ class Program:
     """A program that makes a file black and white; *command* takes the file and the result."""
 
     name: str
-    #: Its executables, of which one is enough, and the Debian package they come with.
+    #: The names of its executable, one of which must exist, and the Debian package of it.
     needs: tuple[str, ...]
     package: str
     command: Command
@@ -101,7 +101,7 @@ def magick(name: str, *how: str, is_slow: bool = False) -> Program:
 
 
 def pillow() -> Program:
-    """Pillow with a threshold of half of white, because it has no method that finds one."""
+    """Pillow with a threshold of half of white, because Pillow cannot choose a threshold."""
     program = (
         "import sys; from PIL import Image; "
         "Image.open(sys.argv[1]).convert('L').point(lambda v: 255 * (v > 127), '1')"
@@ -128,7 +128,7 @@ def unpaper() -> Program:
 
 
 def ocrmypdf() -> Program:
-    """OCRmyPDF without OCR, which cleans with unpaper and keeps the grays."""
+    """OCRmyPDF without OCR: cleans with unpaper and keeps the grays."""
     how = ["--image-dpi", "300", "--clean-final", "--tesseract-timeout", "0"]
     more = ["--output-type", "pdf", "--optimize", "0", "--jobs", "1", "--quiet"]
     return Program(
@@ -173,7 +173,7 @@ def drawn(folder: Path, kind: str, count: int) -> list[Path]:
 
 
 def measured(program: Program, files: Sequence[Path]) -> Figures:
-    """Run *program* once on *files*, which lie alone in their folder."""
+    """Run *program* once on *files*, the only files in their folder."""
     with tempfile.TemporaryDirectory() as place:
         target = Path(place)
         jobs = [(files[0].parent, target)]
@@ -230,7 +230,7 @@ def table(figures: dict[str, list[Figures]]) -> Iterator[list[str]]:
 
 
 def scaling(figures: dict[str, list[Figures]]) -> str | None:
-    """How many times the pages of one job all CPUs make, by the median of the rounds."""
+    """A sentence with the speed-up of all CPUs over one job, the median of the rounds."""
     together, alone = (figures.get(each.name) for each in (ours("auto"), ours("auto", *ONE_JOB)))
     if not together or not alone:
         return None

@@ -1,10 +1,10 @@
-"""Measure what a process spends until its first page, with and without the image's machine code.
+"""Measure a process's CPU time until its first page, with and without the image's machine code.
 
     ./.venv/bin/python -m benchmarks.engine.first_page
 
-Runs one page of `auto` in new processes: with an empty cache of numba's, and with the one that the
-run before has filled, as the image's build does. Compiles for this processor and for the one that
-the image is built for. Takes about a minute.
+Processes one page by `auto` in new processes: with an empty numba cache, and with the cache that
+the previous run has filled, as the image's build does. Compiles for this processor and for the
+processor that the image is built for. Takes about a minute.
 """
 
 from __future__ import annotations

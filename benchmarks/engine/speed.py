@@ -103,7 +103,7 @@ def ours_auto(data: bytes) -> bytes:
 
 
 def ours_alone(data: bytes) -> bytes:
-    """The engine's result as if isal and zlib-ng were not installed."""
+    """The engine's result without isal and zlib-ng."""
     with without_libraries():
         return ours(data)
 
@@ -262,9 +262,9 @@ HEAD = (
 
 
 def report_threads(title: str, job: Job, data: bytes, jobs_each: int) -> None:
-    """Compare two threads with one, and with two processes, which share no GIL.
+    """Compare two threads with one thread, and with two processes, which share no GIL.
 
-    The first figure needs two idle cores; the second holds on a busy machine too.
+    The first comparison needs two idle cores; the second is also valid on a busy machine.
     """
     seconds: dict[str, list[float]] = {"one": [], "two": [], "processes": []}
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as crew:

@@ -1,4 +1,4 @@
-"""What the models of autoscalers have in common, and how fast Fargate launches tasks."""
+"""The interface of the autoscaler models, and the speed at which Fargate launches tasks."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ LAUNCH_BURST, LAUNCHES_PER_S = 100, 20.0
 
 @dataclass(frozen=True)
 class Sample:
-    """What there was at *at_s*; CPUs are the average since the last sample."""
+    """The state of the fleet at *at_s*; CPUs are the average since the last sample."""
 
     at_s: float
     waiting: int
     in_flight: int
     busy_cpus: float
     running: int
-    #: Groups in work; each image is its own unless clients say otherwise.
+    #: Groups in progress; each image is a group of its own unless clients name groups.
     groups: int
 
 
 class Autoscaler(Protocol):
-    """Decides how many workers there shall be."""
+    """Decides the number of workers."""
 
     #: Seconds between two samples.
     step_s: float

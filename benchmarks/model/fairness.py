@@ -1,4 +1,4 @@
-"""One client with a group of 50,000 pages beside nine that send single images, image by image."""
+"""Simulate one client with a group of 50,000 pages beside nine clients that send single images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GROUP, PAGES, SECONDS = "book", 50_000, 1_800.0
 PAGES_PER_S = PAGES / SECONDS
 #: Images a second of the nine others together.
 OTHERS_PER_S = 9.0
-#: Until then the fleet grows to the size that the others need.
+#: Before this time the fleet grows to the size that the nine others need.
 SETTLED_S = 300.0
 
 
@@ -35,13 +35,13 @@ class Limits:
 
 
 def limits() -> Limits:
-    """Those of deploy/; each API task counts a group for itself."""
+    """The limits of deploy/; each API task counts groups by itself."""
     said = deployed.parameters()
     return Limits(said["MaxGroupDepth"] * said["MinWeb"], said["MaxQueueDepth"])
 
 
 def fairness(usage: Usage) -> list[Figures]:
-    """The others alone, beside the pages, and beside them without the limits."""
+    """The figures of the others alone, beside the pages, and beside the pages without limits."""
     pods = deployed.sizes_on_kubernetes()
     runs = {
         "alone": run(usage, limits(), is_alone=True),

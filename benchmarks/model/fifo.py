@@ -1,7 +1,7 @@
 """The queue of the model of simulation.py: first in, first out, and one image of a group at a time.
 
-SQS delivers nothing of a group while one of its messages is in flight, so a group is a client that
-has one image processed at a time, however many of its images wait.
+SQS delivers no message of a group while another one is in flight, so one image of a group is
+processed at a time, however many images of the group wait.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from benchmarks.model.run import Picture
 
 
 class Fifo:
-    """The waiting images: those that may be delivered, and those behind one of their group."""
+    """The waiting images: deliverable ones, and those behind another image of their group."""
 
     def __init__(self, design: Design) -> None:
         self._design = design
@@ -39,15 +39,15 @@ class Fifo:
         self._free.append(picture)
 
     def add_again(self, picture: Picture) -> None:
-        """Put back an image whose worker died; its group waits for it."""
+        """Put back an image whose worker died; the rest of its group waits for it."""
         self._free.appendleft(picture)
 
     def take(self) -> Picture | None:
-        """The image that is delivered next."""
+        """Remove and return the image that is delivered next."""
         return self._free.popleft() if self._free else None
 
     def delete(self, picture: Picture) -> None:
-        """*picture* is finished, so the next one of its group may be delivered: it is older."""
+        """Finish *picture*, so that the next image of its group can be delivered."""
         if not picture.group:
             return
         behind = self._behind[picture.group]

@@ -19,10 +19,10 @@ from benchmarks.model.target_tracking import Scaling, TrackingPolicy
 from benchmarks.report.rows import Figures
 
 RATES = (10, 30, 60, 300, 1_000)
-#: The hour that is looked at follows the first half hour.
+#: The figures are of the hour that follows the first half hour.
 SETTLED_S, LOOKED_AT_S, COLD_S = 1_800, 5_400, 14_400
 SEEDS = (1, 2, 3)
-#: Where the policies are compared, with small tasks.
+#: The rates at which the policies are compared, with small tasks.
 GRID_RATES = (10, 100)
 BURST_FACTOR, BURST_S, BURST_AT_S, BURST_UNTIL_S = 10.0, 300, 600, 3_600
 #: Larger loads are equal cells of this many images per second, each with its share of launches.
@@ -56,7 +56,7 @@ def sizes_on_kubernetes(usage: Usage, rate: float) -> Sizes:
 
 
 def constant_load(usage: Usage, rate: int) -> Figures:
-    """What happens in the hour after the first half hour, on ECS and with KEDA."""
+    """The figures of the hour after the first half hour, on ECS and with KEDA."""
     of = smallest_that_holds(usage, rate)
     sizes, policies = deployed.sizes_on_ecs(of), deployed.policies_on_ecs(of)
     pods = sizes_on_kubernetes(usage, rate)
@@ -69,13 +69,13 @@ def constant_load(usage: Usage, rate: int) -> Figures:
 
 
 def readings(sizes: Sizes, policies: Policies) -> tuple[Callable[[], Autoscaler], ...]:
-    """The deployed policies with a cooldown for all of them, and with one for each."""
+    """The deployed policies with one cooldown for all of them, and with one for each."""
     make = partial(on_ecs, sizes, policies)
     return partial(make, is_cooldown_shared=True), partial(make, is_cooldown_shared=False)
 
 
 def free(sizes: Sizes) -> Sizes:
-    """The *sizes* without a minimum that would hold the fleet up."""
+    """The *sizes* with the least minimum."""
     return replace(sizes, smallest=1)
 
 
@@ -89,7 +89,7 @@ def smallest_that_holds(usage: Usage, rate: int) -> int | None:
 def constant_figures(
     usage: Usage, rate: int, sizes: Sizes, *makes: Callable[[], Autoscaler]
 ) -> Figures:
-    """From the tasks that hold *rate*, and from the smallest fleet: the worst of *makes*."""
+    """The worst figures of *makes*, started with the tasks that hold *rate* and with the fewest."""
     held = replace(sizes, smallest=tasks_for(usage, rate, sizes))
     warm = [
         Fluid(usage, held, make(), seed=seed, is_even=True).run(lambda _: rate, LOOKED_AT_S)
@@ -111,7 +111,7 @@ def constant_figures(
 
 
 def at_rest(usage: Usage, rate: float, of: int | None) -> Sizes:
-    """The deployed sizes, beginning with the tasks that hold *rate*."""
+    """The deployed sizes, with the tasks that hold *rate* as the minimum."""
     sizes = deployed.sizes_on_ecs(of)
     return replace(sizes, smallest=max(sizes.smallest, tasks_for(usage, rate, sizes)))
 
@@ -136,7 +136,7 @@ def burst_figures(run: FluidRun, rate: float) -> Figures:
         "task_hours": round(run.worker_hours, 1),
         "p95_wait_s": run.wait_s(95, BURST_AT_S),
         "longest_wait_s": run.wait_s(100, BURST_AT_S),
-        # What comes in a second is no backlog.
+        # The arrivals of one second are no backlog.
         "clear_after_s": run.clear_after_s(BURST_AT_S, round(2 * rate)),
     }
 

@@ -1,8 +1,8 @@
-"""The fleet of simulation.py by whole seconds, for rates that take it too long.
+"""A model of the fleet in steps of a second, for rates that take simulation.py too long.
 
-Images of one second are one number: what a second brings, what the running workers can do, what is
-left. Delays of less than a second, and the wait for a CPU inside a worker, are only in the other
-model; a test compares both where both can run.
+The images of a second are one number: arriving, processed by the running workers, left over. Delays
+under a second, and the wait for a CPU inside a worker, are only in simulation.py; a test compares
+the two models at rates that both can run.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ SPREAD = 0.3
 
 @dataclass
 class FluidRun:
-    """What there was in each second, and when the fleet changed its size."""
+    """The observations of each second, and the times at which the fleet changed its size."""
 
     waiting: list[int] = field(default_factory=list)
     workers: list[int] = field(default_factory=list)
-    #: Seconds that the images taken in a second had waited, and their number.
+    #: The wait in seconds of the images taken in each second, and their number.
     waits: list[tuple[int, int, int]] = field(default_factory=list)
     changes: list[tuple[float, int]] = field(default_factory=list)
 
@@ -40,18 +40,18 @@ class FluidRun:
 
     @property
     def settled_at_s(self) -> float:
-        """When the fleet last changed its size."""
+        """The time at which the fleet last changed its size."""
         return self.changes[-1][0] if self.changes else 0.0
 
     def wait_s(self, percent: float, from_s: float = 0.0) -> float:
-        """A percentile of the waits of the images taken after *from_s*."""
+        """A percentile of the waits of the images that were taken after *from_s*."""
         of = np.array([(wait, count) for at, wait, count in self.waits if at >= from_s])
         order = np.argsort(of[:, 0])
         total = np.cumsum(of[order, 1])
         return float(of[order][np.searchsorted(total, percent / 100 * total[-1]), 0])
 
     def clear_after_s(self, from_s: float, few: int) -> int:
-        """Seconds from *from_s* until no more than *few* images wait for good."""
+        """Seconds from *from_s* until at most *few* images wait, and never more again."""
         late = np.nonzero(np.array(self.waiting) > few)[0]
         return max(0, int(late[-1] - from_s)) if len(late) else 0
 
@@ -76,7 +76,7 @@ class Fluid:
         self._usage, self._sizes, self._autoscaler = usage, sizes, autoscaler
         self._launcher, self._random = Launcher(launches or Launches()), Random(seed)
         self._numbers = np.random.default_rng(seed)
-        #: Whether images come evenly; otherwise by chance, as Poisson arrivals.
+        #: Whether images arrive evenly; otherwise they are Poisson arrivals.
         self._is_even, self._due = is_even, 0.0
         self._running = self._ordered = sizes.smallest
         self._starting: list[float] = []
@@ -115,7 +115,7 @@ class Fluid:
         return count
 
     def _work(self, second: int) -> None:
-        """Take what the workers' CPUs, or their slots, allow in a second."""
+        """Take as many images as the workers' CPUs, or their slots, allow in a second."""
         cpu_s, slots = self._usage.worker_cpu_s, self._sizes.slots
         by_worker = min(self._sizes.cpus / cpu_s, slots / self._usage.held_s)
         self._spare = min(self._spare, by_worker * self._running) + by_worker * self._running

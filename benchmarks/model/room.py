@@ -1,4 +1,4 @@
-"""Workers of the model of simulation.py, and which of them have room."""
+"""The workers of the model of simulation.py, and those among them with free slots."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Worker:
 
 
 class Room:
-    """The workers with free slots; one leaves as fast as it is found."""
+    """The workers with free slots; each operation takes constant time."""
 
     def __init__(self) -> None:
         self._workers: list[Worker] = []

@@ -1,4 +1,4 @@
-"""What a run of simulation.py has observed."""
+"""The observations of a run of simulation.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Picture:
     queued_at: float = 0.0
     taken_at: float = 0.0
     announced_at: float = 0.0
-    #: Time in a worker's hands without a CPU.
+    #: Time in which a worker held the image without a CPU.
     cpu_wait_s: float = 0.0
     worker: Worker | None = None
 
@@ -42,7 +42,7 @@ class Run:
     hidden: int = 0
 
     def look(self, now: float, waiting: int, in_flight: int, workers: int) -> None:
-        """Note what there is in this second."""
+        """Record the state in this second."""
         self.timeline.append((now, waiting, in_flight, workers))
         self.worker_s += workers
 
@@ -59,5 +59,5 @@ class Run:
         return np.array([p.taken_at - p.queued_at for p in self.announced if p.due_at >= from_s])
 
     def cpu_waits_s(self, from_s: float = 0.0) -> np.ndarray:
-        """Seconds that images waited for a CPU, in the hands of a worker."""
+        """Seconds that images waited for a CPU after a worker had received them."""
         return np.array([p.cpu_wait_s for p in self.announced if p.due_at >= from_s])

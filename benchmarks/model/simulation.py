@@ -1,9 +1,9 @@
 """A queueing model of the pipeline, for rates beyond this machine.
 
 Images arrive, pass the web servers, wait in a FIFO queue with a quota per partition, are processed
-by workers with limited slots and CPUs, and are announced. An image in a worker's hands also waits
-for a CPU, which is counted apart. Images of one group are delivered one by one. The number of
-workers changes: an autoscaler decides, starts take time, and a dead worker's images stay hidden
+by workers with limited slots and CPUs, and are announced. An image that a worker holds also waits
+for a CPU; this wait is counted separately. Images of one group are delivered one by one. The number
+of workers changes: an autoscaler decides, starts take time, and a dead worker's images stay hidden
 until their visibility timeout.
 
 The model is one heap of events in plain Python, about ten events per image. A stage is CPU time,

@@ -25,7 +25,7 @@ IMAGES = 60_000
 
 
 def fleet(rate: int | None = None) -> Fleet:
-    """What docs/scaling.md calls the fleet, with the figures of deploy/."""
+    """The fleet of docs/scaling.md, with the figures of deploy/."""
     sizes = deployed.sizes_on_ecs(rate)
     cpu, _ = deployed.policies_on_ecs(rate)
     return Fleet(

@@ -1,13 +1,13 @@
 """Model of Application Auto Scaling's policies for the workers, with CloudWatch's delays.
 
-Target tracking only adds: three periods over a target scale out in proportion, capacity times
-metric over target, and the larger result of the two policies counts. AWS does not say how far its
-scale-in goes, so a step policy with an alarm of its own takes away: fifteen minutes in which one
+Target tracking only adds tasks: after three periods over the target, the capacity is multiplied by
+metric / target, and the larger result of the two policies counts. AWS does not document the size of
+a scale-in, so a step policy with its own alarm removes tasks, after fifteen minutes in which one
 task fewer would be less busy than the threshold.
 https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
 https://docs.aws.amazon.com/autoscaling/application/userguide/step-scaling-policy-overview.html
 
-The three periods and the delays are those that AWS's alarms show, not a promise.
+The three periods and the delays are those of the alarms that AWS creates, and can change.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class ShrinkPolicy:
     """Steps down while one task fewer would be less busy than *threshold* percent."""
 
     threshold: float
-    #: For each step: how far under the threshold it begins, and the share that it takes away.
+    #: For each step: its distance below the threshold, and the share of the tasks that it removes.
     steps: tuple[tuple[float, float], ...]
     cooldown_s: float = 120.0
     periods: int = 15
@@ -48,7 +48,7 @@ class ShrinkPolicy:
     delay_s: float = 60.0
 
     def share(self, busy: float) -> float:
-        """The share of the tasks to take away when one fewer would be *busy* percent."""
+        """The share of the tasks to remove when one task fewer would be *busy* percent."""
         return max(share for under, share in self.steps if busy < self.threshold - under)
 
 
@@ -102,7 +102,7 @@ class _Period:
 
 
 class _Cooldown:
-    """What a policy has added lately counts as a part of what it asks for next."""
+    """The cooldown of a policy, in which its earlier additions count towards its next request."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -113,7 +113,7 @@ class _Cooldown:
         return self._from if self._is_on(now) else ordered
 
     def grew(self, now: float, ordered: int) -> None:
-        """Begin, or go on: what was there before the first growth stays what counts."""
+        """Begin or extend the cooldown; the capacity before its first growth still counts."""
         self._from, self._began_at = self.counted(now, ordered), now
 
     def _is_on(self, now: float) -> bool:
@@ -140,7 +140,7 @@ class Scaling:
             (one, _Metric(one.period_s, one.delay_s, one.periods), _Cooldown(one.out_cooldown_s))
             for one in policies
         ]
-        #: Whether what one policy adds begins the cooldown of the others, which AWS does not say.
+        #: Whether an addition by one policy begins the cooldown of the others: AWS does not say.
         self._is_cooldown_shared = is_cooldown_shared
         self._shrink = shrink
         self._low = _Metric(shrink.period_s, shrink.delay_s, shrink.periods) if shrink else None

@@ -1,1 +1,1 @@
-"""From upload to announcement, beside other pipelines, in an open loop."""
+"""Compare pipelines from upload to announcement, in an open loop."""

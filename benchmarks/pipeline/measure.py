@@ -205,8 +205,8 @@ def median_of(same: Sequence[Any], name: str = "") -> Any:
 
 
 def sustained_per_s(rungs: Sequence[Figures]) -> float:
-    """The rate from which on the p95 is over twice the lowest rung's, or the last rate tried."""
-    # A rung over that, below one that is not, shows a disturbance and no limit.
+    """The rate above which the p95 is over twice the lowest rung's, or the last rate tried."""
+    # A rung over the limit, below a rung within it, shows a disturbance.
     limit_ms = DOUBLE * rungs[0]["latency_ms"]["p95"]
     for low, high in reversed([*pairwise(rungs)]):
         p95_low, p95_high = low["latency_ms"]["p95"], high["latency_ms"]["p95"]
@@ -219,7 +219,7 @@ def sustained_per_s(rungs: Sequence[Figures]) -> float:
 
 
 def cost(rungs: Sequence[Figures], sustained: float) -> Figures:
-    """CPU per image at the last sustained rung, and images per CPU-second of ours."""
+    """CPU per image at the last sustained rung, and images per CPU-second of the subject."""
     held = [rung for rung in rungs if rung["rate_per_s"] <= sustained + 0.01]
     cpu_ms = held[-1]["cpu_ms"]
     own_ms = sum(ms for name, ms in cpu_ms.items() if name not in ("localstack", "clients"))

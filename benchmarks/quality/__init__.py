@@ -1,1 +1,1 @@
-"""How good the methods are: pages with known ink, other libraries, readers, tables."""
+"""The quality of the methods: pages with known ink, other libraries, readers, tables."""

@@ -2,7 +2,7 @@
 
     python -m benchmarks.quality.reading [--draws 12]
 
-With --draws, also how many codes `auto` loses in so many sets of 54, with other noise and texts.
+--draws N also counts the codes that `auto` loses in N sets of 54, with other noise and texts.
 Needs Debian's tesseract-ocr-por, fonts-liberation and fonts-dejavu-core, and zxing-cpp from PyPI.
 """
 
@@ -225,7 +225,7 @@ def codes_read(methods: dict[str, Binarizer]) -> dict[str, dict[str, float]]:
 
 
 def lost_codes(method: Binarizer, draws: int) -> tuple[int, int]:
-    """Of so many codes that are read in gray, so many are not after *method*."""
+    """The number of codes that are readable in gray, and how many of them *method* loses."""
     zxing = importlib.import_module("zxingcpp")
 
     def is_read(page: Any, text: str) -> bool:

@@ -35,7 +35,7 @@ GROUPS: Final = {
     "drawn, held out": "drawn, kinds held out",
     "contest": "historical pages of contests",
 }
-#: Of the kinds that are trained on, the document shows only so many, those with the least F.
+#: The number of trained kinds that the document shows: those with the lowest F-measure.
 HARDEST: Final = 10
 Figures = Mapping[str, Any]
 #: The figures of one method: marks kept and F-measure.
@@ -88,7 +88,7 @@ def summary(figures: Figures) -> Iterator[str]:
 
 
 def by_kind(group: str, figures: Figures, *, hardest: int = 0) -> Iterator[str]:
-    """Each kind of *group* and the mean of all; of *hardest*, only so many with the least F."""
+    """Each kind of *group*, or the *hardest* with the lowest F-measure, and the mean of all."""
     kinds = figures["pages"][group]
     names = [*SHOWN, *(best(kinds, library) for library in LIBRARIES)]
     shown = sorted(kinds, key=lambda kind: kinds[kind]["auto"][1])[:hardest] if hardest else kinds

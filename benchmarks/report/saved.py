@@ -1,4 +1,4 @@
-"""Tables that a benchmark prints and, with `--save`, keeps for the documents."""
+"""Save the tables that a benchmark prints, and insert them into the documents."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 def save(name: str, head: Iterable[str], body: Iterable[Iterable[str]]) -> None:
-    """Keep a table as results/*name*.json, from where `benchmarks.report.plots` takes it."""
+    """Save a table as results/*name*.json, which `benchmarks.report.plots` reads."""
     table = {"head": [*head], "body": [[*row] for row in body]}
     (RESULTS / f"{name}.json").write_text(json.dumps(table, indent=1) + "\n")
 
 
 def saved(name: str) -> Iterator[str]:
-    """The table that `save` has kept, in Markdown."""
+    """The saved table *name*, in Markdown."""
     table = _table(name)
     yield from rows(table["head"], table["body"])
 
 
 def saved_beside(name: str, other: str) -> Iterator[str]:
-    """Two such tables in one: the rows of the first, and what the other says about each."""
+    """Two saved tables as one: the rows of the first, with the columns of the other."""
     one, two = _table(name), _table(other)
     more = {row[0]: row[1:] for row in two["body"]}
     nothing = [""] * (len(two["head"]) - 1)

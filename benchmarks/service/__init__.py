@@ -1,1 +1,1 @@
-"""What the API and the worker cost by themselves."""
+"""The costs of the API and of the worker by themselves."""

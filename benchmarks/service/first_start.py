@@ -123,7 +123,7 @@ def cpu_s(app_pid: int) -> float:
 
 
 def cpu_of(process: psutil.Process) -> float:
-    """Its own, and that of its dead children."""
+    """CPU seconds of *process* and of its dead children."""
     try:
         return sum(process.cpu_times()[:4])
     except psutil.NoSuchProcess:

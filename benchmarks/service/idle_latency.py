@@ -5,8 +5,8 @@
 One process with web and worker, as ./start_app.sh runs it, on a LocalStack of its own; the page is
 a clean A4 scan (200 dpi, gray). A consumer waits for the announcements. Prints the median from
 upload to announcement with the default method, and the mean of each step from the process's own
-metrics: what is left over is the delivery of the two messages and the waiting for them. `--save`
-keeps the table for docs/benchmarks.md.
+metrics. The remaining time is the delivery of the two messages. `--save` keeps the table for
+docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def steps(settings: Settings) -> dict[str, float]:
 def table(
     answers: list[float], whole: list[float], taken: Mapping[str, float]
 ) -> Iterator[tuple[str, str]]:
-    """The steps, and what they make up, with their milliseconds."""
+    """The steps and their sums, in milliseconds."""
     steps = {name: ms for name, ms in taken.items() if name != "delete"}  # after the announcement
     rest = fmean(whole) - fmean(answers) - sum(steps.values())
     named = {
