@@ -7,10 +7,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.settings import Settings
-from testkit.browsing import visit
+from testkit.browsing import READY_MS, visit
 from testkit.fleet import role
 from testkit.waiting import is_ready, wait_until
 from tests.conftest import provisioned
@@ -20,6 +20,7 @@ from tests.conftest import provisioned
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium, "Chromium is missing; ./run_tests.sh installs it"
+    expect.set_options(timeout=READY_MS)
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=chromium, args=flags)

@@ -12,7 +12,6 @@ from app.access.tokens import hash_token
 from app.settings import Settings
 from scripts.generate.draw_page import walk_by_keyboard
 from testkit.browsing import (
-    READY_MS,
     SAMPLE,
     act,
     card,
@@ -247,7 +246,7 @@ def test_with_tokens_a_person_enters_one_and_sees_their_images(
         assert page.evaluate("Object.keys({...localStorage})") == ["alvura.names", "alvura.images"]
         assert page.evaluate("localStorage['alvura.names']") == "{}"
         page.reload()
-        expect(card(page, "image.png").locator(".state")).to_contain_text("Ready", timeout=READY_MS)
+        expect(card(page, "image.png").locator(".state")).to_contain_text("Ready")
 
         page.get_by_role("button", name="Forget it").click()
         expect(page.locator("#cards")).to_contain_text("Waiting for a valid token")

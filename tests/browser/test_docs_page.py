@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, Page, expect
 
+<<<<<<< Updated upstream
 from testkit.browsing import READY_MS, SAMPLE, check_page, visit
+=======
+from testkit.browsing import SAMPLE, judge, visit
+>>>>>>> Stashed changes
 
 
 def test_every_operation_is_shown_and_can_be_tried(browser: Browser, url: str) -> None:
@@ -17,7 +21,7 @@ def test_every_operation_is_shown_and_can_be_tried(browser: Browser, url: str) -
         upload.get_by_role("button", name="Send the request").click()
 
         answer = upload.locator(".result")
-        expect(answer.get_by_role("status")).to_have_text("201 CREATED", timeout=READY_MS)
+        expect(answer.get_by_role("status")).to_have_text("201 CREATED")
         expect(answer.locator("pre")).to_contain_text('"method": "otsu"')
         body = str(answer.locator("pre").text_content()).partition("\n\n")[2]
         image_id = body.partition('"image_id": "')[2][:36]
@@ -26,7 +30,7 @@ def test_every_operation_is_shown_and_can_be_tried(browser: Browser, url: str) -
         result = page.locator("#getProcessed-operation")
         result.locator("form").get_by_label("image_id").fill(image_id)
         result.get_by_role("button", name="Send the request").click()
-        expect(result.locator(".result img")).to_be_visible(timeout=READY_MS)
+        expect(result.locator(".result img")).to_be_visible()
 
 
 def unfold_all(page: Page) -> None:

@@ -216,7 +216,7 @@ def test_a_conversion_can_be_cancelled_page_by_page(page: Page, tmp_path: Path) 
 
     choose(page, tmp_path / "long.pdf")
     last = card(page, "long-p06.png")
-    expect(last).to_be_visible(timeout=READY_MS)
+    expect(last).to_be_visible()
     act(last, "Cancel")
 
     expect(last).to_have_count(0)

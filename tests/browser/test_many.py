@@ -32,7 +32,7 @@ def scans(folder: Path, count: int) -> list[Path]:
 
 def processed(page: Page, count: int) -> None:
     ready = page.locator("#cards > [data-state=processed]")
-    expect(ready).to_have_count(count, timeout=READY_MS)
+    expect(ready).to_have_count(count)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1366, 625), (768, 1024), (360, 740)])
@@ -131,8 +131,8 @@ def test_the_dialog_begins_with_the_cards_own_method_and_previews_any_other(page
     dialog.get_by_label("Delete the current result").check()
     dialog.get_by_role("button", name="Process", exact=True).click()
 
-    expect(page.locator(".numbers").first).to_contain_text("k 0.1", timeout=READY_MS)
-    expect(page.locator("#cards > li")).to_have_count(1, timeout=READY_MS)
+    expect(page.locator(".numbers").first).to_contain_text("k 0.1")
+    expect(page.locator("#cards > li")).to_have_count(1)
     expect(page.locator("h3")).to_be_focused()
 
 
@@ -173,8 +173,8 @@ def test_all_are_processed_again_by_one_click_and_each_new_one_takes_its_place(
     pick(dialog, "otsu")
     dialog.get_by_role("button", name="Process", exact=True).click()
 
-    expect(page.locator(".numbers", has_text="Otsu")).to_have_count(3, timeout=READY_MS)
-    expect(page.locator("#cards > li")).to_have_count(3, timeout=READY_MS)
+    expect(page.locator(".numbers", has_text="Otsu")).to_have_count(3)
+    expect(page.locator("#cards > li")).to_have_count(3)
     assert page.locator("h3").all_text_contents() == names
     assert not set(kept) & set(page.evaluate("JSON.parse(localStorage['alvura.images'])"))
 

@@ -15,7 +15,11 @@ from playwright.sync_api import Locator, Page, expect
 from app.cli.pdf_pages import write_pdf
 from app.formats.tiff import group_4
 from app.image_processor import binarize_png
+<<<<<<< Updated upstream
 from testkit.browsing import READY_MS, check_page, choose, scan
+=======
+from testkit.browsing import choose, judge, scan
+>>>>>>> Stashed changes
 from testkit.http_requests import http_request
 from testkit.root import ROOT
 from testkit.scans import page_png, result_png
@@ -26,7 +30,7 @@ from testkit.waiting import assert_within
 def pages(page: Page, tmp_path: Path) -> Page:
     """Three ready pages, a.png, b.png and c.png in the list."""
     choose(page, *(scan(tmp_path, f"{name}.png", page_png(40 + ord(name))) for name in "abc"))
-    expect(page.locator("#cards > [data-state=processed]")).to_have_count(3, timeout=READY_MS)
+    expect(page.locator("#cards > [data-state=processed]")).to_have_count(3)
     return page
 
 
@@ -120,7 +124,7 @@ def test_pages_are_moved_by_buttons_and_keys_and_the_list_and_the_zip_follow(
     with zipfile.ZipFile(started.value.path()) as archive:
         assert [name[0] for name in archive.namelist()] == ["c", "a", "b"]
     pages.reload()
-    expect(pages.locator("#cards > [data-state=processed]")).to_have_count(3, timeout=READY_MS)
+    expect(pages.locator("#cards > [data-state=processed]")).to_have_count(3)
     assert names(pages, "h3") == ["c", "a", "b"]
 
 

@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Browser, JSHandle, Locator, Page, Response, Route, expect
 
 from testkit.browsing import (
-    READY_MS,
     SAMPLE,
     SHORT,
     act,
@@ -54,7 +53,7 @@ def test_what_was_ignored_in_a_file_is_said_quietly(page: Page, tmp_path: Path) 
     choose(page, odd, clean)
 
     numbers = page.locator("#cards > [data-state=processed] .numbers")
-    expect(numbers).to_have_count(2, timeout=READY_MS)
+    expect(numbers).to_have_count(2)
     expect(numbers.filter(has_text="ignored: 2 bytes after IEND")).to_have_count(1)
     expect(numbers.filter(has_text="ignored")).to_have_count(1)
 
@@ -99,7 +98,7 @@ def test_twenty_are_sent_three_at_a_time_and_all_come_out(page: Page, tmp_path: 
 
     choose(page, *scans)
 
-    expect(page.locator("#cards > [data-state=processed]")).to_have_count(20, timeout=READY_MS)
+    expect(page.locator("#cards > [data-state=processed]")).to_have_count(20)
     assert page.evaluate("window.most") == 3
     assert page.locator("h3").all_text_contents() == [path.name for path in scans]
     check_page(page, "twenty")
@@ -265,7 +264,7 @@ def test_numbers_are_read_with_comma_or_point_and_checked_before_anything_is_sen
         choose(page, SAMPLE)
 
         shown = "k 0.35" if locale == "en-US" else "k 0,35"
-        expect(page.locator(".numbers")).to_contain_text(shown, timeout=READY_MS)
+        expect(page.locator(".numbers")).to_contain_text(shown)
 
 
 def test_the_list_survives_a_reload_with_ids_and_names_only(page: Page) -> None:
@@ -299,9 +298,9 @@ def test_a_result_is_saved_under_the_name_of_the_image(page: Page) -> None:
 def test_all_results_are_saved_as_one_zip(page: Page, url: str, tmp_path: Path) -> None:
     names = ["página.png", "b.png", "c.png"]
     choose(page, *(scan(tmp_path, name) for name in names))
-    expect(page.locator("#cards > [data-state=processed]")).to_have_count(3, timeout=READY_MS)
+    expect(page.locator("#cards > [data-state=processed]")).to_have_count(3)
     choose(page, tmp_path / "b.png")
-    expect(page.locator("#cards > [data-state=processed]")).to_have_count(4, timeout=READY_MS)
+    expect(page.locator("#cards > [data-state=processed]")).to_have_count(4)
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Download 4 as a zip").click()

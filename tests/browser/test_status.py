@@ -10,7 +10,11 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Route, expect
 
+<<<<<<< Updated upstream
 from testkit.browsing import READY_MS, check_page, send_sample, visit
+=======
+from testkit.browsing import judge, send_sample, visit
+>>>>>>> Stashed changes
 
 SERVICE = {"status": "up", "queue": {"waiting": 11, "held": 1}}
 #: An image may still be in work.
@@ -42,11 +46,11 @@ def test_the_line_says_whether_it_is_up_and_how_many_wait(browser: Browser, url:
 def test_the_service_itself_says_how_it_is(page: Page) -> None:
     """With nothing between the page and the running pipeline."""
     send_sample(page)
-    expect(page.locator("#service")).to_have_text(UP, timeout=READY_MS)
+    expect(page.locator("#service")).to_have_text(UP)
 
     page.goto(f"{page.url}status")
 
-    expect(page.locator("#now")).to_have_text(UP, timeout=READY_MS)
+    expect(page.locator("#now")).to_have_text(UP)
 
 
 def test_trouble_is_told_by_word_and_shape(browser: Browser, url: str) -> None:

@@ -64,7 +64,7 @@ def ask_first(page: Page, *files: Path) -> Locator:
     page.get_by_label("Straighten and crop each photo before it is sent").check()
     choose(page, *files)
     dialog = page.get_by_role("dialog", name="Straighten and crop")
-    expect(dialog).to_be_visible(timeout=READY_MS)
+    expect(dialog).to_be_visible()
     return dialog
 
 
@@ -160,7 +160,7 @@ def test_photographs_are_asked_about_one_after_the_other_until_the_rest_may_go(
     expect(dialog.locator("b")).to_have_text("a.jpg")
     expect(dialog.get_by_role("button", name="Use the proposal")).to_be_disabled()
     dialog.get_by_role("button", name="Send as it is").click()
-    expect(dialog.locator("b")).to_have_text("b.jpg", timeout=READY_MS)
+    expect(dialog.locator("b")).to_have_text("b.jpg")
     dialog.get_by_role("button", name="This and the next as they are").click()
 
     expect_ready(page, 3)

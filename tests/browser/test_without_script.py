@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from testkit.browsing import READY_MS, SAMPLE, SCREENSHOTS, SHORT, choose, pick, scan, visit
+from testkit.browsing import SAMPLE, SCREENSHOTS, SHORT, choose, pick, scan, visit
 from testkit.http_requests import http_request
 
 
@@ -32,8 +32,8 @@ def test_a_form_leads_to_a_page_with_both_pictures(plain: Page) -> None:
     picture(plain, "without-script-empty")
     send(plain, SAMPLE)
 
-    expect(plain.get_by_role("heading", level=1)).to_have_text("image.png", timeout=READY_MS)
-    expect(plain.get_by_role("status")).to_contain_text("Ready: 1.1 MB → ", timeout=READY_MS)
+    expect(plain.get_by_role("heading", level=1)).to_have_text("image.png")
+    expect(plain.get_by_role("status")).to_contain_text("Ready: 1.1 MB → ")
     for name in ("The page as it was sent", "The page in black and white"):
         expect(plain.get_by_alt_text(name)).to_be_visible()
     picture(plain, "without-script-ready")
@@ -44,7 +44,7 @@ def test_the_method_and_its_parameter_are_sent_with_the_form(plain: Page, url: s
     pick(plain, "simple")
     plain.get_by_role("textbox", name="Threshold").fill("99")
     send(plain, SAMPLE)
-    expect(plain.get_by_role("status")).to_contain_text("Ready", timeout=READY_MS)
+    expect(plain.get_by_role("status")).to_contain_text("Ready")
 
     image = http_request("GET", plain.url).json()
     assert (image["method"], image["parameters"]) == ("simple", {"threshold": 99})
@@ -62,7 +62,7 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, url: str, width: int) -
 
 def test_the_form_on_the_page_deletes_the_image(plain: Page) -> None:
     send(plain, SAMPLE)
-    expect(plain.get_by_role("status")).to_contain_text("Ready", timeout=READY_MS)
+    expect(plain.get_by_role("status")).to_contain_text("Ready")
     place = plain.url
 
     plain.get_by_role("button", name="Delete").click()
@@ -84,7 +84,7 @@ def test_a_refusal_is_a_page_with_the_reason(plain: Page, tmp_path: Path) -> Non
 def test_a_failure_is_a_page_with_the_reason(plain: Page, tmp_path: Path) -> None:
     send(plain, scan(tmp_path, "short.png", SHORT))
 
-    expect(plain.get_by_role("status")).to_have_text("Could not be processed", timeout=READY_MS)
+    expect(plain.get_by_role("status")).to_have_text("Could not be processed")
     expect(plain.locator("code")).to_have_text("corrupt-png")
     picture(plain, "without-script-failed")
 
@@ -94,7 +94,7 @@ def test_it_speaks_portuguese_too(browser: Browser, url: str) -> None:
         choose(page, SAMPLE)
         page.get_by_role("button", name="Enviar").click()
 
-        expect(page.get_by_role("status")).to_contain_text("Pronta: 1,1 MB → ", timeout=READY_MS)
+        expect(page.get_by_role("status")).to_contain_text("Pronta: 1,1 MB → ")
         picture(page, "without-script-portuguese")
 
 

@@ -36,7 +36,7 @@ def test_requests(url: str) -> None:
         sent = requests.post(
             f"{url}/upload", files={"image": file}, headers={"Prefer": "wait=30"}, timeout=60
         )
-    page = requests.get(url + sent.json()["processed"]["href"], timeout=10)
+    page = requests.get(url + sent.json()["processed"]["href"], timeout=60)
 
     assert (sent.status_code, sent.json()["original"]["filename"]) == (201, "image.png")
     assert (page.status_code, page.headers["Content-Type"]) == (200, "image/png")

@@ -33,7 +33,7 @@ class Running:
     url: str
 
     def ready(self) -> urllib3.BaseHTTPResponse:
-        return http_request("GET", f"{self.url}/readyz", timeout=10, retries=False)
+        return http_request("GET", f"{self.url}/readyz", retries=False)
 
     def has_said(self, words: str) -> bool:
         return words in self.role.output
