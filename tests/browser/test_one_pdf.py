@@ -15,11 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from app.cli.pdf_pages import write_pdf
 from app.formats.tiff import group_4
 from app.image_processor import binarize_png
-<<<<<<< Updated upstream
-from testkit.browsing import READY_MS, check_page, choose, scan
-=======
-from testkit.browsing import choose, judge, scan
->>>>>>> Stashed changes
+from testkit.browsing import check_page, choose, scan
 from testkit.http_requests import http_request
 from testkit.root import ROOT
 from testkit.scans import page_png, result_png

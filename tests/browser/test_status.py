@@ -10,11 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-<<<<<<< Updated upstream
-from testkit.browsing import READY_MS, check_page, send_sample, visit
-=======
-from testkit.browsing import judge, send_sample, visit
->>>>>>> Stashed changes
+from testkit.browsing import check_page, send_sample, visit
 
 SERVICE = {"status": "up", "queue": {"waiting": 11, "held": 1}}
 #: An image may still be in work.
