@@ -1,4 +1,8 @@
-"""Serve clients in turn: a client with a thousand requests delays each other client by only one."""
+"""Serve clients in turn: a client with a thousand requests delays each other client by only one.
+
+A probe of the process's health waits for one request only: else a thousand clients together would
+let it time out, and the process, which works, would be replaced.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,9 @@ class Task(Protocol):
     @property
     def client(self) -> str: ...
 
+    @property
+    def is_probe(self) -> bool: ...
+
 
 T = TypeVar("T", bound=Task)
 
@@ -21,6 +28,26 @@ class FairQueue(Generic[T]):
 
     The dispatcher calls them under its own lock.
     """
+
+    def __init__(self) -> None:
+        self._others, self._probes = _Lines[T](), _Lines[T]()
+        self._was_probe = False
+
+    def __len__(self) -> int:
+        return len(self._others) + len(self._probes)
+
+    def append(self, task: T) -> None:
+        (self._probes if task.is_probe else self._others).append(task)
+
+    def popleft(self) -> T:
+        """The task whose turn it is. Raises KeyError if the queue is empty."""
+        # Every other turn, so that a flood of probes leaves half of the turns to the others.
+        self._was_probe = bool(self._probes) and not (self._was_probe and self._others)
+        return (self._probes if self._was_probe else self._others).popleft()
+
+
+class _Lines(Generic[T]):
+    """The tasks of each client, which take turns."""
 
     def __init__(self) -> None:
         self._lines: OrderedDict[str, deque[T]] = OrderedDict()
@@ -34,7 +61,6 @@ class FairQueue(Generic[T]):
         self._length += 1
 
     def popleft(self) -> T:
-        """The oldest task of the client whose turn it is. Raises KeyError if the queue is empty."""
         client, line = self._lines.popitem(last=False)
         task = line.popleft()
         if line:

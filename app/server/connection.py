@@ -67,7 +67,7 @@ class Channel(LingeringChannel):
     outbufs: list[Any]
     #: Bytes that the client has sent beyond the current request.
     ahead = b""
-    _is_condemned = False
+    is_probe = _is_condemned = False
 
     def __init__(self, server: Any, sock: Any, address: Any, *arguments: Any, **more: Any) -> None:
         self.client = client_address(address[0], "", 0)
@@ -143,7 +143,7 @@ class Channel(LingeringChannel):
 
     def admit(self, head: Head) -> Pass:
         granted = self.shared.gate.admit(head)
-        self.client = self.shared.gate.client_of(head)
+        self.client, self.is_probe = self.shared.gate.client_of(head), head.is_probe
         if self.shared.counts_requests and not self._presence.enter(self.client):
             return replace(granted, refusal=granted.refusal or self.shared.peers.refusal())
         return granted

@@ -27,6 +27,7 @@ ENVIRON_KEY: Final = "image_pipeline.pass"
 #: The WSGI environment key of a function that reserves bytes for a response or raises BusyError.
 RESERVE_KEY: Final = "image_pipeline.reserve"
 UPLOAD_PATH: Final = "/upload"
+_PROBES: Final = frozenset(("/healthz", "/readyz"))
 _PUBLIC: Final = frozenset(
     (
         "/",
@@ -56,6 +57,11 @@ class Head:
     @property
     def is_upload(self) -> bool:
         return self.path == UPLOAD_PATH and self.method == "POST"
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether the request asks for the health of the process."""
+        return self.path in _PROBES
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from socket import socket
 from typing import Any, Final
 
@@ -33,6 +34,8 @@ _MAX_CONNECTIONS: Final = 1000
 _DESCRIPTORS_A_CONNECTION: Final = 2
 #: Reserved for files, S3 and SQS.
 _OTHER_DESCRIPTORS: Final = 128
+#: Of one round of the loop, between which the connections that are open get their turn.
+_ACCEPTS_AT_ONCE: Final = 64
 _IDLE_S: Final = 60
 _CLEANUP_S: Final = 5
 #: Seconds between two checks for slow clients.
@@ -85,8 +88,10 @@ class HttpServer:
         )
         self._channel_class = type("_SharingChannel", (Channel,), {"shared": self._shared})
         self._listeners = [one for one in self._sockets.values() if hasattr(one, "channel_class")]
+        self._accepted = 0
         for listener in self._listeners:
             listener.channel_class = self._open
+            listener.handle_accept = partial(self._accept, listener, listener.handle_accept)
 
     @property
     def addresses(self) -> list[str]:
@@ -109,10 +114,23 @@ class HttpServer:
         self._server.close()
         wasyncore.close_all(self._sockets)
 
+    def _accept(self, listener: Any, accept_one: Callable[[], None]) -> None:
+        """Accept the connections that wait.
+
+        Waitress accepts one in a round of the loop. While threads are busy a round takes 10 ms, so
+        that a health check would wait for seconds behind a few hundred connections.
+        """
+        for _ in range(_ACCEPTS_AT_ONCE):
+            before = self._accepted
+            accept_one()
+            if self._accepted == before or not listener.readable():
+                return
+
     def _open(
         self, listener: Any, sock: socket, address: Any, *arguments: Any, **more: Any
     ) -> None:
         """Accept a connection unless its client has reached its limit."""
+        self._accepted += 1
         shared = self._shared
         if shared.counts_requests or shared.peers.enter(client_address(address[0], "", 0)):
             self._channel_class(listener, sock, address, *arguments, **more)

@@ -8,19 +8,27 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import urllib3
+from waitress import wasyncore
 
 from app.server.pace import Pace
+from app.server.server import HttpServer
+from app.settings import Settings
 from testkit.http_requests import http_request
+from testkit.ports import free_port
 from testkit.raw_http import exchange, read_to_end, seconds, send_until_answered
 from testkit.root import ROOT
 from testkit.scans import page_png
 from testkit.served import Served, serving
+from testkit.site import Site
 from testkit.waiting import assert_within, is_alive, wait_until
 
 LIMIT_BYTES = 50_000
@@ -263,6 +271,68 @@ def has_one_busy(served: Served) -> bool:
         headers={"Prefer": "wait=0"},
     )
     return "Preference-Applied" not in answer.headers
+
+
+# --- turns ---------------------------------------------------------------------------------------
+
+
+def site_and_server(**settings: Any) -> tuple[Site, HttpServer]:
+    """A server that does not run yet."""
+    site = Site(Settings(port=free_port(), **settings))
+    services = site.app.extensions["image_pipeline"]
+    return site, HttpServer(site.app, services.settings, services.gate, on_stop=site.waits.stop)
+
+
+def port_of(server: HttpServer) -> int:
+    return int(server._listeners[0].socket.getsockname()[1])
+
+
+def test_connections_that_wait_are_accepted_in_one_round_of_the_loop() -> None:
+    _, server = site_and_server(max_connections_per_client=30)
+    before = len(server._sockets)
+    with ExitStack() as stack:
+        address = "127.0.0.1", port_of(server)
+        clients = [stack.enter_context(socket.create_connection(address)) for _ in range(40)]
+
+        server._look(10)
+
+        assert len(server._sockets) - before == 30
+        # The others are closed, because they are too many of one address.
+        assert {client.recv(1) for client in clients[30:]} == {b""}
+        wasyncore.close_all(server._sockets)
+
+
+def test_a_health_check_is_answered_while_many_clients_wait() -> None:
+    """Else a load balancer would replace a process that has only much to do."""
+    site, server = site_and_server(web_threads=1, trusted_proxy_hops=1)
+    put_once, may_put = site.inputs.put_once, threading.Semaphore(0)
+
+    def put_in_turn(*given: Any, **named: Any) -> Any:
+        may_put.acquire()
+        return put_once(*given, **named)
+
+    site.inputs.put_once = put_in_turn  # type: ignore[method-assign]
+    queue = server._dispatcher.queue
+    threading.Thread(target=server.run, daemon=True).start()
+    url = f"http://127.0.0.1:{port_of(server)}"
+
+    def upload(number: int) -> int:
+        headers = {"X-Forwarded-For": f"203.0.113.{number}"}
+        fields = {"image": ("a.png", page_png())}
+        return http_request("POST", f"{url}/upload", fields=fields, headers=headers).status
+
+    with ThreadPoolExecutor(11) as pool:
+        uploads = [pool.submit(upload, number) for number in range(10)]
+        wait_until(lambda: len(queue) == 9)  # the tenth is at work
+        check = pool.submit(http_request, "GET", f"{url}/healthz")
+        wait_until(lambda: len(queue) == 10)
+        may_put.release()
+        try:
+            assert check.result(20).status == 200
+            assert sum(one.done() for one in uploads) <= 1
+        finally:
+            may_put.release(10)
+        assert {one.result(60) for one in uploads} == {202}
 
 
 # --- how slow, how many --------------------------------------------------------------------------

@@ -31,6 +31,7 @@ def test_who_leaves_makes_room() -> None:
 class Task:
     client: str
     number: int = 0
+    is_probe: bool = False
 
 
 def test_clients_take_turns_and_each_has_its_own_order() -> None:
@@ -48,5 +49,22 @@ def test_clients_take_turns_and_each_has_its_own_order() -> None:
         ("a", 3),
     ]
     assert not queue
+    with pytest.raises(KeyError):
+        queue.popleft()
+
+
+def test_a_probe_waits_for_one_task_and_many_probes_take_every_other_turn() -> None:
+    queue = FairQueue[Task]()
+    for client in "abcd":
+        queue.append(Task(client))
+    queue.append(Task("b", is_probe=True))
+    first = queue.popleft()
+    for number in range(3):
+        queue.append(Task("e", number, is_probe=True))
+
+    taken = [queue.popleft() for _ in range(len(queue))]
+
+    assert first.is_probe
+    assert [one.client for one in taken] == ["a", "e", "b", "e", "c", "e", "d"]
     with pytest.raises(KeyError):
         queue.popleft()
