@@ -46,7 +46,9 @@ def test_the_ink_of_each_form_is_found(form: str) -> None:
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])
-def test_a_photograph_is_turned_upright_and_said_to_be(tmp_path: Path, orientation: int) -> None:
+def test_a_photograph_is_turned_upright_and_reported_as_turned(
+    tmp_path: Path, orientation: int
+) -> None:
     path = jpeg(tmp_path / "photo.jpg", orientation=orientation)
 
     page = FileProcessor(method="otsu").page(path)
@@ -80,7 +82,7 @@ def test_each_orientation_turns_as_pillow_turns_with_the_resolution(
     assert (np.asarray(picture(page.png)) == expected).all()
 
 
-def test_16_bit_gray_whose_zero_is_white_is_turned_round() -> None:
+def test_16_bit_gray_whose_zero_is_white_is_inverted() -> None:
     """Pillow turns 8-bit gray of that kind, but not 16-bit gray."""
     page = sixteen_bit()
     inverted = Image.fromarray(65535 - np.asarray(page))
@@ -99,7 +101,7 @@ def test_each_page_of_a_tiff_is_its_own() -> None:
     assert shows_sheet(picture(processor.page(data, 2).png).rotate(180))
 
 
-def test_floating_point_samples_are_refused_in_words() -> None:
+def test_floating_point_samples_are_refused_with_a_sentence() -> None:
     data = encoded(Image.fromarray(np.zeros((40, 40), np.float32)), "TIFF")
 
     with pytest.raises(UnreadableImageError, match="8 or 16 bits"):

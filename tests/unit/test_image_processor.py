@@ -125,7 +125,7 @@ def test_each_step_runs_in_a_block_of_its_name() -> None:
     assert watched.png == binarize_png(page, method="otsu", parameters={}, limits=LIMITS).png
 
 
-def test_every_refusal_is_one_of_ours() -> None:
+def test_every_refusal_is_a_pipeline_error() -> None:
     for damaged in (b"", b"\x89PNG\r\n\x1a\n", gray_png([[1]])[:-1]):
         with pytest.raises(PipelineError):
             simple(damaged)

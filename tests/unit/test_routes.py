@@ -62,7 +62,7 @@ def test_an_accepted_upload_is_stored_and_its_job_is_in_the_queue(site: Site) ->
     assert job["sha256"] == image["original"]["sha256"]
 
 
-def test_a_name_that_is_too_long_to_keep_is_shown_as_it_is_kept(site: Site) -> None:
+def test_a_name_that_is_too_long_is_shown_shortened_as_it_is_stored(site: Site) -> None:
     answer = site.upload(name="ç" * 300 + ".png")
 
     image = site.client.get(answer.headers["Location"]).get_json()
@@ -185,7 +185,7 @@ def test_an_upload_without_exactly_one_image_is_refused(
     assert problem(send(site.client)) == (400, code)
 
 
-def test_storage_down_is_503_and_sends_no_job(site: Site) -> None:
+def test_an_outage_of_storage_is_503_and_sends_no_job(site: Site) -> None:
     site.inputs.is_down = True
 
     answer = site.upload()
@@ -195,7 +195,7 @@ def test_storage_down_is_503_and_sends_no_job(site: Site) -> None:
     assert site.jobs.messages == []
 
 
-def test_queue_down_is_503_never_202(site: Site) -> None:
+def test_an_outage_of_the_queue_is_503_never_202(site: Site) -> None:
     site.jobs.is_down = True
 
     assert problem(site.upload()) == (503, "queue-unavailable")
@@ -327,7 +327,7 @@ def test_a_wrong_method_is_405_with_those_allowed(site: Site) -> None:
     assert "POST" in answer.headers["Allow"]
 
 
-def test_a_fault_of_ours_shows_nothing_but_the_request_id(
+def test_an_internal_error_shows_only_the_request_id(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fall_over(*_: object, **__: object) -> None:
@@ -365,7 +365,7 @@ def test_a_safe_request_id_is_kept_and_any_other_replaced(
     assert (answer.headers["X-Request-ID"] == given) is is_kept
 
 
-def test_alive_says_nothing_of_what_the_server_depends_on(site: Site) -> None:
+def test_liveness_does_not_depend_on_other_services(site: Site) -> None:
     site.inputs.is_down = site.jobs.is_down = True
     site.is_worker_stuck = True
 
@@ -381,7 +381,7 @@ def test_alive_says_nothing_of_what_the_server_depends_on(site: Site) -> None:
         (lambda s: setattr(s, "is_worker_stuck", True), "queue-unavailable"),
     ],
 )
-def test_ready_means_storage_queue_and_worker_and_names_no_resource(
+def test_readiness_covers_storage_queue_and_worker_and_names_no_resource(
     site: Site, act: Callable[[Site], None], code: str | None
 ) -> None:
     act(site)
@@ -392,7 +392,7 @@ def test_ready_means_storage_queue_and_worker_and_names_no_resource(
     assert not re.search("image-input|image-processed|fifo|down", answer.text)
 
 
-def test_ready_is_served_on_the_port_for_metrics_alone_where_there_is_one() -> None:
+def test_readiness_is_served_only_on_the_metrics_port_if_there_is_one() -> None:
     site = Site(Settings(metrics_port=9100))
 
     assert problem(site.client.get("/readyz")) == (404, "not-found")

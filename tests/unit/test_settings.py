@@ -16,7 +16,7 @@ from app.settings import ClientSettings, Settings, misspelt
 from testkit.root import ROOT
 
 
-def test_nobody_has_to_set_anything() -> None:
+def test_no_setting_is_required() -> None:
     settings = Settings.from_env()
 
     assert (settings.host, settings.port) == ("127.0.0.1", 5000)
@@ -63,7 +63,7 @@ def test_every_fault_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         ("AWS_DEFAULT_REGION", "x", "AWS_REGION='x': use eu-west-1"),
     ],
 )
-def test_a_fault_shows_the_value_and_a_right_one(
+def test_a_fault_shows_the_value_and_a_valid_one(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -253,7 +253,7 @@ def expected_row(name: str) -> str:
         ("RATE_LIMIT", "0/minute"),
     ],
 )
-def test_what_would_let_in_more_than_it_says_is_refused(
+def test_an_access_setting_whose_meaning_is_unclear_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)

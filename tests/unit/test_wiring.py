@@ -51,7 +51,7 @@ def test_the_gate_the_status_and_readiness_read_one_monitor() -> None:
     assert wiring.jobs.asked == 1
 
 
-def test_making_the_parts_starts_no_thread_and_asks_nobody() -> None:
+def test_building_the_parts_starts_no_thread_and_makes_no_call() -> None:
     wiring = wiring_of("all")
     before = threading.active_count()
 
@@ -64,7 +64,7 @@ def test_making_the_parts_starts_no_thread_and_asks_nobody() -> None:
     assert wiring.jobs.asked == 0
 
 
-def test_what_is_set_beforehand_is_what_the_others_get() -> None:
+def test_a_part_that_is_set_first_is_used_by_the_others() -> None:
     wiring = wiring_of("web")
 
     assert wiring.services.store is wiring.store

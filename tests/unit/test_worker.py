@@ -240,7 +240,7 @@ def test_an_announcement_repeated_within_five_minutes_is_one(pipeline: MemoryPip
 @pytest.mark.parametrize(
     ("receives", "redrive", "is_apart"), [(1, 0, False), (2, 0, True), (1, 1, True)]
 )
-def test_only_what_came_before_is_processed_apart(
+def test_only_redelivered_images_are_processed_in_a_child_process(
     pipeline: MemoryPipeline, receives: int, redrive: int, is_apart: bool
 ) -> None:
     pipeline.upload(redrive=redrive)
@@ -264,7 +264,9 @@ def test_an_image_that_kills_its_child_is_a_failure_with_a_reason(pipeline: Memo
 # --- rounds ------------------------------------------------------------------------------------
 
 
-def test_a_failure_of_an_earlier_round_does_not_stand_in_the_way(pipeline: MemoryPipeline) -> None:
+def test_a_failure_of_an_earlier_round_does_not_prevent_processing(
+    pipeline: MemoryPipeline,
+) -> None:
     image_id = pipeline.upload(b"bad")
     pipeline.handle_next()
     pipeline.originals.put(f"{image_id}.png", b"page", content_type="image/png", metadata={})
@@ -303,7 +305,7 @@ def test_a_result_found_by_a_later_round_is_announced_in_that_round(
     ("until", "left"),
     [("get original", []), ("put result", ["put result"]), ("put failure", ["put failure"])],
 )
-def test_whoever_is_frozen_beyond_the_lease_writes_no_more(
+def test_a_worker_frozen_beyond_its_lease_writes_nothing_more(
     pipeline: MemoryPipeline, until: str, left: list[str]
 ) -> None:
     pipeline.upload(b"bad" if until == "put failure" else b"page")
@@ -349,7 +351,9 @@ def test_a_delete_that_comes_too_late_is_no_failure(pipeline: MemoryPipeline) ->
 
 
 @pytest.mark.parametrize("where", ["originals", "results", "announced", "jobs"])
-def test_an_outage_has_the_message_seen_again(pipeline: MemoryPipeline, where: str) -> None:
+def test_after_an_outage_the_message_is_delivered_again(
+    pipeline: MemoryPipeline, where: str
+) -> None:
     pipeline.upload()
     lease = pipeline.receive()
     getattr(pipeline, where).is_down = True
@@ -361,7 +365,7 @@ def test_an_outage_has_the_message_seen_again(pipeline: MemoryPipeline, where: s
     assert len(pipeline.jobs.messages) == 1
 
 
-def test_a_fault_of_ours_is_tried_again_and_is_no_outage(pipeline: MemoryPipeline) -> None:
+def test_an_internal_error_is_retried_and_is_no_outage(pipeline: MemoryPipeline) -> None:
     pipeline.upload(b"bug")
 
     ending = pipeline.handle_next()

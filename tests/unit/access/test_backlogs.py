@@ -98,7 +98,7 @@ def test_images_without_group_and_owner_have_no_limit(known: Known) -> None:
     assert not known.asked
 
 
-def test_what_is_finished_makes_room(known: Known) -> None:
+def test_finished_images_make_room(known: Known) -> None:
     first, second, _ = known.accept(3, group="book")
     known.finish(first, second)
 
@@ -107,7 +107,7 @@ def test_what_is_finished_makes_room(known: Known) -> None:
     assert known.refusal(image_of(group="book")) is GroupFullError
 
 
-def test_images_that_the_retention_has_deleted_make_room() -> None:
+def test_expired_images_make_room() -> None:
     store = ImageStore(MemoryBucket("input"), MemoryBucket("output"))
     clock = Clock()
     backlogs = Backlogs(
@@ -130,7 +130,7 @@ def test_images_that_the_retention_has_deleted_make_room() -> None:
     assert backlogs._count == 1
 
 
-def test_a_long_line_is_searched_in_few_requests_and_once_a_second() -> None:
+def test_a_full_line_is_searched_in_few_requests_at_most_once_a_second() -> None:
     known = Known(max_of_group=1000)
     images = known.accept(1000, group="book")
     known.finish(*images[:700])
@@ -175,7 +175,7 @@ def test_zero_is_no_limit() -> None:
     known.accept(50, group="book", owner="ana")
 
 
-def test_while_s3_is_away_a_full_line_is_refused_as_that(known: Known) -> None:
+def test_during_an_s3_outage_a_full_line_is_refused_as_unavailable_storage(known: Known) -> None:
     known.accept(3, group="book")
     known.finish()
 

@@ -10,14 +10,14 @@ from app.access.fair_queue import FairQueue
 from app.access.peers import Peers
 
 
-def test_one_client_is_let_in_so_many_times_and_another_one_too() -> None:
+def test_each_client_may_enter_up_to_the_limit() -> None:
     peers = Peers(2)
 
     assert [peers.enter("a") for _ in range(3)] == [True, True, False]
     assert peers.enter("b")
 
 
-def test_who_leaves_makes_room() -> None:
+def test_a_client_may_enter_again_after_leaving() -> None:
     peers = Peers(1)
     peers.enter("a")
 

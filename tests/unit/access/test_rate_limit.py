@@ -21,14 +21,14 @@ def taken(limiter: Limiter, calls: int, key: str = "ana") -> int:
     return sum(limiter.take(key)[0] for _ in range(calls))
 
 
-def test_just_as_many_are_let_through_as_the_rate_allows(clock: Clock) -> None:
+def test_the_limiter_allows_exactly_as_many_calls_as_the_rate(clock: Clock) -> None:
     limiter = Limiter(Rate(60, 60), clock)
 
     assert taken(limiter, 300) == 60
     assert taken(limiter, 300, "bia") == 60
 
 
-def test_five_times_the_rate_gets_the_rate_within_a_twentieth(clock: Clock) -> None:
+def test_a_client_at_five_times_the_rate_is_allowed_the_rate_within_5_percent(clock: Clock) -> None:
     limiter = Limiter(Rate(600, 60), clock)
     chance = random.Random(7)
 
@@ -40,7 +40,7 @@ def test_five_times_the_rate_gets_the_rate_within_a_twentieth(clock: Clock) -> N
     assert accepted == pytest.approx(600 * 20, rel=0.05)
 
 
-def test_a_burst_at_the_border_of_two_windows_is_not_two_rates(clock: Clock) -> None:
+def test_a_burst_across_two_windows_gets_no_more_than_one_rate(clock: Clock) -> None:
     limiter = Limiter(Rate(60, 60), clock)
     clock.now_s += 59
 
@@ -50,7 +50,7 @@ def test_a_burst_at_the_border_of_two_windows_is_not_two_rates(clock: Clock) -> 
     assert accepted + taken(limiter, 100) <= 62
 
 
-def test_who_waits_as_long_as_told_is_let_through(clock: Clock) -> None:
+def test_a_client_that_waits_for_the_reset_time_is_allowed(clock: Clock) -> None:
     chance = random.Random(3)
     for limit in (1, 2, 10, 60):
         limiter = Limiter(Rate(limit, 60), clock)
@@ -62,7 +62,7 @@ def test_who_waits_as_long_as_told_is_let_through(clock: Clock) -> None:
                 assert limiter.take("ana")[0], (limit, quota)
 
 
-def test_what_is_left_goes_down_to_nothing_and_comes_back(clock: Clock) -> None:
+def test_the_remaining_calls_fall_to_zero_and_recover(clock: Clock) -> None:
     limiter = Limiter(Rate(3, 60), clock)
 
     left = [limiter.take("ana")[1].remaining for _ in range(4)]
@@ -72,7 +72,7 @@ def test_what_is_left_goes_down_to_nothing_and_comes_back(clock: Clock) -> None:
     assert limiter.take("ana")[1].remaining == 2
 
 
-def test_memory_is_bounded_and_the_longest_absent_are_forgotten(
+def test_memory_is_bounded_and_the_least_recent_clients_are_forgotten(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limit, "_MAX_KEYS", 100)

@@ -45,7 +45,7 @@ def test_a_name_can_have_two_tokens_while_it_changes_them() -> None:
     assert tokens.owner_of("old") == tokens.owner_of("new") == "ana"
 
 
-def test_without_entries_none_is_required() -> None:
+def test_without_entries_no_token_is_required() -> None:
     assert not Tokens().are_required
     assert not Tokens(" , ").are_required
 
@@ -74,7 +74,7 @@ def test_a_file_takes_one_entry_a_line_and_comments(tmp_path: Path) -> None:
     assert (tokens.owner_of("one"), tokens.owner_of("two")) == ("ana", "bia")
 
 
-def test_a_change_of_the_file_counts_without_a_restart(tmp_path: Path) -> None:
+def test_a_change_of_the_file_takes_effect_without_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     path.write_text(entry("ana", "old"))
     tokens = Tokens(None, path)
@@ -96,7 +96,7 @@ def test_a_file_that_is_emptied_lets_nobody_in_rather_than_everybody(tmp_path: P
     assert tokens.are_required
 
 
-def test_a_file_that_breaks_leaves_the_tokens_as_they_were(
+def test_an_invalid_file_leaves_the_tokens_unchanged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "tokens"
@@ -112,7 +112,9 @@ def test_a_file_that_breaks_leaves_the_tokens_as_they_were(
     wait_until(has_complained, within_s=60)
 
 
-def test_all_entries_are_compared_wherever_the_token_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_entry_is_compared_whatever_the_position_of_the_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     compared: list[str] = []
     tokens = Tokens(",".join(entry(f"n{i}", str(i)) for i in range(5)))
 

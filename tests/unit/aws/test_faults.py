@@ -102,7 +102,7 @@ def told(act: Callable[[], object]) -> UnavailableError:
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("verb", S3_VERBS)
-def test_each_refusal_of_s3_is_told_with_the_endpoint_and_what_to_set(
+def test_each_refusal_of_s3_is_reported_with_the_endpoint_and_the_setting(
     fake: Aws, name: str, verb: str
 ) -> None:
     case = CASES[name]
@@ -121,7 +121,7 @@ def test_each_refusal_of_s3_is_told_with_the_endpoint_and_what_to_set(
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("verb", SQS_VERBS)
-def test_each_refusal_of_sqs_is_told_with_the_endpoint_and_what_to_set(
+def test_each_refusal_of_sqs_is_reported_with_the_endpoint_and_the_setting(
     fake: Aws, name: str, verb: str
 ) -> None:
     case = CASES[name]
@@ -136,7 +136,7 @@ def test_each_refusal_of_sqs_is_told_with_the_endpoint_and_what_to_set(
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_clock_is_told_with_how_far_it_is_off(fake: Aws, name: str) -> None:
+def test_a_wrong_clock_is_reported_with_its_offset(fake: Aws, name: str) -> None:
     case = CASES[name]
     fake.has(case)
 
@@ -148,7 +148,7 @@ def test_a_clock_is_told_with_how_far_it_is_off(fake: Aws, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["an unknown key", "an expired token", "no permission"])
-def test_a_refusal_without_words_names_all_that_it_can_be(fake: Aws, name: str) -> None:
+def test_a_refusal_without_a_reason_names_all_possible_causes(fake: Aws, name: str) -> None:
     """An answer to HEAD has no body, and obstore is not asked twice for each object."""
     fake.has(CASES[name])
 
@@ -158,7 +158,7 @@ def test_a_refusal_without_words_names_all_that_it_can_be(fake: Aws, name: str) 
     assert "Credentials, clock or region are wrong, or a policy denies access" in said
 
 
-def test_a_secret_in_the_words_of_aws_is_not_repeated(fake: Aws) -> None:
+def test_a_secret_in_an_error_message_of_aws_is_not_repeated(fake: Aws) -> None:
     fake.has(CASES["a wrong secret"])
 
     for error in (told(fake.bucket.check), told(put_of(fake.bucket)), told(fake.queue.depth)):
@@ -212,21 +212,21 @@ def test_a_port_that_nobody_listens_on_is_refused(closed_port: int) -> None:
         assert f"http://127.0.0.1:{closed_port}" in said
 
 
-def test_a_host_that_there_is_not_is_told() -> None:
+def test_an_unknown_host_is_reported() -> None:
     for verb in verbs_of("http://s3.invalid:4566"):
         said = str(told(verb))
         assert "the host of the endpoint is not known" in said
         assert "AWS_REGION" in said
 
 
-def test_tls_where_there_is_none_is_told(fake: Aws) -> None:
+def test_a_server_without_tls_is_reported(fake: Aws) -> None:
     for verb in verbs_of(fake.url.replace("http:", "https:")):
         said = str(told(verb))
         assert "TLS with the endpoint failed" in said
         assert "http:// or https://" in said
 
 
-def test_silence_is_told(fake: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_is_reported(fake: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws, "_ANSWER_TIMEOUT_S", 0.2)
     fake.server.is_silent = True
 
@@ -234,7 +234,7 @@ def test_silence_is_told(fake: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "the endpoint did not answer in time" in str(told(verb))
 
 
-def test_another_web_server_is_told(fake: Aws) -> None:
+def test_a_server_that_is_not_aws_is_reported(fake: Aws) -> None:
     fake.server.page = b"<html>Welcome to nginx!</html>"
     settings = Settings(aws_endpoint_url=fake.url)
     bucket, queue = (
@@ -255,7 +255,7 @@ def test_a_404_of_another_web_server_is_no_missing_bucket() -> None:
         )
 
 
-def test_what_is_not_even_http_is_told() -> None:
+def test_a_server_that_does_not_speak_http_is_reported() -> None:
     with answering_raw(b"SSH-2.0-OpenSSH_9.2\r\n") as url:
         for verb in verbs_of(url):
             assert "does not answer as AWS does" in str(told(verb))
@@ -299,7 +299,7 @@ def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_credentials")
-def test_no_credentials_are_told(fake: Aws) -> None:
+def test_missing_credentials_are_reported(fake: Aws) -> None:
     for verb in verbs_of(fake.url):
         said = str(told(verb))
         assert "there are no AWS credentials" in said
@@ -315,7 +315,7 @@ def test_no_credentials_are_told(fake: Aws) -> None:
         ),
     ],
 )
-def test_credentials_that_cannot_be_renewed_are_told(
+def test_credentials_that_cannot_be_renewed_are_reported(
     fake: Aws, failure: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> Any:
@@ -345,7 +345,7 @@ def test_where_no_endpoint_is_set_the_sentence_says_that_this_is_aws_itself() ->
     assert "AWS_ENDPOINT_URL" not in fault.sentence(here) + fault.sentence(in_a_vpc)
 
 
-def test_every_cause_has_words_of_its_own() -> None:
+def test_every_cause_has_a_sentence_of_its_own() -> None:
     from app.aws.faults import _WORDS
 
     assert _WORDS.keys() == set(Cause)

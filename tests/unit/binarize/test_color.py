@@ -149,13 +149,13 @@ def interlaced(page: Samples) -> Picture:
 
 
 @pytest.mark.parametrize("form", [in_a_palette, in_rgba, in_16_bits, interlaced])
-def test_colour_counts_in_every_form(form) -> None:
+def test_colour_is_used_in_every_form_of_png(form) -> None:
     page = signed(PENS["sky"])
 
     assert result(form(page).encode()) == result(Picture(page, 8, RGB).encode())
 
 
-def test_on_transparency_a_colour_counts_as_it_looks_on_white() -> None:
+def test_a_transparent_colour_counts_as_it_looks_on_white() -> None:
     page = np.dstack([signed(PENS["yellow"]), np.full((HEIGHT, WIDTH), 255)])
     page[90:, :, 3] = 128
     data = Picture(page, 8, RGBA).encode()

@@ -53,7 +53,7 @@ def test_a_slope_keeps_its_tones_everywhere() -> None:
     assert np.abs(seen - slope)[30:-30, 30:-30].max() < 6
 
 
-def test_it_is_a_method_of_its_own() -> None:
+def test_dithering_is_available_as_a_method() -> None:
     gray = np.random.default_rng(5).integers(0, 256, (30, 40), np.uint8)
 
     white, threshold = binarize(gray, "floyd-steinberg", METHODS["floyd-steinberg"].parse({}))

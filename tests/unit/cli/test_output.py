@@ -34,7 +34,7 @@ def test_json_is_one_line_with_the_same_value(value: str) -> None:
     assert line.decode().isprintable()
 
 
-def test_json_that_can_be_shown_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_printable_json_is_shown_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
     say_json('{"name": "ação"}')
 
     assert capsys.readouterr().out == '{"name": "ação"}\n'

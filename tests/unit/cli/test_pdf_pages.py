@@ -71,14 +71,14 @@ def test_a_page_is_as_large_as_its_resolution_says(
 
 
 @pytest.mark.parametrize("dots_per_metre", [None, (0, 0), (1, 1), (4_000_000, 4_000_000)])
-def test_a_page_of_no_or_of_an_impossible_resolution_fits_along_an_a4_page(
+def test_a_page_without_a_usable_resolution_is_as_long_as_an_a4_page(
     dots_per_metre: tuple[int, int] | None,
 ) -> None:
     assert box(write_pdf([result(3000, 4000, dots_per_metre=dots_per_metre)])) == (631.418, 841.89)
     assert box(write_pdf([result(4000, 3000, dots_per_metre=dots_per_metre)])) == (841.89, 631.418)
 
 
-def test_the_table_says_where_each_object_is() -> None:
+def test_the_cross_reference_table_has_the_offset_of_each_object() -> None:
     pdf = write_pdf([result(), result(), result()])
 
     start = int(re.findall(rb"startxref\n(\d+)\n%%EOF\n$", pdf)[0])
@@ -105,7 +105,7 @@ def test_the_same_pages_make_the_same_bytes() -> None:
         png(idat(ROWS)),
     ],
 )
-def test_what_is_not_a_result_of_ours_is_no_page(other: bytes) -> None:
+def test_a_png_that_is_not_a_result_is_refused(other: bytes) -> None:
     with pytest.raises(ValueError, match="page"):
         write_pdf([result(), other])
 
@@ -137,7 +137,7 @@ def test_a_page_in_group_4_has_the_pixels_of_its_png() -> None:
     assert len(pdf) < 0.8 * len(write_pdf([made]))
 
 
-def test_dots_stay_as_they_are_because_group_4_would_make_them_larger() -> None:
+def test_dithered_pages_stay_png_data_because_group_4_would_be_larger() -> None:
     dots = encoded(Image.effect_noise((300, 200), 50).convert("1"), "PNG")
 
     assert write_pdf([dots], group_4) == write_pdf([dots])

@@ -55,7 +55,7 @@ def test_a_file_that_is_named_twice_is_sent_once(folder: Path) -> None:
     ]
 
 
-def test_what_a_folder_has_besides_is_counted_by_its_kind(folder: Path) -> None:
+def test_other_files_of_a_folder_are_counted_by_kind(folder: Path) -> None:
     for name in ("c.gif", "sub/d.GIF", "README", ".hidden.jpg", ".git/config"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
@@ -67,7 +67,7 @@ def test_what_a_folder_has_besides_is_counted_by_its_kind(folder: Path) -> None:
     assert sorted(kinds) == ["1 .txt", "1 without an ending", "2 .gif"]
 
 
-def test_what_is_sent_whole_leaves_nothing_to_say(folder: Path) -> None:
+def test_without_other_files_nothing_is_reported(folder: Path) -> None:
     named = ["scans", "scans/notes.txt"]
 
     assert left_out(named, find_sources(named, None)) == ""
@@ -90,12 +90,12 @@ def test_a_folder_that_cannot_be_read_is_reported_and_the_rest_is_sent(
 
 
 @pytest.mark.parametrize("argument", ["nowhere.png", "scans/*.gif"])
-def test_an_argument_that_names_nothing_is_an_error(folder: Path, argument: str) -> None:
+def test_an_argument_that_matches_no_file_is_an_error(folder: Path, argument: str) -> None:
     with pytest.raises(FileNotFoundError, match="no image was found"):
         find_sources([argument], None)
 
 
-def test_each_result_has_a_place_of_its_own(folder: Path) -> None:
+def test_each_result_has_a_path_of_its_own(folder: Path) -> None:
     sources = find_sources(["scans", "scans/b.png"], Path("out"))
 
     assert [str(source.target) for source in sources] == [
@@ -111,7 +111,7 @@ def test_results_of_the_same_name_do_not_overwrite_each_other(folder: Path) -> N
     assert [str(source.target) for source in sources] == ["out/a-bw.png", "out/a-bw-2.png"]
 
 
-def test_the_summary_has_a_row_a_file_and_the_sums(folder: Path) -> None:
+def test_the_summary_has_one_row_per_file_and_totals(folder: Path) -> None:
     reports = [
         Report(folder / "b.png", "processed", "id-b", is_replay=True),
         Report(folder / "a.PNG", "refused", detail="not-a-png: The file is a GIF."),
@@ -130,7 +130,7 @@ def test_a_name_that_cannot_be_printed_breaks_neither_line_nor_program(folder: P
     assert table(reports).splitlines()[0].startswith("scans/a??.png")
 
 
-def test_what_the_terminal_cannot_show_does_not_end_the_program(
+def test_characters_that_the_terminal_cannot_show_do_not_end_the_program(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown = io.BytesIO()
@@ -165,7 +165,7 @@ def rows(text: str) -> dict[str, str]:
         Answer(418, b"[]"),
     ],
 )
-def test_an_answer_that_is_not_of_our_api_costs_its_own_file_only(
+def test_a_response_of_another_server_fails_only_its_own_file(
     folder: Path, bad: Answer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with server(lambda asked: bad if b"b.png" in asked.body else image("queued")) as proxy:
@@ -179,7 +179,7 @@ def test_an_answer_that_is_not_of_our_api_costs_its_own_file_only(
     assert said["a.png"].startswith("queued")
 
 
-def test_the_summary_says_what_is_not_plain_about_a_page(
+def test_the_summary_has_the_unusual_properties_of_a_page(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pages: list[dict[str, object] | None] = [
@@ -198,7 +198,7 @@ def test_the_summary_says_what_is_not_plain_about_a_page(
     assert said["a.png"].split() == said["a.PNG"].split() == ["processed", IMAGE_ID]
 
 
-def test_the_summary_says_what_was_ignored_in_a_file(
+def test_the_summary_has_the_ignored_faults_of_a_file(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     odd = image("queued", ignored=["iCCP: wrong CRC", "2 bytes after IEND"])
@@ -233,7 +233,7 @@ def test_a_redirect_to_the_same_path_says_which_url_to_use(
     assert "use --url https://example.org/prefix\n" in capsys.readouterr().out
 
 
-def test_a_file_that_is_gone_by_then_is_said_to_be_not_sent(
+def test_a_file_that_has_disappeared_is_reported_as_not_sent(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sources = find_sources(["scans"], None)
@@ -291,7 +291,7 @@ def test_a_result_that_cannot_be_saved_is_a_status_of_its_own(
     assert said["b.png"] == f"processed  {IMAGE_ID}  {folder}/out/b-bw.png"
 
 
-def test_a_result_that_is_no_png_is_not_saved(
+def test_a_result_that_is_not_a_png_is_not_saved(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def answer(asked: Asked) -> Answer:
@@ -344,7 +344,7 @@ def test_a_pdf_with_a_page_missing_is_not_written(
     assert not Path("all.pdf").exists()
 
 
-def test_a_page_whose_own_file_cannot_be_saved_is_in_the_pdf_all_the_same(folder: Path) -> None:
+def test_a_page_whose_own_file_cannot_be_saved_is_still_in_the_pdf(folder: Path) -> None:
     Path("out").mkdir()
     Path("out/sub").write_bytes(b"in the way")
     arguments = ["upload", "scans/b.png", "scans", "--out", "out", "--pdf", "all.pdf"]
@@ -356,7 +356,7 @@ def test_a_page_whose_own_file_cannot_be_saved_is_in_the_pdf_all_the_same(folder
 
 
 @pytest.mark.parametrize("pdf", ["scans", "scans/b.png/all.pdf"])
-def test_a_place_where_no_pdf_can_be_is_seen_before_anything_is_sent(
+def test_an_impossible_path_of_the_pdf_is_refused_before_any_upload(
     folder: Path, pdf: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with server(api_of_results) as api:
@@ -384,7 +384,7 @@ def test_a_place_where_no_pdf_can_be_is_seen_before_anything_is_sent(
         "http://localhost/?page=1",
     ],
 )
-def test_a_url_that_cannot_be_is_wrong_usage(
+def test_an_invalid_url_is_wrong_usage(
     folder: Path,
     url: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -397,7 +397,7 @@ def test_a_url_that_cannot_be_is_wrong_usage(
     assert capsys.readouterr().err.count("URL") == 2
 
 
-def test_an_old_name_of_the_address_is_read_and_said_to_be_old(
+def test_an_old_name_of_the_setting_is_read_with_a_warning(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("IMAGE_PIPELINE_URL", "no-url")
@@ -417,7 +417,7 @@ def test_a_token_that_no_header_can_carry_is_wrong_usage_and_not_shown(
 
 
 @pytest.mark.parametrize("out", ["scans/b.png", "scans/b.png/below"])
-def test_a_file_where_the_results_should_go_is_seen_before_anything_is_sent(
+def test_a_file_in_place_of_the_results_folder_is_refused_before_any_upload(
     folder: Path, out: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with server(lambda _: image("queued")) as api:

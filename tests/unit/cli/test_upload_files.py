@@ -87,7 +87,7 @@ def test_every_page_is_sent_as_png_under_a_key_of_its_own(
     assert re.search(r"cut\.webp +not sent +The WebP is damaged", capsys.readouterr().out)
 
 
-def test_what_is_no_image_is_left_to_the_server_to_judge(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_image_is_sent_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("notes")
 

@@ -64,7 +64,7 @@ def line() -> Iterator[Line]:
         visitor.thread.join(5)
 
 
-def test_as_many_as_there_are_slots_come_in_at_once(line: Line) -> None:
+def test_as_many_images_as_slots_are_admitted_at_once(line: Line) -> None:
     first, second, third = line.come(1), line.come(1), line.come(1)
     assert line.outside() == [third]
 
@@ -74,7 +74,7 @@ def test_as_many_as_there_are_slots_come_in_at_once(line: Line) -> None:
     assert second.is_in.is_set()
 
 
-def test_pixels_count_up_to_the_limit(line: Line) -> None:
+def test_the_pixels_of_admitted_images_stay_within_the_limit(line: Line) -> None:
     line.come(60)
     fits = line.come(40)
     fits.leave()
@@ -83,7 +83,7 @@ def test_pixels_count_up_to_the_limit(line: Line) -> None:
     assert line.outside() == [too_large]
 
 
-def test_what_needs_more_than_is_free_waits_until_it_is_free(line: Line) -> None:
+def test_an_image_with_more_pixels_than_are_free_waits(line: Line) -> None:
     first, second = line.come(60), line.come(41)
     assert line.outside() == [second]
 
@@ -92,7 +92,7 @@ def test_what_needs_more_than_is_free_waits_until_it_is_free(line: Line) -> None
     assert second.is_in.wait(60)
 
 
-def test_what_is_larger_than_the_limit_goes_in_alone(line: Line) -> None:
+def test_an_image_larger_than_the_limit_is_admitted_alone(line: Line) -> None:
     small = line.come(1)
     huge = line.come(1000)
     next_one = line.come(1)
@@ -106,7 +106,7 @@ def test_what_is_larger_than_the_limit_goes_in_alone(line: Line) -> None:
     assert next_one.is_in.wait(60)
 
 
-def test_a_large_one_is_not_starved_by_small_ones_that_come_later(line: Line) -> None:
+def test_later_small_images_do_not_starve_a_large_one(line: Line) -> None:
     first = line.come(60)
     large = line.come(100)
     small = [line.come(1) for _ in range(5)]
@@ -118,7 +118,7 @@ def test_a_large_one_is_not_starved_by_small_ones_that_come_later(line: Line) ->
     assert line.outside() == small
 
 
-def test_those_who_wait_come_in_first_come_first_served(line: Line) -> None:
+def test_waiting_images_are_admitted_in_order_of_arrival(line: Line) -> None:
     inside = [line.come(1), line.come(1)]
     waiting = [line.come(1) for _ in range(6)]
 
@@ -131,7 +131,7 @@ def test_those_who_wait_come_in_first_come_first_served(line: Line) -> None:
     assert order == [waiting[n + 1 :] for n in range(6)]
 
 
-def test_when_much_becomes_free_all_who_fit_come_in(line: Line) -> None:
+def test_when_many_pixels_become_free_all_images_that_fit_are_admitted(line: Line) -> None:
     huge = line.come(1000)
     waiting = [line.come(50), line.come(50)]
 
@@ -146,7 +146,7 @@ def test_an_image_without_pixels_needs_a_slot_only(line: Line) -> None:
     assert line.come(0).is_in.wait(60)
 
 
-def test_the_room_is_free_again_after_an_exception() -> None:
+def test_slot_and_pixels_are_free_again_after_an_exception() -> None:
     gate = Admission(slots=1, max_pixels=10)
 
     for _ in range(3):
@@ -159,7 +159,7 @@ def test_the_room_is_free_again_after_an_exception() -> None:
     visitor.leave()
 
 
-def test_never_more_are_in_than_may_be() -> None:
+def test_the_limits_hold_for_any_sequence_of_images() -> None:
     gate = Admission(slots=3, max_pixels=100)
     lock = threading.Lock()
     inside: list[int] = []

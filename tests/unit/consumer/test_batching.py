@@ -216,7 +216,7 @@ def test_a_slow_request_does_not_hold_up_the_next_one() -> None:
     assert began == ["slow", "quick"]
 
 
-def test_nothing_is_left_behind_when_nobody_waits() -> None:
+def test_no_entry_is_left_when_no_thread_waits() -> None:
     before = threading.active_count()
     requests = Requests()
     batcher = Batcher(requests, linger_s=0.001)
@@ -240,7 +240,7 @@ def test_a_batched_queue_sends_and_deletes_as_a_queue_does() -> None:
     assert queue.bodies == [second.body] == ["two"]
 
 
-def test_a_delete_of_what_is_somebody_elses_says_so() -> None:
+def test_deleting_a_message_of_another_worker_raises_lease_lost() -> None:
     now_s = 0.0
     queue = MemoryQueue(clock=lambda: now_s)
     queue.send(Message("one", "g", "d"))

@@ -41,7 +41,7 @@ def fail(breaker: Breaker, times: int) -> None:
         (State.HALF_OPEN, Breaker.try_one, State.HALF_OPEN),
     ],
 )
-def test_each_event_leads_from_each_state_to_one_other(
+def test_each_event_in_each_state_leads_to_one_state(
     state: State, event: Callable[[Breaker], None], then: State
 ) -> None:
     breaker = breaker_in(state)
@@ -52,7 +52,7 @@ def test_each_event_leads_from_each_state_to_one_other(
     assert breaker.is_open is (then is State.OPEN)
 
 
-def test_it_opens_after_five_failures_in_a_row() -> None:
+def test_the_breaker_opens_after_five_failures_in_a_row() -> None:
     breaker = Breaker(WorkerMetrics())
 
     fail(breaker, FAILURES_TO_OPEN - 1)
@@ -63,7 +63,7 @@ def test_it_opens_after_five_failures_in_a_row() -> None:
     assert states == [State.CLOSED, State.OPEN]
 
 
-def test_a_success_in_between_begins_the_count_anew() -> None:
+def test_a_success_in_between_restarts_the_count() -> None:
     breaker = Breaker(WorkerMetrics())
     fail(breaker, FAILURES_TO_OPEN - 1)
 
@@ -73,7 +73,7 @@ def test_a_success_in_between_begins_the_count_anew() -> None:
     assert breaker.state is State.CLOSED
 
 
-def test_after_an_outage_it_takes_five_failures_again() -> None:
+def test_after_an_outage_the_breaker_opens_after_five_failures_again() -> None:
     breaker = breaker_in(State.HALF_OPEN)
     breaker.succeeded()
 

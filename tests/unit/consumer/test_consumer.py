@@ -183,7 +183,7 @@ def stays(look: Callable[[], bool], *, for_s: float = 0.3) -> bool:
 # --- order, groups and capacity ------------------------------------------------------------------
 
 
-def test_messages_are_handled_and_gone(setup: ConsumerSetup) -> None:
+def test_handled_messages_are_deleted(setup: ConsumerSetup) -> None:
     setup.jobs.put("a1", "b1", "c1")
 
     setup.start(threads=2)
@@ -214,7 +214,7 @@ def test_groups_are_handled_at_the_same_time(setup: ConsumerSetup) -> None:
     soon(lambda: sorted(setup.handler.began) == ["a1", "b1", "c1", "d1"])
 
 
-def test_never_more_is_held_than_threads_and_half_as_many_waiting(setup: ConsumerSetup) -> None:
+def test_at_most_half_as_many_messages_as_threads_wait_for_a_thread(setup: ConsumerSetup) -> None:
     bodies = [f"{chr(letter)}1" for letter in range(ord("a"), ord("a") + 26)]
     setup.handler.hold(*bodies)
     setup.jobs.put(*bodies)
@@ -267,7 +267,9 @@ def test_an_image_knows_the_thread_that_works_on_it(setup: ConsumerSetup) -> Non
 # --- endings -------------------------------------------------------------------------------------
 
 
-def test_those_behind_one_that_has_to_wait_wait_as_long(setup: ConsumerSetup) -> None:
+def test_messages_behind_a_retried_message_of_their_group_wait_as_long(
+    setup: ConsumerSetup,
+) -> None:
     setup.handler.endings["a1"] = Ending(Outcome.RETRIED, 7)
     setup.jobs.put("a1", "a2", "a3", "b1")
 
@@ -279,7 +281,7 @@ def test_those_behind_one_that_has_to_wait_wait_as_long(setup: ConsumerSetup) ->
     assert not setup.handler.leases["a1"].is_ours
 
 
-def test_only_what_is_left_of_a_group_goes_back(setup: ConsumerSetup) -> None:
+def test_only_the_unhandled_messages_of_a_group_are_returned(setup: ConsumerSetup) -> None:
     setup.handler.endings["a2"] = Ending(Outcome.RETRIED, 7)
     setup.jobs.put("a1", "a2", "a3")
 
@@ -290,7 +292,7 @@ def test_only_what_is_left_of_a_group_goes_back(setup: ConsumerSetup) -> None:
     assert setup.jobs.bodies == ["a2", "a3"]
 
 
-def test_those_behind_one_that_was_lost_go_back_at_once(setup: ConsumerSetup) -> None:
+def test_messages_behind_a_lost_lease_are_returned_at_once(setup: ConsumerSetup) -> None:
     setup.handler.hold("a1")
     setup.jobs.put("a1", "a2")
     setup.start(threads=8)
@@ -303,7 +305,7 @@ def test_those_behind_one_that_was_lost_go_back_at_once(setup: ConsumerSetup) ->
     assert setup.jobs.changes[0] == ("a2", 0)
 
 
-def test_one_that_was_given_up_goes_to_the_dead_letters_and_its_group_goes_on(
+def test_a_message_given_up_becomes_a_dead_letter_and_its_group_continues(
     setup: ConsumerSetup,
 ) -> None:
     setup.jobs.max_receives = 1
@@ -319,7 +321,7 @@ def test_one_that_was_given_up_goes_to_the_dead_letters_and_its_group_goes_on(
 
 
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.ANNOUNCED_AGAIN])
-def test_what_is_dealt_with_is_not_given_back(setup: ConsumerSetup, outcome: Outcome) -> None:
+def test_handled_messages_are_not_returned(setup: ConsumerSetup, outcome: Outcome) -> None:
     setup.handler.endings["a1"] = Ending(outcome)
     setup.jobs.put("a1", "a2")
 
@@ -416,7 +418,7 @@ def test_in_an_outage_nothing_is_received_until_the_probe_succeeds(setup: Consum
     soon(lambda: "a1" in setup.handler.ended)
 
 
-def test_after_an_outage_one_image_tries_before_the_others_follow(setup: ConsumerSetup) -> None:
+def test_after_an_outage_one_image_is_tried_before_the_others(setup: ConsumerSetup) -> None:
     setup.probe.is_down = True
     fail_in_a_row(setup, FAILURES_TO_OPEN)
     setup.start(threads=4)
@@ -435,7 +437,7 @@ def test_after_an_outage_one_image_tries_before_the_others_follow(setup: Consume
     assert setup.jobs.polls[-1]["max_messages"] > 1
 
 
-def test_when_the_one_that_tries_fails_the_outage_goes_on(setup: ConsumerSetup) -> None:
+def test_when_the_trial_image_fails_the_outage_continues(setup: ConsumerSetup) -> None:
     setup.probe.is_down = True
     fail_in_a_row(setup, FAILURES_TO_OPEN)
     setup.start(threads=4)
@@ -454,7 +456,7 @@ def test_when_the_one_that_tries_fails_the_outage_goes_on(setup: ConsumerSetup) 
     assert "b1" not in setup.handler.began
 
 
-def test_when_the_breaker_opens_what_has_not_begun_goes_back_for_a_while(
+def test_when_the_breaker_opens_unstarted_messages_are_returned_with_a_delay(
     setup: ConsumerSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.consumer.breaker._MAX_PAUSE_S", 40.0)
@@ -517,7 +519,7 @@ def test_a_queue_that_is_silent_for_three_polls_fails_the_check(
     setup.jobs.may_answer.set()
 
 
-def test_failed_polls_are_no_answer_and_empty_ones_are(
+def test_empty_polls_count_as_answers_and_failed_polls_do_not(
     setup: ConsumerSetup, clock: ShiftedClock
 ) -> None:
     setup.jobs.is_down = True
@@ -603,7 +605,7 @@ def test_an_idle_consumer_stops_long_before_its_grace_and_leaves_no_thread(
     assert threading.active_count() == before
 
 
-def test_a_stop_waits_for_what_runs(setup: ConsumerSetup) -> None:
+def test_a_stop_waits_for_running_images(setup: ConsumerSetup) -> None:
     setup.handler.hold("a1")
     setup.jobs.put("a1")
     consumer = setup.start(threads=2)
@@ -668,7 +670,7 @@ def test_a_stop_gives_back_what_the_pending_poll_brought(setup: ConsumerSetup) -
     assert setup.jobs.depth().held == 0
 
 
-def test_a_stop_takes_no_longer_than_its_grace_and_ends_the_leases_of_what_runs(
+def test_a_stop_ends_after_its_grace_with_the_leases_of_running_images(
     setup: ConsumerSetup,
 ) -> None:
     setup.handler.hold("a1", "b1")
@@ -685,7 +687,7 @@ def test_a_stop_takes_no_longer_than_its_grace_and_ends_the_leases_of_what_runs(
     assert setup.jobs.depth().held == 0
 
 
-def test_what_runs_is_renewed_while_a_stop_waits_for_it(setup: ConsumerSetup) -> None:
+def test_leases_are_renewed_while_a_stop_waits_for_their_images(setup: ConsumerSetup) -> None:
     setup.handler.hold("a1")
     setup.jobs.put("a1")
     consumer = setup.start(threads=1, visibility_timeout_s=2)
@@ -714,7 +716,7 @@ def test_a_stop_in_an_outage_of_the_queue_is_quick(
     assert not stopping.is_alive()
 
 
-def test_a_stop_in_an_outage_asks_nobody_any_more(
+def test_a_stop_in_an_outage_makes_no_further_calls(
     setup: ConsumerSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.consumer.breaker._MAX_PAUSE_S", 1000.0)

@@ -142,7 +142,7 @@ def job(**fields: Any) -> str:
         (job(method="simple", parameters={"threshold": 10**400}), False),
     ],
 )
-def test_what_producers_write_differently_counts_by_its_value(
+def test_a_value_counts_however_a_producer_spells_it(
     pipeline: MemoryPipeline, body: str, is_processed: bool
 ) -> None:
     pipeline.originals.put(f"{IMAGE_ID}.png", b"page", content_type="image/png", metadata={})
@@ -175,7 +175,9 @@ def test_an_envelope_is_called_by_its_name(
     assert sentence in pipeline.announcements[0]["error"]["detail"]
 
 
-def test_an_id_in_an_envelope_is_taken_only_where_there_is_one(pipeline: MemoryPipeline) -> None:
+def test_the_id_in_an_envelope_is_used_only_if_there_is_exactly_one(
+    pipeline: MemoryPipeline,
+) -> None:
     two = {"a": {"image_id": IMAGE_ID}, "b": {"image_id": str(uuid.uuid4())}}
     for body in ({"a": {"image_id": IMAGE_ID}}, two):
         pipeline.send(json.dumps(body), group=uuid.uuid4().hex)
@@ -186,7 +188,7 @@ def test_an_id_in_an_envelope_is_taken_only_where_there_is_one(pipeline: MemoryP
     assert second not in json.dumps(two)
 
 
-def test_a_mended_message_is_announced_though_the_first_failed_a_moment_ago(
+def test_a_corrected_message_is_announced_soon_after_the_failure_of_the_first(
     pipeline: MemoryPipeline,
 ) -> None:
     pipeline.originals.put(f"{IMAGE_ID}.png", b"page", content_type="image/png", metadata={})
@@ -206,7 +208,7 @@ def test_a_name_of_a_message_that_is_no_uuid_serves_as_well(pipeline: MemoryPipe
     assert len(pipeline.announcements) == 1
 
 
-def test_metadata_of_other_producers_stop_nothing(pipeline: MemoryPipeline) -> None:
+def test_metadata_of_other_producers_does_not_stop_an_image(pipeline: MemoryPipeline) -> None:
     strange = {
         "uploaded-at": "0001-01-01T00:00:00+14:00",
         "parameters": "[" * 1900,
@@ -236,7 +238,7 @@ class Miscounting(WorkerMetrics):
     started = ended = finished = announced = fail
 
 
-def test_counting_that_fails_stops_no_image(pipeline: MemoryPipeline) -> None:
+def test_a_failure_of_the_metrics_stops_no_image(pipeline: MemoryPipeline) -> None:
     pipeline.upload()
     pipeline.upload(b"bad")
     pipeline.worker._observer = Observer("jobs.fifo", Miscounting())
@@ -247,7 +249,7 @@ def test_counting_that_fails_stops_no_image(pipeline: MemoryPipeline) -> None:
     assert pipeline.jobs.messages == []
 
 
-def test_a_delivery_that_cannot_be_looked_at_is_handled_all_the_same(
+def test_a_delivery_that_the_observer_cannot_record_is_handled_anyway(
     pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.upload()

@@ -66,9 +66,7 @@ def hold(leases: Leases, clock: Clock, *ids: str) -> list[Lease]:
     return leases.hold([delivery(name) for name in ids or ("m",)], asked_at=clock())
 
 
-def test_a_lease_counts_from_when_it_was_asked_for_not_from_the_answer(
-    leases: Leases, clock: Clock
-) -> None:
+def test_a_lease_starts_at_the_request_not_at_the_response(leases: Leases, clock: Clock) -> None:
     asked_at = clock()
     clock.now_s += TIMEOUT_S - 1  # frozen meanwhile
 
@@ -98,7 +96,7 @@ def test_a_lease_ends_while_the_machine_is_suspended(
     assert not lease.is_ours
 
 
-def test_a_lease_that_is_ours_passes_the_check_and_an_ended_one_does_not(
+def test_a_valid_lease_passes_the_check_and_an_ended_one_does_not(
     leases: Leases, clock: Clock
 ) -> None:
     (lease,) = hold(leases, clock)
@@ -111,7 +109,7 @@ def test_a_lease_that_is_ours_passes_the_check_and_an_ended_one_does_not(
         lease.check()
 
 
-def test_a_lease_ends_by_the_clock_without_any_word_from_the_queue(
+def test_a_lease_ends_by_the_clock_without_a_response_of_the_queue(
     leases: Leases, queue: Visibility, clock: Clock
 ) -> None:
     (lease,) = hold(leases, clock)
@@ -123,7 +121,7 @@ def test_a_lease_ends_by_the_clock_without_any_word_from_the_queue(
     assert queue.requests == []
 
 
-def test_nothing_is_renewed_before_half_its_time(
+def test_no_lease_is_renewed_before_half_its_time(
     leases: Leases, queue: Visibility, clock: Clock
 ) -> None:
     hold(leases, clock)
@@ -134,7 +132,7 @@ def test_nothing_is_renewed_before_half_its_time(
     assert queue.requests == []
 
 
-def test_what_has_passed_half_its_time_is_renewed_for_the_whole(
+def test_a_lease_past_half_its_time_is_renewed_for_the_whole_time(
     leases: Leases, queue: Visibility, clock: Clock
 ) -> None:
     (lease,) = hold(leases, clock)
@@ -229,7 +227,7 @@ def test_a_renewal_that_works_again_in_time_keeps_the_lease(
     assert lease.is_ours
 
 
-def test_what_was_dropped_is_not_renewed(leases: Leases, queue: Visibility, clock: Clock) -> None:
+def test_a_dropped_lease_is_not_renewed(leases: Leases, queue: Visibility, clock: Clock) -> None:
     (lease,) = hold(leases, clock)
     assert leases.held() == [lease]
 
@@ -241,7 +239,7 @@ def test_what_was_dropped_is_not_renewed(leases: Leases, queue: Visibility, cloc
     assert queue.requests == []
 
 
-def test_giving_back_ends_the_leases_and_has_the_messages_seen_after_the_delay(
+def test_giving_back_ends_the_leases_and_makes_the_messages_visible_after_the_delay(
     leases: Leases, queue: Visibility, clock: Clock
 ) -> None:
     given = hold(leases, clock, *map(str, range(12)))
@@ -262,9 +260,7 @@ def test_giving_back_keeps_the_order_of_the_group(
     assert queue.requests == [(["1", "2", "3"], 0)]
 
 
-def test_giving_back_skips_what_is_not_ours_any_more(
-    leases: Leases, queue: Visibility, clock: Clock
-) -> None:
+def test_giving_back_skips_ended_leases(leases: Leases, queue: Visibility, clock: Clock) -> None:
     old, lost = hold(leases, clock, "old", "lost")
     clock.now_s += 30
     lost.end()
@@ -277,7 +273,7 @@ def test_giving_back_skips_what_is_not_ours_any_more(
     assert leases.held() == []
 
 
-def test_giving_back_nothing_asks_nobody(leases: Leases, queue: Visibility, clock: Clock) -> None:
+def test_giving_back_nothing_makes_no_call(leases: Leases, queue: Visibility, clock: Clock) -> None:
     leases.give_back([], delay_s=0)
     leases.give_back([*hold(leases, clock)], delay_s=0)
     leases.give_back(leases.held(), delay_s=0)
@@ -305,7 +301,7 @@ def test_a_give_back_that_fails_is_logged_and_raises_nothing(
     assert not given[0].is_ours
 
 
-def test_what_is_given_back_during_a_renewal_is_given_back_after_it(
+def test_a_lease_given_back_during_a_renewal_is_given_back_after_it(
     leases: Leases, queue: Visibility, clock: Clock
 ) -> None:
     (lease,) = hold(leases, clock)
@@ -392,7 +388,7 @@ def test_an_image_that_hangs_is_noticed_even_after_its_lease_was_lost(
     assert lease.is_overdue
 
 
-def test_what_is_held_can_be_asked_while_a_renewal_waits_for_its_answer(
+def test_the_held_leases_can_be_counted_during_a_renewal_request(
     leases: Leases, queue: Visibility, clock: Clock
 ) -> None:
     hold(leases, clock)

@@ -37,14 +37,14 @@ def check(ahead_s: float = 0.0, *, has_clock: bool = True) -> list[Finding]:
         return list(check_endpoint(url, "start it"))
 
 
-def test_an_endpoint_that_refuses_answers() -> None:
+def test_an_error_response_counts_as_an_answer() -> None:
     assert [finding.state for finding in check()] == [State.OK, State.OK]
 
 
 @pytest.mark.parametrize(
     ("ahead_s", "said"), [(-600, "s ahead of the clock of"), (600, "s behind the clock of")]
 )
-def test_a_clock_that_differs_by_minutes_is_to_be_set(ahead_s: float, said: str) -> None:
+def test_a_clock_that_differs_by_minutes_is_a_failure(ahead_s: float, said: str) -> None:
     _, clock = check(ahead_s)
 
     assert clock.state is State.FAILED
@@ -53,7 +53,7 @@ def test_a_clock_that_differs_by_minutes_is_to_be_set(ahead_s: float, said: str)
     assert "set it with NTP" in clock.said
 
 
-def test_without_a_date_the_clock_is_not_judged() -> None:
+def test_without_a_date_the_clock_is_not_checked() -> None:
     assert check(has_clock=False)[1].state is State.SKIPPED
 
 
@@ -80,7 +80,7 @@ def test_a_silent_endpoint_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) ->
     assert found.said == "no answer within 0.2 s: start it"
 
 
-def test_http_that_is_asked_for_tls_is_named() -> None:
+def test_an_http_server_at_an_https_url_is_reported() -> None:
     with serving(HTTPServer(("127.0.0.1", 0), Server)) as url:
         found, _ = check_endpoint(url.replace("http:", "https:"), "use http")
 

@@ -18,10 +18,10 @@ def test_each_finding_is_a_line_with_its_state(capsys: pytest.CaptureFixture[str
     ]
 
 
-def test_what_passed_or_was_not_done_is_no_failure() -> None:
+def test_passed_and_skipped_checks_are_no_failure() -> None:
     assert show([ALL[0], ALL[2]]) == 0
 
 
-def test_failing_lines_alone_say_who_found_them(capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_failing_each_line_names_the_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert show(ALL, only_failed=True) == 1
     assert capsys.readouterr().out == "doctor: clock: wrong: set it\n"

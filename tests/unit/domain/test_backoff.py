@@ -22,6 +22,6 @@ def test_the_bound_doubles_with_each_try_up_to_the_longest(attempt: int, bound_s
     assert 0.9 * bound_s < max(equal) <= bound_s
 
 
-def test_two_waits_are_not_the_same() -> None:
+def test_waits_are_random() -> None:
     assert len({BACKOFF.full_jitter_s(3) for _ in range(50)}) > 40
     assert len({BACKOFF.equal_jitter_s(3) for _ in range(50)}) > 40

@@ -86,6 +86,6 @@ def test_a_result_has_the_name_of_its_original_and_fits_into_a_directory(
         ("x" * 253 + ".a", "x" * 251 + ".png"),
     ],
 )
-def test_an_original_is_saved_as_the_png_that_it_is(name: str, expected: str) -> None:
+def test_an_original_is_saved_with_the_suffix_png(name: str, expected: str) -> None:
     assert original_filename(name) == expected
     assert len(expected.encode()) <= MAX_FILENAME_BYTES

@@ -16,7 +16,7 @@ IMAGE_ID = "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de"
 LEAST = {"image_id": IMAGE_ID, "bucket": "image-input", "key": "a.png"}
 
 
-def test_groups_of_two_owners_are_two() -> None:
+def test_the_same_group_of_two_owners_is_two_groups() -> None:
     image_id = uuid.uuid4()
     long = "g" * 128
     groups = [
@@ -38,7 +38,7 @@ def test_three_fields_make_a_job() -> None:
     assert (job.version, job.method, job.parameters, job.group) == (1, None, {}, None)
 
 
-def test_a_job_survives_the_queue() -> None:
+def test_a_job_is_unchanged_after_the_queue() -> None:
     job = Job(
         image_id=uuid.UUID(IMAGE_ID),
         bucket="b",
@@ -86,7 +86,7 @@ def test_a_message_of_a_later_version_is_told_apart_from_a_wrong_one(version: ob
         Job.parse(json.dumps({**LEAST, "version": version, "key": ["a", "b"]}))
 
 
-def test_what_is_said_of_a_bad_message_fits_into_an_announcement() -> None:
+def test_the_detail_about_a_bad_message_fits_into_an_announcement() -> None:
     body = json.dumps({"image_id": 1, "bucket": 2, "key": 3, "parameters": ["x" * 100_000]})
 
     with pytest.raises(InvalidMessageError) as caught:

@@ -11,7 +11,7 @@ SIMPLE = Method("simple", "", (Parameter("threshold", int, 127, 0, 254, ""),))
 NICK = Method("nick", "", (Parameter("k", float, -0.1, -0.3, 0.0, ""),))
 
 
-def test_what_is_not_given_takes_the_default() -> None:
+def test_a_missing_parameter_has_its_default() -> None:
     assert SIMPLE.parse({}) == {"threshold": 127}
     assert SIMPLE.parse({"threshold": "90"}) == {"threshold": 90}
     assert NICK.parse({"k": "-0.2"}) == {"k": -0.2}

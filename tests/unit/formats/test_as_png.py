@@ -52,7 +52,7 @@ def test_the_orientation_is_told_and_the_resolution_is_kept(tmp_path: Path) -> N
     assert (info.physical_size.x, info.physical_size.y) == (11811, 5906)
 
 
-def test_what_the_file_says_of_people_and_places_stays_here(tmp_path: Path) -> None:
+def test_personal_metadata_is_not_sent(tmp_path: Path) -> None:
     page = sheet()
     exif = Image.Exif()
     exif[315], exif[271] = "Somebody", "Camera 7"

@@ -49,7 +49,7 @@ def refusal_of(data: bytes, **limits: int) -> PipelineError:
         ("TIFF", {"dpi": (72, 72)}, 72),
     ],
 )
-def test_the_resolution_is_that_of_the_file_if_it_can_be_one(
+def test_the_resolution_is_that_of_the_file_if_it_is_plausible(
     kind: str, how: dict[str, object], dpi: int | None
 ) -> None:
     assert dpi_of(encoded(sheet(), kind, **how)) == dpi
@@ -163,7 +163,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(
 
 
 @pytest.mark.parametrize("most", [10, 30_000, 55_999])
-def test_a_bomb_is_refused_in_one_way_whatever_pillow_says_of_it(most: int) -> None:
+def test_a_decompression_bomb_is_always_refused_with_the_same_error(most: int) -> None:
     """Pillow warns from its limit on, and raises from twice the limit on."""
     with warnings.catch_warnings():
         refusal = refusal_of(encoded(sheet(), "JPEG"), max_pixels=most)
@@ -202,7 +202,7 @@ def fault_of(data: bytes) -> str | None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP", "BMP"])
-def test_no_damage_raises_anything_but_a_refusal(kind: str) -> None:
+def test_every_damaged_file_is_refused_with_a_permanent_error(kind: str) -> None:
     """Every truncation, and every byte turned round."""
     whole = encoded(colored().resize((16, 16)), kind)
     cut = [whole[:length] for length in range(16, len(whole))]
@@ -226,7 +226,9 @@ def test_a_strange_orientation_is_upright() -> None:
         assert (picture.orientation, picture.turned) == (1, 0)
 
 
-def test_metadata_that_pillow_warns_about_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+def test_warnings_of_pillow_about_metadata_are_suppressed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     data = bytearray(encoded(sheet(), "TIFF", compression="tiff_lzw", description="x" * 50))
     at = bytes(data).index(b"x" * 50)
     data[at : at + 50] = b"\xff" * 50

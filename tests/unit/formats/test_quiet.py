@@ -24,7 +24,9 @@ def read_damaged_tiff() -> None:
         picture.load()
 
 
-def test_libtiff_is_not_heard_and_python_is(capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_of_libtiff_is_suppressed_and_output_of_python_is_not(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     read_damaged_tiff()
     loud = capfd.readouterr().err
 
@@ -39,7 +41,7 @@ def test_libtiff_is_not_heard_and_python_is(capfd: pytest.CaptureFixture[str]) -
     assert capfd.readouterr().err == "as before"
 
 
-def test_what_a_test_has_put_in_the_place_of_standard_error_stays(
+def test_a_replaced_standard_error_stays_in_place(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with quiet_libraries():

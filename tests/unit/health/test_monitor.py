@@ -28,7 +28,7 @@ def pipeline() -> MonitoredPipeline:
     return MonitoredPipeline()
 
 
-def test_all_is_well_and_so_many_wait(pipeline: MonitoredPipeline) -> None:
+def test_a_healthy_service_reports_the_waiting_images(pipeline: MonitoredPipeline) -> None:
     pipeline.put(3)
     pipeline.jobs.receive(max_messages=1, wait_time_s=0, visibility_timeout_s=60)
 
@@ -58,7 +58,7 @@ def break_worker(pipeline: MonitoredPipeline) -> None:
         (break_worker, {"waiting": 0, "held": 0}),
     ],
 )
-def test_whatever_does_not_answer_degrades_the_service(
+def test_any_part_that_does_not_answer_degrades_the_service(
     pipeline: MonitoredPipeline, act: Callable[[MonitoredPipeline], None], queue: Any
 ) -> None:
     act(pipeline)
@@ -81,14 +81,14 @@ def test_each_process_of_a_fleet_answers_for_itself_and_for_the_queue_of_all() -
 
 
 @pytest.mark.parametrize(("max_waiting", "status"), [(2, "degraded"), (3, "up"), (0, "up")])
-def test_a_queue_that_is_full_degrades_it_too(max_waiting: int, status: str) -> None:
+def test_a_full_queue_degrades_the_service(max_waiting: int, status: str) -> None:
     pipeline = MonitoredPipeline(max_waiting=max_waiting)
     pipeline.put(3)
 
     assert pipeline.ask()["status"] == status
 
 
-def test_a_flood_of_questions_costs_one_call(pipeline: MonitoredPipeline) -> None:
+def test_a_flood_of_status_requests_costs_one_call(pipeline: MonitoredPipeline) -> None:
     for _ in range(1000):
         pipeline.monitor.service()
 
@@ -98,7 +98,7 @@ def test_a_flood_of_questions_costs_one_call(pipeline: MonitoredPipeline) -> Non
     )  # nor is it put into words again
 
 
-def test_without_a_thread_those_who_ask_look_every_twenty_seconds(
+def test_without_a_thread_a_status_request_checks_at_most_every_twenty_seconds(
     pipeline: MonitoredPipeline,
 ) -> None:
     for _ in range(40):
@@ -107,7 +107,7 @@ def test_without_a_thread_those_who_ask_look_every_twenty_seconds(
     assert pipeline.jobs.asked == 3
 
 
-def test_while_one_looks_the_others_are_answered_at_once(pipeline: MonitoredPipeline) -> None:
+def test_status_requests_during_a_check_are_answered_at_once(pipeline: MonitoredPipeline) -> None:
     pipeline.jobs.may_answer.clear()
     slow = threading.Thread(target=pipeline.ask)
     slow.start()
@@ -121,7 +121,7 @@ def test_while_one_looks_the_others_are_answered_at_once(pipeline: MonitoredPipe
     assert pipeline.jobs.asked == 1
 
 
-def test_what_was_seen_long_ago_is_not_said_any_more(pipeline: MonitoredPipeline) -> None:
+def test_outdated_results_count_as_unknown(pipeline: MonitoredPipeline) -> None:
     pipeline.ask()
     pipeline.jobs.may_answer.clear()
     pipeline.clock.advance(31)
@@ -147,7 +147,7 @@ def test_what_was_seen_long_ago_is_not_said_any_more(pipeline: MonitoredPipeline
         (break_worker, "queue-unavailable", "The worker in this process does not work."),
     ],
 )
-def test_not_ready_says_a_code_and_names_nothing_but_in_the_log(
+def test_an_unready_process_returns_a_code_and_only_logs_the_names(
     pipeline: MonitoredPipeline,
     act: Callable[[MonitoredPipeline], None],
     code: str,
@@ -173,7 +173,9 @@ def test_readiness_is_at_most_two_seconds_old(pipeline: MonitoredPipeline) -> No
     assert not pipeline.is_ready()
 
 
-def test_a_flood_of_readiness_costs_one_look_in_two_seconds(pipeline: MonitoredPipeline) -> None:
+def test_a_flood_of_readiness_requests_costs_one_check_in_two_seconds(
+    pipeline: MonitoredPipeline,
+) -> None:
     for _ in range(1000):
         pipeline.monitor.check_ready()
 
@@ -184,7 +186,7 @@ def test_a_flood_of_readiness_costs_one_look_in_two_seconds(pipeline: MonitoredP
     assert pipeline.calls == 7  # the dead-letter queue needs no second look
 
 
-def test_all_who_ask_after_an_idle_time_wait_for_the_same_look() -> None:
+def test_readiness_requests_after_an_idle_time_share_one_check() -> None:
     pipeline = MonitoredPipeline(clock=time.monotonic, is_resting=True)
     with pipeline.monitor:
         wait_until(lambda: pipeline.results.asked == 1)
@@ -201,7 +203,7 @@ def test_all_who_ask_after_an_idle_time_wait_for_the_same_look() -> None:
         assert pipeline.calls == calls + 3
 
 
-def test_one_that_rests_looks_once_and_then_only_for_those_who_ask() -> None:
+def test_a_resting_monitor_checks_once_and_then_only_on_request() -> None:
     pipeline = MonitoredPipeline(is_resting=True)
     with pipeline.monitor:
         wait_until(lambda: pipeline.results.asked == 1 and not pipeline.monitor._is_looking)
@@ -214,7 +216,7 @@ def test_one_that_rests_looks_once_and_then_only_for_those_who_ask() -> None:
         assert pipeline.results.asked == 2
 
 
-def test_counting_for_uploads_asks_the_queue_and_nothing_else() -> None:
+def test_counting_for_uploads_calls_only_the_queue() -> None:
     pipeline = MonitoredPipeline(max_waiting=2)
     pipeline.put(3)
     for _ in range(100):
@@ -252,7 +254,7 @@ def refusal_of(pipeline: MonitoredPipeline) -> str | None:
 
 
 @pytest.mark.parametrize(("waiting", "expected"), [(3, None), (4, "queue-full")])
-def test_uploads_are_refused_while_more_than_so_many_wait(
+def test_uploads_are_refused_while_more_images_wait_than_allowed(
     waiting: int, expected: str | None
 ) -> None:
     pipeline = MonitoredPipeline(max_waiting=3)
@@ -264,7 +266,7 @@ def test_uploads_are_refused_while_more_than_so_many_wait(
     assert refusal_of(pipeline) == expected
 
 
-def test_what_was_seen_long_ago_refuses_nobody() -> None:
+def test_an_outdated_count_refuses_no_upload() -> None:
     pipeline = MonitoredPipeline(max_waiting=3)
     pipeline.put(4)
     pipeline.monitor.keep_counting()
@@ -274,7 +276,7 @@ def test_what_was_seen_long_ago_refuses_nobody() -> None:
     assert refusal_of(pipeline) is None
 
 
-def test_zero_means_any_number_and_counts_nothing() -> None:
+def test_a_limit_of_zero_allows_any_number_and_counts_nothing() -> None:
     pipeline = MonitoredPipeline(max_waiting=0)
     pipeline.put(4)
     pipeline.monitor.keep_counting()
@@ -283,7 +285,7 @@ def test_zero_means_any_number_and_counts_nothing() -> None:
     assert pipeline.jobs.asked == 0
 
 
-def test_a_queue_that_cannot_be_counted_refuses_nobody() -> None:
+def test_an_unknown_queue_depth_refuses_no_upload() -> None:
     pipeline = MonitoredPipeline(max_waiting=3)
     pipeline.put(4)
     pipeline.jobs.is_down = True
@@ -293,7 +295,7 @@ def test_a_queue_that_cannot_be_counted_refuses_nobody() -> None:
     assert refusal_of(pipeline) is None
 
 
-def test_the_queue_is_asked_once_in_two_seconds_at_most_for_uploads() -> None:
+def test_uploads_cost_at_most_one_count_in_two_seconds() -> None:
     pipeline = MonitoredPipeline(max_waiting=3)
 
     for _ in range(10):
@@ -330,7 +332,7 @@ def has_counted(pipeline: MonitoredPipeline, times: int) -> bool:
     return pipeline.jobs.asked == times
 
 
-def test_uploads_that_keep_it_counting_do_not_keep_it_from_looking_at_all() -> None:
+def test_frequent_counts_for_uploads_do_not_delay_full_checks() -> None:
     pipeline = MonitoredPipeline(max_waiting=3)
     with pipeline.monitor:
         wait_until(lambda: pipeline.results.asked == 1)

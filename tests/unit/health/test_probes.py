@@ -62,7 +62,7 @@ def test_metrics_are_served_as_prometheus_reads_them(server: ProbeServer) -> Non
     assert Counts(answer.data.decode()).get("worker_polls_total") == 1
 
 
-def test_alive_says_nothing_of_ready(server: ProbeServer, process: Process) -> None:
+def test_liveness_does_not_depend_on_readiness(server: ProbeServer, process: Process) -> None:
     process.is_ready = False
 
     assert (ask(server, "/healthz").status, ask(server, "/healthz").json()) == (
@@ -75,7 +75,7 @@ def test_alive_says_nothing_of_ready(server: ProbeServer, process: Process) -> N
     assert answer.json()["detail"] == "The worker does not poll any more."
 
 
-def test_ready_is_ready_again(server: ProbeServer, process: Process) -> None:
+def test_readiness_recovers(server: ProbeServer, process: Process) -> None:
     process.is_ready = False
     ask(server, "/readyz")
     process.is_ready = True
@@ -95,14 +95,16 @@ def test_ready_is_ready_again(server: ProbeServer, process: Process) -> None:
         ("HEAD", "/metrics", 200),
     ],
 )
-def test_there_is_nothing_else(server: ProbeServer, method: str, path: str, status: int) -> None:
+def test_other_paths_are_not_found(
+    server: ProbeServer, method: str, path: str, status: int
+) -> None:
     answer = ask(server, path, method)
 
     assert answer.status == status
     assert answer.data or method == "HEAD"
 
 
-def test_silent_clients_keep_nobody_waiting(server: ProbeServer) -> None:
+def test_silent_clients_do_not_delay_other_clients(server: ProbeServer) -> None:
     silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
 
     assert ask(server, "/healthz").status == 200
@@ -133,7 +135,7 @@ def test_a_stop_does_not_wait_for_a_client_that_is_silent(
         socket.create_connection(("127.0.0.1", server.port), timeout=1)
 
 
-def test_a_port_that_is_taken_is_said_at_once(metrics: Metrics, process: Process) -> None:
+def test_a_taken_port_is_reported_at_once(metrics: Metrics, process: Process) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -142,7 +144,7 @@ def test_a_port_that_is_taken_is_said_at_once(metrics: Metrics, process: Process
             ProbeServer("127.0.0.1", other.getsockname()[1], health_of(process, metrics))
 
 
-def test_it_listens_on_ipv6_too(metrics: Metrics, process: Process) -> None:
+def test_the_server_listens_on_ipv6_too(metrics: Metrics, process: Process) -> None:
     server = ProbeServer("::1", 0, health_of(process, metrics))
     with server:
         url = f"http://[::1]:{server.port}/healthz"

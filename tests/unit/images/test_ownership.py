@@ -130,7 +130,7 @@ def contents(pipeline: MemoryPipeline) -> dict[tuple[str, str], Any]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_message_gets_what_is_its_own_and_changes_nothing_else(
+def test_a_message_uses_only_its_own_objects_and_changes_no_others(
     pipeline: MemoryPipeline, case: Case
 ) -> None:
     bring_into(pipeline, case.state)
@@ -178,7 +178,7 @@ def check_what_was_stored(pipeline: MemoryPipeline, case: Case, before: dict[Any
         assert changed <= own
 
 
-def test_the_table_is_whole() -> None:
+def test_the_table_of_cases_is_complete() -> None:
     assert len(CASES) == len(STATES) * len(KEYS) * len(CLAIMS) * 2
     assert {case.expected for case in CASES} >= {"processed", "dropped", "image-id-taken"}
 
@@ -188,7 +188,7 @@ def test_the_table_is_whole() -> None:
 
 @pytest.mark.parametrize("first", [b"page", b"bad"])
 @pytest.mark.parametrize("second", [b"page", b"bad"])
-def test_the_second_of_two_jobs_with_one_id_is_announced_as_what_it_is(
+def test_the_second_of_two_jobs_with_the_same_id_is_announced_as_a_conflict(
     pipeline: MemoryPipeline, first: bytes, second: bytes
 ) -> None:
     for key, data in (("scans/1.png", first), ("scans/2.png", second)):
@@ -205,7 +205,7 @@ def test_the_second_of_two_jobs_with_one_id_is_announced_as_what_it_is(
     assert {k: v for k, v in contents(pipeline).items() if k in before} == before
 
 
-def test_a_third_and_a_fourth_are_each_told(pipeline: MemoryPipeline) -> None:
+def test_a_third_and_a_fourth_job_are_announced_as_conflicts_too(pipeline: MemoryPipeline) -> None:
     for number in range(4):
         pipeline.originals.put(f"scans/{number}.png", b"page", content_type="", metadata={})
         pipeline.send(pipeline.job(ID, key=f"scans/{number}.png", group="g"), group="g")
@@ -233,7 +233,7 @@ def test_the_same_refused_job_sent_again_is_announced_once(pipeline: MemoryPipel
     assert pipeline.codes == ["foreign-original"]
 
 
-def test_the_first_owner_that_is_claimed_for_an_unowned_object_counts(
+def test_the_first_owner_that_claims_an_unowned_object_keeps_it(
     pipeline: MemoryPipeline,
 ) -> None:
     for owner in ("alpha", "beta"):
@@ -246,7 +246,9 @@ def test_the_first_owner_that_is_claimed_for_an_unowned_object_counts(
     assert pipeline.store.find(ID).owner == "alpha"
 
 
-def test_the_first_owner_counts_also_where_the_image_has_failed(pipeline: MemoryPipeline) -> None:
+def test_the_first_owner_keeps_the_object_even_if_the_image_failed(
+    pipeline: MemoryPipeline,
+) -> None:
     for owner, data in (("alpha", b"bad"), ("beta", b"page")):
         pipeline.originals.put(f"{ID}.png", data, content_type="", metadata={})
         pipeline.send(pipeline.job(ID, owner=owner))
@@ -257,7 +259,7 @@ def test_the_first_owner_counts_also_where_the_image_has_failed(pipeline: Memory
 
 
 @pytest.mark.parametrize("state", ["queued", "processed", "failed"])
-def test_a_message_that_cannot_be_read_touches_no_image_of_somebody(
+def test_an_unreadable_message_changes_no_image_of_an_owner(
     pipeline: MemoryPipeline, state: str
 ) -> None:
     bring_into(pipeline, state)
@@ -402,7 +404,7 @@ def test_every_key_is_a_spelling_of_itself_first(key: str) -> None:
 @pytest.mark.parametrize(
     "key", ["a.png", "scans/é+%.png", "日本語" * 100, "\x01" * 1024, "a" * 1024, "é" * 512]
 )
-def test_a_key_survives_the_metadata(key: str) -> None:
+def test_a_key_is_unchanged_after_the_metadata(key: str) -> None:
     metadata = as_metadata(key=key)
 
     assert key_in(metadata) == key
@@ -421,7 +423,7 @@ def test_a_message_with_a_key_that_no_object_can_have_fails_at_once(
 
 
 @pytest.mark.parametrize("key", ["a.png", "é" * 512, "\x01" * 1024])
-def test_what_is_known_of_an_image_fits_beside_the_longest_key(
+def test_the_metadata_of_an_image_fits_with_the_longest_key(
     pipeline: MemoryPipeline, key: str
 ) -> None:
     most = {

@@ -150,7 +150,7 @@ def test_an_announcement_says_where_both_objects_are(store: ImageStore) -> None:
     assert store.records.find(image.image_id) == announcement
 
 
-def test_unknown_waiting_and_failed_images_have_no_result_each_in_its_way(
+def test_unknown_waiting_and_failed_images_have_no_result_with_different_errors(
     store: ImageStore,
 ) -> None:
     waiting, bad = queued(), queued()
@@ -177,7 +177,7 @@ def test_unknown_waiting_and_failed_images_have_no_result_each_in_its_way(
         "📄.png",
     ],
 )
-def test_any_file_name_survives_the_metadata(store: ImageStore, name: str) -> None:
+def test_any_file_name_is_unchanged_after_the_metadata(store: ImageStore, name: str) -> None:
     image = store.put_original(queued(name), b"png")
     assert image is not None
 
@@ -201,7 +201,7 @@ def test_metadata_fits_into_what_s3_takes_even_with_the_longest_name(store: Imag
 IGNORED = [f"line {number}".ljust(MAX_IGNORED_CHARS, ".") for number in range(MAX_IGNORED)]
 
 
-def test_what_is_ignored_survives_the_metadata_of_original_and_result(store: ImageStore) -> None:
+def test_ignored_faults_are_kept_in_the_metadata_of_original_and_result(store: ImageStore) -> None:
     image = queued("scan.png").model_copy(update={"ignored": IGNORED})
 
     assert store.put_original(image, b"png") is not None
@@ -224,7 +224,7 @@ def test_metadata_of_an_upload_fits_with_the_longest_of_everything(store: ImageS
         assert json.loads(stored.metadata["ignored"]) == IGNORED
 
 
-def test_where_another_key_takes_the_room_fewer_lines_are_kept(store: ImageStore) -> None:
+def test_with_a_long_key_fewer_lines_about_ignored_faults_are_kept(store: ImageStore) -> None:
     image = queued("n" * 255).model_copy(update={"ignored": IGNORED})
     for key_bytes in range(900, 1024, 9):
         key = "k" * key_bytes
@@ -250,7 +250,7 @@ def test_an_object_of_another_producer_needs_no_metadata(store: ImageStore) -> N
     assert image.original.size_bytes == 5
 
 
-def test_a_result_that_we_have_not_made_is_a_result(store: ImageStore) -> None:
+def test_a_result_of_another_program_is_a_result(store: ImageStore) -> None:
     image_id = uuid.uuid4()
     store.results.put(f"{image_id}.png", b"12345", content_type="", metadata={})
 
@@ -270,7 +270,7 @@ def test_metadata_that_means_something_else_is_ignored(store: ImageStore) -> Non
 
 
 @pytest.mark.parametrize("width", ["-1", "9" * 400, "1e3"])
-def test_a_size_that_cannot_be_is_not_told(store: ImageStore, width: str) -> None:
+def test_an_impossible_size_is_not_shown(store: ImageStore, width: str) -> None:
     image_id = uuid.uuid4()
     store.results.put(
         f"{image_id}.png", b"12345", content_type="", metadata={"processed-width": width}
@@ -297,7 +297,7 @@ _RECORD = {"status": "failed", "error": {"code": "corrupt-png", "detail": "Cut o
         {"original": {"href": "/x", "bucket": "b", "key": "k", "bytes": 10**30}},
     ],
 )
-def test_what_is_no_record_of_a_failure_stands_in_nobodys_way(
+def test_an_invalid_failure_record_is_overwritten(
     store: ImageStore, change: dict[str, object] | None
 ) -> None:
     image = queued()

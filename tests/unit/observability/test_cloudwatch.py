@@ -64,7 +64,7 @@ def test_the_check_of_the_format_finds_a_missing_value() -> None:
         assert_is_of_the_format(json.dumps(broken))
 
 
-def test_uploads_that_the_client_spoiled_are_no_valid_uploads(metrics: Metrics) -> None:
+def test_uploads_with_a_fault_of_the_client_are_not_counted_as_valid(metrics: Metrics) -> None:
     metrics.http.uploaded(1024, is_replay=False)
     metrics.http.uploaded(1024, is_replay=True)
     for code in ("queue-full", "storage-unavailable", "unauthorized", "not-png"):
@@ -84,7 +84,7 @@ def test_announcements_are_late_over_300_s(metrics: Metrics) -> None:
     assert (values["Announcements"], values["LateAnnouncements"]) == (4, 2)
 
 
-def test_a_delivery_has_ended_unless_it_comes_again(metrics: Metrics) -> None:
+def test_every_outcome_but_a_retry_counts_as_ended(metrics: Metrics) -> None:
     for outcome in Outcome:
         metrics.worker.ended(outcome)
 
@@ -92,7 +92,7 @@ def test_a_delivery_has_ended_unless_it_comes_again(metrics: Metrics) -> None:
     assert set(Outcome) - cloudwatch.ENDED == {Outcome.RETRIED, Outcome.LEASE_LOST}
 
 
-def test_counters_are_what_was_added_and_gauges_what_is(metrics: Metrics) -> None:
+def test_counters_are_written_as_increments_and_gauges_as_values(metrics: Metrics) -> None:
     metrics.worker.watch(in_hand=lambda: 0, is_open=lambda: True)
     metrics.http.refused("queue-full")
     before = counted(metrics)
@@ -115,7 +115,7 @@ def test_a_process_writes_only_what_its_role_counts() -> None:
     assert counted(worker).keys() & counted(web).keys() == set()
 
 
-def test_nothing_that_a_stop_interrupts_is_left_out(metrics: Metrics) -> None:
+def test_counts_since_the_last_line_are_written_at_a_stop(metrics: Metrics) -> None:
     lines: list[str] = []
     writer = CloudWatchMetrics(metrics.registry, "main", interval_s=0.05, write=lines.append)
 

@@ -54,7 +54,7 @@ def test_no_line_of_text_can_be_forged_by_what_an_exception_quotes(
 
 
 @pytest.mark.parametrize("evil", ["\x1b[2J", "\x9b2J", "a\u2028b", "a\rb", "\u202egnp"])
-def test_nothing_in_a_line_of_text_is_obeyed_by_a_terminal(
+def test_no_line_of_text_contains_control_characters(
     evil: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     logger.warning("event", of=evil)
@@ -74,7 +74,7 @@ def test_a_value_that_json_does_not_know_is_written_as_text(
     assert logs.formatter(logs.JSON).format(caplog.records[0]).isascii()
 
 
-def test_what_is_below_the_level_is_not_written(caplog: pytest.LogCaptureFixture) -> None:
+def test_events_below_the_level_are_not_written(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
 
     logger.info("small talk")
@@ -85,7 +85,7 @@ def test_what_is_below_the_level_is_not_written(caplog: pytest.LogCaptureFixture
 # --- what the lines of a piece of work carry -----------------------------------------------------
 
 
-def test_what_is_bound_is_in_each_line_of_its_thread_and_of_no_other(
+def test_bound_fields_are_in_every_line_of_their_thread_only(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     logs.begin(request_id="r-1")
@@ -139,7 +139,7 @@ def test_what_is_bound_is_in_each_line_of_its_thread_and_of_no_other(
     ],
 )
 @pytest.mark.parametrize("style", [logs.JSON, logs.TEXT])
-def test_a_secret_is_hidden_wherever_it_stands(
+def test_a_secret_is_hidden_anywhere_in_a_line(
     text: str, style: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     logging.getLogger("library").warning(text)
@@ -173,7 +173,7 @@ def test_a_line_stays_json_where_a_value_ends_like_the_name_of_a_secret(
     "text",
     ["no-secret", "the signature is wrong", "the bearer", "script_name", "authorization, too"],
 )
-def test_other_words_stay_as_they_are(text: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_text_that_is_no_secret_is_unchanged(text: str, caplog: pytest.LogCaptureFixture) -> None:
     logger.warning("event", field=text)
 
     assert said(caplog)["field"].startswith(text[:10])

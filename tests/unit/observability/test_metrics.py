@@ -94,14 +94,14 @@ def test_queries_in_the_documents_ask_for_metrics_that_exist(metrics: Metrics) -
     assert bases - set(known) == set()
 
 
-def test_a_role_says_nothing_of_what_it_does_not_do(metrics: Metrics) -> None:
+def test_a_role_exposes_only_its_own_metrics(metrics: Metrics) -> None:
     assert metrics.http
 
     assert "image_pipeline_http_requests_total" in made(metrics)
     assert not [name for name in made(metrics) if "worker" in name or "queue" in name]
 
 
-def test_two_processes_in_one_do_not_count_for_each_other() -> None:
+def test_two_registries_in_one_process_are_independent() -> None:
     one, other = Metrics(), Metrics()
 
     one.worker.polls.inc()
@@ -111,7 +111,7 @@ def test_two_processes_in_one_do_not_count_for_each_other() -> None:
     assert Counts.of(other).get("worker_polls_total") == 0
 
 
-def test_what_alarms_watch_is_there_before_it_happens(metrics: Metrics) -> None:
+def test_series_of_alerts_start_at_zero(metrics: Metrics) -> None:
     """The first value of a series is no increase for Prometheus."""
     codes = {error.code for error in vars(errors).values() if hasattr(error, "code")}
     uploads = {s.labels["result"] for s in samples(metrics.http._uploads)}
@@ -144,7 +144,7 @@ def test_requests_are_counted_by_route_not_by_path(site: Site, metrics: Metrics)
     assert counts.get("http_request_duration_seconds_count", method="GET", route=route) == 3
 
 
-def test_a_client_cannot_make_series(site: Site, metrics: Metrics) -> None:
+def test_a_client_cannot_create_series(site: Site, metrics: Metrics) -> None:
     for n in range(3):
         site.client.get(f"/nothing/{n}")
         site.client.open("/healthz", method=f"METHOD{n}")
@@ -155,7 +155,7 @@ def test_a_client_cannot_make_series(site: Site, metrics: Metrics) -> None:
     }
 
 
-def test_uploads_are_counted_by_what_became_of_them(site: Site, metrics: Metrics) -> None:
+def test_uploads_are_counted_by_result(site: Site, metrics: Metrics) -> None:
     key = {"Idempotency-Key": "a key of sixteen"}
     site.upload(headers=key)
     site.upload(headers=key)
@@ -183,7 +183,9 @@ def test_an_upload_that_cannot_be_sent_on_is_counted_as_accepted_by_nobody(
     assert Counts.of(metrics).all("uploads_total") == {("queue-unavailable",): 1}
 
 
-def test_what_a_client_prefers_to_wait_is_not_our_slowness(site: Site, metrics: Metrics) -> None:
+def test_the_wait_that_a_client_prefers_is_not_in_the_duration(
+    site: Site, metrics: Metrics
+) -> None:
     site.upload(headers={"Prefer": "wait=1"})
 
     seconds = Counts.of(metrics).get(
@@ -299,7 +301,7 @@ def test_an_image_that_is_given_up_has_failed(metrics: Metrics) -> None:
     assert counts.all("worker_deliveries_total") == {("given-up",): 1}
 
 
-def test_the_wait_in_the_queue_and_the_whole_way_are_counted_from_the_upload(
+def test_queue_wait_and_total_time_are_measured_from_the_upload(
     pipeline: MemoryPipeline, metrics: Metrics
 ) -> None:
     pipeline.upload(uploaded_at=rfc3339(now() - timedelta(seconds=100)))
@@ -329,7 +331,7 @@ def test_neither_retries_nor_redriven_images_count_as_waits(
     assert counts.get("worker_time_to_announcement_seconds_count") == 1
 
 
-def test_an_announcement_that_failed_at_first_counts_with_all_its_time(
+def test_a_retried_announcement_counts_with_its_total_time(
     pipeline: MemoryPipeline, metrics: Metrics
 ) -> None:
     pipeline.upload(uploaded_at=rfc3339(now() - timedelta(seconds=100)))
@@ -350,7 +352,7 @@ def refuse_announcements(step: str, _is_done: bool) -> None:
         raise QueueUnavailableError("SQS is away.")
 
 
-def test_an_upload_from_a_clock_ahead_of_ours_waited_no_less_than_nothing(
+def test_an_upload_time_in_the_future_gives_a_wait_of_zero(
     pipeline: MemoryPipeline, metrics: Metrics
 ) -> None:
     pipeline.upload(uploaded_at=rfc3339(now() + timedelta(seconds=100)))
@@ -362,7 +364,9 @@ def test_an_upload_from_a_clock_ahead_of_ours_waited_no_less_than_nothing(
     assert counts.get("worker_end_to_end_seconds_sum") == 0
 
 
-def test_images_in_flight_are_those_in_a_thread(pipeline: MemoryPipeline, metrics: Metrics) -> None:
+def test_images_in_progress_are_those_that_a_thread_processes(
+    pipeline: MemoryPipeline, metrics: Metrics
+) -> None:
     seen = []
     pipeline.upload()
     pipeline.on(
@@ -458,7 +462,7 @@ def test_a_lease_that_ends_by_the_clock_is_lost_once(metrics: Metrics) -> None:
     assert Counts.of(metrics).get("worker_leases_lost_total") == 1
 
 
-def test_what_is_given_back_or_dealt_with_is_not_lost(metrics: Metrics) -> None:
+def test_returned_and_handled_leases_are_not_lost(metrics: Metrics) -> None:
     clock = Clock()
     leases = Leases(
         Visibility(), visibility_timeout_s=VISIBILITY_TIMEOUT_S, metrics=metrics.worker, clock=clock
@@ -478,7 +482,7 @@ def test_what_is_given_back_or_dealt_with_is_not_lost(metrics: Metrics) -> None:
 # --- the registry under threads ------------------------------------------------------------------
 
 
-def test_nothing_is_lost_when_many_threads_count(metrics: Metrics) -> None:
+def test_no_count_is_lost_with_many_threads(metrics: Metrics) -> None:
     def count() -> None:
         for _ in range(500):
             metrics.worker.ended("processed")
@@ -497,7 +501,7 @@ def test_nothing_is_lost_when_many_threads_count(metrics: Metrics) -> None:
     assert counts.get("worker_step_duration_seconds_count", step="store") == 4000
 
 
-def test_a_queue_that_nobody_counted_is_absent_not_empty(metrics: Metrics) -> None:
+def test_an_unknown_queue_depth_is_absent_not_zero(metrics: Metrics) -> None:
     metrics.queues.counted("input", waiting=3, held=2)
     before = Counts.of(metrics).all("queue_messages")
 

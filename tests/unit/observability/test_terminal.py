@@ -59,7 +59,7 @@ def test_a_request_is_a_line_of_a_few_words(shown: Terminal) -> None:
     ]
 
 
-def test_what_a_browser_repeats_is_shown_only_when_it_fails(shown: Terminal) -> None:
+def test_routine_requests_of_a_browser_are_shown_only_if_they_fail(shown: Terminal) -> None:
     polls = ("/images/1", "/images/<uuid:image_id>")
     for status in (200, 304, 404):
         answer("GET", *polls[:1], status, polls[1])
@@ -116,7 +116,7 @@ def test_an_outage_is_one_line_at_its_begin_and_one_at_its_end(shown: Terminal) 
     ]
 
 
-def test_a_worker_that_stands_still_without_its_queue_is_no_fault_of_its_own(
+def test_a_worker_without_its_queue_is_not_reported_as_another_fault(
     shown: Terminal,
 ) -> None:
     check("queue")
@@ -132,7 +132,7 @@ def test_a_worker_that_stands_still_without_its_queue_is_no_fault_of_its_own(
     ]
 
 
-def test_a_second_outage_is_told_like_the_first(shown: Terminal) -> None:
+def test_a_second_outage_is_shown_like_the_first(shown: Terminal) -> None:
     for _ in range(2):
         check("queue")
         recover("queue")
@@ -147,7 +147,7 @@ def test_a_second_outage_is_told_like_the_first(shown: Terminal) -> None:
     )
 
 
-def test_two_endpoints_are_told_apart(shown: Terminal) -> None:
+def test_outages_of_two_endpoints_are_shown_separately(shown: Terminal) -> None:
     check("queue", endpoint="https://sqs")
     check("bucket", endpoint="https://s3")
     recover("queue", endpoint="https://sqs")
@@ -159,7 +159,7 @@ def test_two_endpoints_are_told_apart(shown: Terminal) -> None:
     ]
 
 
-def test_another_reason_is_told_in_the_middle_of_an_outage(shown: Terminal) -> None:
+def test_a_new_reason_is_shown_during_an_outage(shown: Terminal) -> None:
     check("queue", "bucket")
     check("queue", "bucket", reason="AWS denies access")
 
@@ -169,13 +169,13 @@ def test_another_reason_is_told_in_the_middle_of_an_outage(shown: Terminal) -> N
     ]
 
 
-def test_without_an_outage_a_retry_is_told(shown: Terminal) -> None:
+def test_without_an_outage_a_retry_is_shown(shown: Terminal) -> None:
     logger.warning("message will be retried", delay_s=1, reason="a reason")
 
     assert shown.lines == ["WARNING message will be retried delay_s=1 reason=a reason"]
 
 
-def test_what_is_not_of_this_program_is_shown_and_a_traceback_stays_behind_its_mark(
+def test_lines_of_libraries_are_shown_and_tracebacks_are_marked(
     shown: Terminal,
 ) -> None:
     logging.getLogger("library").warning("two\nlines \x1b[2J")

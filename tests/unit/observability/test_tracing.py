@@ -68,7 +68,7 @@ def trace_ids(spans: list[ReadableSpan]) -> set[str]:
 # --- without an exporter -------------------------------------------------------------------------
 
 
-def test_a_trace_that_a_client_began_goes_with_its_image_though_nothing_is_recorded(
+def test_the_trace_of_a_client_is_propagated_even_if_nothing_is_recorded(
     site: Site,
 ) -> None:
     site.upload(headers=SAID | {"X-Request-ID": "ask-4711"})
@@ -91,7 +91,7 @@ def test_a_trace_that_a_client_began_goes_with_its_image_though_nothing_is_recor
         {},
     ],
 )
-def test_a_trace_that_is_none_goes_nowhere(site: Site, said: dict[str, str]) -> None:
+def test_an_invalid_trace_is_not_propagated(site: Site, said: dict[str, str]) -> None:
     site.upload(headers=said)
 
     (job,) = site.jobs.messages
@@ -105,7 +105,7 @@ def test_one_image_does_not_carry_the_trace_of_the_one_before(site: Site) -> Non
     assert ["traceparent" in m.attributes for m in site.jobs.messages] == [True, False]
 
 
-def test_the_trace_of_a_later_version_of_the_standard_goes_on(site: Site) -> None:
+def test_the_trace_of_a_later_version_of_the_standard_is_continued(site: Site) -> None:
     """Whoever does not know the version reads the four fields of the first one."""
     site.upload(headers={"traceparent": f"01-{TRACE_ID}-00f067aa0ba902b7-01-what-will-be"})
 
@@ -136,7 +136,7 @@ def test_attributes_of_another_producer_that_are_unsound_are_left_out() -> None:
         ({"otel_exporter_otlp_endpoint": "http://c:4318", "otel_sdk_disabled": True}, None),
     ],
 )
-def test_traces_are_sent_where_an_exporter_is_set(
+def test_traces_are_exported_if_an_exporter_is_set(
     given: dict[str, str], exporter: str | None
 ) -> None:
     assert Settings(**given).trace_exporter == exporter
@@ -145,7 +145,7 @@ def test_traces_are_sent_where_an_exporter_is_set(
 # --- recorded ------------------------------------------------------------------------------------
 
 
-def test_upload_and_work_are_one_trace_of_the_client(site: Site, record: Record) -> None:
+def test_upload_and_processing_are_one_trace_of_the_client(site: Site, record: Record) -> None:
     site.upload(headers=SAID)
     site.work()
 
@@ -166,7 +166,7 @@ def test_upload_and_work_are_one_trace_of_the_client(site: Site, record: Record)
     assert announced.attributes["traceparent"].split("-")[2] == f"{sent.context.span_id:016x}"
 
 
-def test_every_name_is_one_that_the_conventions_have_now(site: Site, record: Record) -> None:
+def test_every_name_is_in_the_current_semantic_conventions(site: Site, record: Record) -> None:
     site.upload(headers=SAID)
     site.work()
     with tracing.serving("GET", "/", {}):
@@ -204,7 +204,7 @@ def conventions() -> dict[str, str]:
     return found
 
 
-def test_a_fault_of_ours_is_an_error_without_its_words(site: Site, record: Record) -> None:
+def test_an_internal_error_is_recorded_without_its_message(site: Site, record: Record) -> None:
     site.inputs.is_down = True
 
     assert site.upload().status_code == 503
@@ -233,7 +233,7 @@ def test_the_span_of_an_image_says_how_it_ended(
     assert (process.attributes or {})["error.type"] == error
 
 
-def test_every_try_of_an_image_is_in_its_trace(record: Record) -> None:
+def test_every_attempt_at_an_image_is_in_its_trace(record: Record) -> None:
     pipeline = MemoryPipeline()
     pipeline.upload(b"bug")
 
@@ -339,7 +339,7 @@ class StuckExporter(SpanExporter):
         return SpanExportResult.FAILURE
 
 
-def test_what_cannot_be_sent_holds_up_neither_work_nor_the_end(
+def test_spans_that_cannot_be_exported_delay_neither_work_nor_exit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "8")

@@ -116,7 +116,7 @@ def test_every_error_of_the_api_is_documented_on_both_sides() -> None:
     assert documented_errors() == over_http
 
 
-def test_a_token_is_demanded_where_one_is_and_never_by_the_probes() -> None:
+def test_a_token_is_required_if_there_are_tokens_and_never_by_the_probes() -> None:
     paths = document(api_tokens=f"a:{hash_token('x')}")["paths"]
 
     assert "401" in paths["/upload"]["post"]["responses"]

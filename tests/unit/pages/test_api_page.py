@@ -28,7 +28,7 @@ from testkit.site import Site
         ({}, "anything"),
     ],
 )  # fmt: skip
-def test_a_schema_is_said_in_a_few_words(schema: dict[str, Any], words: str) -> None:
+def test_a_schema_is_described_in_a_few_words(schema: dict[str, Any], words: str) -> None:
     assert kind_of(schema) == words
 
 

@@ -104,7 +104,7 @@ def test_no_text_is_unused(tag: str) -> None:
     assert language(tag).catalogue.keys() - USED - names == set()
 
 
-def test_both_languages_say_the_same_things_with_the_same_gaps() -> None:
+def test_both_languages_have_the_same_keys_and_placeholders() -> None:
     portuguese, english = (language(tag).catalogue for tag in LANGUAGES)
 
     assert portuguese.keys() == english.keys()
@@ -117,7 +117,7 @@ def gaps(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
-def test_every_text_is_translated_and_stands_there_once(path) -> None:
+def test_every_text_is_translated_and_occurs_once(path) -> None:
     keys = re.findall(r'^msgid "(.+)"$', path.read_text(), re.MULTILINE)
 
     assert len(keys) == len(set(keys))
@@ -158,7 +158,7 @@ def test_texts_that_are_the_same_in_both_languages_are_known() -> None:
         ("../../etc", "xx", [], "pt-BR"),
     ],
 )
-def test_a_language_is_asked_for_kept_accepted_or_the_default(
+def test_the_language_is_the_requested_kept_accepted_or_default_one(
     asked: str | None, kept: str | None, accepted: list[str], expected: str
 ) -> None:
     assert choose(asked, kept, accepted).tag == expected
@@ -204,7 +204,7 @@ def test_sizes_are_those_of_the_language(size_bytes: int, portuguese: str, engli
 @pytest.mark.parametrize(
     ("size_bytes", "said"), [(33_554_432, "32 MB"), (1_048_576, "1 MB"), (2_000_000, "2 MB")]
 )
-def test_a_limit_is_no_more_than_what_any_program_calls_it(size_bytes: int, said: str) -> None:
+def test_a_limit_is_written_as_the_smaller_of_both_units(size_bytes: int, said: str) -> None:
     assert language("en").limit(size_bytes).replace("\N{NO-BREAK SPACE}", " ") == said
 
 
@@ -232,7 +232,7 @@ def test_a_parameter_of_a_new_method_is_not_described_by_another_methods_words()
     assert language("en").about_parameter(Method("new", "", (k,)), k) == "What it means here."
 
 
-def test_a_code_that_is_not_known_has_words_all_the_same() -> None:
+def test_an_unknown_code_has_a_general_text() -> None:
     assert language("en").why("of-the-future") == language("en").text("problem.internal-error")
 
 

@@ -245,7 +245,9 @@ def test_a_file_that_breaks_the_specification_is_corrupt(data, fault) -> None:
     ],
     ids=lambda value: value[0] if isinstance(value, list) and isinstance(value[0], str) else "",
 )  # fmt: skip
-def test_what_cannot_change_a_pixel_is_ignored_and_said(header, chunks, ignored) -> None:
+def test_faults_that_cannot_change_a_pixel_are_ignored_and_reported(
+    header, chunks, ignored
+) -> None:
     info = check.inspect(with_chunks(*chunks, IEND, header=header), LIMITS)
 
     assert list(info.ignored) == ignored
@@ -259,7 +261,7 @@ def test_bytes_after_the_end_are_ignored_and_counted(tail) -> None:
     assert info.ignored == (f"{len(tail)} bytes after IEND",)
 
 
-def test_the_first_sound_transparency_and_size_count() -> None:
+def test_the_first_valid_transparency_and_size_are_used() -> None:
     opaque, first, second = (chunk(b"tRNS", bytes([0, key])) for key in (1, 2, 3))
     damaged = opaque[:-1] + bytes([opaque[-1] ^ 1])
     other_size = chunk(b"pHYs", struct.pack(">IIB", 5, 5, 0))
@@ -278,7 +280,7 @@ def test_the_first_sound_transparency_and_size_count() -> None:
     )
 
 
-def test_a_size_of_no_sense_counts_as_the_first() -> None:
+def test_a_first_size_without_meaning_hides_a_later_one() -> None:
     info = check.inspect(with_chunks(PHYS, SIZE, PIXELS, IEND), LIMITS)
 
     assert (info.physical_size, info.ignored) == (None, ("pHYs: no size", "pHYs: repeated"))
@@ -294,7 +296,7 @@ def test_a_palette_is_cut_where_no_index_reaches() -> None:
     assert info.ignored[1] == "tRNS: 3 entries for 2 colours"
 
 
-def test_however_much_is_ignored_the_list_stays_short() -> None:
+def test_the_list_of_ignored_faults_is_bounded() -> None:
     kinds = [bytes([97 + i, 97 + j, 65, 97]) for i in range(26) for j in range(26)]
     chunks = [chunk(kind, crc=0) for kind in kinds * 3]
 
@@ -388,7 +390,7 @@ def test_the_claimed_pixels_are_width_times_height_unchecked(width: int, height:
     assert check.claimed_pixels(data) == width * height
 
 
-def test_what_ends_within_its_header_claims_no_pixels() -> None:
+def test_a_file_that_ends_within_its_header_claims_no_pixels() -> None:
     claims = {check.claimed_pixels(ONE_PIXEL[:length]) for length in range(24)}
 
     assert claims == {0}

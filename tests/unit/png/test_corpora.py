@@ -56,7 +56,7 @@ def test_of_the_files_of_libpng_only_the_crashers_are_refused(path: Path) -> Non
     assert verdict(path.read_bytes()) == (REJECT if path in LIBPNG_CRASHERS else ACCEPT)
 
 
-def test_the_collections_are_all_here() -> None:
+def test_the_collections_are_complete() -> None:
     counts = len(HOSTILE), len(PNGSUITE), len(LIBPNG), len(LIBPNG_CRASHERS)
 
     assert counts == (155, 175, 199, 22)

@@ -112,7 +112,7 @@ def test_any_picture_decodes_to_the_samples_that_were_sent(picture) -> None:
 
 @given(pictures(), st.data())
 @settings(max_examples=300, deadline=None)
-def test_any_damage_is_refused_or_takes_no_more_than_the_transparency(picture, data) -> None:
+def test_a_damaged_file_is_refused_or_loses_only_its_transparency(picture, data) -> None:
     png = bytearray(picture.encode())
     for _ in range(data.draw(st.integers(1, 3))):
         png[data.draw(st.integers(0, len(png) - 1))] ^= 1 << data.draw(st.integers(0, 7))
@@ -130,7 +130,9 @@ def test_any_damage_is_refused_or_takes_no_more_than_the_transparency(picture, d
 
 @given(st.binary(max_size=60), pictures())
 @settings(max_examples=200, deadline=None)
-def test_any_stream_in_sound_chunks_makes_the_promised_image_or_is_refused(stream, picture) -> None:
+def test_any_stream_in_valid_chunks_gives_an_image_of_the_declared_size_or_is_refused(
+    stream, picture
+) -> None:
     png = picture.wrap(b"\x78\x9c" + stream)
 
     try:
@@ -206,14 +208,14 @@ def test_pixel_data_that_is_damaged_or_less_than_promised_is_corrupt(
 )
 @pytest.mark.parametrize("picture", [NOISY, CLEAN], ids=["noisy", "clean"])
 @pytest.mark.parametrize("split", [None, 1, 13], ids=["one IDAT", "bytewise", "in pieces"])
-def test_what_lies_behind_the_pixels_is_ignored_and_said(append, ignored, picture, split) -> None:
+def test_data_after_the_pixels_is_ignored_and_reported(append, ignored, picture, split) -> None:
     png = replace(picture, split=split).wrap(append(picture.filtered()))
 
     assert (decoded(png) == picture.gray()).all()
     assert ignored_in(png) == ignored
 
 
-def test_more_than_the_image_again_behind_the_pixels_is_not_inflated() -> None:
+def test_data_after_the_pixels_is_inflated_up_to_the_size_of_the_image() -> None:
     rows = CLEAN.filtered()
     most = len(rows) + 64 * 1024
 
@@ -296,7 +298,7 @@ def test_a_stream_that_is_begun_again_anywhere_gives_the_same_picture(
     assert steady.call_count == 1
 
 
-def test_blocks_of_nothing_do_not_cost_seconds() -> None:
+def test_empty_deflate_blocks_do_not_cost_seconds() -> None:
     """4 MB of them took ISA-L 1.4 s; each has ten bits, four of them five bytes."""
     noise = np.random.default_rng(5).integers(0, 256, (2000, 2000), np.uint8)
     rows = np.insert(noise, 0, 0, axis=1).tobytes()
@@ -326,7 +328,7 @@ def test_few_bits_are_stretched_to_the_whole_range(bit_depth, expected) -> None:
     assert decoded(gray_png([samples], bit_depth=bit_depth)).tolist() == [expected]
 
 
-def test_of_16_bits_the_high_byte_counts() -> None:
+def test_the_high_byte_of_16_bits_is_used() -> None:
     samples = [[0x0000, 0x00FF, 0x0100, 0x7FFF, 0x8000, 0xFFFF]]
 
     assert decoded(gray_png(samples, bit_depth=16)).tolist() == [[0, 0, 1, 127, 128, 255]]
@@ -396,7 +398,7 @@ def test_the_greatest_sample_says_how_many_bits_there_are(values, grays) -> None
     assert deep(values) == grays
 
 
-def test_one_bright_sample_at_the_end_of_a_large_image_is_seen() -> None:
+def test_one_bright_sample_at_the_end_of_a_large_image_is_found() -> None:
     samples = np.full((600, 500, 1), 4095)
     assert (decoded(Picture(samples, 16).encode()) == 255).all()
 
@@ -413,7 +415,7 @@ def test_an_image_too_small_to_be_a_page_keeps_the_high_byte() -> None:
     assert deep([0, 4095], height=499) == [0, 15]
 
 
-def test_alpha_of_16_bits_counts_with_its_high_byte() -> None:
+def test_the_high_byte_of_16_bit_alpha_is_used() -> None:
     samples = np.array([[[0, 0, 0, 0xFFFF], [0, 0, 0, 0x80FF], [0, 0, 0, 0x00FF]]])
 
     assert decoded(Picture(samples, 16, RGBA).encode()).tolist() == [[0, 127, 255]]

@@ -45,14 +45,14 @@ def test_the_orientation_is_the_one_that_chromium_finds(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", PLACES)
-def test_the_first_sound_exif_before_the_pixels_counts(case: str) -> None:
+def test_the_first_valid_exif_before_the_pixels_is_used(case: str) -> None:
     before, after, expected = PLACES[case]
 
     assert inspect(page_png(before, after), LIMITS).orientation == expected
 
 
 @given(st.binary(max_size=80))
-def test_any_bytes_are_some_orientation(data: bytes) -> None:
+def test_any_bytes_give_an_orientation(data: bytes) -> None:
     assert orientation_of(b"II*\0\x08\0\0\0" + data) in range(1, 9)
     assert orientation_of(data) == 1
 
@@ -71,7 +71,7 @@ def test_an_orientation_behind_the_pixels_is_named_as_ignored() -> None:
 
 
 @pytest.mark.parametrize("value", range(1, 9))
-def test_the_result_stands_as_pillow_turns_it(value: int) -> None:
+def test_the_result_is_turned_as_pillow_turns_it(value: int) -> None:
     data = page_png(exif(oriented(value)))
 
     result = binarize_png(data, method="simple", parameters={"threshold": 127}, limits=LIMITS)

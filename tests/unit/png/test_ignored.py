@@ -35,7 +35,7 @@ def site() -> Site:
     return Site(Settings())
 
 
-def test_the_answer_to_an_upload_says_what_is_ignored(site: Site) -> None:
+def test_the_response_to_an_upload_lists_the_ignored_faults(site: Site) -> None:
     assert ignored_in(site.upload(ODD)) == FOUND
     assert ignored_in(site.upload(LONG)) == ["2 bytes after IEND"]
     assert ignored_in(site.upload()) == []
@@ -44,7 +44,7 @@ def test_the_answer_to_an_upload_says_what_is_ignored(site: Site) -> None:
 @pytest.mark.parametrize(
     ("data", "ignored"), [(ODD, FOUND), (LONG, [BEHIND, "2 bytes after IEND"]), (None, [])]
 )
-def test_status_and_announcement_add_what_decoding_has_found(site: Site, data, ignored) -> None:
+def test_status_and_announcement_add_faults_found_by_decoding(site: Site, data, ignored) -> None:
     place = site.upload(data).headers["Location"]
 
     site.work()
@@ -53,7 +53,7 @@ def test_status_and_announcement_add_what_decoding_has_found(site: Site, data, i
     assert json.loads(site.announced.bodies[-1])["ignored"] == ignored
 
 
-def test_the_worker_finds_it_in_images_of_other_producers(site: Site) -> None:
+def test_the_worker_reports_ignored_faults_in_images_of_other_producers(site: Site) -> None:
     image_id = uuid.uuid4()
     strange = {"ignored": '["not ours"]'}
     site.inputs.put("from/elsewhere.png", ODD, content_type="image/png", metadata=strange)
@@ -68,7 +68,9 @@ def test_the_worker_finds_it_in_images_of_other_producers(site: Site) -> None:
 @pytest.mark.parametrize(
     ("language", "words"), [("en", "had errors and were ignored"), ("pt-BR", "foram ignoradas")]
 )
-def test_the_page_says_it_in_both_languages(site: Site, language: str, words: str) -> None:
+def test_the_page_shows_ignored_faults_in_both_languages(
+    site: Site, language: str, words: str
+) -> None:
     place = site.upload(ODD).headers["Location"]
     clean = site.upload().headers["Location"]
     site.work()
@@ -81,7 +83,7 @@ def test_the_page_says_it_in_both_languages(site: Site, language: str, words: st
     assert words not in site.client.get(clean, headers=headers).text
 
 
-def test_watch_says_it(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_watch_shows_ignored_faults(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     site.upload(ODD)
     site.upload()
     site.work()
@@ -93,7 +95,7 @@ def test_watch_says_it(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     assert clean.endswith(" ms")
 
 
-def test_what_is_ignored_in_a_text_is_not_shown(site: Site) -> None:
+def test_faults_in_text_chunks_are_not_shown(site: Site) -> None:
     """Types of chunks are letters; nothing else of a file gets into a line."""
     picture = Picture(np.zeros((2, 3, 1), int))
     text = chunk(b"tEXt", b"<script>alert(1)</script>", crc=0)

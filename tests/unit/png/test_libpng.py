@@ -78,11 +78,11 @@ def test_an_odd_file_is_read_unless_a_critical_part_of_it_is_wrong(case: Case) -
         assert all(line.isascii() for line in ignored_in(case.data))
 
 
-def test_the_odd_files_are_all_here() -> None:
+def test_the_collection_of_odd_files_is_complete() -> None:
     assert Counter(case.expect for case in ODD) == {ACCEPT: 63, REJECT: 5}
 
 
-def test_libpng_is_asked_for_its_pixels_as_they_are_stored(libpng) -> None:
+def test_the_libpng_reader_returns_the_stored_pixels(libpng) -> None:
     case = next(case for case in ODD if case.name == "phys_twice")
 
     reading = libpng.read(case.data)

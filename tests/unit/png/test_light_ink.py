@@ -61,7 +61,7 @@ def planes(samples: NDArray[np.int64]) -> tuple[Bytes, Bytes, bool]:
 @pytest.mark.parametrize(
     "color", [(255, 255, 255), (250, 245, 225), (225, 225, 225), (255, 255, 0), (200, 255, 220)]
 )
-def test_light_ink_on_nothing_comes_out_black(color, method) -> None:
+def test_light_ink_on_transparency_becomes_black(color, method) -> None:
     png = Picture(rgba(color, INK), 8, RGBA).encode()
 
     assert (black_in(png, method) == (INK > 0)).all()
@@ -105,19 +105,19 @@ def in_colour_with_a_key() -> Picture:
         in_colour_with_a_key,
     ],
 )
-def test_it_does_in_every_form_of_transparency(form) -> None:
+def test_light_ink_becomes_black_in_every_form_of_transparency(form) -> None:
     assert (black_in(form().encode()) == (INK > 0)).all()
 
 
 @pytest.mark.parametrize("gray", [0, 60, 128, 200])
-def test_ink_that_can_be_seen_on_white_is_left_as_it_is_to_the_bit(gray) -> None:
+def test_ink_that_is_visible_on_white_is_left_unchanged(gray) -> None:
     before, after, is_inverted = planes(rgba((gray,) * 3, letters(LEFT, RIGHT, blur=1)))
 
     assert (before == after).all()
     assert not is_inverted
 
 
-def test_of_light_and_dark_marks_beside_one_another_none_is_lost() -> None:
+def test_light_and_dark_marks_on_the_same_page_are_all_kept() -> None:
     samples = rgba((255, 255, 255), INK)
     samples[:, WIDTH // 2 :, :3] = 20
 
@@ -166,7 +166,7 @@ def test_a_light_page_with_a_transparent_margin_stays_light() -> None:
 
 
 @pytest.mark.parametrize("opacity", [0.25, 0.45])
-def test_the_dark_shadow_of_light_ink_goes(opacity) -> None:
+def test_the_dark_shadow_of_light_ink_is_removed(opacity) -> None:
     shadow = letters((24, 34), (144, 34), blur=3) * opacity
     alpha = np.maximum(INK, shadow).astype(np.uint8)
     samples = rgba((0, 0, 0), alpha)
@@ -175,7 +175,7 @@ def test_the_dark_shadow_of_light_ink_goes(opacity) -> None:
     assert (black_in(Picture(samples, 8, RGBA).encode()) == (INK > 0)).all()
 
 
-def test_soft_edges_of_light_ink_look_as_those_of_dark_ink_do() -> None:
+def test_soft_edges_of_light_ink_look_like_those_of_dark_ink() -> None:
     soft = letters(LEFT, RIGHT, blur=0.8)
 
     light, dark = planes(rgba((255, 255, 255), soft)), planes(rgba((0, 0, 0), soft))
@@ -183,13 +183,13 @@ def test_soft_edges_of_light_ink_look_as_those_of_dark_ink_do() -> None:
     assert (light[1] == dark[1]).all()
 
 
-def test_faint_light_ink_comes_out_too() -> None:
+def test_faint_light_ink_becomes_black_too() -> None:
     png = Picture(rgba((255, 255, 255), (INK // 3).astype(np.uint8)), 8, RGBA).encode()
 
     assert (black_in(png) == (INK > 0)).all()
 
 
-def test_a_page_of_nothing_is_white() -> None:
+def test_a_fully_transparent_page_is_white() -> None:
     nothing = np.zeros((HEIGHT, WIDTH), np.uint8)
 
     before, after, is_inverted = planes(rgba((0, 0, 0), nothing))

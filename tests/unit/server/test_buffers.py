@@ -55,7 +55,7 @@ def cut(connections: list[Connection]) -> list[bool]:
     return [one.is_cut for one in connections]
 
 
-def test_who_would_need_longest_for_what_it_holds_is_cut_first(budget: Budget) -> None:
+def test_the_connection_that_needs_longest_for_its_bytes_is_cut_first(budget: Budget) -> None:
     slow = holding(budget, "a", moving(50_000), 100 * MB)
     slower = holding(budget, "b", moving(20_000), 50 * MB)
     holding(budget, "c", WAITING, 100 * MB)
@@ -66,7 +66,7 @@ def test_who_would_need_longest_for_what_it_holds_is_cut_first(budget: Budget) -
     assert budget.used_bytes == 231 * MB
 
 
-def test_a_trickle_keeps_no_room_and_a_slow_page_is_not_cut_for_it(budget: Budget) -> None:
+def test_a_trickling_connection_is_cut_before_a_slow_page(budget: Budget) -> None:
     trickling = [holding(budget, f"10.0.0.{n}", moving(2200), 31 * MB) for n in range(8)]
     honest = [holding(budget, f"10.0.1.{n}", moving(50_000), 2 * MB) for n in range(4)]
 
@@ -79,7 +79,7 @@ def test_a_trickle_keeps_no_room_and_a_slow_page_is_not_cut_for_it(budget: Budge
     assert not any(cut(honest))
 
 
-def test_as_many_are_cut_as_it_takes(budget: Budget) -> None:
+def test_as_many_connections_are_cut_as_needed(budget: Budget) -> None:
     found = [holding(budget, str(n), moving(10_000 * n), 64 * MB) for n in range(1, 5)]
 
     assert is_room(budget, 150 * MB)
@@ -92,7 +92,7 @@ def test_as_many_are_cut_as_it_takes(budget: Budget) -> None:
     [moving(50_000), moving(5_000_000, 0.2), Moved(0, 0.9), WAITING],
     ids=["2 MB at 50 kB/s", "fast", "just begun", "waits for the server"],
 )
-def test_who_is_not_slow_is_not_cut(budget: Budget, moved: Moved | None) -> None:
+def test_a_connection_that_is_not_slow_is_not_cut(budget: Budget, moved: Moved | None) -> None:
     found = [holding(budget, str(number), moved, 2 * MB) for number in range(128)]
 
     assert not is_room(budget)
@@ -101,7 +101,7 @@ def test_who_is_not_slow_is_not_cut(budget: Budget, moved: Moved | None) -> None
     assert budget.used_bytes == LIMIT_BYTES
 
 
-def test_what_holds_little_is_not_cut_though_it_stalls(budget: Budget) -> None:
+def test_a_stalled_connection_with_few_bytes_is_not_cut(budget: Budget) -> None:
     little = holding(budget, "a", STALLED, 50_000)
     much = holding(budget, "b", moving(2200), LIMIT_BYTES - 50_000)
 
@@ -110,7 +110,7 @@ def test_what_holds_little_is_not_cut_though_it_stalls(budget: Budget) -> None:
     assert cut([little, much]) == [False, True]
 
 
-def test_a_client_over_its_share_gives_way_however_fast_it_is(budget: Budget) -> None:
+def test_a_client_over_its_share_is_cut_even_if_it_is_fast(budget: Budget) -> None:
     greedy = [holding(budget, "greedy", moving(MB * n), 31 * MB) for n in range(9, 1, -1)]
 
     assert is_room(budget)
@@ -153,7 +153,7 @@ def test_one_transfer_is_no_more_than_a_share_however_large(budget: Budget) -> N
     assert not large.is_cut
 
 
-def test_a_connection_is_not_cut_for_itself(budget: Budget) -> None:
+def test_a_connection_is_not_cut_to_make_room_for_itself(budget: Budget) -> None:
     connection = holding(budget, "a", STALLED, LIMIT_BYTES - 10)
 
     assert not budget.hold(connection, LIMIT_BYTES + 10)
@@ -161,7 +161,7 @@ def test_a_connection_is_not_cut_for_itself(budget: Budget) -> None:
     assert not connection.is_cut
 
 
-def test_what_is_sent_or_closed_makes_room(budget: Budget) -> None:
+def test_sent_and_closed_transfers_make_room(budget: Budget) -> None:
     first, second = holding(budget, "a", WAITING, 150 * MB), Connection("b")
     assert not budget.reserve(second, 150 * MB)
 
@@ -173,7 +173,7 @@ def test_what_is_sent_or_closed_makes_room(budget: Budget) -> None:
     assert budget.used_bytes == 0
 
 
-def test_a_burst_counts_for_a_few_seconds_only() -> None:
+def test_a_burst_counts_as_speed_for_a_few_seconds_only() -> None:
     pace, began_at = RecentPace(), 100.0
     pace.restart(0, began_at)
     moved_bytes, rates = 31 * MB, []
@@ -206,7 +206,7 @@ class FullConnection:
         return self.held_bytes <= 1000
 
 
-def test_a_body_for_which_there_is_no_room_is_freed_before_it_is_answered() -> None:
+def test_a_body_that_does_not_fit_is_freed_before_the_response() -> None:
     connection = FullConnection()
     connection.parser.received(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n")
     connection.parser.received(bytes(1000))

@@ -29,7 +29,7 @@ def code(granted: Pass) -> str | None:
 # --- who -----------------------------------------------------------------------------------------
 
 
-def test_without_tokens_everybody_is_let_in_as_nobody() -> None:
+def test_without_tokens_every_request_is_admitted_without_an_owner() -> None:
     gate = make_gate()
 
     assert gate.admit(head()) == Pass("/upload", gate.max_body_bytes)
@@ -47,7 +47,9 @@ def test_without_tokens_everybody_is_let_in_as_nobody() -> None:
         ("", None),
     ],
 )
-def test_with_tokens_only_their_holders_are_let_in(authorization: str, owner: str | None) -> None:
+def test_with_tokens_only_requests_with_a_token_are_admitted(
+    authorization: str, owner: str | None
+) -> None:
     granted = make_gate(api_tokens=TOKENS).admit(head(AUTHORIZATION=authorization))
 
     assert (granted.owner, code(granted)) == (owner, None if owner else "unauthorized")
@@ -66,18 +68,18 @@ def test_with_tokens_only_their_holders_are_let_in(authorization: str, owner: st
         "/static/upload/page.js",
     ],
 )
-def test_page_contract_and_probes_need_no_token(path: str) -> None:
+def test_page_openapi_document_and_probes_need_no_token(path: str) -> None:
     assert code(make_gate(api_tokens=TOKENS).admit(head("GET", path))) is None
 
 
 @pytest.mark.parametrize(
     "path", ["/upload", "/images/1", "/new-route", "//healthz", "/static", "/HEALTHZ", "/upload/"]
 )
-def test_what_is_not_known_to_be_public_needs_one(path: str) -> None:
+def test_a_path_that_is_not_listed_as_public_needs_a_token(path: str) -> None:
     assert code(make_gate(api_tokens=TOKENS).admit(head("GET", path))) == "unauthorized"
 
 
-def test_a_preflight_needs_none_because_browsers_send_none() -> None:
+def test_a_preflight_needs_no_token_because_browsers_send_none() -> None:
     assert code(make_gate(api_tokens=TOKENS).admit(head("OPTIONS"))) is None
 
 
@@ -94,7 +96,7 @@ def test_a_preflight_needs_none_because_browsers_send_none() -> None:
         ("/images/1", MULTIPART_OVERHEAD_BYTES + 1, "file-too-large"),
     ],
 )
-def test_a_body_is_refused_by_the_length_that_it_announces(
+def test_a_body_is_refused_by_its_content_length(
     path: str, length: int, expected: str | None
 ) -> None:
     gate = make_gate(max_upload_bytes=10_000)
@@ -123,7 +125,7 @@ def test_each_token_has_a_quota_of_its_own_and_sees_it_shrink() -> None:
     assert 1 <= int(str(refusal.facts["retry_after_s"])) <= 120
 
 
-def test_without_tokens_the_address_counts() -> None:
+def test_without_tokens_the_quota_is_per_address() -> None:
     gate = make_gate(rate_limit="1/minute")
 
     codes = [code(gate.admit(head(peer=peer))) for peer in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
@@ -131,7 +133,7 @@ def test_without_tokens_the_address_counts() -> None:
     assert codes == [None, "rate-limited", None]
 
 
-def test_only_uploads_count() -> None:
+def test_only_uploads_count_in_the_quota() -> None:
     gate = make_gate(rate_limit="1/minute")
 
     codes = [code(gate.admit(head("GET", "/images/1"))) for _ in range(5)]
@@ -139,7 +141,7 @@ def test_only_uploads_count() -> None:
     assert codes == [None] * 5
 
 
-def test_a_wrong_token_uses_up_nobodys_quota() -> None:
+def test_a_wrong_token_uses_no_quota() -> None:
     gate = make_gate(api_tokens=TOKENS, rate_limit="1/minute")
     gate.admit(head(AUTHORIZATION="Bearer three"))
 
@@ -178,7 +180,7 @@ def test_a_forged_address_does_not_change_who_is_counted() -> None:
     assert codes == [None, "rate-limited"]
 
 
-def test_an_upload_is_refused_while_there_is_no_room_and_nothing_else_is() -> None:
+def test_only_uploads_are_refused_while_the_queue_is_full() -> None:
     def refuse() -> None:
         raise QueueFullError("4 images wait; at most 3 may.")
 

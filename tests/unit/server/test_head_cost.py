@@ -183,7 +183,7 @@ def test_answering_a_head_takes_time_in_proportion_to_its_length(
 )
 @pytest.mark.parametrize("unit", [b"a,", b"a;q=0.1,", b"a/b;q=0.1,", b"a=b;", b'"a",', b",", b";"])
 @pytest.mark.parametrize("route", ["GET /", "GET /image", "GET /original", "POST /upload"])
-def test_the_longest_that_is_read_costs_little(
+def test_the_longest_value_of_each_field_costs_little(
     site: Site, name: bytes, bytes_: int, unit: bytes, route: str
 ) -> None:
     route = places(site).get(route, route)
@@ -207,7 +207,7 @@ def test_the_longest_target_costs_little(site: Site, path: str, unit: bytes) -> 
 
 
 @pytest.mark.parametrize("unit", [b'a=";', b"a=b;", b";", b'\\"', b"a*0=x;"])
-def test_the_longest_type_of_a_body_costs_little(site: Site, unit: bytes) -> None:
+def test_the_longest_content_type_costs_little(site: Site, unit: bytes) -> None:
     def upload(kind: bytes) -> bytes:
         head = b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
         return head + b"Content-Type: multipart/form-data;" + kind + b"\r\n\r\nx"

@@ -53,7 +53,7 @@ def test_deleting_again_and_deleting_the_unknown_is_404(site: Site) -> None:
     assert problem(site.client.delete(f"/images/{uuid.uuid4()}")) == (404, "not-found")
 
 
-def test_nobody_can_tell_a_deleted_image_from_one_that_never_was(site: Site) -> None:
+def test_a_deleted_image_looks_like_one_that_never_existed(site: Site) -> None:
     place = site.upload().headers["Location"]
     site.client.delete(place)
 
@@ -64,7 +64,7 @@ def test_nobody_can_tell_a_deleted_image_from_one_that_never_was(site: Site) -> 
     assert (deleted["title"], deleted["code"]) == (unknown["title"], unknown["code"])
 
 
-def test_a_waiting_image_that_is_deleted_is_dropped_without_a_word(site: Site) -> None:
+def test_a_waiting_image_that_is_deleted_is_dropped_without_an_announcement(site: Site) -> None:
     place = site.upload().headers["Location"]
     site.client.delete(place)
 
@@ -117,7 +117,7 @@ def test_a_failure_recorded_while_the_image_is_deleted_is_taken_back(
     assert failure_key(image_id) not in site.outputs.objects
 
 
-def test_a_deletion_that_was_cut_is_completed_by_the_next(
+def test_an_interrupted_deletion_is_completed_by_the_next(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = site.upload().headers["Location"]
@@ -158,7 +158,7 @@ def test_the_original_of_another_producer_is_erased_under_its_own_key(site: Site
     assert set(contents(site)) == {b""}
 
 
-def test_it_is_erased_also_when_the_deletion_was_cut(
+def test_an_interrupted_deletion_still_erases_the_original_of_another_producer(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = another_producers_image(site)

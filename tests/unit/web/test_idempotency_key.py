@@ -37,7 +37,7 @@ def test_an_id_made_of_a_key_is_a_uuid_of_version_8(site: Site) -> None:
     assert (image_id.version, image_id.variant) == (8, uuid.RFC_4122)
 
 
-def test_a_repetition_shows_what_became_of_the_image_since(site: Site) -> None:
+def test_a_repetition_returns_the_present_state_of_the_image(site: Site) -> None:
     site.upload(headers=KEY)
     site.work()
 

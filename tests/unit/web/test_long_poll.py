@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from app.web.long_poll import Waits
 
 
-def test_a_wait_ends_as_soon_as_it_is_over() -> None:
+def test_a_wait_ends_as_soon_as_its_condition_holds() -> None:
     answers = iter([False, False, True, True])
 
     found = Waits(1).wait(lambda: next(answers), bool, 10)
@@ -18,14 +18,14 @@ def test_a_wait_ends_as_soon_as_it_is_over() -> None:
     assert next(answers) is True
 
 
-def test_a_wait_ends_with_its_time_and_what_is_there_by_then() -> None:
+def test_a_wait_ends_after_its_time_with_the_latest_result() -> None:
     started = time.monotonic()
 
     assert Waits(1).wait(lambda: "not yet", lambda _: False, 0.2) == "not yet"
     assert time.monotonic() - started >= 0.2
 
 
-def test_no_time_means_one_look() -> None:
+def test_a_wait_of_zero_looks_once() -> None:
     looks: list[int] = []
 
     Waits(1).wait(lambda: looks.append(0), lambda _: False, 0)
@@ -33,7 +33,7 @@ def test_no_time_means_one_look() -> None:
     assert len(looks) == 1
 
 
-def test_beyond_the_slots_nobody_waits() -> None:
+def test_beyond_the_slots_no_request_waits() -> None:
     waits, is_waiting, may_end = Waits(1), threading.Event(), threading.Event()
 
     def look() -> bool:

@@ -20,7 +20,7 @@ def app() -> Flask:
     return Flask(__name__)
 
 
-def test_a_request_sees_nothing_of_the_one_before(app: Flask) -> None:
+def test_a_request_does_not_see_the_context_of_an_earlier_one(app: Flask) -> None:
     with app.test_request_context():
         request_context.begin(RequestContext("first"))
         assert request_context.current().request_id == "first"
@@ -29,7 +29,7 @@ def test_a_request_sees_nothing_of_the_one_before(app: Flask) -> None:
         request_context.current()
 
 
-def test_what_a_request_holds_open_is_closed_at_its_end(app: Flask) -> None:
+def test_resources_of_a_request_are_closed_at_its_end(app: Flask) -> None:
     closed: list[str] = []
     with app.test_request_context():
         context = RequestContext("one")
@@ -47,7 +47,7 @@ def test_a_request_that_never_began_can_end(app: Flask) -> None:
         request_context.end()
 
 
-def test_the_wait_that_a_client_prefers_is_no_work() -> None:
+def test_the_wait_that_a_client_prefers_is_not_working_time() -> None:
     context = RequestContext("one", began_at=time.monotonic() - 20)
     assert 20 <= context.working_s < 25
 
@@ -59,7 +59,7 @@ def test_the_wait_that_a_client_prefers_is_no_work() -> None:
 @pytest.mark.parametrize(
     ("granted", "owner"), [(None, None), (Pass("/", 0), None), (Pass("/", 0, "ana"), "ana")]
 )
-def test_the_owner_is_whose_token_the_gate_has_seen(
+def test_the_owner_is_that_of_the_token_that_the_gate_checked(
     granted: Pass | None, owner: str | None
 ) -> None:
     assert RequestContext("one", granted=granted).owner == owner
@@ -68,7 +68,7 @@ def test_the_owner_is_whose_token_the_gate_has_seen(
 @pytest.mark.parametrize(
     ("granted_s", "headers"), [(None, {}), (0, {"Preference-Applied": "wait=0"})]
 )
-def test_a_wait_is_said_where_it_was_granted(
+def test_a_granted_wait_is_reported_in_the_response(
     granted_s: int | None, headers: dict[str, str]
 ) -> None:
     image = Image(image_id=uuid4(), status=ImageStatus.QUEUED)

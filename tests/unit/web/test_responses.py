@@ -231,7 +231,7 @@ def worked(site: Site) -> Iterator[Site]:
 
 
 @pytest.mark.parametrize("data", [None, BROKEN])
-def test_who_waits_gets_the_finished_image(worked: Site, data: bytes | None) -> None:
+def test_a_client_that_waits_gets_the_finished_image(worked: Site, data: bytes | None) -> None:
     answer = worked.upload(data, headers={"Prefer": "wait=20"})
 
     assert answer.status_code == 201
@@ -239,7 +239,7 @@ def test_who_waits_gets_the_finished_image(worked: Site, data: bytes | None) -> 
     assert answer.get_json()["status"] in ("processed", "failed")
 
 
-def test_a_wait_that_was_too_short_is_202_all_the_same(site: Site) -> None:
+def test_a_wait_that_was_too_short_is_still_202(site: Site) -> None:
     answer = site.upload(headers={"Prefer": "wait=0"})
 
     assert (answer.status_code, answer.get_json()["status"]) == (202, "queued")
@@ -318,7 +318,7 @@ def test_an_image_belongs_to_the_token_that_sent_it(guarded: Site) -> None:
 
 
 @pytest.mark.parametrize("data", [None, BROKEN])
-def test_not_even_the_state_of_anothers_image_shows(guarded: Site, data: bytes | None) -> None:
+def test_the_state_of_another_owners_image_is_not_shown(guarded: Site, data: bytes | None) -> None:
     place = guarded.upload(data, headers=ANA).headers["Location"]
     answers = [guarded.client.get(f"{place}/processed", headers=BIA)]
     guarded.work()
@@ -328,14 +328,14 @@ def test_not_even_the_state_of_anothers_image_shows(guarded: Site, data: bytes |
     assert {problem(answer) for answer in answers} == {(404, "not-found")}
 
 
-def test_a_failed_image_is_its_owners_too(guarded: Site) -> None:
+def test_a_failed_image_is_shown_to_its_owner(guarded: Site) -> None:
     place = guarded.upload(BROKEN, headers=ANA).headers["Location"]
     guarded.work()
 
     assert guarded.client.get(place, headers=ANA).get_json()["status"] == "failed"
 
 
-def test_images_from_before_there_were_tokens_are_nobodys(guarded: Site) -> None:
+def test_images_from_before_there_were_tokens_are_not_shown(guarded: Site) -> None:
     image = Site(Settings()).upload().get_json()
     guarded.inputs.put(f"{image['image_id']}.png", PAGE, content_type="image/png", metadata={})
 
@@ -344,7 +344,7 @@ def test_images_from_before_there_were_tokens_are_nobodys(guarded: Site) -> None
     assert problem(answer) == (404, "not-found")
 
 
-def test_the_owner_is_in_the_announcement_and_never_in_an_answer(guarded: Site) -> None:
+def test_the_owner_is_in_the_announcement_and_never_in_a_response(guarded: Site) -> None:
     answer = guarded.upload(headers=ANA)
     guarded.work()
     later = guarded.client.get(answer.headers["Location"], headers=ANA)
@@ -353,7 +353,7 @@ def test_the_owner_is_in_the_announcement_and_never_in_an_answer(guarded: Site) 
     assert "owner" not in answer.get_json().keys() | later.get_json().keys()
 
 
-def test_who_has_no_token_is_told_which_scheme_to_use(guarded: Site) -> None:
+def test_a_request_without_a_token_is_told_the_scheme(guarded: Site) -> None:
     assert guarded.upload().headers["WWW-Authenticate"].startswith("Bearer ")
 
 
@@ -364,7 +364,7 @@ def test_a_token_in_the_address_is_no_token(guarded: Site) -> None:
 # --- limits --------------------------------------------------------------------------------------
 
 
-def test_every_upload_says_what_is_left_and_the_last_when_there_is_more() -> None:
+def test_every_upload_reports_the_quota_and_a_refused_one_the_time_to_wait() -> None:
     site = Site(Settings(rate_limit="2/minute"))
 
     answers = [site.upload() for _ in range(3)]
@@ -501,7 +501,7 @@ def test_where_images_have_owners_a_form_deletes_none(guarded: Site) -> None:
     assert problem(answer) == (404, "not-found")
 
 
-def test_a_failure_of_a_kind_that_is_not_known_is_shown_all_the_same(site: Site) -> None:
+def test_a_failure_with_an_unknown_code_is_shown_too(site: Site) -> None:
     sent = site.upload(BROKEN)
     site.work()
     (key,) = (key for key in site.outputs.objects if key.startswith("failures/"))
@@ -653,9 +653,7 @@ def test_the_request_id_of_the_answer_is_in_the_log(
     ]
 
 
-def test_what_a_client_sends_makes_no_line_of_its_own_in_the_log(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_client_cannot_forge_a_log_line(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     secret = "ipt_secret"
 

@@ -108,7 +108,7 @@ def cases() -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize("who", ["bia", "a wrong token", "none"])
-def test_nobody_else_can_tell_an_image_from_one_that_never_was(town: Town, who: str) -> None:
+def test_to_others_an_image_looks_like_one_that_never_existed(town: Town, who: str) -> None:
     before, differences, count = town.contents(), [], 0
     for path, method, headers in cases():
         unknown, _ = town.ask(who, "unknown", path, method, headers)
@@ -124,7 +124,7 @@ def test_nobody_else_can_tell_an_image_from_one_that_never_was(town: Town, who: 
     assert town.contents() == before
 
 
-def test_whoever_sent_it_cannot_tell_a_deleted_image_from_one_that_never_was(town: Town) -> None:
+def test_to_its_owner_a_deleted_image_looks_like_one_that_never_existed(town: Town) -> None:
     differences, count = [], 0
     for path, method, headers in cases():
         count += 1
@@ -137,7 +137,7 @@ def test_whoever_sent_it_cannot_tell_a_deleted_image_from_one_that_never_was(tow
     assert differences[:3] == []
 
 
-def test_where_there_are_no_tokens_deleted_and_unknown_are_told_in_the_same_words() -> None:
+def test_without_tokens_deleted_and_unknown_images_have_the_same_response() -> None:
     site = Site(Settings())
     deleted = str(site.upload().get_json()["image_id"])
     site.client.delete(f"/images/{deleted}")
@@ -151,14 +151,14 @@ def test_where_there_are_no_tokens_deleted_and_unknown_are_told_in_the_same_word
         assert answers[0] == answers[1]
 
 
-def test_it_takes_as_many_requests_of_s3_to_hear_nothing_in_each_state(town: Town) -> None:
+def test_a_404_costs_the_same_number_of_s3_requests_in_every_state(town: Town) -> None:
     for path, method in product(("", "/original", "/processed", "/delete"), METHODS):
         headers = {"Sec-Fetch-Site": "same-origin"}
         calls = {s: town.ask("bia", s, path, method, headers)[1] for s in town.ids}
         assert len({tuple(c) for c in calls.values()}) == 1, (method, path, calls)
 
 
-def test_ana_herself_sees_all_of_it(town: Town) -> None:
+def test_the_owner_sees_every_state(town: Town) -> None:
     """So that the comparisons compare something."""
     states = {s: town.ask("ana", s, "", "GET", {})[0] for s in town.ids}
 
@@ -166,13 +166,13 @@ def test_ana_herself_sees_all_of_it(town: Town) -> None:
     assert town.ask("ana", "live", "/original", "GET", {})[0][2] == page_png()
 
 
-def test_deleting_what_another_has_deleted_runs_nothing(town: Town) -> None:
+def test_deleting_another_owners_deleted_image_changes_nothing(town: Town) -> None:
     _, calls = town.ask("bia", "deleted", "", "DELETE", {})
 
     assert {call.split()[1] for call in calls} <= {"get", "head"}
 
 
-def test_a_deletion_that_was_cut_is_completed_by_its_owner_alone(town: Town) -> None:
+def test_an_interrupted_deletion_is_completed_by_its_owner_only(town: Town) -> None:
     site, image_id = town.site, town.ids["deleted"]
     site.inputs.objects[f"{image_id}.png"] = site.inputs.objects[f"{town.ids['live']}.png"]
     left = dict(site.inputs.objects)
@@ -183,7 +183,7 @@ def test_a_deletion_that_was_cut_is_completed_by_its_owner_alone(town: Town) -> 
     assert site.inputs.objects[f"{image_id}.png"].data == b""
 
 
-def test_an_idempotency_key_of_another_tells_nothing() -> None:
+def test_an_idempotency_key_of_another_owner_reveals_nothing() -> None:
     site = Site(Settings(api_tokens=TOKENS))
     key = {"Idempotency-Key": "a-key-of-16-characters"}
     first = site.upload(headers=WHO["ana"] | key).get_json()["image_id"]
@@ -240,7 +240,7 @@ def test_an_original_named_by_anothers_message_is_neither_shown_nor_erased(town:
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("key", ["own", "scans/a.png"])
-def test_an_id_named_by_anothers_message_stays_as_it_was(town: Town, state: str, key: str) -> None:
+def test_an_id_named_by_anothers_message_is_unchanged(town: Town, state: str, key: str) -> None:
     site, image_id = town.site, uuid.UUID(town.ids[state])
     site.jobs.messages.clear()
     site.inputs.put("scans/a.png", page_png(50), content_type="image/png", metadata={})

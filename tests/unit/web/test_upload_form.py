@@ -43,7 +43,7 @@ _WORDS = (b"Content-Disposition", b"form-data", b"name", b"filename*", b"UTF-8''
 
 
 @given(st.lists(st.sampled_from(_MARKS + _WORDS), max_size=60).map(b"".join))
-def test_whatever_comes_is_parts_or_malformed_and_never_a_fault_of_ours(body: bytes) -> None:
+def test_any_body_is_parsed_or_malformed_and_never_an_internal_error(body: bytes) -> None:
     try:
         parts = read(body)
     except MalformedMultipartError:
@@ -73,7 +73,7 @@ def test_broken_framing_is_malformed(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("boundary", ["", "é"])
-def test_a_boundary_that_cannot_be_is_malformed(boundary: str) -> None:
+def test_an_invalid_boundary_is_malformed(boundary: str) -> None:
     with pytest.raises(MalformedMultipartError):
         read_parts(io.BytesIO(END), boundary)
 

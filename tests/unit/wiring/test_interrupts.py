@@ -69,7 +69,7 @@ def test_a_signal_in_the_middle_of_a_start_waits_for_its_end_and_then_stops_what
     assert not reached
 
 
-def test_a_second_signal_does_not_hit_the_stop_that_the_first_one_began() -> None:
+def test_a_second_signal_does_not_interrupt_the_stop_of_the_first() -> None:
     part = Part(at_stop=2)
 
     with pytest.raises(KeyboardInterrupt), running(part):
@@ -116,12 +116,12 @@ def terminate_twice_at_once() -> None:
         terminate()
 
 
-def test_a_signal_that_waits_when_a_block_ends_well_interrupts_then() -> None:
+def test_a_pending_signal_interrupts_at_the_normal_end_of_a_block() -> None:
     with pytest.raises(KeyboardInterrupt), interrupts.held():
         terminate()
 
 
-def test_after_a_block_that_fails_no_signal_is_left_over() -> None:
+def test_after_a_failed_block_no_signal_is_pending() -> None:
     with pytest.raises(ValueError, match="broken"), interrupts.held():
         terminate_and_fail()
 
@@ -143,7 +143,7 @@ class Finalized:
         terminate()
 
 
-def test_a_signal_that_a_finalizer_drops_comes_again() -> None:
+def test_a_signal_that_a_finalizer_drops_is_sent_again() -> None:
     with pytest.raises(KeyboardInterrupt):
         finalize_and_wait()
 

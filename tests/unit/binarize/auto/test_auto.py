@@ -251,7 +251,7 @@ def test_one_short_word_on_a_noisy_page_is_not_taken_for_noise() -> None:
 
 @pytest.mark.parametrize(("gray", "expected"), [(255, 255), (128, 255), (64, 255), (63, 0), (0, 0)])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (15, 17), (300, 200)])
-def test_an_even_image_is_blank_paper_unless_it_is_all_but_black(
+def test_an_even_image_is_blank_paper_unless_it_is_nearly_black(
     gray: int, expected: int, shape: tuple[int, int]
 ) -> None:
     white = auto(np.full(shape, gray, np.uint8))

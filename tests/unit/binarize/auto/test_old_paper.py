@@ -32,7 +32,7 @@ def split(gray: Any) -> Any:
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_page_on_old_paper_is_read_this_way(turned: bool) -> None:
+def test_a_page_on_old_paper_is_binarized_by_the_classical_method(turned: bool) -> None:
     page = on_old_paper(ink_of())
 
     reading = read(255 - page if turned else page)
@@ -224,7 +224,7 @@ def test_a_margin_may_turn_white() -> None:
     assert old_paper._hollow_share(learned, white) == 0
 
 
-def test_the_networks_result_stands_where_most_of_its_ink_would_turn_hollow() -> None:
+def test_a_page_whose_ink_would_mostly_turn_hollow_keeps_the_networks_result() -> None:
     learned, hollow = np.full((80, 80), 255, np.uint8), np.full((80, 80), 255, np.uint8)
     learned[10:70, 10:70] = 0
     hollow[10:70, 10:70] = 0

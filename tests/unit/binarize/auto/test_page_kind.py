@@ -67,7 +67,7 @@ def test_a_photograph_is_not_turned_round_even_if_it_is_dark() -> None:
     assert abs(reading.white.mean() - photo.mean()) < 3
 
 
-def test_a_photograph_of_dark_trunks_against_the_sky_is_one_for_all_its_edges() -> None:
+def test_a_photograph_of_dark_trunks_against_the_sky_is_a_photograph() -> None:
     rng, tones = np.random.default_rng(1), landscape().astype(float)
     for _ in range(65):
         x, foot, wide, high = (

@@ -88,7 +88,7 @@ def enlarged(small: Any, factor: int, like: Any) -> Any:
     return out[:, : like.shape[1]].astype(np.int64)
 
 
-def test_the_network_in_float32_gives_the_very_numbers_of_whole_number_arithmetic() -> None:
+def test_the_network_in_float32_equals_integer_arithmetic() -> None:
     maps = page_maps.page_maps(page_maps.cells_of(shadowed_page()))
     found, contrast = page_features.features(maps)
 
@@ -109,7 +109,7 @@ def test_the_network_in_float32_gives_the_very_numbers_of_whole_number_arithmeti
     assert (sharpness == np.clip(rounded(o[9], 18), -114, 114)).all()
 
 
-def test_no_sum_of_the_network_can_leave_the_whole_numbers_of_float32() -> None:
+def test_no_sum_of_the_network_exceeds_the_exact_integers_of_float32() -> None:
     learned = weights()
     for name in learned:
         if not name.endswith(".weight") or "filter" in name:
@@ -124,7 +124,7 @@ def test_no_sum_of_the_network_can_leave_the_whole_numbers_of_float32() -> None:
         assert most * layers.largest_sum(learned[name], bias) < EXACT_BELOW, name
 
 
-def test_each_pixel_is_compared_as_whole_numbers_say() -> None:
+def test_the_comparison_of_each_pixel_equals_integer_arithmetic() -> None:
     rng = np.random.default_rng(3)
     gray = rng.integers(0, 256, (61, 70), np.uint8)
     threshold = rng.integers(-128 * 32, 383 * 32, (32, 32)).astype(np.float32)
@@ -154,7 +154,7 @@ def test_each_pixel_is_compared_as_whole_numbers_say() -> None:
 # --- the same everywhere ----------------------------------------------------------
 
 
-def test_only_what_is_exact_may_be_fused() -> None:
+def test_only_exact_operations_may_be_fused() -> None:
     fused = {
         name
         for module in (compare, dithering, layers, old_paper, page_features, page_maps, surface)
@@ -171,7 +171,7 @@ def test_only_what_is_exact_may_be_fused() -> None:
 # --- where the weights come from --------------------------------------------------
 
 
-def test_the_weights_are_small_and_say_how_they_came_about() -> None:
+def test_the_weights_file_is_small_and_records_its_provenance() -> None:
     told = json.loads(surface.provenance())
 
     assert WEIGHTS_FILE.stat().st_size < 300_000

@@ -61,14 +61,14 @@ def taken_for(data: bytes, method: str = "auto") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", PAGES)
-def test_the_engine_says_what_a_page_was_taken_for(case: str) -> None:
+def test_the_engine_reports_the_detected_kind_of_a_page(case: str) -> None:
     data, expected = PAGES[case]
 
     assert taken_for(data) == expected
 
 
 @pytest.mark.parametrize("method", sorted(METHODS.keys() - {"auto"}))
-def test_other_methods_turn_pages_and_take_them_for_writing(method: str) -> None:
+def test_other_methods_turn_pages_and_report_writing(method: str) -> None:
     data, expected = PAGES["lying"]
 
     assert taken_for(data, method) == expected
@@ -86,7 +86,7 @@ def state(site: Site, place: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", ["plain", "blank", "lying and dark"])
-def test_representation_and_announcement_say_it(site: Site, case: str) -> None:
+def test_representation_and_announcement_have_the_detected_kind(site: Site, case: str) -> None:
     data, expected = PAGES[case]
     place = site.upload(data).headers["Location"]
     assert state(site, place)["page"] is None
@@ -97,7 +97,7 @@ def test_representation_and_announcement_say_it(site: Site, case: str) -> None:
     assert json.loads(site.announced.bodies[-1])["page"] == expected
 
 
-def test_a_failed_image_has_none(site: Site) -> None:
+def test_a_failed_image_has_no_detected_kind(site: Site) -> None:
     short = png(header(40, 30), pixels([b"\0" * 40] * 20))
     place = site.upload(short).headers["Location"]
 
@@ -108,7 +108,9 @@ def test_a_failed_image_has_none(site: Site) -> None:
 
 
 @pytest.mark.parametrize("strange", ["{", "[]", '{"kind":"poem"}', "null", '{"kind":"blank"}'])
-def test_metadata_of_others_are_not_taken_for_it(site: Site, strange: str) -> None:
+def test_metadata_of_other_producers_is_not_read_as_the_detected_kind(
+    site: Site, strange: str
+) -> None:
     image_id = uuid.uuid4()
     metadata = {"page": strange}
     site.outputs.put(f"{image_id}.png", b"12345", content_type="", metadata=metadata)
@@ -125,7 +127,9 @@ def test_metadata_of_others_are_not_taken_for_it(site: Site, strange: str) -> No
         ("pt-BR", ["foi invertida", "girada 180°"]),
     ],
 )
-def test_the_page_says_it_in_both_languages(site: Site, language: str, words: list[str]) -> None:
+def test_the_page_shows_the_detected_kind_in_both_languages(
+    site: Site, language: str, words: list[str]
+) -> None:
     place = site.upload(PAGES["lying and dark"][0]).headers["Location"]
     plain = site.upload(PAGES["plain"][0]).headers["Location"]
     site.work()
@@ -137,7 +141,7 @@ def test_the_page_says_it_in_both_languages(site: Site, language: str, words: li
     assert [word for word in words if word in nothing] == []
 
 
-def test_watch_says_it(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_watch_shows_the_detected_kind(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     for case in ("lying and dark", "blank", "plain"):
         site.upload(PAGES[case][0])
     site.work()

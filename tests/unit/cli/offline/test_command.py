@@ -65,7 +65,7 @@ def test_a_folder_becomes_pages_beside_its_files(
     assert lines[2].split() == ["turned", "1", "photo.jpg"]
 
 
-def test_a_second_run_leaves_alone_what_is_there(
+def test_a_second_run_leaves_existing_results_alone(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     binarize(".")
@@ -87,7 +87,7 @@ def test_a_second_run_leaves_alone_what_is_there(
     assert picture(folder / "a-bw.png").size == (200, 100)
 
 
-def test_a_pattern_of_the_shell_makes_no_results_of_results(
+def test_a_pattern_of_the_shell_does_not_process_earlier_results(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "lone-bw.png").write_bytes(page_png())
@@ -121,7 +121,7 @@ def test_a_dry_run_says_what_it_would_write_and_writes_nothing(
     ]
 
 
-def test_a_bad_file_is_one_line_and_the_others_go_on(
+def test_a_bad_file_is_reported_in_one_line_and_the_others_are_processed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "bad.jpg").write_bytes(encoded(colored(), "JPEG")[:2000])
@@ -145,7 +145,7 @@ def test_a_bad_file_is_one_line_and_the_others_go_on(
 
 
 @pytest.mark.parametrize("fault", ["cut", "large"])
-def test_a_tiff_with_a_bad_page_behind_a_good_one_is_no_success(
+def test_a_tiff_with_a_bad_page_after_a_good_one_is_a_failure(
     folder: Path, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     large = sheet().resize((400, 560))
@@ -202,7 +202,7 @@ def test_all_pages_become_one_pdf_in_the_order_of_the_files(folder: Path) -> Non
         (["a.png", "--pdf", "sub"], "a folder has this name; a file is needed"),
     ],
 )
-def test_wrong_usage_is_one_line_before_anything_is_computed(
+def test_wrong_usage_is_reported_in_one_line_before_any_computation(
     folder: Path, arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = files_in(folder)
@@ -217,7 +217,7 @@ def test_wrong_usage_is_one_line_before_anything_is_computed(
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_one_line_and_the_end(
+def test_a_full_disk_is_reported_in_one_line_and_ends_the_run(
     folder: Path,
     number: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -238,7 +238,7 @@ def test_a_full_disk_is_one_line_and_the_end(
     assert "; 0 files written" in captured.out
 
 
-def test_a_name_that_is_too_long_for_its_result_is_one_line_and_the_others_go_on(
+def test_a_name_too_long_for_its_result_is_reported_and_the_others_are_processed(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     long = f"{'x' * 250}.png"
@@ -251,7 +251,7 @@ def test_a_name_that_is_too_long_for_its_result_is_one_line_and_the_others_go_on
     ]
 
 
-def test_a_page_whose_own_file_cannot_be_written_is_in_the_document_all_the_same(
+def test_a_page_whose_own_file_cannot_be_written_is_still_in_the_document(
     folder: Path,
 ) -> None:
     long = f"{'x' * 250}.png"
@@ -261,7 +261,7 @@ def test_a_page_whose_own_file_cannot_be_written_is_in_the_document_all_the_same
     assert b"/Count 2" in (folder / "all.pdf").read_bytes()
 
 
-def test_a_folder_that_cannot_be_read_is_one_line_and_the_others_go_on(
+def test_an_unreadable_folder_is_reported_and_the_others_are_processed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refuse_folder(monkeypatch, "sub")
@@ -286,7 +286,7 @@ def test_one_pdf_that_is_named_twice_is_written_once(folder: Path) -> None:
     assert b"/Count 2" in (folder / "all.pdf").read_bytes()
 
 
-def test_two_results_for_one_name_are_refused_before_anything_is_computed(
+def test_two_results_with_the_same_name_are_refused_before_any_computation(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = binarize(".", "--format", "pdf", "-o", "out", "--pdf", "out/a-bw.pdf", "--force")

@@ -20,7 +20,7 @@ def test_the_lines_in_a_log_become_rarer(capsys: pytest.CaptureFixture[str]) -> 
     ]
 
 
-def test_a_short_run_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_short_run_prints_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress(2) as progress:
         progress.step()
         progress.step()

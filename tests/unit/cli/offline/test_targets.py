@@ -23,14 +23,14 @@ def written(found: list[Target]) -> dict[str, list[int]]:
     return {str(target.path): [*target.pages] for target in found}
 
 
-def test_a_result_lies_beside_its_file() -> None:
+def test_a_result_is_saved_beside_its_file() -> None:
     assert written(plan_targets(pages("a.jpg", "sub/b.png"), Wish())) == {
         "in/a-bw.png": [0],
         "in/sub/b-bw.png": [1],
     }
 
 
-def test_in_a_folder_it_lies_where_the_file_lay(tmp_path: Path) -> None:
+def test_in_a_folder_of_results_each_keeps_its_relative_path(tmp_path: Path) -> None:
     assert written(plan_targets(pages("a.jpg", "sub/b.png"), Wish(out=f"{tmp_path}/out"))) == {
         f"{tmp_path}/out/a-bw.png": [0],
         f"{tmp_path}/out/sub/b-bw.png": [1],
@@ -55,7 +55,7 @@ def test_the_pages_of_a_file_become_numbered_pngs_or_one_file() -> None:
     }
 
 
-def test_files_that_differ_in_their_ends_alone_keep_them() -> None:
+def test_files_that_differ_only_in_suffix_keep_it_in_the_results_name() -> None:
     assert [*written(plan_targets(pages("a.jpg", "a.png", "b.png"), Wish()))] == [
         "in/a-jpg-bw.png",
         "in/a-png-bw.png",
@@ -63,7 +63,7 @@ def test_files_that_differ_in_their_ends_alone_keep_them() -> None:
     ]
 
 
-def test_files_of_one_name_lie_as_in_the_folder_that_they_have_in_common(tmp_path: Path) -> None:
+def test_files_with_the_same_name_keep_their_paths_below_the_common_folder(tmp_path: Path) -> None:
     found = [*pages("1.png", root="in/a/img"), *pages("1.png", "2.png", root="in/b/img")]
 
     assert [*written(plan_targets(found, Wish(out=str(tmp_path))))] == [
@@ -73,7 +73,7 @@ def test_files_of_one_name_lie_as_in_the_folder_that_they_have_in_common(tmp_pat
     ]
 
 
-def test_two_files_never_have_one_result() -> None:
+def test_two_files_never_share_a_result() -> None:
     """Where the file system knows no case, these are one."""
     assert [*written(plan_targets(pages("A.png", "a.png"), Wish()))] == [
         "in/A-bw.png",
@@ -94,7 +94,7 @@ def test_all_pages_go_into_one_file_of_the_kind_its_name_ends_with(
     ]
 
 
-def test_a_pdf_can_be_all_or_beside_the_others(tmp_path: Path) -> None:
+def test_a_pdf_can_be_the_only_result_or_an_additional_one(tmp_path: Path) -> None:
     pdf = tmp_path / "all.pdf"
 
     assert written(plan_targets(pages("a.jpg", "b.png"), Wish(pdf=pdf))) == {str(pdf): [0, 1]}
@@ -104,7 +104,7 @@ def test_a_pdf_can_be_all_or_beside_the_others(tmp_path: Path) -> None:
     }
 
 
-def test_what_comes_through_a_pipe_goes_through_a_pipe() -> None:
+def test_the_result_of_a_piped_file_goes_to_standard_output() -> None:
     pipe = [Page(b"...", "standard input", Path("stdin"))]
 
     assert plan_targets(pipe, Wish()) == [Target(None, "png", (0,))]
@@ -116,7 +116,7 @@ def test_what_comes_through_a_pipe_goes_through_a_pipe() -> None:
 
 
 @pytest.mark.parametrize("out", ["one.png", "-"])
-def test_several_pages_are_not_one_png(out: str) -> None:
+def test_several_pages_do_not_fit_into_one_png(out: str) -> None:
     with pytest.raises(ValueError, match=r"2 pages do not fit into one PNG; name a folder"):
         plan_targets(pages("a.jpg", "b.jpg"), Wish(out=out))
 
@@ -133,7 +133,7 @@ def test_a_folder_that_is_called_like_a_file_is_a_folder(tmp_path: Path) -> None
     assert [*written(plan_targets(pages("a.jpg"), Wish(out=str(folder))))] == [f"{folder}/a-bw.png"]
 
 
-def test_no_file_can_be_below_a_file(tmp_path: Path) -> None:
+def test_a_target_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(NotADirectoryError):

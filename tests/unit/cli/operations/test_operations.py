@@ -87,7 +87,9 @@ def test_an_orphan_is_sent_as_the_api_would_have_sent_it(pipeline: MemoryPipelin
     assert pipeline.jobs.messages[0].group == "g"
 
 
-def test_what_is_finished_recent_or_no_image_is_left_alone(pipeline: MemoryPipeline) -> None:
+def test_finished_and_recent_images_and_other_objects_are_left_alone(
+    pipeline: MemoryPipeline,
+) -> None:
     processed, failed = (pipeline.upload(data) for data in (b"page", b"bad"))
     for _ in range(2):
         pipeline.handle_next()
@@ -186,7 +188,7 @@ def test_without_ids_every_finished_image_is_announced_once(pipeline: MemoryPipe
     assert sorted(announced_ids(pipeline)) == sorted(finished | {redriven})
 
 
-def test_a_time_range_holds_what_was_finished_in_it(pipeline: MemoryPipeline) -> None:
+def test_a_time_range_selects_the_images_finished_in_it(pipeline: MemoryPipeline) -> None:
     early, within, late = (finish(pipeline, data) for data in (b"page", b"bad", b"page"))
     began_at = now()
     for image_id, hours in ((early, -1), (within, 0), (late, 1)):
@@ -220,7 +222,7 @@ def test_an_announcement_waits_for_an_earlier_one_of_its_group(
     assert announced_ids(pipeline) == [first, other]
 
 
-def test_what_is_not_finished_is_named_and_left_out(
+def test_unfinished_images_are_named_and_skipped(
     pipeline: MemoryPipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
     waiting = pipeline.upload()
@@ -273,7 +275,7 @@ def give_up(pipeline: MemoryPipeline, data: bytes = b"bug", **fields: Any) -> uu
     return image_id
 
 
-def test_a_redriven_image_can_become_processed_and_is_announced_anew(
+def test_a_redriven_image_can_succeed_and_is_announced_again(
     pipeline: MemoryPipeline,
 ) -> None:
     image_id = give_up(pipeline, group="g")
@@ -290,7 +292,7 @@ def test_a_redriven_image_can_become_processed_and_is_announced_anew(
 
 
 @pytest.mark.parametrize("is_job", [True, False])
-def test_what_another_producer_wrote_beside_a_message_is_checked_before_it_goes_on(
+def test_attributes_of_another_producer_are_checked_before_they_are_passed_on(
     pipeline: MemoryPipeline, is_job: bool
 ) -> None:
     traceparent = f"00-{'4bf92f35' * 4}-00f067aa0ba902b7-01"
@@ -305,7 +307,7 @@ def test_what_another_producer_wrote_beside_a_message_is_checked_before_it_goes_
     assert sent.attributes == {"traceparent": traceparent}
 
 
-def test_none_overtakes_a_message_of_its_group_that_is_refused(
+def test_no_message_overtakes_a_refused_message_of_its_group(
     pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also none that is received after the refused one has come again."""
@@ -347,7 +349,7 @@ def _interrupt(_: object) -> Any:
     raise KeyboardInterrupt
 
 
-def test_a_dry_run_says_why_each_is_there_and_gives_it_back(
+def test_a_dry_run_shows_the_reason_of_each_message_and_returns_it(
     pipeline: MemoryPipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image_id = give_up(pipeline)
@@ -377,7 +379,7 @@ def test_a_dry_run_that_takes_longer_than_messages_stay_hidden_counts_each_once(
     assert pipeline.dead_letters.depth().waiting == 30
 
 
-def test_a_limit_leaves_the_rest(pipeline: MemoryPipeline) -> None:
+def test_a_limit_leaves_the_other_messages_in_the_queue(pipeline: MemoryPipeline) -> None:
     for _ in range(3):
         give_up(pipeline)
 
@@ -386,7 +388,7 @@ def test_a_limit_leaves_the_rest(pipeline: MemoryPipeline) -> None:
 
 
 @pytest.mark.parametrize("body", ["{", '{"version": 2}'])
-def test_what_is_no_job_goes_back_as_it_is(pipeline: MemoryPipeline, body: str) -> None:
+def test_a_message_that_is_not_a_job_is_sent_unchanged(pipeline: MemoryPipeline, body: str) -> None:
     pipeline.dead_letters.send(Message(body, "g", "x"))
 
     assert redrive(pipeline) == DONE
@@ -411,7 +413,7 @@ A_JOB = '{"image_id": "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de", "bucket": "b", "ke
 
 
 @pytest.mark.parametrize("body", ["{", A_JOB])
-def test_a_job_that_goes_back_goes_on_with_its_trace(pipeline: MemoryPipeline, body: str) -> None:
+def test_a_redriven_job_keeps_its_trace(pipeline: MemoryPipeline, body: str) -> None:
     said = {"traceparent": f"00-{'4bf92f35' * 4}-00f067aa0ba902b7-01", "request_id": "ask-4711"}
     pipeline.dead_letters.send(Message(body, "g", "x", said))
 
@@ -419,7 +421,7 @@ def test_a_job_that_goes_back_goes_on_with_its_trace(pipeline: MemoryPipeline, b
     assert pipeline.jobs.messages[0].attributes == said
 
 
-def test_what_cannot_be_sent_stays(
+def test_a_message_that_cannot_be_sent_stays_in_the_queue(
     pipeline: MemoryPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     give_up(pipeline)
@@ -437,7 +439,7 @@ def watch(pipeline: MemoryPipeline, **options: Any) -> int:
     return watching.watch(pipeline.announced, **usual | options)
 
 
-def test_each_announcement_is_a_line_and_is_given_back(
+def test_each_announcement_is_one_line_and_returns_to_the_queue(
     pipeline: MemoryPipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, bad = pipeline.upload(), pipeline.upload(b"bad")
@@ -451,7 +453,7 @@ def test_each_announcement_is_a_line_and_is_given_back(
     assert pipeline.announced.depth().waiting == 2
 
 
-def test_with_delete_what_is_shown_is_taken(
+def test_with_delete_shown_announcements_are_deleted(
     pipeline: MemoryPipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image_id = pipeline.upload()
@@ -463,6 +465,6 @@ def test_with_delete_what_is_shown_is_taken(
     assert pipeline.announced.messages == []
 
 
-def test_a_count_that_does_not_come_in_time_is_a_failure(pipeline: MemoryPipeline) -> None:
+def test_a_count_not_reached_in_time_is_a_failure(pipeline: MemoryPipeline) -> None:
     assert watch(pipeline, count=1) == FAILED
     assert watch(pipeline) == DONE

@@ -42,7 +42,7 @@ def send(queue: MemoryQueue, *bodies: str, ago: timedelta = timedelta()) -> None
         queue.messages[-1].sent_at -= ago
 
 
-def test_what_waited_before_is_neither_shown_nor_deleted_and_given_back(
+def test_announcements_from_before_the_start_are_skipped_and_returned(
     queue: MemoryQueue, capsys: pytest.CaptureFixture[str]
 ) -> None:
     began_at = now()
@@ -56,7 +56,7 @@ def test_what_waited_before_is_neither_shown_nor_deleted_and_given_back(
     assert queue.depth().waiting == 25
 
 
-def test_the_oldest_comes_first_when_everything_is_asked_for(
+def test_with_all_the_oldest_announcement_comes_first(
     queue: MemoryQueue, capsys: pytest.CaptureFixture[str]
 ) -> None:
     send(queue, "old", ago=timedelta(days=1))
@@ -97,7 +97,7 @@ def test_only_receipts_that_still_hide_a_message_are_kept(monkeypatch: pytest.Mo
     assert len(seen.hidden) == watching._HOLD_S
 
 
-def test_what_is_shown_and_not_deleted_is_logged_and_comes_back(
+def test_an_announcement_that_cannot_be_deleted_is_logged_and_redelivered(
     queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     refused = QueueUnavailableError("InternalError")
@@ -110,7 +110,7 @@ def test_what_is_shown_and_not_deleted_is_logged_and_comes_back(
     assert "announcement shown and still in the queue" in caplog.text
 
 
-def test_what_is_received_when_the_reader_goes_is_given_back(
+def test_announcements_received_when_the_reader_ends_are_returned(
     queue: MemoryQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def closed(_: str) -> None:
