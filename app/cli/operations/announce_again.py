@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
 from uuid import UUID
 
 from tqdm import tqdm
@@ -17,10 +16,7 @@ from ...errors import ImageDeletedError, NotFoundError
 from ...images.listing import find_finished
 from ...images.store import ImageStore
 from ..output import say
-from .verbs import DONE, FAILED, Sender, batches
-
-#: Stands for a missing upload time: other producers may omit it.
-_UNKNOWN: Final = datetime.max.replace(tzinfo=UTC)
+from .verbs import DONE, FAILED, Sender, batches, by_upload
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ def announce_again(
     chosen = choice.ids or find_finished(store.results, since=choice.since, until=choice.until)
     found = _found(store, tqdm(chosen, desc="announce-again", unit=" images", disable=None))
     if choice.group:
-        found = _in_order(a for a in found if a.group == choice.group)
+        found = iter(sorted((a for a in found if a.group == choice.group), key=by_upload))
     for batch in batches(found):
         for announcement in batch:
             say(f"{announcement.image_id} {announcement.status}")
@@ -69,7 +65,3 @@ def _found(store: ImageStore, ids: Iterable[UUID]) -> Iterator[Announcement]:
     with ThreadPoolExecutor(MAX_BATCH) as pool:  # each takes one or two requests to S3
         for batch in batches(ids):
             yield from filter(None, pool.map(find, batch))
-
-
-def _in_order(found: Iterable[Announcement]) -> Iterator[Announcement]:
-    return iter(sorted(found, key=lambda a: (a.uploaded_at or _UNKNOWN, a.image_id)))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 from tqdm import tqdm
 
-from ...domain.ports import Queue, Results
-from ...domain.representation import now
+from ...domain.ports import Queue
+from ...domain.representation import Image, now
 from ...errors import ImageDeletedError, NotFoundError
 from ...images.listing import find_orphans
 from ...images.store import ImageStore
 from ..output import say
-from .verbs import DONE, FAILED, REFUSED, Sender, batches
+from .verbs import DONE, FAILED, REFUSED, Sender, batches, by_upload
 
 
 def reconcile(
@@ -24,6 +25,7 @@ def reconcile(
 
     An orphan looks like an image whose message waits in the queue. So nothing is sent while
     messages wait, unless *force*: then some images are processed twice, with the same result.
+    Those of a group are sent in the order of the uploads.
     """
     depth = jobs.depth()
     backlog = depth.waiting + depth.held
@@ -34,23 +36,30 @@ def reconcile(
         )
         return REFUSED
     orphans = find_orphans(store.originals, store.results, before=now() - older_than)
+    images = _found(store, tqdm(orphans, desc="reconcile", unit=" orphans", disable=None))
     sent, failed, sender = 0, 0, Sender(jobs)
-    for ids in batches(tqdm(orphans, desc="reconcile", unit=" orphans", disable=None)):
-        results = _send_again(store, sender, ids, dry_run=dry_run)
+    for batch in batches(_groups_in_order(images)):
+        messages = [store.job_message(image) for image in batch]
+        results = [None] * len(batch) if dry_run else sender.send(messages)
         sent += results.count(None)
         failed += len(results) - results.count(None)
     say(f"{'would send' if dry_run else 'sent'} {sent}, failed {failed}")
     return FAILED if failed else DONE
 
 
-def _send_again(
-    store: ImageStore, sender: Sender, ids: Sequence[uuid.UUID], *, dry_run: bool
-) -> Results:
-    messages = []
+def _found(store: ImageStore, ids: Iterable[uuid.UUID]) -> Iterator[Image]:
     for image_id in ids:
         say(f"{image_id} has an original and nothing else")
-        try:
-            messages.append(store.job_message(store.find(image_id)))
-        except (NotFoundError, ImageDeletedError):  # deleted since it was listed
-            continue
-    return [None] * len(messages) if dry_run or not messages else sender.send(messages)
+        with suppress(NotFoundError, ImageDeletedError):  # deleted since it was listed
+            yield store.find(image_id)
+
+
+def _groups_in_order(images: Iterable[Image]) -> Iterator[Image]:
+    """The *images* without a group as they come, then all others in the order of the uploads."""
+    grouped = []
+    for image in images:
+        if image.group:
+            grouped.append(image)
+        else:
+            yield image
+    yield from sorted(grouped, key=by_upload)

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, TypeVar
+from uuid import UUID
 
+from ...domain.messages import Announcement
 from ...domain.ports import MAX_BATCH, Message, Queue, Results
+from ...domain.representation import Image
 from ...errors import PipelineError, QueueUnavailableError
 from ...observability import logs
 
@@ -22,6 +26,8 @@ DONE: Final = 0
 FAILED: Final = 1
 #: Nothing was done; a later run may succeed.
 REFUSED: Final = 3
+#: Stands for a missing upload time: other producers may omit it.
+_UNKNOWN: Final = datetime.max.replace(tzinfo=UTC)
 _HELD_BACK: Final = QueueUnavailableError("An earlier message of its group was refused.")
 
 
@@ -71,3 +77,8 @@ def batches(items: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(items)
     while batch := list(islice(rest, MAX_BATCH)):
         yield batch
+
+
+def by_upload(image: Image | Announcement) -> tuple[datetime, UUID]:
+    """A key that sorts images by the time of their uploads."""
+    return image.uploaded_at or _UNKNOWN, image.image_id

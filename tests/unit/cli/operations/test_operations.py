@@ -114,6 +114,16 @@ def test_every_orphan_among_many_is_found(pipeline: MemoryPipeline) -> None:
     assert {job.image_id for job in jobs(pipeline)} == orphans
 
 
+def test_a_group_is_sent_in_the_order_of_its_uploads(pipeline: MemoryPipeline) -> None:
+    """As when all queues are lost: the listing of the bucket is in the order of the ids."""
+    times = [now() - timedelta(minutes=n) for n in range(8)]
+    pages = {time: store(pipeline, group="book", uploaded_at=time) for time in times}
+    other = store(pipeline)
+
+    assert reconcile(pipeline) == DONE
+    assert [job.image_id for job in jobs(pipeline)] == [other, *(pages[t] for t in sorted(times))]
+
+
 def test_a_dry_run_sends_nothing(
     pipeline: MemoryPipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
