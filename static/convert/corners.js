@@ -135,7 +135,7 @@ function crossing(one, other) {
   return [(one.d * other.ny - other.d * one.ny) / turn, (one.nx * other.d - other.nx * one.d) / turn];
 }
 
-// The share of the picture; 0 if corners are outside or not convex.
+// The share of the picture that the corners enclose; 0 if they are outside or not convex.
 function areaOf(corners, width, height) {
   const margin = 0.03 * Math.max(width, height);
   const isInside = ([x, y]) => x > -margin && y > -margin && x < width + margin && y < height + margin;
@@ -182,7 +182,7 @@ function sampler(smooth, width, height) {
   };
 }
 
-// --- to the pixel ---
+// --- refinement to the pixel ---
 
 function refined({ lines, corners }, smooth, width, height) {
   const exact = lines.map((line, i) => (line.isBorder ? line

@@ -27,7 +27,7 @@ let corners = WHOLE; // In the stored photograph, from 0 to 1.
 let turns = 0; // Quarter turns to the right of the displayed photograph.
 let queue = Promise.resolve();
 
-// Resolves with the worker's result for *file*; "as-is" to keep it, "rest" to keep the others too.
+// Resolves with the worker's result for *file*; "as-is" to keep the file, "rest" to keep all others too.
 // Opens one dialog at a time. *isSent*: the file is uploaded in any case.
 export function straighten(file, name, { isSent = false, signal, isWanted = () => true } = {}) {
   const answer = queue.then(() => (signal?.aborted || !isWanted() ? "as-is" : askAbout(file, name, isSent, signal)));

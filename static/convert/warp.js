@@ -18,7 +18,7 @@ export function projection([[x0, y0], [x1, y1], [x2, y2], [x3, y3]]) {
   return [x1 - x0 + g * x1, x3 - x0 + h * x3, x0, y1 - y0 + g * y1, y3 - y0 + h * y3, y0, g, h];
 }
 
-// The straightened page in strips of rows, from grays *from* of *across* pixels per row.
+// The straightened page in strips of rows, from the grays *from* with *across* pixels per row.
 export function* straightened(from, across, corners, { width, height }, rowsAtOnce = 64) {
   const [a, b, c, d, e, f, g, h] = projection(corners);
   const down = from.length / across;

@@ -1,4 +1,4 @@
-// Process the same files again by another method, with a preview of the first.
+// Process the same files again by another method, with a preview of the first file.
 
 import { compare } from "./compare.js";
 import { styled } from "../shared/dialogs.js";

@@ -4,7 +4,7 @@ import { counted, number, seconds, text } from "../shared/texts.js";
 
 const ENDED = ["processed", "failed", "refused", "gone", "deleted"];
 const INTERVAL_MS = 1000;
-// An earlier forecast would be a guess.
+// An earlier forecast would be too uncertain.
 const FORECAST_AFTER_MS = 2000;
 const SHARES = { queued: 0.6, lost: 0, held: 0, waiting: 0, converting: 0, looking: 0 };
 const panel = document.getElementById("progress");

@@ -4,7 +4,7 @@
 const MOST = 8;
 const STEP = 1.4;
 const PAN_PX = 64;
-// The precision of a finger.
+// A pointer this near to the divider moves the divider, in screen pixels.
 const REACH_PX = 24;
 const LINE_PX = 16;
 
