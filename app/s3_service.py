@@ -65,28 +65,28 @@ class S3Bucket:
         self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str]
     ) -> StoredObject:
         with self._call("PutObject", key):
-            return self._of(key).put(key, data, content_type, metadata, is_once=False)
+            return self._client_of(key).put(key, data, content_type, metadata, is_once=False)
 
     def put_once(
         self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str]
     ) -> StoredObject | None:
         try:
             with self._call("PutObject", key):
-                return self._of(key).put(key, data, content_type, metadata, is_once=True)
+                return self._client_of(key).put(key, data, content_type, metadata, is_once=True)
         except TakenError:
             return None
 
     def get(self, key: str, *, admit: Admit | None = None) -> StoredObject:
         with self._call("GetObject", key):
-            return self._of(key).get(key, admit)
+            return self._client_of(key).get(key, admit)
 
     def head(self, key: str) -> StoredObject:
         with self._call("HeadObject", key):
-            return self._of(key).head(key)
+            return self._client_of(key).head(key)
 
     def delete(self, key: str) -> None:
-        with self._call(self._of(key).deletion, key):
-            self._of(key).delete(key)
+        with self._call(self._client_of(key).deletion, key):
+            self._client_of(key).delete(key)
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
         token = None
@@ -104,7 +104,7 @@ class S3Bucket:
         if found not in (None, self._odd.region) and self._settings.aws_endpoint_url is None:
             raise self._unavailable(Fault(Cause.REGION, f"it is {found}"), None)
 
-    def _of(self, key: str) -> Objects:
+    def _client_of(self, key: str) -> Objects:
         return self._plain if is_plain(key) else self._odd
 
     def _expiry(self, stored_at: datetime) -> datetime | None:

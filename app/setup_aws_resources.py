@@ -59,11 +59,11 @@ def ensure_resources(settings: Settings, *, s3: S3Client, sqs: SQSClient) -> Non
     demands_tls = settings.aws_endpoint_url is None  # an emulator on loopback speaks plain HTTP
     for bucket in (settings.input_bucket, settings.processed_bucket):
         with _explained(s3, f"bucket {bucket}"):
-            _patiently(ensure_bucket, s3, settings, bucket, demands_tls=demands_tls)
+            _with_retries(ensure_bucket, s3, settings, bucket, demands_tls=demands_tls)
 
     def ensure(name: str, wanted: Mapping[str, str]) -> str:
         with _explained(sqs, f"queue {name}"):
-            return _patiently(ensure_queue, sqs, name, wanted, demands_tls=demands_tls)
+            return _with_retries(ensure_queue, sqs, name, wanted, demands_tls=demands_tls)
 
     dead_letters = ensure(settings.input_dead_letter_queue, dead_letter_attributes())
     ensure(settings.input_queue, job_attributes(settings, dead_letter_arn=dead_letters))
@@ -79,7 +79,7 @@ def _explained(client: S3Client | SQSClient, what: str) -> Iterator[None]:
         raise ResourceError(fault_of(exc).sentence(aws.place(client, what))) from exc
 
 
-def _patiently(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def _with_retries(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The result of *act*, repeated for at most _PATIENCE_S while AWS asks to wait."""
     deadline = time.monotonic() + _PATIENCE_S
     while True:

@@ -62,7 +62,7 @@ class SqsQueue:
 
     def send(self, message: Message) -> None:
         with self._translated("send"):
-            self._client.send_message(QueueUrl=self._url(), **_sent(message))
+            self._client.send_message(QueueUrl=self._url(), **_entry_of(message))
 
     def send_batch(self, messages: Sequence[Message]) -> Results:
         results: Results = []
@@ -77,7 +77,7 @@ class SqsQueue:
         return results
 
     def _send_part(self, messages: Sequence[Message]) -> Results:
-        entries: Any = [{"Id": str(n), **_sent(message)} for n, message in enumerate(messages)]
+        entries: Any = [{"Id": str(n), **_entry_of(message)} for n, message in enumerate(messages)]
         with self._translated("send"):
             answer = self._client.send_message_batch(QueueUrl=self._url(), Entries=entries)
         return self._results("send", answer, len(messages))
@@ -190,7 +190,7 @@ def _size_bytes(message: Message) -> int:
     return sum(len(text.encode(errors="replace")) for text in texts)
 
 
-def _sent(message: Message) -> Any:
+def _entry_of(message: Message) -> Any:
     sent: dict[str, Any] = {
         "MessageBody": message.body,
         "MessageGroupId": message.group,

@@ -127,7 +127,7 @@ class Worker:
 
         # 0. If a worker crashed after storing, only the steps from announcing on are left.
         if is_repeat and (finished := self._find_finished(job)):
-            return self._conclude(lease, finished, Outcome.ANNOUNCED_AGAIN)
+            return self._announce_and_delete(lease, finished, Outcome.ANNOUNCED_AGAIN)
 
         # 1. Fetch.
         try:
@@ -150,9 +150,11 @@ class Worker:
         logger.info("image processed", image_method=page.method, duration_ms=page.processing_ms)
 
         # 4. Announce, 5. delete.
-        return self._conclude(lease, announcement, Outcome.PROCESSED)
+        return self._announce_and_delete(lease, announcement, Outcome.PROCESSED)
 
-    def _conclude(self, lease: Lease, announcement: Announcement, outcome: Outcome) -> Outcome:
+    def _announce_and_delete(
+        self, lease: Lease, announcement: Announcement, outcome: Outcome
+    ) -> Outcome:
         lease.check()
         self._announce(announcement)
         self._observer.finished(announcement, is_new=outcome is not Outcome.ANNOUNCED_AGAIN)
@@ -198,7 +200,7 @@ class Worker:
 
     def _without_original(self, lease: Lease, job: Job) -> Outcome:
         if finished := self._find_finished(job):
-            return self._conclude(lease, finished, Outcome.ANNOUNCED_AGAIN)
+            return self._announce_and_delete(lease, finished, Outcome.ANNOUNCED_AGAIN)
         raise OriginalMissingError(f"There is no {job.key[:200]!r} in bucket {job.bucket}.")
 
     # --- failures ----------------------------------------------------------------
@@ -207,7 +209,7 @@ class Worker:
         """Record and announce that the image can never be processed, then delete the message."""
         lease.check()
         announcement = self._record(lease.delivery, error)
-        return self._conclude(lease, announcement, Outcome.FAILED)
+        return self._announce_and_delete(lease, announcement, Outcome.FAILED)
 
     def _drop(self, lease: Lease, reason: ImageDeletedError) -> Ending:
         logger.info("message dropped", reason=str(reason))

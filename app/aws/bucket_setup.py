@@ -84,7 +84,7 @@ def _bucket_is_ours(s3: S3Client, name: str) -> bool:
         if fault.cause is Cause.DENIED:
             raise _taken(name) from None
         if fault.cause is Cause.REGION:
-            raise _elsewhere(name, fault.said) from None
+            raise _other_region_error(name, fault.said) from None
         raise
     return True
 
@@ -93,7 +93,7 @@ def _check_region(s3: S3Client, name: str, region: str) -> None:
     # us-east-1 has no constraint; old buckets may have EU for eu-west-1.
     found = s3.get_bucket_location(Bucket=name).get("LocationConstraint") or "us-east-1"
     if {"EU": "eu-west-1"}.get(found, found) != region:
-        raise _elsewhere(name, f"it is {found}")
+        raise _other_region_error(name, f"it is {found}")
 
 
 # The following functions keep the rules, policy statements and keys that the owner has added.
@@ -155,7 +155,7 @@ def _taken(name: str) -> ResourceError:
     )
 
 
-def _elsewhere(name: str, said: str) -> ResourceError:
+def _other_region_error(name: str, said: str) -> ResourceError:
     return ResourceError(
         f"Bucket {name} is in another region, which cannot be changed ({said}). Set AWS_REGION to "
         "its region, or choose another name with INPUT_BUCKET or PROCESSED_BUCKET."

@@ -67,7 +67,7 @@ def ensure_queue(sqs: SQSClient, name: str, wanted: Mapping[str, str], *, demand
     found = {str(k): v for k, v in answer["Attributes"].items()}
     if demands_tls:
         wanted = {**wanted, "Policy": _queue_policy(found)}
-    wrong = {k: v for k, v in wanted.items() if not _same(found.get(k), v)}
+    wrong = {k: v for k, v in wanted.items() if not _is_same_value(found.get(k), v)}
     if wrong:
         _set_attributes(sqs, name, url, wrong)
     done = "made" if is_new else f"changed: {', '.join(sorted(wrong))}" if wrong else "is there"
@@ -106,7 +106,7 @@ def _create_queue(sqs: SQSClient, name: str, wanted: Mapping[str, str]) -> tuple
     return made["QueueUrl"], True
 
 
-def _same(found: str | None, wanted: str) -> bool:
+def _is_same_value(found: str | None, wanted: str) -> bool:
     if found is None or not wanted.startswith("{"):
         return found == wanted
     # A policy is JSON: key order and numbers as strings make no difference.

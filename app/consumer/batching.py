@@ -17,7 +17,7 @@ T = TypeVar("T")
 _MAX_ATTEMPTS: Final = 3
 
 
-def _ten() -> int:
+def _max_batch() -> int:
     return MAX_BATCH
 
 
@@ -27,7 +27,9 @@ class BatchedQueue:
     See Batcher for *linger_s* and *most*.
     """
 
-    def __init__(self, queue: Queue, *, linger_s: float, most: Callable[[], int] = _ten) -> None:
+    def __init__(
+        self, queue: Queue, *, linger_s: float, most: Callable[[], int] = _max_batch
+    ) -> None:
         self._queue = queue
         self._sends: Batcher[Message] = Batcher(queue.send_batch, linger_s=linger_s, most=most)
         self._deletes: Batcher[Delivery] = Batcher(queue.delete_batch, linger_s=linger_s, most=most)
@@ -75,7 +77,7 @@ class Batcher(Generic[T]):
         act: Callable[[Sequence[T]], Results],
         *,
         linger_s: float,
-        most: Callable[[], int] = _ten,
+        most: Callable[[], int] = _max_batch,
     ) -> None:
         self._act = act
         self._linger_s = linger_s
@@ -101,13 +103,13 @@ class Batcher(Generic[T]):
                 self._open = None
                 batch.is_full.set()
         if place == 0:
-            self._lead(batch)
+            self._act_for_all(batch)
         batch.is_done.wait()
         if batch.error:
             raise batch.error
         return batch.results[place]
 
-    def _lead(self, batch: _Batch[T]) -> None:
+    def _act_for_all(self, batch: _Batch[T]) -> None:
         batch.is_full.wait(self._linger_s)
         with self._lock:
             if self._open is batch:

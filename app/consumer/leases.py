@@ -114,7 +114,7 @@ class Leases:
             lease.end()
         for start in range(0, len(ours), MAX_BATCH):
             batch = ours[start : start + MAX_BATCH]
-            for lease, result in zip(batch, self._change(batch, delay_s), strict=True):
+            for lease, result in zip(batch, self._change_visibility(batch, delay_s), strict=True):
                 if result is not None:
                     # SQS redelivers the message when its visibility timeout ends.
                     logger.warning("message not given back", **_names(lease), reason=str(result))
@@ -165,7 +165,9 @@ class Leases:
 
     def _renew_batch(self, leases: Sequence[Lease]) -> None:
         asked_at = self.clock()
-        for lease, result in zip(leases, self._change(leases, self._timeout_s), strict=True):
+        for lease, result in zip(
+            leases, self._change_visibility(leases, self._timeout_s), strict=True
+        ):
             self._metrics.renewals[_ending_of(result)].inc()
             if result is None:
                 lease.ends_at = asked_at + self._timeout_s
@@ -175,7 +177,7 @@ class Leases:
             else:
                 logger.warning("lease not renewed", **_names(lease), reason=str(result))
 
-    def _change(self, leases: Sequence[Lease], timeout_s: int) -> Results:
+    def _change_visibility(self, leases: Sequence[Lease], timeout_s: int) -> Results:
         deliveries = [lease.delivery for lease in leases]
         try:
             return self._queue.change_visibility_batch(deliveries, timeout_s=timeout_s)

@@ -36,7 +36,7 @@ def original_filename(name: str) -> str:
 
 def result_filename(name: str) -> str:
     """The file name of the result of the file *name*: `-bw.png` replaces its suffix."""
-    return _cut(_stem(name), MAX_FILENAME_BYTES - len(_OF_RESULT)) + _OF_RESULT
+    return _first_bytes(_stem(name), MAX_FILENAME_BYTES - len(_OF_RESULT)) + _OF_RESULT
 
 
 def shorten_filename(name: str) -> str:
@@ -45,12 +45,12 @@ def shorten_filename(name: str) -> str:
     if not dot or len(suffix.encode()) > MAX_FILENAME_BYTES // 2:
         stem, dot, suffix = name, "", ""
     end = dot + suffix
-    return _cut(stem, MAX_FILENAME_BYTES - len(end.encode())) + end
+    return _first_bytes(stem, MAX_FILENAME_BYTES - len(end.encode())) + end
 
 
 def _stem(name: str) -> str:
     return name.rpartition(".")[0] or name
 
 
-def _cut(text: str, size_bytes: int) -> str:
+def _first_bytes(text: str, size_bytes: int) -> str:
     return text.encode()[:size_bytes].decode(errors="ignore")

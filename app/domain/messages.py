@@ -37,7 +37,7 @@ _MAX_FAULTS: Final = 5
 _MAX_DETAIL_CHARS: Final = 1000
 
 
-def _null_is(default: object) -> Callable[[object], object]:
+def _null_becomes(default: object) -> Callable[[object], object]:
     return lambda value: default if value is None else value
 
 
@@ -69,7 +69,7 @@ class Job(Model):
     key: str
     method: str | None = Field(None, max_length=64)
     parameters: Annotated[
-        Parameters, BeforeValidator(_null_is({}), json_schema_input_type=Parameters | None)
+        Parameters, BeforeValidator(_null_becomes({}), json_schema_input_type=Parameters | None)
     ] = Field(default_factory=dict)
     sha256: Annotated[str, AfterValidator(_sha256)] | None = None
     group: Group | None = None
@@ -78,7 +78,7 @@ class Job(Model):
     redrive: Annotated[
         int,
         Field(ge=0, le=MAX_REDRIVE),
-        BeforeValidator(_null_is(0), json_schema_input_type=int | None),
+        BeforeValidator(_null_becomes(0), json_schema_input_type=int | None),
     ] = Field(0, description="The number of times that an operator has sent the job again.")
 
     @classmethod

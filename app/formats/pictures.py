@@ -58,7 +58,7 @@ class Picture:
 
     def load(self) -> Image.Image:
         """The decoded image. Raises UnreadableImageError, OSError."""
-        with _damage_told(self.kind):
+        with _damage_translated(self.kind):
             self.image.load()
         return self.image
 
@@ -79,7 +79,7 @@ def count_pages(source: Source, limits: PngLimits) -> int:
     """
     if kind_of_file(source) != TIFF:
         return 1
-    with open_picture(source, 1, limits) as picture, _damage_told(TIFF):
+    with open_picture(source, 1, limits) as picture, _damage_translated(TIFF):
         for number in range(1, _MAX_PAGES + 1):
             # Seek page by page: Pillow miscounts after a jump beyond the last page.
             try:
@@ -101,13 +101,13 @@ def open_picture(source: Source, number: int, limits: PngLimits) -> Iterator[Pic
     """
     kind = kind_of_file(source)
     if kind not in READABLE:
-        raise UnreadableImageError(_stranger(source, kind))
+        raise UnreadableImageError(_why_unsupported(source, kind))
     check_bytes(source, limits)
     if kind == JPEG:
         _check_scans(source)
     _bound_pillow(limits)
     with _opened(source) as file:
-        with _damage_told(kind):
+        with _damage_translated(kind):
             image = Image.open(file, formats=[kind])
             if number > 1:
                 image.seek(number - 1)
@@ -117,7 +117,7 @@ def open_picture(source: Source, number: int, limits: PngLimits) -> Iterator[Pic
             yield picture
 
 
-def _stranger(source: Source, kind: str | None) -> str:
+def _why_unsupported(source: Source, kind: str | None) -> str:
     if kind == PDF:
         return "The file is a PDF; `pdftoppm -r 300 -png FILE page` makes images of its pages."
     if kind is None and not _size_bytes(source):
@@ -180,7 +180,7 @@ def _check(image: ImageFile.ImageFile, kind: str, limits: PngLimits) -> None:
 
 
 @contextmanager
-def _damage_told(kind: str) -> Iterator[None]:
+def _damage_translated(kind: str) -> Iterator[None]:
     """Raise an UnreadableImageError for any exception of Pillow about a damaged file."""
     try:
         yield

@@ -115,19 +115,19 @@ class Monitor:
 
         A recent result costs no call to AWS; otherwise all callers wait for the same check.
         """
-        self._want(is_whole=True)
+        self._request_check(is_whole=True)
         if not self._is_fresh():
             if not self.is_running:
                 self.look()
             with self._changed:
                 self._changed.wait_for(self._is_fresh, self._patience_s())
-        if fault := self._fault_now():
+        if fault := self._current_fault():
             kind, detail = fault
             raise kind(detail)
 
     def service(self) -> bytes:
         """The response body of GET /service: a Service as JSON, reused for up to 1 s."""
-        self._want(is_whole=True)
+        self._request_check(is_whole=True)
         now = self._clock()
         if now - self._answered_at > _ANSWER_LIFE_S:
             if now - self._seen_at > _DUE_S:
@@ -150,7 +150,7 @@ class Monitor:
         """Have the jobs counted within 2 s; `check_queue_depth` needs the count for uploads."""
         if not self._max_waiting:
             return
-        self._want(is_whole=False)
+        self._request_check(is_whole=False)
         if not self.is_running and self._clock() - self._depth_at > _FRESH_S:
             self._look(is_whole=False)
 
@@ -196,7 +196,7 @@ class Monitor:
                 self._changed.wait(left_s if left_s < math.inf else None)
         return False
 
-    def _want(self, *, is_whole: bool) -> None:
+    def _request_check(self, *, is_whole: bool) -> None:
         if self._is_asked if is_whole else self._is_asked or self._is_counted_on:
             return
         with self._changed:
@@ -249,7 +249,7 @@ class Monitor:
         began_at = self._began_at if self._is_looking else self._clock()
         return max(0.0, began_at + _PATIENCE_S - self._clock())
 
-    def _fault_now(self) -> Fault | None:
+    def _current_fault(self) -> Fault | None:
         if self._is_stopping:
             return _STOPPING
         if self._is_fresh():

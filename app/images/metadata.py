@@ -61,11 +61,11 @@ def to_metadata(image: Image, key: str | None = None) -> dict[str, str]:
     name = clean_filename(flat.get("original-filename") or "")
     flat["original-filename"] = quote(name, safe="") if name else None
     known = {k.replace("_", "-"): str(v) for k, v in flat.items() if v is not None}
-    fitting = _fitting(known | as_metadata(key=key, owner=image.owner))
+    fitting = _fitted_to_limit(known | as_metadata(key=key, owner=image.owner))
     return _with_ignored(fitting, image.ignored)
 
 
-def _fitting(metadata: dict[str, str]) -> dict[str, str]:
+def _fitted_to_limit(metadata: dict[str, str]) -> dict[str, str]:
     for name in _LEAST_NEEDED:
         if _size(metadata) <= MAX_METADATA_BYTES:
             break

@@ -61,7 +61,7 @@ class Records:
                 return _of_round(self._read_result(image.image_id, result), claim.redrive)
             return self._put_record(image, claim)
         except ImageIdTakenError:
-            return self._put_aside(image, claim)
+            return self._put_aside_record(image, claim)
 
     def _put_record(self, image: Image, claim: Claim) -> Announcement:
         record = self.announcement(image, claim.key, redrive=claim.redrive)
@@ -72,10 +72,10 @@ class Records:
             # The existing record is from an earlier attempt or redrive, or appeared just now.
             self._holders.check(claim)
             stored = self.results.put(key, data, content_type=JSON, metadata=metadata)
-        self._take_back_if_deleted(image.image_id)
+        self._withdraw_if_deleted(image.image_id)
         return record.model_copy(update={"expires_at": stored.expires_at})
 
-    def _put_aside(self, image: Image, claim: Claim) -> Announcement:
+    def _put_aside_record(self, image: Image, claim: Claim) -> Announcement:
         bare = image.model_copy(update={"original": None, "owner": claim.owner})
         record = self.announcement(bare, None, redrive=claim.redrive)
         key = aside_key(image.image_id, failure_digest(record))
@@ -83,7 +83,7 @@ class Records:
         self.results.put(key, record.to_json().encode(), content_type=JSON, metadata=metadata)
         return record
 
-    def _take_back_if_deleted(self, image_id: UUID) -> None:
+    def _withdraw_if_deleted(self, image_id: UUID) -> None:
         # The image may have been deleted since the check; its record would remain.
         try:
             self._find_processed(image_id)

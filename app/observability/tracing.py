@@ -92,7 +92,7 @@ def serving(
     """A block with the span of one request; `answered` records the response."""
     name, known = (method, method) if method in _METHODS else ("HTTP", "_OTHER")
     about = {"http.request.method": known, "url.path": path, "url.scheme": scheme}
-    return _entering(name, SpanKind.SERVER, about, headers)
+    return _entry_span(name, SpanKind.SERVER, about, headers)
 
 
 def answered(span: Span, method: str, route: str | None, status: int) -> None:
@@ -114,11 +114,11 @@ def processing(
         IMAGE_ID: image_id,
         "image_pipeline.receive_count": receive_count,
     }
-    return _entering(f"process {queue}", SpanKind.CONSUMER, about, attributes)
+    return _entry_span(f"process {queue}", SpanKind.CONSUMER, about, attributes)
 
 
 @contextmanager
-def _entering(
+def _entry_span(
     name: str, kind: SpanKind, attributes: Attributes, carrier: Carrier
 ) -> Iterator[Span]:
     with _span(name, kind, attributes, _read(carrier)) as span, logs.bound(**_ids(span)):
@@ -144,7 +144,7 @@ def is_recording() -> bool:
 
 def step(name: str) -> AbstractContextManager[Span]:
     """A block with the span of one step of the current work."""
-    return _within(name, SpanKind.INTERNAL, {})
+    return _child_span(name, SpanKind.INTERNAL, {})
 
 
 def fail(kind: str, span: Span | None = None) -> None:
@@ -172,7 +172,7 @@ def call(service: str, operation: str, place: Attributes) -> Span:
 @contextmanager
 def sending(queue: str) -> Iterator[Carrier]:
     """A block with the span of sending a message; yields the attributes for the message."""
-    with _within(f"send {queue}", SpanKind.PRODUCER, _messaging("send", "send", queue)):
+    with _child_span(f"send {queue}", SpanKind.PRODUCER, _messaging("send", "send", queue)):
         carrier: dict[str, str] = {}
         _w3c.inject(carrier)
         if request_id := logs.context().get(REQUEST_ID):
@@ -182,7 +182,7 @@ def sending(queue: str) -> Iterator[Carrier]:
 
 def settling(queue: str) -> AbstractContextManager[Span]:
     """A block with the span of deleting a handled message."""
-    return _within(f"settle {queue}", SpanKind.CLIENT, _messaging("settle", "delete", queue))
+    return _child_span(f"settle {queue}", SpanKind.CLIENT, _messaging("settle", "delete", queue))
 
 
 def here() -> SpanContext:
@@ -219,7 +219,7 @@ def received(queue: str, began_at_ns: int, messages: Sequence[Carrier]) -> None:
     ).end()
 
 
-def _within(name: str, kind: SpanKind, attributes: Attributes) -> AbstractContextManager[Span]:
+def _child_span(name: str, kind: SpanKind, attributes: Attributes) -> AbstractContextManager[Span]:
     """A block with a child of the current span; without a span if that is not recorded."""
     return _span(name, kind, attributes) if is_recording() else _NOTHING
 

@@ -113,7 +113,7 @@ def _upload(body: Json, needs_token: bool) -> Json:
         "303": answer("A redirect to the page of the image, for a form sent without JavaScript."),
     }
     about = {"requestBody": body, "parameters": _UPLOAD_HEADERS}
-    refused = _guarded(UPLOAD, needs_token)
+    refused = _with_unauthorized(UPLOAD, needs_token)
     return {"post": _operation("upload", "Upload one PNG.", answers, refused, **about)}
 
 
@@ -126,7 +126,7 @@ def _image(needs_token: bool) -> Json:
     }
     erased = {"204": answer("The image is deleted.")}
     erasure = "Delete the image: its original, result and failure record."
-    refused = _guarded(STORED, needs_token)
+    refused = _with_unauthorized(STORED, needs_token)
     known = "Get the state of an image."
     return {
         **_PATH_PARAMETERS,
@@ -148,7 +148,7 @@ def _files(needs_token: bool) -> Json:
     about = {"parameters": [parameter("download", "query", {"type": "string"}, words)]}
 
     def path(name: str, summary: str, refused: tuple[Refusal, ...]) -> Json:
-        refused = _guarded(refused, needs_token)
+        refused = _with_unauthorized(refused, needs_token)
         return {**_PATH_PARAMETERS, "get": _operation(name, summary, answers, refused, **about)}
 
     return {
@@ -181,7 +181,7 @@ def _service(settings: Settings) -> Json:
     }
 
 
-def _guarded(refused: tuple[Refusal, ...], needs_token: bool) -> tuple[Refusal, ...]:
+def _with_unauthorized(refused: tuple[Refusal, ...], needs_token: bool) -> tuple[Refusal, ...]:
     return (*refused, UnauthorizedError) if needs_token else refused
 
 

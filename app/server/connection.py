@@ -105,7 +105,7 @@ class Channel(LingeringChannel):
             self.handle_close()
             return
         if self.is_lingering:
-            self.throw_away(data)
+            self.discard(data)
         elif data:
             self.last_activity = time.time()
             self._traffic.received(len(data))

@@ -20,7 +20,7 @@ class LingeringChannel(HTTPChannel):
     #: The current request is not read to its end; the connection closes after the response.
     is_cut = False
     _lingers_until: float | None = None
-    _thrown_away_bytes = 0
+    _discarded_bytes = 0
 
     @property
     def is_lingering(self) -> bool:
@@ -48,12 +48,12 @@ class LingeringChannel(HTTPChannel):
         self.request: Any = None
         super().handle_close()
 
-    def throw_away(self, data: bytes) -> None:
+    def discard(self, data: bytes) -> None:
         """Count *data*, read while lingering; empty *data* means that the client has closed."""
-        self._thrown_away_bytes += len(data)
+        self._discarded_bytes += len(data)
         if not data:
             self.handle_close()
-        elif self._thrown_away_bytes > _LINGER_BYTES:
+        elif self._discarded_bytes > _LINGER_BYTES:
             self.will_close = True
 
     def _linger(self) -> None:

@@ -35,7 +35,7 @@ def install(app: Flask, allowed_origins: list[str]) -> None:
     """Install the hooks in *app*; pages of *allowed_origins* may send requests."""
     app.register_error_handler(PipelineError, _problem)
     app.register_error_handler(HTTPException, _http_problem)
-    app.register_error_handler(Exception, _bug)
+    app.register_error_handler(Exception, _internal_error)
     app.before_request(_begin)
     app.before_request(_pass_gate)
     app.after_request(_finish)
@@ -90,7 +90,7 @@ def _http_problem(exc: HTTPException) -> Response:
     return answer
 
 
-def _bug(exc: Exception) -> Response:
+def _internal_error(exc: Exception) -> Response:
     logger.exception("internal error", exc_info=exc)
     return _problem(
         InternalError("The server failed; its log has the cause under this request id.")

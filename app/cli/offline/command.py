@@ -103,7 +103,7 @@ class _Run:
 
     def run(self) -> int:
         if self._is_dry:
-            return self._rehearse()
+            return self._dry_run()
         began_at = monotonic()
         code = self._process_all()
         try:
@@ -117,7 +117,7 @@ class _Run:
             os._exit(code)
         return code
 
-    def _rehearse(self) -> int:
+    def _dry_run(self) -> int:
         for target in self._there:
             self._tell(f"{printable(shown(target.path))} exists already")
         for target in self._targets:
@@ -157,7 +157,7 @@ class _Run:
     def _take(self, position: int, result: Binarized | Exception, say: Complain) -> None:
         page = self._pages[position]
         if isinstance(result, Exception):
-            self._fail(f"{page.title}: {_told(result, page.source)}", say)
+            self._fail(f"{page.title}: {_one_line(result, page.source)}", say)
             return
         self._summary.add(page.title, result)
         for fault in self._writer.take(position, result.png):
@@ -165,7 +165,7 @@ class _Run:
                 self._summary.files += 1
             else:
                 _check_goes_on(fault)
-                self._fail(_told(fault), say)
+                self._fail(_one_line(fault), say)
 
     def _fail(self, sentence: str, say: Complain) -> None:
         self._summary.failed += 1
@@ -182,10 +182,10 @@ def _check_goes_on(fault: OSError) -> None:
         raise _StoppedError("standard output was closed")
     if fault.errno in _FATAL:
         where = "" if fault.filename else "standard output: "
-        raise _StoppedError(f"stopped: {where}{_told(fault)}")
+        raise _StoppedError(f"stopped: {where}{_one_line(fault)}")
 
 
-def _told(fault: Exception, source: Source = b"") -> str:
+def _one_line(fault: Exception, source: Source = b"") -> str:
     """*fault* in one line; names its file only if that is not *source*, the file of the page."""
     if isinstance(fault, PermanentError):
         return fault.detail

@@ -48,10 +48,10 @@ def plan_targets(pages: Sequence[Page], wish: Wish) -> list[Target]:
     if wish.pdf:
         check_target(wish.pdf)
         targets.append(Target(wish.pdf, PDF, every))
-    return _different(targets)
+    return _without_duplicates(targets)
 
 
-def _different(targets: Sequence[Target]) -> list[Target]:
+def _without_duplicates(targets: Sequence[Target]) -> list[Target]:
     """The *targets* without repetitions, as in `-o all.pdf --pdf all.pdf`.
 
     Raises:
@@ -70,20 +70,20 @@ def _main_targets(pages: Sequence[Page], wish: Wish, every: tuple[int, ...]) -> 
     if out is None and all(isinstance(page.source, bytes) for page in pages) and not wish.pdf:
         out = PIPE
     if out is None:
-        return () if wish.pdf else _beside(pages, wish.format or PNG)
+        return () if wish.pdf else _beside_inputs(pages, wish.format or PNG)
     if out == PIPE:
-        return [_one(None, wish.format or PNG, every)]
+        return [_single_target(None, wish.format or PNG, every)]
     by_name = _SUFFIXES.get(Path(out).suffix.lower())
     if by_name and not Path(out).is_dir():
         if wish.format not in (None, by_name):
             raise ValueError(f"{out} and --format {wish.format} contradict each other")
         check_target(Path(out))
-        return [_one(Path(out), by_name, every)]
+        return [_single_target(Path(out), by_name, every)]
     check_folder(Path(out))
     return _in_folder(pages, Path(out), wish.format or PNG)
 
 
-def _one(path: Path | None, format_: str, every: tuple[int, ...]) -> Target:
+def _single_target(path: Path | None, format_: str, every: tuple[int, ...]) -> Target:
     if format_ == PNG and len(every) > 1:
         raise ValueError(
             f"{len(every)} pages do not fit into one PNG; name a folder, a .tif, a .pdf or --format"
@@ -91,15 +91,15 @@ def _one(path: Path | None, format_: str, every: tuple[int, ...]) -> Target:
     return Target(path, format_, every)
 
 
-def _beside(pages: Sequence[Page], format_: str) -> Iterator[Target]:
+def _beside_inputs(pages: Sequence[Page], format_: str) -> Iterator[Target]:
     places = [
         Path(page.name.name) if isinstance(page.source, bytes) else page.source for page in pages
     ]
-    return _named(pages, places, format_)
+    return _named_targets(pages, places, format_)
 
 
 def _in_folder(pages: Sequence[Page], folder: Path, format_: str) -> Iterator[Target]:
-    return _named(pages, [folder / name for name in _names(pages)], format_)
+    return _named_targets(pages, [folder / name for name in _names(pages)], format_)
 
 
 def _names(pages: Sequence[Page]) -> list[Path]:
@@ -121,7 +121,7 @@ def _names(pages: Sequence[Page]) -> list[Path]:
     return [path.relative_to(common) if path.is_absolute() else path for path in paths]
 
 
-def _named(pages: Sequence[Page], places: Sequence[Path], format_: str) -> Iterator[Target]:
+def _named_targets(pages: Sequence[Page], places: Sequence[Path], format_: str) -> Iterator[Target]:
     """A target for each page, or for the pages of each file; *places* are the files' own names."""
     files = [(places[run[0]], run) for run in _files(pages)]
     suffixes: dict[str, set[str]] = {}
