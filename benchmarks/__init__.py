@@ -1,1 +1,1 @@
-"""What Alvura costs and how good it is; the figures are in `results/`."""
+"""Measurements of Alvura's speed, costs and quality; the figures are in `results/`."""

@@ -1,4 +1,4 @@
-"""Whether a CloudWatch alarm rings, by its newest data points, of which some may be missing.
+"""Evaluate a CloudWatch alarm on its newest data points, some of which may be missing.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 """
@@ -18,7 +18,7 @@ _MISSING: Final = {"breaching": True, "notBreaching": False}
 def rings(points: Sequence[bool | None], *, periods: int, needed: int, missing: str) -> bool:
     """Whether *needed* of *periods* points breach; *points* are oldest first, None is missing.
 
-    Existing points count before missing ones, also those that are older than the periods.
+    Existing points take precedence over missing ones, even if they are older than the periods.
     """
     existing = [point for point in points[-periods - SPARE_POINTS :] if point is not None]
     filled = [_MISSING[missing]] * max(0, periods - len(existing))

@@ -73,7 +73,7 @@ class Fleet:
         )
 
     def tells(self, name: str, minute: int) -> bool:
-        """Whether *name* tells somebody at *minute*: it rings, and no suppressor has lately."""
+        """Whether *name* notifies operators at *minute*: it rings, and no suppressor did lately."""
         suppressor = alarms()[name].get("ActionsSuppressor")
         if suppressor is None or not self.rings(name, minute):
             return self.rings(name, minute)

@@ -1,4 +1,4 @@
-"""Tests of several processes share the machine; a repeated one has it alone."""
+"""A lock by which tests in several processes share the machine, or one test uses it alone."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import IO
 
 
 class MachineLock:
-    """A lock of the processes that open the same *folder*; it ends with its process.
+    """A lock between the processes that open the same *folder*; released when its process ends.
 
-    Whoever waits for `take` holds the door, so that nobody enters before it.
+    A process that waits in `take` holds the entry lock, so that no other process can overtake it.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._door = _opened(folder / "door")
-        self._room = _opened(folder / "room")
+        self._entry = _opened(folder / "entry")
+        self._machine = _opened(folder / "machine")
 
     def share(self) -> None:
-        """Wait until nobody has or awaits the machine alone."""
-        fcntl.flock(self._door, fcntl.LOCK_EX)
-        fcntl.flock(self._room, fcntl.LOCK_SH)
-        fcntl.flock(self._door, fcntl.LOCK_UN)
+        """Wait until no process uses the machine alone, or waits to do so; then share it."""
+        fcntl.flock(self._entry, fcntl.LOCK_EX)
+        fcntl.flock(self._machine, fcntl.LOCK_SH)
+        fcntl.flock(self._entry, fcntl.LOCK_UN)
 
     def take(self) -> None:
-        """Wait until nobody else shares the machine, and let nobody enter until `release`."""
-        fcntl.flock(self._door, fcntl.LOCK_EX)
-        fcntl.flock(self._room, fcntl.LOCK_EX)
+        """Wait until no other process shares the machine, and use it alone until `release`."""
+        fcntl.flock(self._entry, fcntl.LOCK_EX)
+        fcntl.flock(self._machine, fcntl.LOCK_EX)
 
     def release(self) -> None:
-        for held in (self._room, self._door):
+        for held in (self._machine, self._entry):
             fcntl.flock(held, fcntl.LOCK_UN)
 
 

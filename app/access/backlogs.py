@@ -24,8 +24,8 @@ from ..errors import GroupFullError, OwnerFullError, TransientError
 #: Look again for finished images of a full line after this time.
 _LOOK_S: Final = 1.0
 _RETRY_AFTER_S: Final = 5
-#: Forget the least recently used lines beyond this many images and one line of each kind that is
-#: full; an image of a line takes about 130 bytes.
+#: Forget the least recently used lines beyond this many images, plus one full line of each kind. An
+#: image in a line takes about 130 bytes.
 _MAX_IMAGES: Final = 100_000
 
 

@@ -41,7 +41,7 @@ class FairQueue(Generic[T]):
 
     def popleft(self) -> T:
         """The task whose turn it is. Raises KeyError if the queue is empty."""
-        # Every other turn, so that a flood of probes leaves half of the turns to the others.
+        # Probes get every other turn, so that a flood of probes leaves half of the turns.
         self._was_probe = bool(self._probes) and not (self._was_probe and self._others)
         return (self._probes if self._was_probe else self._others).popleft()
 

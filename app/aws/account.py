@@ -1,4 +1,4 @@
-"""What `./alvura doctor` asks S3 and SQS: credentials, buckets, queues and rights."""
+"""The questions of `./alvura doctor` to S3 and SQS: credentials, buckets, queues and rights."""
 
 from __future__ import annotations
 

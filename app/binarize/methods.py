@@ -47,7 +47,7 @@ def otsu(gray: Gray) -> tuple[Gray, int]:
 
 
 def triangle(gray: Gray) -> tuple[Gray, int]:
-    """Split where the histogram lies furthest below the line from its peak to its far end.
+    """Split where the histogram is furthest below the line from its peak to its far end.
 
     G. W. Zack, W. E. Rogers, S. A. Latt, "Automatic measurement of sister chromatid exchange
     frequency", J. Histochem. Cytochem. 25(7):741-753, 1977, doi:10.1177/25.7.70454.

@@ -150,7 +150,7 @@ class Consumer:
     def _has_room(self) -> bool:
         if self._breaker.state is State.HALF_OPEN:
             return len(self._leases) == 0
-        # Not as soon as one thread is free: one request can bring up to ten messages.
+        # Wait for more than one free thread: one request can return up to ten messages.
         return self._waiting == 0 and len(self._leases) < self._capacity
 
     def _wait_out_an_outage(self) -> None:

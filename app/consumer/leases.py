@@ -24,7 +24,7 @@ logger = logs.get_logger(__name__)
 
 #: A job that takes longer hangs; its lease is not renewed, and another worker gets the message.
 MAX_LEASE_S: Final = 600.0
-#: Clocks that go on while the machine is suspended, as SQS does: of Linux, and of macOS.
+#: Clocks of Linux and macOS that continue while the machine is suspended, as the clock of SQS does.
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 

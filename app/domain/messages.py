@@ -31,7 +31,7 @@ from .representation import (
 MESSAGE_VERSION: Final = 1
 #: Bounded because the count is part of a deduplication id, whose length SQS limits.
 MAX_REDRIVE: Final = 1_000_000
-#: What `Job.parse` raises.
+#: The exceptions of `Job.parse`.
 NO_JOB: Final = (InvalidMessageError, UnsupportedJobError)
 _MAX_FAULTS: Final = 5
 _MAX_DETAIL_CHARS: Final = 1000

@@ -35,7 +35,7 @@ _ANNOUNCED: Final = "image_pipeline_worker_time_to_announcement_seconds"
 
 @dataclass(frozen=True)
 class _Term:
-    """What a series adds to a metric: samples whose *label* has one of *values*, *times* each."""
+    """The part of a metric from one series: samples whose *label* is in *values*, each *times*."""
 
     metric: str
     series: str
@@ -123,7 +123,7 @@ def _sum(term: _Term, family: Metric) -> float:
 
 
 def since(before: Values, now: Values) -> Values:
-    """What has been added to each counter after *before*; a gauge is what it is *now*."""
+    """The increase of each counter since *before*, and the value of each gauge *now*."""
     return {
         name: value - before.get(name, 0) if name in _COUNTERS else value
         for name, value in now.items()

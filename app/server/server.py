@@ -34,7 +34,7 @@ _MAX_CONNECTIONS: Final = 1000
 _DESCRIPTORS_A_CONNECTION: Final = 2
 #: Reserved for files, S3 and SQS.
 _OTHER_DESCRIPTORS: Final = 128
-#: Of one round of the loop, between which the connections that are open get their turn.
+#: Connections accepted per round of the event loop: after each round, open connections are served.
 _ACCEPTS_AT_ONCE: Final = 64
 _IDLE_S: Final = 60
 _CLEANUP_S: Final = 5

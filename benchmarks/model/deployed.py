@@ -1,7 +1,7 @@
-"""What deploy/ says about the fleet, for the model: sizes, limits and scaling policies.
+"""Read the sizes, limits and scaling policies of the fleet from deploy/, for the model.
 
-The model has no figure of its own for these, so a projection is of the fleet that is deployed. A
-file of deploy/rates/ has the parameters for a rate; without one they are the template's defaults.
+The model has no other source for these, so a projection is of the fleet that is deployed. A file of
+deploy/rates/ has the parameters for a rate; without a file they are the template's defaults.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from testkit.templates import manifest, template
 RATES = ROOT / "deploy" / "rates"
 #: The images a second, in bursts ten times as many, for which the template's defaults are.
 DEFAULT_RATE = 10
-#: What each policy's metric is in the template.
+#: The name of each policy's metric in the template.
 _METRICS = {"WorkerScalingByCpu": CPU, "WorkerScalingByBacklog": BACKLOG}
 
 

@@ -247,7 +247,7 @@ def times(sizes: Sizes, factor: int) -> Sizes:
 
 
 def day(usage: Usage) -> Figures:
-    """What the autoscaler saves in a day compressed to six hours, where load changes faster."""
+    """The savings by the autoscaler in a day that is compressed to six hours."""
     mean, swing, seconds = 25.0, 0.8, 21_600
     rate_at = diurnal(mean, swing, seconds)
     sizes = deployed.sizes_on_ecs()

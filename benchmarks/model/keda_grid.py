@@ -1,4 +1,4 @@
-"""KEDA's policies that were tried: how fast pods may grow, and the images that order one."""
+"""Compare policies of KEDA by the growth of pods and by the images per pod (`queueLength`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from benchmarks.model.hpa import HpaPolicy
 from benchmarks.model.steady import tasks_for
 from benchmarks.report.rows import Figures
 
-#: Images a second that meet a single pod.
+#: The load, in images a second, of a cold start with a single pod.
 COLD_RATE = 1_000
 
 

@@ -187,7 +187,7 @@ class Scaling:
         if policy is None or metric is None:
             return ordered
         metric.add(sample, ordered, lambda of: of.percent_with_one_fewer(self._cpus))
-        # What is missing is not low.
+        # A missing value does not count as low.
         seen = [math.inf if value is None else value for value in metric.seen]
         if not metric.is_new or not metric.is_full or max(seen) >= policy.threshold:
             return ordered

@@ -22,7 +22,7 @@ def machine(measured: Figures, _: Figures) -> Iterator[str]:
 
 
 def disturbance(measured: Figures) -> str:
-    """How many CPUs other work used during the run."""
+    """A sentence with the CPUs that other work used during the run."""
     seen = [
         rung["foreign_cpus"]
         for one in measured["subjects"].values()

@@ -2,10 +2,10 @@
 
     ./.venv/bin/python -m benchmarks.service.concurrency [--rounds 3] [--method otsu] [--slower 4]
 
-The worker, its threads and the engine are real; buckets and queues are in memory, as far away as
-those of AWS: 40 ms per call of S3, 20 ms per call of SQS. LocalStack would take most of the CPU.
-The model gets the measured CPU per image. The best of the rounds counts, because other processes
-of the machine take CPU. `--slower 4` makes all that takes no CPU four times as slow, so that a
+The worker, its threads and the engine are real. Buckets and queues are in memory, with the latency
+of AWS: 40 ms per call of S3, 20 ms per call of SQS. LocalStack would take most of the CPU. The
+model gets the measured CPU per image. The best of the rounds counts, because other processes of the
+machine take CPU. `--slower 4` makes all delays without CPU time four times as long, so that a
 quarter of a CPU is enough: on a busy machine, that shows the limit by concurrency alone.
 """
 
@@ -51,7 +51,7 @@ CALLS = {"get", "head", "put", "put_once", "receive", "send_batch", "delete_batc
 
 
 class Late:
-    """A bucket or queue of which every call takes *delay_s* longer."""
+    """A bucket or queue whose calls take *delay_s* longer."""
 
     def __init__(self, port: Any, delay_s: float) -> None:
         self._port, self._delay_s = port, delay_s
@@ -69,7 +69,7 @@ class Late:
 
 
 class Announced(MemoryQueue):
-    """A queue that only notes when each image was announced."""
+    """A queue that only records the time of each announcement."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Score:
 
 
 class Run:
-    """A worker with *threads*, and the images that it is sent."""
+    """A worker with *threads*, and the images that are sent to it."""
 
     def __init__(self, threads: int, png: bytes, method: str, slower: int) -> None:
         self._png, self._method, self._rate = png, method, RATE / slower
@@ -121,7 +121,7 @@ class Run:
         self._jobs.send(self._near.job_message(image))
 
     def most(self) -> tuple[float, float]:
-        """Images a second, and CPU milliseconds of each, while some always wait."""
+        """Images per second, and CPU milliseconds per image, while images always wait."""
         with self._fed():
             time.sleep(WARM_S)
             before, cpu_s, began_at = len(self.announced.at_s), time.process_time(), _now_s()

@@ -35,7 +35,7 @@ checkov() {
     run checkov.main --skip-download --quiet --compact "$@"
 }
 
-# With the informational rules, too.
+# Include the informational rules.
 cfn_lint --include-checks I --template deploy/cloudformation.yaml
 checkov --framework cloudformation --file deploy/cloudformation.yaml
 

@@ -90,7 +90,7 @@ PAKO: Final = Library(
 def main() -> None:
     with TemporaryDirectory() as folder:
         for library in (PDFJS, UTIF, PAKO):
-            unpacked = _bring(library, Path(folder))
+            unpacked = _fetch(library, Path(folder))
             for source, target in library.files.items():
                 (STATIC / target).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(unpacked / source, STATIC / target)
@@ -107,7 +107,7 @@ def checksums() -> str:
     return "".join(f"{digest}  {path.relative_to(STATIC).as_posix()}\n" for digest, path in digests)
 
 
-def _bring(library: Library, folder: Path) -> Path:
+def _fetch(library: Library, folder: Path) -> Path:
     """The unpacked package, with a verified checksum."""
     name = library.package.partition("@")[0]
     described = subprocess.run(

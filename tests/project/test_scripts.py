@@ -74,12 +74,12 @@ def busy_port() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-@pytest.mark.parametrize("door", ["start_app.sh", "start_localstack.sh", "run_tests.sh"])
-def test_an_unsupported_python_is_named(tmp_path: Path, door: str) -> None:
+@pytest.mark.parametrize("root_script", ["start_app.sh", "start_localstack.sh", "run_tests.sh"])
+def test_an_unsupported_python_is_named(tmp_path: Path, root_script: str) -> None:
     for name in ("python3.13", "python3.12", "python3.11", "python3", "python"):
         script(tmp_path / name, '[ "$1" = --version ] && echo "Python 3.8.18" || exit 1')
 
-    answer = run([ROOT / door], PATH=f"{tmp_path}:/usr/bin:/bin", PYTHON="")
+    answer = run([ROOT / root_script], PATH=f"{tmp_path}:/usr/bin:/bin", PYTHON="")
 
     assert "Python 3.11 or newer is needed; Python 3.8.18 is here" in only_line(answer)
 
@@ -285,18 +285,19 @@ def start_localstack(place: Path, port: int) -> subprocess.CompletedProcess[str]
 
 
 @pytest.mark.parametrize(
-    "door", ["alvura", "start_app.sh", "start_localstack.sh", "run_tests.sh", "test_upload.sh"]
+    "root_script",
+    ["alvura", "start_app.sh", "start_localstack.sh", "run_tests.sh", "test_upload.sh"],
 )
-def test_help_tells_what_a_script_does_and_does_nothing(door: str, tmp_path: Path) -> None:
-    answer = run([ROOT / door, "--help"], cwd=tmp_path)
+def test_help_tells_what_a_script_does_and_does_nothing(root_script: str, tmp_path: Path) -> None:
+    answer = run([ROOT / root_script, "--help"], cwd=tmp_path)
 
     assert (answer.returncode, answer.stderr) == (0, "")
-    assert f"./{door}" in answer.stdout
+    assert f"./{root_script}" in answer.stdout
     assert not answer.stdout.startswith("#")
 
 
 @pytest.mark.parametrize(
-    ("door", "argument"),
+    ("root_script", "argument"),
     [
         ("alvura", "strat"),
         ("start_app.sh", "--port=5001"),
@@ -304,10 +305,12 @@ def test_help_tells_what_a_script_does_and_does_nothing(door: str, tmp_path: Pat
         ("test_upload.sh", "--wait"),
     ],
 )
-def test_a_script_refuses_an_argument_that_it_does_not_know(door: str, argument: str) -> None:
-    line = only_line(run([ROOT / door, argument]))
+def test_a_script_refuses_an_argument_that_it_does_not_know(
+    root_script: str, argument: str
+) -> None:
+    line = only_line(run([ROOT / root_script, argument]))
 
-    assert line.startswith(f"{door}: un")
+    assert line.startswith(f"{root_script}: un")
     assert repr(argument) in line
 
 

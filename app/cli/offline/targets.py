@@ -29,7 +29,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Wish:
-    """Where the user wants the results, and in which format."""
+    """The path and the format that the user wants for the results."""
 
     out: str | None = None
     format: str | None = None
