@@ -56,7 +56,7 @@ def constants(value: ast.expr) -> list[str]:
 
 def listed() -> list[str]:
     page = (ROOT / "docs" / "logs.md").read_text()
-    table = page.partition("| event | level |")[2].partition("\n\n")[0]
+    table = page.partition("| event | meaning |")[2].partition("\n\n")[0]
     cells = [line.split(" | ")[0] for line in table.splitlines()[2:]]
     return [event for cell in cells for event in re.findall(r"`([^`]+)`", cell)]
 
