@@ -56,7 +56,7 @@ def test_addresses_are_paid_by_the_hour_for_each_zone() -> None:
     assert cost_per_million(1, USAGE, FLEET)["addresses"] == round(2 * 1e6 / 3600 * 0.005, 2)
 
 
-def test_who_waits_pays_for_looks_that_come_less_and_less_often() -> None:
+def test_a_waiting_upload_pays_for_increasingly_rare_looks() -> None:
     """At 0, 50 and 125 ms in vain, then at 238 ms: ten requests."""
     assert waiting_per_million(0.2) == 4.00
     assert waiting_per_million(0.0) == 0.40

@@ -58,27 +58,31 @@ def by_images() -> Run:
     return simulation.run(poisson(RATE_AT, 100, SECONDS, Random(1)), SECONDS)
 
 
-def test_a_burst_brings_as_many_to_wait(by_seconds: FluidRun, by_images: Run) -> None:
+def test_in_both_models_a_burst_makes_as_many_images_wait(
+    by_seconds: FluidRun, by_images: Run
+) -> None:
     waiting = max(waiting for _, waiting, _, _ in by_images.timeline)
 
     assert max(by_seconds.waiting) == pytest.approx(waiting, rel=0.15)
 
 
-def test_it_is_over_at_the_same_time(by_seconds: FluidRun, by_images: Run) -> None:
+def test_in_both_models_a_burst_is_over_at_the_same_time(
+    by_seconds: FluidRun, by_images: Run
+) -> None:
     late = max(at for at, waiting, _, _ in by_images.timeline if waiting > 20)
 
     assert by_seconds.clear_after_s(0, 20) == pytest.approx(late, rel=0.1)
 
 
-def test_images_wait_as_long(by_seconds: FluidRun, by_images: Run) -> None:
+def test_in_both_models_images_wait_as_long(by_seconds: FluidRun, by_images: Run) -> None:
     assert by_seconds.wait_s(100) == pytest.approx(float(by_images.waits_s().max()), rel=0.15)
 
 
-def test_it_costs_as_much(by_seconds: FluidRun, by_images: Run) -> None:
+def test_in_both_models_a_burst_costs_as_much(by_seconds: FluidRun, by_images: Run) -> None:
     assert by_seconds.worker_hours == pytest.approx(by_images.worker_s / 3600, rel=0.15)
 
 
-def test_what_comes_evenly_is_the_rate_in_each_second_and_over_all() -> None:
+def test_even_arrivals_have_the_rate_in_each_second_and_in_total() -> None:
     class Nobody:
         step_s = 60.0
 

@@ -51,7 +51,7 @@ def test_a_tenth_more_or_less_changes_nothing() -> None:
     assert Pods(size=10).looks(20, busy=6.4) == [10] * 20
 
 
-def test_it_shrinks_to_the_most_that_was_asked_for_in_the_window_and_by_half_a_minute() -> None:
+def test_the_autoscaler_shrinks_to_the_maximum_of_its_window_and_by_half_a_minute() -> None:
     pods = Pods(size=40)
     pods.looks(1, waiting=4000)
 

@@ -73,7 +73,7 @@ def test_uploads_are_due_at_a_constant_rate_and_answers_keep_status_and_id() -> 
     assert all(a.due_at <= a.sent_at <= a.answered_at for a in answers)
 
 
-def test_those_who_come_while_the_server_stalls_are_late_too() -> None:
+def test_uploads_due_during_a_stall_are_late_too() -> None:
     """A closed loop would have sent one, and seen one slow answer."""
 
     class Stalling(Handler):
@@ -150,7 +150,7 @@ def test_the_request_is_a_form_with_the_image_and_its_fields() -> None:
     assert dict(form) == {"method": "otsu"}
 
 
-def test_what_is_no_http_is_a_value_error() -> None:
+def test_a_response_that_is_not_http_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="not enough values"):
         parse_head("nonsense\r\n")
 
@@ -160,7 +160,7 @@ def test_http_1_0_closes_unless_it_says_otherwise() -> None:
     assert parse_head("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n")[1]["connection"] != "close"
 
 
-def test_a_load_survives_being_written_and_read() -> None:
+def test_a_load_is_unchanged_after_writing_and_reading() -> None:
     answer = Answer(1.0, 1.1, 1.2, 202, "an-id")
     text = json.dumps({"cpu_s": 0.5, "answers": [asdict(answer)]})
 

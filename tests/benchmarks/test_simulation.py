@@ -68,7 +68,7 @@ def test_an_image_alone_takes_as_long_as_its_stages() -> None:
     assert seen.latencies_s() == pytest.approx([0.002 + 0.06 + 0.06 + 0.025 + 0.1] * 20)
 
 
-def test_what_came_in_is_announced_or_still_inside() -> None:
+def test_every_image_is_announced_or_still_inside() -> None:
     """Also in the middle of things, with workers that die."""
     arrivals = poisson(lambda _: 120, 120, 60, Random(3))
 
@@ -250,7 +250,7 @@ def test_a_worker_that_is_ordered_polls_when_it_has_started() -> None:
     assert (workers[69], workers[71]) == (1, 3)
 
 
-def test_what_is_ordered_and_taken_back_before_it_starts_does_not_come() -> None:
+def test_a_cancelled_worker_does_not_start() -> None:
     launches = Launches(start_s=(900, 900))
 
     seen = Simulation(

@@ -65,7 +65,7 @@ def test_it_shrinks_after_fifteen_idle_minutes_by_halves_and_not_below_the_small
     assert sizes[15:] == [20, 20, 10, 10, 5, 5, 3, 3, 2, 2, 2, 2, 2, 2, 2]
 
 
-def test_it_takes_a_tenth_where_half_would_be_too_much() -> None:
+def test_the_fleet_shrinks_by_a_tenth_if_half_would_be_too_much() -> None:
     """20 tasks, 11 of them busy: 58 % with one fewer."""
     sizes = fleet(BY_CPU, size=20).minutes(17, busy=11.0)
 
@@ -77,7 +77,7 @@ def test_a_fleet_that_one_fewer_would_make_busy_stays_as_it_is() -> None:
     assert fleet(BY_CPU, size=6).minutes(60, busy=3.64) == [6] * 60
 
 
-def test_what_it_shrinks_to_does_not_grow_again() -> None:
+def test_the_fleet_does_not_grow_again_after_shrinking() -> None:
     for busy in (1.3, 2.0, 3.1, 5.5, 9.9, 20.0):
         sizes = fleet(BY_CPU, size=40).minutes(120, busy=busy)
 
@@ -110,7 +110,7 @@ def test_a_cooldown_counts_what_it_has_added_already() -> None:
     assert one.minutes(4, waiting=9000)[-1] > 10
 
 
-def test_what_is_added_in_a_cooldown_does_not_count_twice() -> None:
+def test_tasks_added_in_a_cooldown_do_not_count_twice() -> None:
     """Busy CPUs ask for 10 / 7 of what was there before the first growth, not of each later one."""
     quick = replace(BY_CPU, period_s=20.0, delay_s=20.0, out_cooldown_s=300.0)
     one = fleet(quick, BY_BACKLOG, size=7)
@@ -143,7 +143,7 @@ def test_a_group_that_blocks_orders_no_workers_who_could_not_help() -> None:
     assert max(free) == LARGEST
 
 
-def test_it_stays_within_its_limits() -> None:
+def test_the_fleet_stays_within_its_limits() -> None:
     one = fleet(BY_CPU, BY_BACKLOG, size=2)
 
     assert max(one.minutes(30, busy=50.0, waiting=10**9)) == LARGEST

@@ -47,7 +47,7 @@ def put(bucket: Bucket, key: str, data: bytes) -> StoredObject:
     return bucket.put(key, data, content_type="image/png", metadata=METADATA)
 
 
-def test_what_is_put_comes_back_with_its_metadata(bucket: Bucket) -> None:
+def test_a_stored_object_is_returned_with_its_metadata(bucket: Bucket) -> None:
     put(bucket, "a/b c.png", b"\x89PNG")
 
     stored = bucket.get("a/b c.png")
@@ -56,7 +56,7 @@ def test_what_is_put_comes_back_with_its_metadata(bucket: Bucket) -> None:
     assert (stored.data, stored.size_bytes, dict(stored.metadata)) == (b"\x89PNG", 4, METADATA)
 
 
-def test_what_put_returns_is_what_is_stored(bucket: Bucket) -> None:
+def test_put_returns_the_stored_object(bucket: Bucket) -> None:
     stored = put(bucket, "a.png", b"1234")
     once = bucket.put_once("b.png", b"12", content_type="image/png", metadata=METADATA)
 
@@ -76,7 +76,7 @@ def test_the_etag_is_quoted_the_same_everywhere_and_follows_the_data(bucket: Buc
     assert second.etag != first.etag
 
 
-def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(bucket: Bucket) -> None:
+def test_a_deleted_object_is_gone_and_deleting_it_again_is_no_error(bucket: Bucket) -> None:
     put(bucket, "failures/a b.json", b"{}")
 
     bucket.delete("failures/a b.json")
@@ -86,7 +86,7 @@ def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(bucket: Bucke
         bucket.head("failures/a b.json")
 
 
-def test_an_object_of_no_bytes_in_place_of_another_keeps_its_key_taken(bucket: Bucket) -> None:
+def test_an_empty_object_in_place_of_another_still_occupies_the_key(bucket: Bucket) -> None:
     """On this rests that a deleted image stays deleted while a worker has it in hand."""
     put(bucket, "a.png", b"1234")
     bucket.put("a.png", b"", content_type="image/png", metadata={"deleted": "true"})
@@ -124,7 +124,7 @@ def test_a_second_put_replaces_the_first(bucket: Bucket) -> None:
     assert bucket.get("a.png").data == b"2"
 
 
-def test_putting_once_leaves_what_is_there(bucket: Bucket) -> None:
+def test_putting_once_leaves_an_existing_object(bucket: Bucket) -> None:
     first = bucket.put_once("a.png", b"1", content_type="image/png", metadata={})
     second = bucket.put_once("a.png", b"2", content_type="image/png", metadata={})
 
@@ -133,7 +133,7 @@ def test_putting_once_leaves_what_is_there(bucket: Bucket) -> None:
     assert bucket.get("a.png").data == b"1"
 
 
-def test_of_many_who_put_once_at_the_same_time_one_wins(bucket: Bucket) -> None:
+def test_of_many_concurrent_puts_once_exactly_one_succeeds(bucket: Bucket) -> None:
     def put_once(n: int) -> StoredObject | None:
         return bucket.put_once("a.png", b"%d" % n, content_type="image/png", metadata={})
 
@@ -152,7 +152,7 @@ def test_a_missing_key_is_not_found_by_get_and_by_head(bucket: Bucket) -> None:
             bucket.head(key)
 
 
-def test_a_listing_is_ordered_by_key_and_knows_when_each_was_stored(bucket: Bucket) -> None:
+def test_a_listing_is_ordered_by_key_and_has_the_times_of_storing(bucket: Bucket) -> None:
     keys = ["b.png", "failures/2.json", "a.png", "failures/1.json", "failures.png", "é.png"]
     for key in keys:
         put(bucket, key, b"1")
@@ -172,7 +172,7 @@ def test_a_listing_can_be_of_a_prefix(bucket: Bucket) -> None:
     assert list(bucket.list("nothing/")) == []
 
 
-def test_a_bucket_that_is_there_passes_the_check(bucket: Bucket) -> None:
+def test_an_existing_bucket_passes_the_check(bucket: Bucket) -> None:
     bucket.check()
 
 
@@ -202,7 +202,7 @@ def test_an_odd_key_that_is_missing_is_not_found(s3_bucket: S3Bucket, key: str) 
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
-def test_an_odd_key_is_put_and_looked_at_where_it_is_and_nowhere_near(
+def test_an_odd_key_is_stored_and_found_under_exactly_that_key(
     s3_bucket: S3Bucket, key: str
 ) -> None:
     """`/x.png` is not `x.png`: who may erase the one may not erase the other."""
@@ -238,7 +238,9 @@ def test_an_object_knows_when_it_expires(aws_settings: Settings, s3_bucket: S3Bu
     assert {s.expires_at for s in seen} <= {expiry, expiry + timedelta(days=1)}
 
 
-def test_what_is_kept_for_ever_never_expires(aws_settings: Settings, s3_bucket: S3Bucket) -> None:
+def test_without_retention_objects_never_expire(
+    aws_settings: Settings, s3_bucket: S3Bucket
+) -> None:
     put(s3_bucket, "a.png", b"1")
     settings = aws_settings.model_copy(update={"retention_days": 0})
     keeping = S3Bucket(settings, s3_bucket.name, AwsMetrics())
@@ -443,7 +445,7 @@ def test_a_deletion_that_is_refused_is_an_outage_with_its_code(key: str, answer:
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
-def test_an_odd_key_is_deleted_and_nothing_near(s3_bucket: S3Bucket, key: str) -> None:
+def test_deleting_an_odd_key_deletes_no_similar_key(s3_bucket: S3Bucket, key: str) -> None:
     near = ("a/b.png", "x.png", "a/b", "b", "a", "é ü#?A*.png")
     for each in (*near, key):
         put(s3_bucket, each, b"1")
@@ -516,9 +518,7 @@ def test_an_error_that_needs_no_second_attempt_names_its_code() -> None:
 @pytest.mark.parametrize(
     ("code", "then"), [("409 Conflict", "412 Precondition Failed"), ("412 Precondition Failed", "")]
 )
-def test_putting_once_what_another_puts_at_the_same_time_is_none_or_an_outage(
-    code: str, then: str
-) -> None:
+def test_a_conflicting_put_once_is_none_or_an_outage(code: str, then: str) -> None:
     """S3 answers 409 while two conditional writes race, 412 when one has won."""
     answers = [response(status) for status in (code, then) if status]
     with answering(*answers) as server:

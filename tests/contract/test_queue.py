@@ -62,7 +62,7 @@ def test_a_message_comes_with_the_time_at_which_it_was_sent(queue: Queue) -> Non
     assert began_at <= delivery.sent_at <= datetime.now(UTC)
 
 
-def test_what_a_message_says_of_its_origin_comes_with_it(queue: Queue) -> None:
+def test_the_attributes_of_a_message_arrive_with_it(queue: Queue) -> None:
     said = {"traceparent": "00-1-2-01", "tracestate": "a=1", "request_id": "ask-4711"}
     queue.send(replace(message("one", "a"), attributes=said))
     queue.send_batch([replace(message("two", "b"), attributes=said), message("three", "c")])
@@ -116,14 +116,14 @@ def test_a_batch_of_none_or_more_than_ten_is_refused_whole(queue: Queue, count: 
     assert receive(queue) == []
 
 
-def test_large_messages_that_no_request_holds_together_are_sent_all_the_same(queue: Queue) -> None:
+def test_large_messages_are_split_over_several_requests(queue: Queue) -> None:
     large = [message(f"{n}" + "x" * 200_000) for n in range(MAX_BATCH)]
 
     assert queue.send_batch(large) == [None] * MAX_BATCH
     assert [body[0] for body in bodies(receive(queue))] == [str(n) for n in range(MAX_BATCH)]
 
 
-def test_no_more_come_than_were_asked_for(queue: Queue) -> None:
+def test_a_receive_returns_at_most_the_requested_number(queue: Queue) -> None:
     queue.send_batch([message(f"{n}") for n in range(5)])
 
     assert bodies(receive(queue, 3)) == ["0", "1", "2"]
@@ -146,7 +146,7 @@ def test_deleted_messages_let_the_next_of_their_group_through(queue: Queue) -> N
     assert bodies(receive(queue)) == ["a3"]
 
 
-def test_deleting_twice_is_deleting(queue: Queue) -> None:
+def test_deleting_twice_is_no_error(queue: Queue) -> None:
     queue.send(message("one"))
     deliveries = receive(queue)
     queue.delete_batch(deliveries)
@@ -154,7 +154,7 @@ def test_deleting_twice_is_deleting(queue: Queue) -> None:
     assert queue.delete_batch(deliveries) == [None]
 
 
-def test_a_message_nobody_deletes_comes_again_after_the_time_asked_for_and_is_counted(
+def test_an_undeleted_message_is_delivered_again_after_its_timeout_and_counted(
     queue: Queue,
 ) -> None:
     queue.send(message("one"))
@@ -167,7 +167,7 @@ def test_a_message_nobody_deletes_comes_again_after_the_time_asked_for_and_is_co
     assert time.monotonic() - asked_at > VISIBILITY_TIMEOUT_S - 0.1
 
 
-def test_messages_given_back_come_again_at_once_in_their_order(queue: Queue) -> None:
+def test_returned_messages_are_delivered_again_at_once_in_order(queue: Queue) -> None:
     queue.send_batch([message("1"), message("2"), message("3")])
     deliveries = receive(queue)
 
@@ -208,7 +208,7 @@ def test_the_depth_says_how_many_wait_and_how_many_are_held(queue: Queue) -> Non
     wait_until(lambda: queue.depth() == Depth(waiting=2, held=1), within_s=60)
 
 
-def test_a_queue_that_is_there_passes_the_check(queue: Queue) -> None:
+def test_an_existing_queue_passes_the_check(queue: Queue) -> None:
     queue.check()
 
 
@@ -334,7 +334,7 @@ def test_an_entry_that_the_answer_does_not_mention_counts_as_failed(
 
 
 @pytest.mark.parametrize("text", ["x" * 200_000, "é" * 100_000])
-def test_after_a_refused_request_of_large_messages_none_overtakes_those_of_it(
+def test_after_a_refused_request_no_later_large_message_overtakes_its_messages(
     stub: Stubber, text: str
 ) -> None:
     verb = "send_message_batch"
@@ -355,7 +355,7 @@ def test_a_request_that_is_refused_whole_raises(stub: Stubber, verb: str) -> Non
         call(stub, verb)
 
 
-def test_a_receive_passes_on_what_it_was_asked(stub: Stubber) -> None:
+def test_a_receive_passes_its_arguments_to_sqs(stub: Stubber) -> None:
     asked = {
         "QueueUrl": URL,
         "MaxNumberOfMessages": MAX_BATCH,
@@ -392,7 +392,7 @@ def test_a_missing_queue_and_a_dead_endpoint_are_queue_unavailable(
         dead.depth()
 
 
-def test_a_queue_made_anew_is_found_without_a_restart(aws_settings: Settings) -> None:
+def test_a_recreated_queue_is_found_without_a_restart(aws_settings: Settings) -> None:
     client = aws.sqs_client(aws_settings)
     name, attributes = aws_settings.input_queue, {"FifoQueue": "true"}
     queue = SqsQueue(client, name)

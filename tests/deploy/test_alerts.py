@@ -140,7 +140,7 @@ def test_an_alert_tells_one_cell_from_another(name: str) -> None:
         assert "cell" in labels.split(", ")
 
 
-def test_what_is_recorded_is_recorded_by_cell() -> None:
+def test_recording_rules_record_by_cell() -> None:
     for name, expression in promql.records().items():
         assert not re.search(r"\b(sum|avg|min|max|count)\(", expression), name
 
@@ -261,7 +261,7 @@ def test_every_panel_says_what_it_shows_and_in_which_unit() -> None:
         )
 
 
-def test_the_data_source_is_what_somebody_chooses() -> None:
+def test_the_data_source_can_be_chosen() -> None:
     uids = set(re.findall(r'"uid": "([^"]+)"', promql.DASHBOARD.read_text()))
 
     assert uids == {"${datasource}", model()["uid"]}
@@ -305,7 +305,7 @@ def test_compose_publishes_on_loopback_only_and_metrics_nowhere() -> None:
     assert [port for port in ports if port.endswith(":9100")] == []
 
 
-def test_those_who_look_come_with_the_profile_only_and_cannot_write() -> None:
+def test_the_observability_containers_start_only_with_the_profile_and_cannot_write() -> None:
     services = compose()["services"]
     profiles = {n: s["profiles"] for n, s in services.items() if "profiles" in s}
 

@@ -17,27 +17,27 @@ def service(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("key", ["container_name", "hostname", "ports"])
-def test_nothing_of_the_worker_is_there_only_once(key: str) -> None:
+def test_the_worker_can_be_scaled(key: str) -> None:
     """`--scale worker=4` fails on a name or a port that two containers would share."""
     assert key not in service("worker")
 
 
 @pytest.mark.parametrize("name", ["web", "worker"])
-def test_what_is_set_is_a_setting_or_a_credential(name: str) -> None:
+def test_every_variable_is_a_setting_or_a_credential(name: str) -> None:
     known = {field.upper() for field in Settings.model_fields}
 
     given = service(name)["environment"].keys()
     assert given - known == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
-def test_the_worker_is_asked_what_a_task_on_aws_is_asked() -> None:
+def test_the_worker_has_the_health_check_of_a_task_on_aws() -> None:
     """tests/deploy/test_template.py runs that command."""
     (task,) = template()["Resources"]["WorkerTask"]["Properties"]["ContainerDefinitions"]
     assert service("worker")["healthcheck"]["test"] == task["HealthCheck"]["Command"]
 
 
 @pytest.mark.parametrize("name", ["localstack", "web", "worker"])
-def test_what_falls_is_started_again(name: str) -> None:
+def test_a_failed_container_is_restarted(name: str) -> None:
     assert service(name)["restart"] == "unless-stopped"
 
 

@@ -109,7 +109,7 @@ def test_a_value_that_would_change_nothing_is_refused(
     assert complaint in answer.stderr
 
 
-def test_helm_has_no_complaint() -> None:
+def test_helm_lint_finds_nothing() -> None:
     answer = helm("lint", "--strict", CHART)
 
     assert answer.returncode == 0, answer.stdout

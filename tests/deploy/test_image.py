@@ -96,13 +96,13 @@ def test_a_container_compiles_nothing_that_the_build_has_compiled(
     assert hits == loops > 0
 
 
-def test_a_container_without_room_starts_all_the_same(image: Path, tmp_path: Path) -> None:
+def test_a_container_with_a_full_disk_starts_anyway(image: Path, tmp_path: Path) -> None:
     arguments, *_ = started(image, Path("/proc/numba"), tmp_path)
 
     assert arguments == "-m app.main worker"
 
 
-def test_what_a_container_has_compiled_itself_stays(image: Path, tmp_path: Path) -> None:
+def test_code_that_a_container_has_compiled_itself_is_kept(image: Path, tmp_path: Path) -> None:
     cache = tmp_path / "numba"
     cache.mkdir()
 
@@ -170,7 +170,7 @@ def test_the_build_installs_the_lock_of_its_role_and_no_machine_code_for_web() -
     assert DOCKERFILE.count("\nARG ROLE") == 3  # before the stages, and in each that reads it
 
 
-def test_what_is_copied_is_sent_to_the_build() -> None:
+def test_every_copied_file_is_in_the_build_context() -> None:
     sent = (ROOT / ".dockerignore").read_text().splitlines()
     copied = re.findall(r"^COPY (?!--from)(?:--\S+ )?(.+) \S+$", DOCKERFILE, re.MULTILINE)
 

@@ -297,7 +297,7 @@ def test_a_pod_sets_what_the_settings_take_and_runs_what_is_a_role(
 
 
 @pytest.mark.parametrize("role", ROLES_HERE)
-def test_the_pods_are_told_what_the_tasks_of_the_template_are_told(role: str) -> None:
+def test_the_pods_have_the_settings_of_the_tasks_of_the_template(role: str) -> None:
     (task,) = template()["Resources"][f"{role.title()}Task"]["Properties"]["ContainerDefinitions"]
     told = {each["Name"] for each in task["Environment"] if "Name" in each}
     elsewhere = {name for name in told if is_default(name)}
@@ -331,7 +331,7 @@ def test_a_pod_has_time_to_stop(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES_HERE)
-def test_an_outage_of_s3_restarts_nobody(role: str) -> None:
+def test_an_outage_of_s3_restarts_no_pod(role: str) -> None:
     assert container(role)["livenessProbe"]["httpGet"]["path"] == "/healthz"
 
 
@@ -344,7 +344,7 @@ def test_an_outage_of_s3_does_not_take_the_api_out_of_service() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES_HERE)
-def test_a_pod_may_do_little(role: str) -> None:
+def test_a_pod_has_few_privileges(role: str) -> None:
     (user,) = re.findall(r"^USER (\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     security = container(role)["securityContext"]
 

@@ -33,7 +33,7 @@ MODULES = {
         ("app.domain.methods", {"flask", "boto3", "cv2", "numpy", "numba", "pydantic"}),
     ],
 )
-def test_importing_a_module_loads_no_stranger_and_starts_no_thread(
+def test_importing_a_module_loads_no_other_library_and_starts_no_thread(
     module: str, strangers: set[str]
 ) -> None:
     program = (

@@ -29,7 +29,7 @@ def performed(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return calls
 
 
-def test_a_call_of_the_application_is_noted(performed: set[str]) -> None:
+def test_a_call_of_the_application_is_recorded(performed: set[str]) -> None:
     sqs = aws.sqs_client(Settings())
     with Stubber(sqs) as stub:
         stub.add_response("get_queue_url", URL)
@@ -39,7 +39,7 @@ def test_a_call_of_the_application_is_noted(performed: set[str]) -> None:
     assert performed == {"sqs:GetQueueUrl", "sqs:SendMessage"}
 
 
-def test_a_call_of_a_test_is_not(performed: set[str]) -> None:
+def test_a_call_of_a_test_is_not_recorded(performed: set[str]) -> None:
     sqs = aws.sqs_client(Settings())
     with Stubber(sqs) as stub:
         stub.add_response("get_queue_url", URL)
@@ -48,7 +48,7 @@ def test_a_call_of_a_test_is_not(performed: set[str]) -> None:
     assert performed == set()
 
 
-def test_what_goes_through_obstore_is_noted(performed: set[str]) -> None:
+def test_calls_through_obstore_are_recorded(performed: set[str]) -> None:
     with AwsMetrics().timed("s3", "PutObject"):
         pass
 
@@ -61,14 +61,14 @@ def test_batches_and_heads_need_the_permission_of_the_single_call() -> None:
     assert aws_calls.not_granted(calls) == []
 
 
-def test_what_no_policy_grants_is_named() -> None:
+def test_a_call_that_no_policy_grants_is_reported() -> None:
     assert aws_calls.not_granted({"s3:GetObject", "s3:DeleteBucket", "sqs:PurgeQueue"}) == [
         "s3:DeleteBucket",
         "sqs:PurgeQueue",
     ]
 
 
-def test_what_a_process_does_that_a_test_starts_is_noted(
+def test_calls_of_a_process_that_a_test_starts_are_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(sitecustomize.VARIABLE, str(tmp_path / "aws-calls"))
@@ -81,7 +81,7 @@ def test_what_a_process_does_that_a_test_starts_is_noted(
     assert (tmp_path / "aws-calls").read_text() == "s3:HeadBucket\n"
 
 
-def test_a_run_in_several_processes_is_judged_by_the_calls_of_all(tmp_path: Path) -> None:
+def test_the_calls_of_all_processes_of_a_run_are_compared_with_the_policies(tmp_path: Path) -> None:
     (tmp_path / "test_of_ours.py").write_text(
         "from app.observability.metrics import AwsMetrics\n"
         "def test_it() -> None:\n"

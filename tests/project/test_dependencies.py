@@ -59,7 +59,7 @@ def test_tests_run_on_the_versions_that_the_application_is_locked_to() -> None:
     assert application <= tests
 
 
-def test_what_the_benchmarks_add_agrees_with_what_the_tests_have() -> None:
+def test_benchmarks_and_tests_pin_the_same_versions() -> None:
     """Both go into the same virtual environment."""
     tests, benchmarks = (
         dict(re.findall(r"^([^\s=]+)==([^\s;]+)", (ROOT / name).read_text(), re.MULTILINE))
@@ -70,7 +70,7 @@ def test_what_the_benchmarks_add_agrees_with_what_the_tests_have() -> None:
     assert {n for n, version in benchmarks.items() if tests.get(n, version) != version} == set()
 
 
-def test_the_libraries_that_browsers_run_are_those_that_were_brought() -> None:
+def test_the_libraries_in_static_are_the_fetched_ones() -> None:
     """After a change of the table: python -m scripts.generate.fetch_libraries."""
     assert checksums() == CHECKSUMS.read_text()
     for folder in ("pdfjs", "pdfjs/decoders", "pdfjs/fonts", "utif"):

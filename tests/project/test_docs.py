@@ -39,7 +39,7 @@ def test_docs_list_every_error_code_with_its_status_and_no_other() -> None:
     assert {code: int(status) for code, status in rows} == raised
 
 
-def test_the_first_lines_about_the_engine_do_what_they_say(tmp_path: Path) -> None:
+def test_the_code_example_of_the_engine_works(tmp_path: Path) -> None:
     lines = re.search(r"^```python\n(.*?)^```", read("docs/engine.md"), re.MULTILINE | re.DOTALL)
     assert lines is not None
     shutil.copy(ROOT / "image.png", tmp_path)
@@ -95,7 +95,7 @@ def test_every_command_for_operators_is_explained() -> None:
     assert explained == set(rows) - others
 
 
-def test_links_between_the_documents_lead_somewhere() -> None:
+def test_links_between_documents_have_existing_targets() -> None:
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")]
     links = {
         (document, target)

@@ -82,7 +82,7 @@ def test_each_check_is_a_line_also_without_packages(tree: Path) -> None:
     assert lines[-1].endswith("need the packages, which are not installed")
 
 
-def test_an_interrupted_installation_is_told_from_none(tree: Path) -> None:
+def test_an_interrupted_installation_differs_from_a_missing_one(tree: Path) -> None:
     (tree / ".venv").mkdir()
     (tree / ".venv" / ".unfinished").touch()
 
@@ -92,7 +92,7 @@ def test_an_interrupted_installation_is_told_from_none(tree: Path) -> None:
 
 
 @pytest.mark.parametrize("setting", ["PORT", "METRICS_PORT", "LOCALSTACK_PORT"])
-def test_a_port_that_something_else_has_is_named_with_its_setting(
+def test_a_port_in_use_by_another_program_is_named_with_its_setting(
     tree: Path, busy_port: int, setting: str
 ) -> None:
     said = failing(tree, **{setting: str(busy_port)})[f"{setting} {busy_port}"]
@@ -102,7 +102,7 @@ def test_a_port_that_something_else_has_is_named_with_its_setting(
 
 
 @pytest.mark.parametrize("setting", ["PORT", "LOCALSTACK_PORT"])
-def test_a_port_that_is_none_is_named(tree: Path, setting: str) -> None:
+def test_an_invalid_port_is_named(tree: Path, setting: str) -> None:
     found = failing(tree, **{setting: "80000"})
 
     assert found[f"{setting} 80000"] == f"is not a port: set {setting} to 1 to 65535"
@@ -189,7 +189,7 @@ def test_a_python_without_venv_is_told_which_package_to_install() -> None:
     assert "has no venv module: on Debian or Ubuntu, apt install python3." in done.stdout
 
 
-def test_wrong_usage_is_told_from_a_finding(tree: Path) -> None:
+def test_wrong_usage_has_another_exit_code_than_a_finding(tree: Path) -> None:
     assert run(tree, "--role", "nobody").returncode == 2
     assert run(tree, "everything").returncode == 2
 

@@ -151,7 +151,7 @@ WAYS: dict[str, tuple[str, Callable[[Served], Answer]]] = {
 }
 
 
-def test_there_is_a_way_to_every_error_that_is_documented() -> None:
+def test_a_request_provokes_every_documented_error() -> None:
     assert WAYS.keys() == documented_errors()
 
 

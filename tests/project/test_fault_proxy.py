@@ -81,7 +81,7 @@ def inject(proxy: FaultProxy, fault: Fault) -> None:
     proxy.rules = [Rule(fault, last=1)]
 
 
-def test_what_no_rule_names_passes_unchanged_and_is_counted(proxy: FaultProxy) -> None:
+def test_a_request_without_a_rule_passes_unchanged_and_is_counted(proxy: FaultProxy) -> None:
     assert ask(proxy, MEGABYTE) == (200, MEGABYTE)
     assert ask(proxy, method="HEAD") == (200, b"")
     assert proxy.seen == {"PutObject": 1, "HeadObject": 1}
@@ -100,7 +100,7 @@ def test_connections_to_the_upstream_are_used_again(proxy: FaultProxy) -> None:
     assert len(Upstream.clients) == 1
 
 
-def test_latency_holds_up_nobody_else(proxy: FaultProxy) -> None:
+def test_latency_does_not_delay_other_requests(proxy: FaultProxy) -> None:
     latency_s, clients = 0.5, 8
     proxy.rules = [Rule(Latency(latency_s))]
     began_at = time.monotonic()
@@ -114,7 +114,7 @@ def test_latency_holds_up_nobody_else(proxy: FaultProxy) -> None:
     assert_within(took_s, clients * latency_s)
 
 
-def test_a_status_is_given_in_the_words_of_the_service(proxy: FaultProxy) -> None:
+def test_an_injected_status_has_the_format_of_the_service(proxy: FaultProxy) -> None:
     proxy.rules = [Rule(Status(503, "SlowDown"))]
 
     assert ask(proxy)[0] == 503

@@ -66,7 +66,7 @@ def logged() -> set[str]:
     return {event for path in modules for event in events(path)}
 
 
-def test_every_event_of_the_code_is_in_the_list_and_none_besides() -> None:
+def test_the_list_has_exactly_the_events_of_the_code() -> None:
     found = listed()
 
     assert len(found) == len(set(found))

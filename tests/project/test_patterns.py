@@ -65,7 +65,7 @@ def test_no_two_adjacent_repetitions_take_the_same_characters(name: str) -> None
     assert not has_adjacent_repetitions(PATTERNS[name])
 
 
-def test_the_patterns_are_found() -> None:
+def test_the_patterns_of_the_application_are_found() -> None:
     modules = {name.partition(":")[0] for name in PATTERNS}
 
     assert {
@@ -91,7 +91,7 @@ def test_the_patterns_are_found() -> None:
         re.compile(r"[^x]*y*z"),
     ],
 )
-def test_the_walk_finds_what_is_quadratic(pattern: Pattern) -> None:
+def test_the_check_finds_quadratic_patterns(pattern: Pattern) -> None:
     assert has_adjacent_repetitions(pattern)
 
 
@@ -104,5 +104,5 @@ def test_the_walk_finds_what_is_quadratic(pattern: Pattern) -> None:
         re.compile(rb"[^/]+(/[^/]+)*"),
     ],
 )
-def test_the_walk_lets_pass_what_is_linear(pattern: Pattern) -> None:
+def test_the_check_accepts_linear_patterns(pattern: Pattern) -> None:
     assert not has_adjacent_repetitions(pattern)

@@ -24,7 +24,9 @@ def left_in(site: Path) -> set[str]:
     return {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
 
 
-def test_data_of_other_services_and_languages_and_the_tests_of_packages_go(tmp_path: Path) -> None:
+def test_data_of_unused_services_and_languages_and_tests_of_packages_are_removed(
+    tmp_path: Path,
+) -> None:
     site = tmp_path / "lib/python3.11/site-packages"
     made(site, "botocore/data/endpoints.json", "botocore/data/s3/2006-03-01/service-2.json.gz")
     made(site, "botocore/data/ec3/2016-11-15/service-2.json.gz", "babel/locale-data/root.dat")
@@ -55,7 +57,7 @@ def test_only_the_newest_version_of_a_service_s_data_is_kept(tmp_path: Path) -> 
     assert left_in(site) == {versions[1]}
 
 
-def test_what_no_module_of_ours_needs_goes_from_packages_that_stay(tmp_path: Path) -> None:
+def test_unused_parts_of_used_packages_are_removed(tmp_path: Path) -> None:
     site = tmp_path / "lib/python3.11/site-packages"
     kept = ("numba/np/ufunc/_internal.cpython-311-x86_64-linux-gnu.so", "PIL/_webp.cpython-311.so")
     made(site, *kept, "numba/cuda/a.py", "numba/np/ufunc/tbbpool.cpython-311.so")
@@ -78,11 +80,11 @@ def test_localstack_keeps_the_services_that_run_here(tmp_path: Path) -> None:
     assert left_in(site) == {*kept, "localstack/services/plugins.py"}
 
 
-def test_what_localstack_runs_is_kept() -> None:
+def test_the_services_of_localstack_are_not_removed() -> None:
     assert set(localstack.SERVICES) <= set(prune.EMULATED)
 
 
-def test_only_localstack_goes_without_colours(tmp_path: Path) -> None:
+def test_only_localstack_loses_its_command_line_packages(tmp_path: Path) -> None:
     names = ("pygments/__init__.py", "yaml/__init__.py")
     ours = tmp_path / "a/lib/python3.11/site-packages"
     theirs = tmp_path / "b/lib/python3.11/site-packages"
@@ -96,7 +98,7 @@ def test_only_localstack_goes_without_colours(tmp_path: Path) -> None:
     assert left_in(theirs) == {"localstack/__init__.py", "yaml/__init__.py"}
 
 
-def test_an_environment_that_other_rules_have_pruned_is_told_from_one_of_ours(
+def test_an_environment_pruned_by_other_rules_is_recognised(
     tmp_path: Path,
 ) -> None:
     assert prune.is_current(tmp_path)  # nothing is missing there

@@ -31,14 +31,14 @@ def lock_of(*packages: str) -> str:
     )
 
 
-def test_a_role_has_all_that_it_requires_and_what_that_needs() -> None:
+def test_a_role_has_its_requirements_and_their_dependencies() -> None:
     lock = lock_of("flask<alvura (pyproject.toml)", "jinja2<flask", "markupsafe<jinja2")
 
     assert packages(role_lock.lock_of(lock, "web")) == {"flask", "jinja2", "markupsafe"}
     assert packages(role_lock.lock_of(lock, "worker")) == set()
 
 
-def test_what_two_need_stays_while_one_of_them_does() -> None:
+def test_a_shared_dependency_stays_while_one_package_needs_it() -> None:
     lock = lock_of("numba<alvura (pyproject.toml)", "isal<alvura (pyproject.toml)")
     lock += "llvmlite==1 \\\n    --hash=sha256:0\n    # via\n    #   isal\n    #   numba\n"
 
@@ -50,7 +50,7 @@ def test_the_whole_image_has_the_whole_lock() -> None:
 
 
 @pytest.mark.parametrize("role", ["web", "worker"])
-def test_a_role_has_what_the_project_requires_but_for_what_it_never_loads(role: str) -> None:
+def test_a_role_lacks_only_the_requirements_that_it_never_loads(role: str) -> None:
     unused = role_lock.UNUSED[role]
     had = packages(role_lock.lock_of(LOCK, role))
 

@@ -84,7 +84,9 @@ def test_an_unsupported_python_is_named(tmp_path: Path, root_script: str) -> Non
     assert "Python 3.11 or newer is needed; Python 3.8.18 is here" in only_line(answer)
 
 
-def test_a_busy_port_is_said_before_anything_is_installed(busy_port: int, tmp_path: Path) -> None:
+def test_a_busy_port_is_reported_before_anything_is_installed(
+    busy_port: int, tmp_path: Path
+) -> None:
     tree = copy_of_scripts(tmp_path)
 
     answer = run([tree / "start_app.sh"], PORT=str(busy_port), PYTHON=sys.executable)
@@ -96,7 +98,7 @@ def test_a_busy_port_is_said_before_anything_is_installed(busy_port: int, tmp_pa
     assert not (tree / ".venv").exists()
 
 
-def test_a_missing_venv_module_is_one_line_with_the_package_to_install(tmp_path: Path) -> None:
+def test_a_missing_venv_module_is_reported_with_the_package_to_install(tmp_path: Path) -> None:
     # A Python as Debian ships it: everything there but ensurepip.
     program = (
         "import sys; sys.modules['ensurepip'] = None\n"
@@ -110,7 +112,9 @@ def test_a_missing_venv_module_is_one_line_with_the_package_to_install(tmp_path:
     assert f"apt install python{version}-venv" in only_line(answer)
 
 
-def test_no_network_is_one_line_and_leaves_nothing_that_looks_installed(tmp_path: Path) -> None:
+def test_without_a_network_an_installation_fails_in_one_line_and_leaves_no_stamp(
+    tmp_path: Path,
+) -> None:
     lock = tmp_path / "lock.txt"
     lock.write_text(f"no-such-thing==1.0 --hash=sha256:{'0' * 64}\n")
     command: list[str | Path] = [sys.executable, ROOT / "scripts/install", tmp_path / "v", lock]
@@ -130,7 +134,7 @@ def test_no_network_is_one_line_and_leaves_nothing_that_looks_installed(tmp_path
     assert not list((tmp_path / "v").glob(".installed*"))
 
 
-def test_what_is_installed_is_left_alone_and_what_is_broken_is_made_anew(tmp_path: Path) -> None:
+def test_an_installed_environment_is_left_alone_and_a_broken_one_is_rebuilt(tmp_path: Path) -> None:
     venv, lock = tmp_path / "v e n v", tmp_path / "lock.txt"
     lock.write_text("")
     command: list[str | Path] = [sys.executable, ROOT / "scripts" / "install", venv, lock]
@@ -157,11 +161,13 @@ def test_localstack_that_ends_shows_the_end_of_its_log(tmp_path: Path) -> None:
     assert not (tmp_path / "state" / "localstack.pid").exists()
 
 
-def test_a_port_taken_by_something_else_is_one_line(tmp_path: Path, busy_port: int) -> None:
+def test_a_port_taken_by_another_program_is_reported_in_one_line(
+    tmp_path: Path, busy_port: int
+) -> None:
     assert f"port {busy_port} is taken" in only_line(start_localstack(tmp_path, busy_port))
 
 
-def test_stopping_never_touches_a_process_that_only_has_the_old_number(tmp_path: Path) -> None:
+def test_stopping_never_kills_another_process_with_a_reused_id(tmp_path: Path) -> None:
     (tmp_path / "localstack.pid").write_text(str(os.getpid()))
 
     answer = run([sys.executable, ROOT / "scripts" / "local" / "localstack.py", "stop", tmp_path])
@@ -169,7 +175,7 @@ def test_stopping_never_touches_a_process_that_only_has_the_old_number(tmp_path:
     assert answer.returncode == 0  # and this test goes on
 
 
-def test_settings_in_a_file_are_taken_as_they_stand_and_do_not_override(tmp_path: Path) -> None:
+def test_settings_in_a_file_are_read_literally_and_do_not_override(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(
         "\ufeff# a comment\nA=one two $HOME `id`\r\nB=from-file\n\nnot a setting\n"
         "  export C='quoted'\nD=\"twice\""
@@ -184,7 +190,7 @@ def test_settings_in_a_file_are_taken_as_they_stand_and_do_not_override(tmp_path
 
 @pytest.mark.parametrize("port", ["abc", "0", "99999", "-1", "5000 "])
 @pytest.mark.parametrize("name", ["PORT", "LOCALSTACK_PORT"])
-def test_a_port_that_is_none_is_said_before_anything_is_done(name: str, port: str) -> None:
+def test_an_invalid_port_is_reported_before_anything_is_done(name: str, port: str) -> None:
     answer = run([ROOT / "start_app.sh"], **{"PORT": str(free_port()), name: port})
 
     assert only_line(answer) == f"start_app.sh: {name}={port} is not a port, 1 to 65535"
@@ -236,7 +242,7 @@ def test_a_signal_ends_the_application_that_loads_even_inside_a_finalizer() -> N
     assert (answer.returncode, answer.stdout, answer.stderr) == (143, "", "")
 
 
-def test_sending_to_nobody_says_so() -> None:
+def test_sending_without_a_server_is_reported() -> None:
     answer = run([ROOT / "test_upload.sh"], ALVURA_URL="http://127.0.0.1:9")
 
     assert answer.returncode == 2
@@ -288,7 +294,7 @@ def start_localstack(place: Path, port: int) -> subprocess.CompletedProcess[str]
     "root_script",
     ["alvura", "start_app.sh", "start_localstack.sh", "run_tests.sh", "test_upload.sh"],
 )
-def test_help_tells_what_a_script_does_and_does_nothing(root_script: str, tmp_path: Path) -> None:
+def test_help_explains_a_script_and_has_no_effect(root_script: str, tmp_path: Path) -> None:
     answer = run([ROOT / root_script, "--help"], cwd=tmp_path)
 
     assert (answer.returncode, answer.stderr) == (0, "")
@@ -351,7 +357,7 @@ def test_a_python_script_explains_itself_and_refuses_what_it_does_not_know(modul
 
 
 @pytest.mark.parametrize("words", [["answers"], ["start", "4566"], ["stp", "folder"]])
-def test_a_verb_of_a_script_that_is_misspelt_or_lacks_something_is_refused(
+def test_a_misspelt_verb_or_a_missing_argument_of_a_script_is_refused(
     words: list[str],
 ) -> None:
     for name in ("localstack", "probe"):
@@ -410,5 +416,5 @@ def test_a_name_in_the_file_that_is_nearly_a_setting_is_reported(tmp_path: Path)
 
 
 @pytest.mark.parametrize("folder", ["venv/", "pages/"])
-def test_git_ignores_what_the_documents_have_people_make(folder: str) -> None:
+def test_git_ignores_the_folders_that_the_documents_have_users_create(folder: str) -> None:
     assert run(["git", "check-ignore", "--quiet", folder + "x"]).returncode == 0

@@ -21,7 +21,7 @@ def imports(text: str) -> set[str]:
     return set(IMPORT.findall(text))
 
 
-def test_no_module_imports_itself_by_a_detour() -> None:
+def test_no_module_imports_itself_indirectly() -> None:
     graph = {module.name: imports(module.read_text()) for module in MODULES}
 
     order = list(TopologicalSorter(graph).static_order())
@@ -39,7 +39,7 @@ def test_no_module_imports_itself_by_a_detour() -> None:
         'import {\n  a,\n} from\n  "./a.js";',
     ],
 )
-def test_the_check_for_circles_finds_one_in_every_way_to_import(back: str) -> None:
+def test_the_check_for_cycles_covers_every_form_of_import(back: str) -> None:
     two = {"a.js": imports('import { b } from "./b.js";'), "b.js": imports(back)}
 
     with pytest.raises(CycleError):
@@ -74,7 +74,7 @@ def with_imports(name: str) -> set[str]:
     )
 
 
-def test_the_icons_of_the_manifest_are_there_and_are_as_large_as_it_says() -> None:
+def test_the_icons_of_the_manifest_exist_in_the_declared_sizes() -> None:
     manifest = json.loads((ROOT / "static" / "manifest.webmanifest").read_text())
 
     for icon in manifest["icons"]:

@@ -28,7 +28,7 @@ def library(*, symbols_bytes: int) -> bytes:
     return contents + bytes(symbols_bytes)
 
 
-def test_what_follows_the_contents_goes_and_no_section_is_promised(tmp_path: Path) -> None:
+def test_data_after_the_contents_is_removed_with_the_section_table(tmp_path: Path) -> None:
     path = tmp_path / "a.so"
     path.write_bytes(library(symbols_bytes=500))
     path.chmod(0o755)
@@ -57,7 +57,9 @@ def test_the_file_in_a_cache_that_shares_it_keeps_its_contents(tmp_path: Path) -
 @pytest.mark.parametrize(
     "data", [library(symbols_bytes=10), b"", b"\x7fELF", b"\xcf\xfa\xed\xfe" + bytes(500)]
 )
-def test_little_to_gain_and_other_formats_are_left_alone(data: bytes, tmp_path: Path) -> None:
+def test_libraries_with_a_small_symbol_table_and_other_formats_are_left_alone(
+    data: bytes, tmp_path: Path
+) -> None:
     path = tmp_path / "a.so"
     path.write_bytes(data)
 
