@@ -38,11 +38,9 @@ def count(value: float, *, is_share: bool) -> str:
 
 DEMAND_ROWS = {
     "s3 puts": "S3 PUT/s, both buckets",
-    "s3 gets": "S3 GET/s",
     "s3 prefixes": "partitioned prefixes per bucket",
     "sqs calls": "SQS calls/s, both queues",
     "sqs quota": "busiest action, share of its quota",
-    "queues": "queues of each kind",
     "in flight": "messages in flight",
     "gbit/s": "network, Gbit/s",
     "vcpus": "vCPU",
@@ -67,7 +65,11 @@ def cost(_: Figures, projected: Figures) -> Iterator[str]:
         if int(rate) in DIFFERENT
     }
     names = list(next(iter(columns.values())))
-    body = [(name, *(f"{parts[name]:.2f}" for parts in columns.values())) for name in names]
+    large = [name for name in names if any(parts[name] >= 1 for parts in columns.values())]
+    body = [(name, *(f"{parts[name]:.2f}" for parts in columns.values())) for name in large]
+    small = [name for name in names if name not in large]
+    sums = (sum(parts[name] for name in small) for parts in columns.values())
+    body.append((", ".join(small), *(f"{cost:.2f}" for cost in sums)))
     total = ("total", *(f"{sum(parts.values()):.2f}" for parts in columns.values()))
     yield from rows(("US dollars per million images", *columns), [*body, total])
 

@@ -56,12 +56,16 @@ def with_all_groups(metrics: Metrics) -> Metrics:
 
 def documented() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Type and labels, by name."""
-    rows = re.findall(
-        r"^\| `(\w+)` \| (counter|gauge|histogram) \| ([^|]*)\|",
-        (ROOT / "docs" / "metrics.md").read_text(),
-        re.MULTILINE,
-    )
-    return {name: (kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    rows = re.findall(r"^\| `(image_pipeline_\w+)` \| ([^|]*)\|", page, re.MULTILINE)
+    return {name: (kind_of(name), tuple(re.findall(r"`(\w+)`", labels))) for name, labels in rows}
+
+
+def kind_of(name: str) -> str:
+    """The type that the page gives a metric by the end of its name."""
+    if name.endswith("_total"):
+        return "counter"
+    return "histogram" if name.endswith(("_seconds", "_bytes")) else "gauge"
 
 
 def made(metrics: Metrics) -> dict[str, tuple[str, tuple[str, ...]]]:
