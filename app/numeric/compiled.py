@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numba
 
 Function = Callable[..., Any]
+_MAKES_LOOPS: Final = re.compile(rb"@compiled\(|^from numba", re.MULTILINE)
 
 
 def _of_this_version(folder: str) -> str:
@@ -20,7 +22,7 @@ def _of_this_version(folder: str) -> str:
     """
     app = Path(__file__).parents[1]
     sources = [path.read_bytes() for path in sorted(app.rglob("*.py"))]
-    with_loops = b"".join(source for source in sources if b"@compiled(" in source)
+    with_loops = b"".join(source for source in sources if _MAKES_LOOPS.search(source))
     name = f"numba-{hashlib.sha256(with_loops).hexdigest()[:16]}"
     return str((Path(folder) if folder else app / "__pycache__") / name)
 
@@ -44,16 +46,18 @@ def compiled(
     instruction: only where each of them is exact, so that the result is the same on processors
     with and without it.
     """
-    fast = {"contract", "nsz"} if may_fuse else False
+    # A check of each divisor would keep loops with divisions from becoming vector instructions.
+    how: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    how["fastmath"] = {"contract", "nsz"} if may_fuse else False
 
     def compile_(function: Function) -> Function:
         if signature is None:
-            part: Function = numba.njit(nogil=True, fastmath=fast)(function)
+            part: Function = numba.njit(forceinline=True, **how)(function)
             return part
         try:
-            made: Function = numba.njit(signature, nogil=True, cache=True, fastmath=fast)(function)
+            made: Function = numba.njit(signature, cache=True, **how)(function)
         except Exception:  # no writable cache folder, a full disk, or a damaged cache
-            made = numba.njit(signature, nogil=True, fastmath=fast)(function)
+            made = numba.njit(signature, **how)(function)
         return made
 
     return compile_

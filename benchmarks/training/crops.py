@@ -7,7 +7,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from app.binarize.auto.page_features import enlarged_row, features
+from app.binarize.auto.page_features import enlarged_row, features, widened
 from app.binarize.auto.page_maps import cells_of, page_maps
 
 from .sheet import COVERED, INK, NEITHER, PAPER, Rng, inked, smooth
@@ -129,11 +129,11 @@ def seen(gray: Any) -> tuple[Any, ...]:
         _enlarged(m, f, contrast) for m, f in ((maps.paper_32, 4), (maps.paper_128, 16))
     )
     grays = (contrast, maps.paper, far, farther, maps.cell_dark, maps.cell_darkest, maps.dark)
-    return found.transpose(1, 0, 2), *(g.astype(np.float32) for g in grays)
+    return found.transpose(1, 0, 2).astype(np.float32), *(g.astype(np.float32) for g in grays)
 
 
 def _enlarged(small: Any, factor: int, like: Any) -> Any:
-    out = np.empty_like(like)
+    out, wide = np.empty_like(like), widened(small, factor)
     for y, row in enumerate(out):
-        enlarged_row(small, y, factor, row)
+        enlarged_row(wide, y, factor, row)
     return out

@@ -19,6 +19,7 @@ TESTED_BY = {
     "aws/policies": "../integration/test_setup_aws_resources",
     "aws/queue_setup": "../integration/test_setup_aws_resources",
     "aws/s3_objects": "../contract/test_bucket",
+    "binarize/auto/channels": "binarize/auto/test_surface",
     "binarize/auto/compare": "binarize/auto/test_surface",
     "binarize/auto/layers": "binarize/auto/test_surface",
     "binarize/auto/page_features": "binarize/auto/test_surface",

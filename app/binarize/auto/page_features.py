@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from ...numeric.compiled import compiled
+from .channels import Map
 from .page_maps import FEATURE_LIMIT, FEATURE_STEPS, FEATURES, LEAST_CONTRAST, Layers, PageMaps
 
 _STEPS: Final = np.float32(FEATURE_STEPS)
@@ -16,20 +17,20 @@ _LEAST: Final = np.float32(LEAST_CONTRAST)
 _ROUND: Final = np.float32(12582912)
 
 
-def features(maps: PageMaps) -> tuple[Layers, Layers]:
+def features(maps: PageMaps) -> tuple[Map, Layers]:
     """(rows, FEATURES, columns) in steps of 1 / FEATURE_STEPS, and the contrast in gray values."""
     rows, columns = maps.paper.shape
-    out = np.empty((rows, FEATURES, columns), np.float32)
+    out = np.empty((rows, FEATURES, columns), np.int16)
     contrast = np.empty((rows, columns), np.float32)
-    scratch = scratch_rows(maps)
+    given, scratch = arrays(maps), scratch_rows(maps)
     for y in range(rows):
-        feature_row(y, *arrays(maps), out[y], contrast[y], scratch)
+        feature_row(y, *given, out[y], contrast[y], scratch)
     return out, contrast
 
 
 def scratch_rows(maps: PageMaps) -> Layers:
-    """Room for the rows that `feature_row` enlarges."""
-    return np.empty((6, 16 * maps.paper_128.shape[1]), np.float32)
+    """Room for the rows that `feature_row` needs meanwhile."""
+    return np.empty((7, maps.paper.shape[1]), np.float32)
 
 
 def arrays(maps: PageMaps) -> tuple[Any, ...]:
@@ -39,116 +40,122 @@ def arrays(maps: PageMaps) -> tuple[Any, ...]:
         maps.cell_mean,
         maps.cell_high,
         maps.paper,
-        maps.paper_32,
-        maps.paper_128,
-        maps.depth_32,
-        maps.depth_64,
-        maps.noise_32,
+        widened(maps.paper_32, 4),
+        widened(maps.paper_128, 16),
+        widened(maps.depth_32, 4),
+        widened(maps.depth_64, 8),
+        widened(maps.noise_32, 4),
         maps.dark,
         maps.darkest,
         maps.mean,
     )
 
 
-@compiled("void(uint8[:,::1], int64, int64, float32[::1])")
-def enlarged_row(small: Any, y: int, factor: int, out: Any) -> None:
-    """Row *y* of *small*, *factor* (even) times as large: linear between its values, rounded.
-
-    *out* may be longer than the row that is needed, and takes whole steps of *factor*.
-    """
+@compiled("float32[:,::1](uint8[:,::1], int64)")
+def widened(small: Any, factor: int) -> Any:
+    """2 *factor* times *small*, with *factor* (even) times its columns: linear between them."""
     rows, columns = small.shape
+    out = np.empty((rows, factor * columns), np.float32)
+    framed = np.empty(columns + 2, np.float32)
+    for y in range(rows):
+        for x in range(columns):
+            framed[x + 1] = np.float32(small[y, x])
+        framed[0], framed[columns + 1] = framed[1], framed[columns]
+        for step in range(factor):
+            shift = 2 * step + 1 - factor
+            beside, w = framed[0 if shift < 0 else 2 :], np.float32(abs(shift))
+            u = np.float32(2 * factor) - w
+            for x in range(columns):
+                out[y, factor * x + step] = framed[x + 1] * u + beside[x] * w
+    return out
+
+
+@compiled("void(float32[:,::1], int64, int64, float32[::1])")
+def enlarged_row(wide: Any, y: int, factor: int, out: Any) -> None:
+    """Row *y* of a map *factor* times as large, rounded; *wide* is the map `widened` by as much."""
     i = y // factor
     offset = 2 * (y - i * factor) + 1 - factor
-    j = max(i - 1, 0) if offset < 0 else min(i + 1, rows - 1)
-    other, two = np.float32(abs(offset)), np.float32(2 * factor)
-    share = np.float32(1) / (two * two)
-    a, b = small[i], small[j]
-    mixed = np.empty(columns + 2, np.float32)
-    inner = mixed[1:]
-    for x in range(columns):
-        inner[x] = (np.float32(a[x]) * (two - other) + np.float32(b[x]) * other) * share
-    mixed[0], mixed[columns + 1] = mixed[1], mixed[columns]
-    for step in range(factor):
-        shift = 2 * step + 1 - factor
-        beside = mixed if shift < 0 else mixed[2:]
-        w = np.float32(abs(shift))
-        u = two - w
-        for x in range(min(columns, out.size // factor)):
-            out[factor * x + step] = inner[x] * u + beside[x] * w + _ROUND - _ROUND
+    j = max(i - 1, 0) if offset < 0 else min(i + 1, wide.shape[0] - 1)
+    two = np.float32(2 * factor)
+    v = np.float32(abs(offset)) / (two * two)
+    u = two / (two * two) - v
+    a, b = wide[i], wide[j]
+    for x in range(out.size):
+        out[x] = a[x] * u + b[x] * v + _ROUND - _ROUND
 
 
-_MAP = "uint8[:,::1], "
+@compiled()
+def _whole(value: Any) -> Any:
+    """*value* as a feature: within the limit, and rounded."""
+    return np.int16(max(min(value, _LIMIT), -_LIMIT) + _ROUND - _ROUND)
 
 
-@compiled(f"void(int64, {12 * _MAP} float32[:,::1], float32[::1], float32[:,::1])")
+# Loops of few arrays become vector instructions.
+
+
+@compiled()
+def _below(bright: Any, gray: Any, scale: Any, out: Any) -> None:
+    for x in range(out.size):
+        out[x] = _whole((bright[x] - np.float32(gray[x])) * scale[x])
+
+
+@compiled()
+def _cells_below(bright: Any, cells: Any, scale: Any, left: Any, right: Any) -> None:
+    for x in range(left.size):
+        left[x] = _whole((bright[x] - np.float32(cells[2 * x])) * scale[x])
+        right[x] = _whole((bright[x] - np.float32(cells[2 * x + 1])) * scale[x])
+
+
+@compiled()
+def _over(far: Any, bright: Any, scale: Any, out: Any, plain: Any) -> None:
+    for x in range(out.size):
+        out[x], plain[x] = _whole((far[x] - bright[x]) * scale[x]), _whole(far[x] - bright[x])
+
+
+@compiled()
+def _depths(near: Any, far: Any, bright: Any, out: Any, compared: Any, grays: Any) -> None:
+    four = np.float32(4)
+    for x in range(out.size):
+        out[x] = np.int16(near[x] - np.float32(96))
+        compared[x] = _whole(_STEPS * (near[x] + four) / (far[x] + four)) - FEATURE_STEPS
+        grays[x] = _whole(bright[x] - np.float32(128))
+
+
+_MAP, _WIDE = "uint8[:,::1], ", "float32[:,::1], "
+
+
+@compiled(
+    f"void(int64, {4 * _MAP} {5 * _WIDE} {3 * _MAP} int16[:,::1], float32[::1], float32[:,::1])"
+)
 def feature_row(
-    y: int,
-    low: Any,
-    mean: Any,
-    high: Any,
-    paper: Any,
-    paper_32: Any,
-    paper_128: Any,
-    depth_32: Any,
-    depth_64: Any,
-    noise_32: Any,
-    dark: Any,
-    darkest: Any,
-    mean_8: Any,
-    out: Any,
-    contrast: Any,
-    scratch: Any,
-) -> None:
-    columns = contrast.size
-    far, farther, near_depth, far_depth, noise = (
-        scratch[0], scratch[1], scratch[2], scratch[3], scratch[4],
+    y: int, low: Any, mean: Any, high: Any, paper: Any, paper_32: Any, paper_128: Any,
+    depth_32: Any, depth_64: Any, noise_32: Any, dark: Any, darkest: Any, mean_8: Any,
+    out: Any, contrast: Any, scratch: Any,
+) -> None:  # fmt: skip
+    """Fill *out*, (FEATURES, columns), and *contrast* with row *y*."""
+    bright, scale, far, farther, near_depth, far_depth, noise = (
+        scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], scratch[5], scratch[6],
     )  # fmt: skip
     enlarged_row(paper_32, y, 4, far)
     enlarged_row(paper_128, y, 16, farther)
     enlarged_row(depth_32, y, 4, near_depth)
     enlarged_row(depth_64, y, 8, far_depth)
     enlarged_row(noise_32, y, 4, noise)
-    p, d, dd, m = paper[y], dark[y], darkest[y], mean_8[y]
-    scale = scratch[5]
     part = np.float32(1 / 256)
-    for x in range(columns):
-        c = np.float32(p[x]) * near_depth[x] * part + _LEAST
-        c = c + _ROUND - _ROUND
-        contrast[x] = c
-        scale[x] = _STEPS / c
-    for j in range(4):
-        at = 2 * y + j // 2
-        side = j % 2
-        cells_mean, cells_low, cells_high = mean[at], low[at], high[at]
-        out_mean, out_low, out_high = out[j], out[4 + j], out[8 + j]
-        for x in range(columns):
-            b, s = np.float32(p[x]), scale[x]
-            v = (b - np.float32(cells_mean[2 * x + side])) * s
-            out_mean[x] = max(min(v, _LIMIT), -_LIMIT) + _ROUND - _ROUND
-            v = (b - np.float32(cells_low[2 * x + side])) * s
-            out_low[x] = max(min(v, _LIMIT), -_LIMIT) + _ROUND - _ROUND
-            v = (b - np.float32(cells_high[2 * x + side])) * s
-            out_high[x] = max(min(v, _LIMIT), -_LIMIT) + _ROUND - _ROUND
-    one, two, four = np.float32(1), np.float32(2), np.float32(4)
-    for x in range(columns):
-        b, s, f, g = np.float32(p[x]), scale[x], far[x], farther[x]
-        v = (b - np.float32(d[x])) * s
-        out[12, x] = max(min(v, _LIMIT), -_LIMIT) + _ROUND - _ROUND
-        v = (b - np.float32(dd[x])) * s
-        out[13, x] = max(min(v, _LIMIT), -_LIMIT) + _ROUND - _ROUND
-        v = (b - np.float32(m[x])) * s
-        out[14, x] = max(min(v, _LIMIT), -_LIMIT) + _ROUND - _ROUND
-        out[15, x] = min(noise[x] * s, _LIMIT) + _ROUND - _ROUND
-        out[16, x] = min(noise[x] * two, _LIMIT)
-        v = (f - b) * s
-        out[17, x] = max(min(v, _LIMIT), -_LIMIT) + _ROUND - _ROUND
-        out[18, x] = max(min(f - b, _LIMIT), -_LIMIT)
-        v = (g - b) * s
-        out[19, x] = max(min(v, _LIMIT), -_LIMIT) + _ROUND - _ROUND
-        out[20, x] = max(min(g - b, _LIMIT), -_LIMIT)
-        out[21, x] = min(np.float32(p[x]) - np.float32(128), _LIMIT)
-        out[22, x] = near_depth[x] - np.float32(96)
-        out[23, x] = (
-            min(_STEPS * (near_depth[x] + four) / (far_depth[x] + four), _LIMIT) + _ROUND - _ROUND
-        )
-        out[23, x] = out[23, x] - _STEPS * one
+    for x in range(contrast.size):
+        b = np.float32(paper[y, x])
+        c = b * near_depth[x] * part + _LEAST + _ROUND - _ROUND
+        bright[x], contrast[x], scale[x] = b, c, _STEPS / c
+    for j in range(2):
+        at, k = 2 * y + j, 2 * j
+        _cells_below(bright, mean[at], scale, out[k], out[k + 1])
+        _cells_below(bright, low[at], scale, out[4 + k], out[5 + k])
+        _cells_below(bright, high[at], scale, out[8 + k], out[9 + k])
+    _below(bright, dark[y], scale, out[12])
+    _below(bright, darkest[y], scale, out[13])
+    _below(bright, mean_8[y], scale, out[14])
+    for x in range(contrast.size):
+        out[15, x], out[16, x] = _whole(noise[x] * scale[x]), _whole(noise[x] * np.float32(2))
+    _over(far, bright, scale, out[17], out[18])
+    _over(farther, bright, scale, out[19], out[20])
+    _depths(near_depth, far_depth, bright, out[22], out[23], out[21])

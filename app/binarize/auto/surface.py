@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from ...numeric.compiled import compiled
 from ...numeric.histogram import Gray, histogram, quantile
 from . import layers
+from .channels import Map, channel_rows, empty_map, packed
 from .compare import compare
-from .page_features import arrays, enlarged_row, feature_row, scratch_rows
+from .page_features import arrays, enlarged_row, feature_row, scratch_rows, widened
 from .page_maps import FEATURES, Layers, PageMaps
 
 WEIGHTS_FILE: Final = Path(__file__).with_name("surface.npz")
@@ -30,11 +31,12 @@ THRESHOLD_STEPS: Final = 32
 #: as letters.
 STRONG_NOISE: Final = 40
 
-_STEPS: Final = np.float32(THRESHOLD_STEPS)
+#: While it is put together a threshold is in 1 / 512, as the outputs are.
+_FINE: Final = np.float32(512)
+_OUT: Final = np.float32(THRESHOLD_STEPS / 512)
+_LOW, _HIGH = np.float32(-128 * 512), np.float32(383 * 512)
+_NINTH: Final = np.float32(1 / 18)
 _ROUND: Final = np.float32(12582912)
-_MOST_OUTPUT: Final = np.float32(4096)
-#: Sums of the last layer are in 1 / 16384; outputs in 1 / 512.
-_OUTPUT_PART: Final = np.float32(1 / 32)
 _MOST_SHARP: Final = np.float32(114)
 
 Weights = Mapping[str, Layers]
@@ -78,7 +80,7 @@ def surface(maps: PageMaps, learned: Weights) -> tuple[Layers, Layers]:
     return _leave(levels[0], maps, contrast, learned)
 
 
-def _blocks(x: Layers, columns: int, learned: Weights, place: str) -> None:
+def _blocks(x: Map, columns: int, learned: Weights, place: str) -> None:
     """Carry out the blocks of one place of the network, in their order."""
     end = ".filter.weight"
     for name in sorted(n[: -len(end)] for n in learned if n.startswith(place) and n.endswith(end)):
@@ -90,52 +92,72 @@ def _layer(learned: Weights, name: str) -> tuple[Layers, Layers]:
     return learned[f"{name}.weight"], learned[f"{name}.bias"]
 
 
-def _enter(maps: PageMaps, learned: Weights) -> tuple[Layers, Layers]:
+def _enter(maps: PageMaps, learned: Weights) -> tuple[Map, Layers]:
     """The finest level, and the contrast in gray values."""
     rows, columns = maps.paper.shape
     weight, bias = _layer(learned, "enter")
-    out = np.empty((rows, len(weight), layers.whole(columns)), np.float32)
+    out = empty_map(rows, len(weight), columns)
     contrast = np.empty((rows, columns), np.float32)
     _enter_rows(*arrays(maps), weight, bias, out, contrast, scratch_rows(maps))
     return out, contrast
 
 
-_BYTES = "uint8[:,::1], "
+_BYTES, _FLOATS = "uint8[:,::1], ", "float32[:,::1], "
 
 
 @compiled(
-    f"void({12 * _BYTES} float32[:,::1], float32[::1], float32[:,:,::1], float32[:,::1], "
-    "float32[:,::1])"
+    f"void({4 * _BYTES} {5 * _FLOATS} {3 * _BYTES} {_FLOATS} float32[::1], int16[:,:,::1], "
+    f"{2 * _FLOATS})"
 )
 def _enter_rows(
     low: Any, mean: Any, high: Any, paper: Any, paper_32: Any, paper_128: Any, depth_32: Any,
     depth_64: Any, noise_32: Any, dark: Any, darkest: Any, mean_8: Any,
     weight: Any, bias: Any, out: Any, contrast: Any, scratch: Any,
 ) -> None:  # fmt: skip
-    found = np.zeros((FEATURES, out.shape[2]), np.float32)
+    columns = contrast.shape[1]
+    weights, biases = packed(weight, bias)
+    found, pairs = channel_rows(FEATURES, columns), channel_rows(FEATURES, columns)
     for y in range(contrast.shape[0]):
         feature_row(
             y, low, mean, high, paper, paper_32, paper_128, depth_32, depth_64, noise_32, dark,
             darkest, mean_8, found, contrast[y], scratch,
         )  # fmt: skip
-        layers.mix(weight, bias, found, out[y])
-        layers.activate(out[y])
+        layers.enter_row(found, columns, weights, biases, pairs, out[y])
 
 
-def _leave(x: Layers, maps: PageMaps, contrast: Layers, learned: Weights) -> tuple[Layers, Layers]:
+def _leave(x: Map, maps: PageMaps, contrast: Layers, learned: Weights) -> tuple[Layers, Layers]:
     rows, columns = contrast.shape
     threshold = np.empty((2 * rows, 2 * columns), np.float32)
     sharpness = np.empty((rows, columns), np.float32)
     _leave_rows(
-        x, *_layer(learned, "leave"), contrast, maps.paper, maps.paper_32, maps.paper_128,
-        maps.cell_dark, maps.cell_darkest, maps.dark, threshold, sharpness,
+        x, *_layer(learned, "leave"), contrast, maps.paper, widened(maps.paper_32, 4),
+        widened(maps.paper_128, 16), maps.cell_dark, maps.cell_darkest, maps.dark, threshold,
+        sharpness,
     )  # fmt: skip
     return threshold, sharpness
 
 
+@compiled()
+def _less_contrast(base: Any, contrast: Any, left: Any, right: Any, out: Any) -> None:
+    for i in range(base.size):
+        out[2 * i] = base[i] - contrast[i] * np.float32(left[i])
+        out[2 * i + 1] = base[i] - contrast[i] * np.float32(right[i])
+
+
+@compiled()
+def _less_depths(
+    paper: Any, dark: Any, by_dark: Any, darkest: Any, by_darkest: Any, out: Any
+) -> None:
+    for i in range(paper.size):
+        b, v, w = np.float32(paper[i]), np.float32(by_dark[i]), np.float32(by_darkest[i])
+        for k in (2 * i, 2 * i + 1):
+            t = out[k] - v * (b - np.float32(dark[k])) - w * (b - np.float32(darkest[k]))
+            out[k] = max(min(t, _HIGH), _LOW) * _OUT + _ROUND - _ROUND
+
+
 @compiled(
-    f"void(float32[:,:,::1], float32[:,::1], float32[::1], float32[:,::1], {6 * _BYTES}"
-    "float32[:,::1], float32[:,::1])"
+    f"void(int16[:,:,::1], {_FLOATS} float32[::1], {_FLOATS} {_BYTES} {2 * _FLOATS} {3 * _BYTES} "
+    f"{2 * _FLOATS})"
 )
 def _leave_rows(
     x: Any, weight: Any, bias: Any, contrast: Any, paper: Any, paper_32: Any, paper_128: Any,
@@ -143,42 +165,26 @@ def _leave_rows(
 ) -> None:  # fmt: skip
     """Threshold = paper - contrast o0..3 - o4 (paper - darkest nearby) ... + o7 (far - paper)."""
     rows, columns = contrast.shape
-    o = np.empty((weight.shape[0], x.shape[2]), np.float32)
-    far = np.empty(4 * paper_32.shape[1], np.float32)
-    farther = np.empty(16 * paper_128.shape[1], np.float32)
-    base, bright = np.empty(columns, np.float32), np.empty(columns, np.float32)
-    fine, part = np.float32(512), np.float32(THRESHOLD_STEPS / 512)
-    low, high = np.float32(-128 * 512), np.float32(383 * 512)
-    ninth = np.float32(1 / 18)
+    weights, biases = packed(weight, bias)
+    o, pairs = channel_rows(len(biases), columns), channel_rows(x.shape[1], columns)
+    far, farther = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    base = np.empty(columns, np.float32)
     for y in range(rows):
-        layers.mix(weight, bias, x[y], o)
-        for c in range(o.shape[0]):
-            r = o[c]
-            for i in range(columns):
-                v = r[i] * _OUTPUT_PART + _ROUND - _ROUND
-                r[i] = max(min(v, _MOST_OUTPUT), -_MOST_OUTPUT)
+        layers.leave_row(x[y], weights, biases, pairs, o)
         enlarged_row(paper_32, y, 4, far)
         enlarged_row(paper_128, y, 16, farther)
-        p, d, k = paper[y], dark[y], contrast[y]
-        r6, r7, r8, r9 = o[6], o[7], o[8], o[9]
+        p, d, s = paper[y], dark[y], sharpness[y]
         for i in range(columns):
             b = np.float32(p[i])
-            bright[i] = b
-            v = r7[i] * (far[i] - b) + r8[i] * (farther[i] - b) - r6[i] * (b - np.float32(d[i]))
-            base[i] = b * fine + v
-        s = sharpness[y]
+            v = np.float32(o[7, i]) * (far[i] - b) + np.float32(o[8, i]) * (farther[i] - b)
+            base[i] = b * _FINE + v - np.float32(o[6, i]) * (b - np.float32(d[i]))
         for i in range(columns):
-            v = r9[i] * ninth + _ROUND - _ROUND
+            v = np.float32(o[9, i]) * _NINTH + _ROUND - _ROUND
             s[i] = max(min(v, _MOST_SHARP), -_MOST_SHARP)
-        for j in range(4):
-            at, side = 2 * y + j // 2, j % 2
-            t, r, r4, r5 = threshold[at], o[j], o[4], o[5]
-            e, f = cell_dark[at], cell_darkest[at]
-            for i in range(columns):
-                b = bright[i]
-                v = base[i] - k[i] * r[i] - r4[i] * (b - np.float32(e[2 * i + side]))
-                v = max(min(v - r5[i] * (b - np.float32(f[2 * i + side])), high), low)
-                t[2 * i + side] = v * part + _ROUND - _ROUND
+        for j in range(2):
+            at = 2 * y + j
+            _less_contrast(base, contrast[y], o[2 * j], o[2 * j + 1], threshold[at])
+            _less_depths(p, cell_dark[at], o[4], cell_darkest[at], o[5], threshold[at])
 
 
 def provenance(path: Path = WEIGHTS_FILE) -> str:

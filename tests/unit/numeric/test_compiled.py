@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.binarize import color, dithering
 from app.binarize.auto import (
+    channels,
     compare,
     layers,
     old_paper,
@@ -17,7 +18,7 @@ from app.png import filters
 
 def test_every_loop_over_pixels_leaves_the_gil_free() -> None:
     modules = (
-        color, compare, dithering, layers, old_paper, page_features, page_maps,
+        channels, color, compare, dithering, layers, old_paper, page_features, page_maps,
         filters, paper_depth, surface,
     )  # fmt: skip
     loops = [f for module in modules for f in vars(module).values() if hasattr(f, "targetoptions")]
