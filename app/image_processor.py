@@ -150,7 +150,7 @@ def _upright(original: Original) -> _Upright:
     if page.chroma is not None:
         darken_thin_color(gray, upright(page.chroma, orientation))
     if size and is_lying(orientation):
-        size = size.lying()
+        size = size.turned_sideways()
     return _Upright(gray, has_light_ink, size, original.turned, original.ignored)
 
 

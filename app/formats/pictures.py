@@ -207,7 +207,7 @@ def _picture(image: ImageFile.ImageFile, kind: str) -> Picture:
         # Pillow turns the pixels of a TIFF when it decodes them.
         orientation = _tag(image)
         if size and orientation > 4:
-            size = size.lying()
+            size = size.turned_sideways()
         return Picture(image, kind, UPRIGHT, TURNS[orientation], size)
     orientation = orientation_of(image.info.get("exif", b"").removeprefix(_EXIF_PREFIX))
     return Picture(image, kind, orientation, TURNS[orientation], size)

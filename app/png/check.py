@@ -123,8 +123,8 @@ class _Inspection:
 
     def _take_header(self, chunk: Chunk) -> None:
         self._critical(chunk)
-        self._once(chunk)
-        self._length_is(chunk, 13)
+        self._check_is_first(chunk)
+        self._check_length(chunk, 13)
         self._header = parse_header(chunk.data)
         self._seen.add(chunk.type)
         check_size(self._header, self._limits)
@@ -135,7 +135,7 @@ class _Inspection:
             self._take_suggested_palette(chunk, header)
             return
         self._critical(chunk)
-        self._once(chunk)
+        self._check_is_first(chunk)
         entries, rest = divmod(len(chunk.data), 3)
         if rest or not entries or len(chunk.data) > _MAX_PALETTE_BYTES:  # section 11.2.2
             raise CorruptPngError(f"{chunk.place} has {len(chunk.data)} bytes.")
@@ -162,7 +162,7 @@ class _Inspection:
     def _take_end(self, chunk: Chunk) -> None:
         self._require_header()
         self._critical(chunk)
-        self._length_is(chunk, 0)  # section 11.2.4
+        self._check_length(chunk, 0)  # section 11.2.4
         if b"IDAT" not in self._seen:
             raise CorruptPngError("The file has no IDAT.")
         self._end = chunk.end
@@ -173,11 +173,11 @@ class _Inspection:
                 f"Chunk {chunk.type.decode()} at offset {chunk.offset} has a wrong CRC."
             )
 
-    def _once(self, chunk: Chunk) -> None:
+    def _check_is_first(self, chunk: Chunk) -> None:
         if chunk.type in self._seen:
             raise CorruptPngError(f"{chunk.place} is the second of its type.")
 
-    def _length_is(self, chunk: Chunk, size: int) -> None:
+    def _check_length(self, chunk: Chunk, size: int) -> None:
         if len(chunk.data) != size:
             raise CorruptPngError(f"{chunk.place} has {len(chunk.data)} bytes, not {size}.")
 

@@ -33,7 +33,7 @@ def _chroma_by_planes(colors: Bytes) -> Bytes:
 
 @compiled("void(u1[::1], u1[::1])")
 def _subtract_extremes(colors: Any, chroma: Any) -> None:
-    # A flat array lets the compiler load 32 pixels at once: eight times as fast as row by row.
+    # In a flat array the compiler loads 32 pixels at once, which is eight times as fast as by rows.
     for i in range(len(chroma)):
         red, green, blue = colors[3 * i], colors[3 * i + 1], colors[3 * i + 2]
         chroma[i] = max(red, max(green, blue)) - min(red, min(green, blue))

@@ -83,7 +83,7 @@ def decode(
     6. Chroma, where asked for, is the largest minus the smallest of R, G and B, times a.
 
     Gamma and colour profiles are ignored. `light_ink`, `binarize.color` and `binarize.turning` have
-    the rules for light ink on transparency, for coloured ink and for pages that lie on their side.
+    the rules for light ink on transparency, for coloured ink and for the orientation of pages.
 
     Raises:
         CorruptPngError: the pixel data is damaged, or less than the header promises.

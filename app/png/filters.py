@@ -67,8 +67,8 @@ def _undo_average(raw: Bytes, up: Bytes, row: Bytes, pixel_bytes: int) -> None:
 def _nearest(left: int, above: int, corner: int) -> int:
     """Paeth's predictor: the neighbour nearest to left + above - corner (section 9.4).
 
-    That is the corner if it lies well between the other two, otherwise the extreme further from it.
-    The order in a tie is that of the specification: left, above, corner.
+    The predictor is the corner if it is well between the other two, otherwise the extreme further
+    from it. The order in a tie is that of the specification: left, above, corner.
     """
     low, high = min(left, above), max(left, above)
     threshold = 3 * corner - left - above

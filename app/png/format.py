@@ -55,7 +55,7 @@ class PhysicalSize:
         """Horizontal dots per inch, rounded; None when the unit is unknown."""
         return round(self.x * _METRES_PER_INCH) if self.unit == 1 else None
 
-    def lying(self) -> PhysicalSize:
+    def turned_sideways(self) -> PhysicalSize:
         """The size of the same pixels after a quarter turn."""
         return PhysicalSize(self.y, self.x, self.unit)
 

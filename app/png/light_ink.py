@@ -1,10 +1,10 @@
 """Invert light ink on transparency, which would be invisible on white paper.
 
 A mark is a connected set of cells of 4 x 4 pixels, each with a pixel at least half as opaque as the
-most opaque pixel of the page: a letter, a word, a logo, a sheet that was cut out. A mark is light
-if hardly any of its opaque pixels would be visible on white. Light marks are inverted, so that
-white ink becomes black. All other marks keep the exact values that they have on white: dark ink,
-and light sheets with writing on them.
+most opaque pixel of the page: a letter, a word, a logo, a cut-out sheet. A mark is light if hardly
+any of its opaque pixels would be visible on white. Light marks are inverted, so that white ink
+becomes black. Other marks, such as dark ink and light sheets with writing on them, keep the exact
+values that they have on white.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ def show_light_ink(gray: Gray, alpha: Gray) -> bool:
         return False
     opaque, visible = _count_in_cells(gray, alpha)
     if not ((opaque > 0) & (visible == 0)).any():
-        return False  # a light mark has so few visible pixels that some cell has none
+        return False  # the few visible pixels of a light mark leave at least one cell without any
     marks = np.asarray(cv2.connectedComponents(opaque, connectivity=8)[1])
-    is_light, share = _judge(marks, opaque, visible)
+    is_light, share = _find_light_marks(marks, opaque, visible)
     if not is_light.any():
         return False
     near = _near_light(is_light[marks], is_dark=(opaque > 0) & ~is_light[marks])
     for rows in _bands(gray):
-        _turn_round(gray[rows], alpha[rows], near[rows.start // _CELL_PX :])
+        _invert(gray[rows], alpha[rows], near[rows.start // _CELL_PX :])
     return share > 0.5
 
 
@@ -67,7 +67,7 @@ def _is_mostly_opaque(alpha: Gray) -> bool:
 
 
 def _count_in_cells(gray: Gray, alpha: Gray) -> tuple[Gray, Gray]:
-    """The number of opaque pixels in each cell, and of those that are visible on white."""
+    """The number of opaque pixels in each cell, and of the visible ones among them."""
     most, counts = int(alpha.max()), []
     lightest = (255 * _VISIBLE_PARTS - 1 - most) // _VISIBLE_PARTS
     for rows in _bands(gray):
@@ -87,7 +87,7 @@ def _in_cells(mask: Any) -> Gray:
     return as_gray(cv2.resize(whole, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA))
 
 
-def _judge(marks: NDArray[Any], opaque: Gray, visible: Gray) -> tuple[Mask, float]:
+def _find_light_marks(marks: NDArray[Any], opaque: Gray, visible: Gray) -> tuple[Mask, float]:
     """A mask of the light marks, by mark number, and their share of the opaque pixels."""
     flat = marks.ravel()
     pixels = np.bincount(flat, opaque.ravel())
@@ -98,7 +98,7 @@ def _judge(marks: NDArray[Any], opaque: Gray, visible: Gray) -> tuple[Mask, floa
 
 
 def _near_light(is_light: Mask, *, is_dark: Mask) -> Gray:
-    """255 in the cells to invert: light marks and the cells around them alone."""
+    """255 in the cells to invert: light marks, and the cells around light marks only."""
     if not is_dark.any():
         return np.full(is_light.shape, 255, np.uint8)
     side = 2 * _EDGE_CELLS + 1
@@ -107,7 +107,7 @@ def _near_light(is_light: Mask, *, is_dark: Mask) -> Gray:
     return near
 
 
-def _turn_round(gray: Gray, alpha: Gray, cells: Gray) -> None:
+def _invert(gray: Gray, alpha: Gray, cells: Gray) -> None:
     """Invert the *cells*: c a + 1 - a, colour c on white, becomes (1 - c) a + 1 - a."""
     height, width = gray.shape
     where = cells.repeat(_CELL_PX, 0)[:height].repeat(_CELL_PX, 1)[:, :width]

@@ -12,7 +12,7 @@ from .format import PngInfo
 #: The maximum that deflate expands one byte to: 258 bytes per two-bit match (RFC 1951, 3.2.5).
 _MAX_DEFLATE_RATIO: Final = 1032
 #: Pixel data that is stored, or flushed after each row, takes less than twice its inflated size.
-#: But deflate allows empty blocks: 32 MiB of them take ISA-L 11 s for a single pixel.
+#: But deflate allows empty blocks: 32 MiB of empty blocks take ISA-L 11 s for a single pixel.
 _MAX_INFLATED_RATIO: Final = 2
 _MAX_DEFLATE_SLACK_BYTES: Final = 64 * 1024
 

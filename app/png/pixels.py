@@ -40,14 +40,14 @@ def color_channels(info: PngInfo) -> int:
 def pixel_rule(info: PngInfo, sample_bits: int, *, with_chroma: bool) -> Rule:
     """The function that converts rows of samples, which use *sample_bits* bits, to pixels."""
     if info.color_type == GRAY and info.bit_depth == 8 and not info.transparency:
-        return _as_they_are
+        return _unchanged
     if info.color_type == PALETTE or (info.color_type == GRAY and info.bit_depth <= 8):
         tables = _palette_tables(info) if info.color_type == PALETTE else _gray_tables(info)
         return partial(_look_up, _packed(tables, info.bit_depth, with_chroma=with_chroma))
     return partial(_mix, info, sample_bits, with_chroma and color_channels(info) == 3)
 
 
-def _as_they_are(rows: Bytes, width: int) -> Pixels:
+def _unchanged(rows: Bytes, width: int) -> Pixels:
     return Pixels(rows)
 
 
@@ -70,7 +70,10 @@ def _palette_tables(info: PngInfo) -> Pixels:
     colors[0, : len(entries)] = entries
     alpha = np.full(256, 255, np.uint8)
     alpha[: len(info.transparency)] = np.frombuffer(info.transparency, np.uint8)
-    gray, chroma = _on_white(_luma(colors), alpha[np.newaxis]), _faded(chroma_of(colors), alpha)
+    gray, chroma = (
+        _on_white(_luma(colors), alpha[np.newaxis]),
+        _chroma_on_white(chroma_of(colors), alpha),
+    )
     count = 1 << info.bit_depth
     return Pixels(gray[0, :count], alpha[:count], chroma[0, :count])
 
@@ -116,7 +119,7 @@ def _mix(info: PngInfo, sample_bits: int, with_chroma: bool, rows: Bytes, width:
     alpha = _opacity(info, samples, high)
     if alpha is not None:
         gray = _on_white(gray, alpha)
-        chroma = None if chroma is None else _faded(chroma, alpha)
+        chroma = None if chroma is None else _chroma_on_white(chroma, alpha)
     if chroma is not None and chroma.max() <= LEAST_CHROMA:
         chroma = None
     return Pixels(gray, alpha, chroma)
@@ -154,7 +157,7 @@ def _on_white(gray: Bytes, alpha: Bytes) -> Bytes:
     return ((gray * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
 
 
-def _faded(chroma: Bytes, alpha: Bytes) -> Bytes:
+def _chroma_on_white(chroma: Bytes, alpha: Bytes) -> Bytes:
     """The chroma of colours of opacity *alpha* on white."""
     return ((chroma * alpha.astype(np.uint16) + 127) // 255).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""Compare each pixel of a page with the threshold around it."""
+"""Compare each pixel of a page with the interpolated threshold at its place."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ...numeric.compiled import compiled
 
 _F = "float32[:,::1]"
 _ROW = "float32[::1]"
-#: Adding and taking away 1.5 * 2^23 rounds a float32 to a whole number.
+#: Adding and subtracting 1.5 * 2^23 rounds a float32 to a whole number.
 _ROUND: Final = np.float32(12582912)
 
 
 @compiled(f"void({_ROW}, {_ROW}, {_ROW})", may_fuse=True)
 def four_times(values: Any, framed: Any, out: Any) -> None:
-    """16 times *values*, four times as many: linear in between."""
+    """Write 16 times *values*, interpolated linearly to four times as many, into *out*."""
     count = values.size
     inner, after = framed[1:], framed[2:]
     for x in range(count):
@@ -33,7 +33,7 @@ def four_times(values: Any, framed: Any, out: Any) -> None:
 
 @compiled(f"void({_ROW}, {_ROW}, {_ROW})", may_fuse=True)
 def eight_times(values: Any, framed: Any, out: Any) -> None:
-    """16 times *values*, eight times as many: linear in between."""
+    """Write 16 times *values*, interpolated linearly to eight times as many, into *out*."""
     count = values.size
     inner, after = framed[1:], framed[2:]
     for x in range(count):
@@ -55,22 +55,23 @@ def eight_times(values: Any, framed: Any, out: Any) -> None:
 
 @compiled(f"void(uint8[:,::1], {_F}, {_F}, uint8[:,::1])", may_fuse=True)
 def compare(page: Any, threshold: Any, sharpness: Any, white: Any) -> None:
-    """255 where v + s (m - v) is over the threshold, v being the pixel and m the mean around it.
+    """Set *white* to 255 where v + s (m - v) is over the threshold, else to 0.
 
-    *threshold* is given at 1/4 in 1/32 gray values, *sharpness* s at 1/8 in 1/256 of a ninth; both
-    are linear in between. All sums are whole numbers below 2^24.
+    v is the pixel and m the mean of the 3 x 3 pixels around it. *threshold* is given at 1/4 in
+    1/32 gray values, *sharpness* s at 1/8 in 1/256 of a ninth; both are interpolated linearly. All
+    sums are whole numbers below 2^24, which float32 holds exactly.
     """
     height, width = page.shape
     cell_rows, cells = threshold.shape
     eighth_rows, eighths = sharpness.shape
     framed = np.empty(cells + 2, np.float32)
-    # Rows i - 1, i and i + 1, as wide as the page, at i modulo 3.
+    # The rows i - 1, i and i + 1, as wide as the page, are at i modulo 3.
     limits = np.empty((3, 4 * cells), np.float32)
     sharps = np.empty((3, 8 * eighths), np.float32)
     column = np.empty(width + 2, np.float32)
     four_times(threshold[0], framed, limits[0])
     eight_times(sharpness[0], framed, sharps[0])
-    # A limit is 32 * 128 times a gray value after its two interpolations.
+    # After both interpolations, limits are in 1 / (32 * 128) gray values.
     unit, nine, part = np.float32(4096), np.float32(9), np.float32(1 / 16)
     for y in range(height):
         i, k = y >> 2, y & 3

@@ -1,7 +1,7 @@
-"""Small maps of a page: how bright is paper, how dark is ink, how loud is noise, near and far.
+"""Small maps of a page: the brightness of paper, the depth of ink and the noise, near and far.
 
-All are made from the darkest, the mean and the brightest gray of cells of 4 x 4 pixels, in whole
-numbers, so that they are the same on every machine.
+All maps are computed from the darkest, the mean and the brightest gray of cells of 4 x 4 pixels, in
+whole numbers, so that the results are the same on every machine.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from ...numeric.compiled import compiled
 from ...numeric.histogram import Gray, as_gray
 
-#: A cell of the finest map.
+#: The side of a cell, a spot of the finest map.
 CELL_PX: Final = 4
-#: Maps cover whole squares of this side, the coarsest level of the network.
+#: Maps cover whole squares with this side, a spot at the coarsest level of the network.
 BLOCK_PX: Final = 64
-#: What counts as contrast at least, in gray values: below it all is paper.
+#: The lowest contrast of a spot, in gray values: any lower contrast is paper.
 LEAST_CONTRAST: Final = 5
-#: Features are in steps of this and lie within +-FEATURE_LIMIT.
+#: Features are whole numbers of 1 / FEATURE_STEPS within +-FEATURE_LIMIT.
 FEATURE_STEPS: Final = 64
 FEATURE_LIMIT: Final = 3.0
 FEATURES: Final = 24
@@ -32,30 +32,33 @@ Layers = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PageMaps:
-    """Maps at a quarter (`cell_`), at an eighth, and those named after their share of the scale."""
+    """The maps of a page: at 1/4 (`cell_*`), at 1/32, 1/64 or 1/128 by suffix, all others at 1/8.
+
+    A depth is the distance of a gray from the paper, relative to the paper: 255 is black.
+    """
 
     cell_low: Gray
     cell_mean: Gray
     cell_high: Gray
-    #: Brightest within 36 pixels, at 1/8; within 144, at 1/32; within 320 and more, at 1/128.
+    #: The brightest gray within 36 pixels; within 144; within 320 and more.
     paper: Gray
     paper_32: Gray
     paper_128: Gray
-    #: How much darker than paper the darkest spot is, of 255: within 80 pixels and within 220.
+    #: The depth of the darkest spot within 80 pixels; within 220.
     depth_32: Gray
     depth_64: Gray
-    #: The least difference between brightest and darkest of 8 x 8 pixels within 48.
+    #: The smallest `range_8` within 48 pixels.
     noise_32: Gray
-    #: Darkest nearby: of the means and of the pixels within 6 at 1/4, and within 20 at 1/8.
+    #: The darkest mean of a cell, and the darkest pixel, within 6 pixels; then within 20.
     cell_dark: Gray
     cell_darkest: Gray
     dark: Gray
     darkest: Gray
-    #: The mean gray within 20 pixels, at 1/8.
+    #: The mean gray within 20 pixels.
     mean: Gray
-    #: How much darker than paper the darkest of 2 x 2 cells is, of 255, at 1/8.
+    #: The depth of the darkest of 2 x 2 cells.
     depth: Gray
-    #: The mean of 8 x 8 pixels, and the difference between their brightest and darkest.
+    #: The mean of 8 x 8 pixels, and the difference between the brightest and the darkest of them.
     mean_8: Gray
     range_8: Gray
 
@@ -70,7 +73,7 @@ class Cells:
 
 
 def page_maps(cells: Cells) -> PageMaps:
-    """The maps of the page whose cells these are."""
+    """The maps of the page with these *cells*."""
     low, mean, high = cells.low, cells.mean, cells.high
     low_8, high_8 = _pairs(low, cv2.min), _pairs(high, cv2.max)
     dark_8 = _pairs(mean, cv2.min)
@@ -103,7 +106,7 @@ def page_maps(cells: Cells) -> PageMaps:
 
 
 def cells_of(page: Gray) -> Cells:
-    """The cells of *page*, continued at its right and lower border to whole blocks."""
+    """The cells of *page*, whose right and lower borders are replicated to whole blocks."""
     rows, columns = (BLOCK_PX // CELL_PX * -(-side // BLOCK_PX) for side in page.shape)
     low, mean, high = (np.empty((rows, columns), np.uint8) for _ in range(3))
     _cell_statistics(page, low, mean, high)
@@ -165,11 +168,12 @@ def _close(gray: Gray, side: int) -> Gray:
 
 
 def _blur(gray: Gray, side: int) -> Gray:
-    """The rounded mean; odd sides never fall half way between two values."""
+    """The mean of each square, rounded; with an odd side, no mean is half way between two grays."""
     return as_gray(cv2.blur(gray, (side, side), borderType=cv2.BORDER_REPLICATE))
 
 
 def _pairs(gray: Gray, least_or_most: Any) -> Gray:
+    """The least or the most of each square of 2 x 2."""
     upper, lower = (least_or_most(gray[y::2, 0::2], gray[y::2, 1::2]) for y in (0, 1))
     return as_gray(least_or_most(upper, lower))
 
@@ -180,7 +184,7 @@ def _halved(gray: Gray) -> Gray:
 
 
 def _pool(gray: Gray, side: int, least_or_most: Any) -> Gray:
-    """The least or most of each square of 2 or 4; what is left over at the border is continued."""
+    """The least or the most of each square with *side* 2 or 4; the border is replicated."""
     down, right = (-length % side for length in gray.shape)
     if down or right:
         gray = as_gray(cv2.copyMakeBorder(gray, 0, down, 0, right, cv2.BORDER_REPLICATE))
