@@ -42,11 +42,10 @@ def compiled(
 
     The cache is beside the modules or in NUMBA_CACHE_DIR:
     https://numba.readthedocs.io/en/stable/developer/caching.html. A function without a signature
-    becomes part of those that call it. With *may_fuse* a product and a sum may become one
-    instruction: only where each of them is exact, so that the result is the same on processors
-    with and without it.
+    is compiled into its callers. With *may_fuse* a product and a sum may become one instruction;
+    use it only where both are exact, so that processors with and without the instruction agree.
     """
-    # A check of each divisor would keep loops with divisions from becoming vector instructions.
+    # Python's check of each divisor would prevent the vectorization of loops with divisions.
     how: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     how["fastmath"] = {"contract", "nsz"} if may_fuse else False
 

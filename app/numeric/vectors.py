@@ -1,8 +1,8 @@
-"""Vectors of small whole numbers in compiled loops: two products and their sum at once.
+"""Vectors of small integers for compiled loops, with sums of two products in one instruction.
 
-A vector has 32 int16 values. Where products are summed it has 16 int32 values, each in the place of
-two neighbours. On x86-64 `dot` is the instruction pmaddwd, which LLVM does not find in loops over
-columns; elsewhere it is multiplications and additions. All is modulo 2^32 or 2^16 and so the same.
+A vector has 32 int16 values; for sums of products it has 16 int32 values, each in the place of two
+neighbours. On x86-64 `dot` is the instruction pmaddwd, which LLVM does not generate for loops over
+columns; elsewhere `dot` multiplies and adds. Results are modulo 2^32 or 2^16, the same everywhere.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from numba import extending
 from numba.core import cgutils, types
 from numba.extending import models, register_model
 
-#: The sums in a vector, and its values.
+#: The number of sums in a vector, and of values.
 SUMS: Final = 16
 VALUES: Final = 2 * SUMS
 
 _SHORT, _WHOLE, _FLOAT = ir.IntType(16), ir.IntType(32), ir.FloatType()
 _WHOLES, _SHORT_SUMS = ir.VectorType(_WHOLE, SUMS), ir.VectorType(_SHORT, SUMS)
-#: pmaddwd by the sums that it makes and by the feature of the processor that it needs.
+#: The forms of pmaddwd: the number of sums, the required processor feature, and LLVM's name.
 _PMADDWD: Final = (
     (16, "+avx512bw", "llvm.x86.avx512.pmaddw.d.512"),
     (8, "+avx2", "llvm.x86.avx2.pmadd.wd"),
     (4, "", "llvm.x86.sse2.pmadd.wd"),
 )
-#: Adding 1.5 * 2^23 to a float32 leaves its value, rounded, in its last bits.
+#: Adding 1.5 * 2^23 to a float32 rounds it and leaves the result in the last bits.
 _ROUND: Final = 12582912.0
 
 
-#: Typed as what it makes of a function: one to be called without the context.
+#: Typed as Any, because the decorated function is called without the context.
 _intrinsic: Final[Any] = extending.intrinsic
 
 
@@ -65,7 +65,7 @@ def load(typing: Any, row: Any, at: Any) -> Any:
 
 @_intrinsic
 def load_sums(typing: Any, row: Any, at: Any) -> Any:
-    """SUMS values of *row*, an array of int16, from index *at* on, each in the place of two."""
+    """SUMS values of *row*, an array of int16, from index *at* on, widened to int32."""
 
     def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
         place = _place(context, builder, signature, given, _SHORT_SUMS)
@@ -106,7 +106,7 @@ def _place(context: Any, builder: Any, signature: Any, given: Any, kind: Any) ->
 
 
 def makes_vector(build: Callable[..., Any]) -> Any:
-    """*build*, which writes the instructions for some values, as a function of these values."""
+    """A decorator: *build* generates the instructions of a function that returns a vector."""
 
     def typed_as(typing: Any, *kinds: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
@@ -123,13 +123,13 @@ def makes_vector(build: Callable[..., Any]) -> Any:
 
 @makes_vector
 def spread(context: Any, builder: Any, number: Any) -> Any:
-    """*number*, of 32 bits, in each place: SUMS of it, or VALUES, two by two."""
+    """*number*, of 32 bits, in each place: SUMS copies, or VALUES in pairs."""
     return _everywhere(builder, number)
 
 
 @makes_vector
 def dot(context: Any, builder: Any, sums: Any, x: Any, y: Any) -> Any:
-    """*sums*, with the products of the two values of *x* and *y* in each place added."""
+    """*sums* plus, in each place, the products of both values of *x* with those of *y*."""
     triple, _, features = context.codegen().magic_tuple()
     if triple.startswith("x86_64-"):
         return dot_by_pmaddwd(builder, sums, x, y, features.split(","))
@@ -138,7 +138,7 @@ def dot(context: Any, builder: Any, sums: Any, x: Any, y: Any) -> Any:
 
 @makes_vector
 def rounded(context: Any, builder: Any, sums: Any, part: Any) -> Any:
-    """*sums*, below 2^24, times *part*, a power of two: to the nearest, of two to the even one."""
+    """*sums*, below 2^24, times *part*, a power of two; rounded to nearest, ties to even."""
     exact = builder.sitofp(sums, ir.VectorType(_FLOAT, SUMS))
     size = builder.fmul(exact, _everywhere(builder, part, _FLOAT), flags=("contract",))
     shifted = builder.fadd(size, _constant(_FLOAT, _ROUND), flags=("contract",))
@@ -148,7 +148,7 @@ def rounded(context: Any, builder: Any, sums: Any, part: Any) -> Any:
 
 @makes_vector
 def clamped(context: Any, builder: Any, sums: Any, least: Any, most: Any) -> Any:
-    """*sums*, none below *least* or over *most*."""
+    """*sums*, limited to *least* and *most*."""
     least, most = _everywhere(builder, least), _everywhere(builder, most)
     sums = builder.select(builder.icmp_signed("<", sums, least), least, sums)
     return builder.select(builder.icmp_signed(">", sums, most), most, sums)
@@ -156,21 +156,21 @@ def clamped(context: Any, builder: Any, sums: Any, least: Any, most: Any) -> Any
 
 @makes_vector
 def lows(context: Any, builder: Any, first: Any, second: Any) -> Any:
-    """In each place the low value of *first* and that of *second*."""
+    """The low values of *first* and *second*, interleaved."""
     low = builder.and_(first, _constant(_WHOLE, 0xFFFF))
     return builder.or_(low, builder.shl(second, _constant(_WHOLE, 16)))
 
 
 @makes_vector
 def highs(context: Any, builder: Any, first: Any, second: Any) -> Any:
-    """In each place the high value of *first* and that of *second*."""
+    """The high values of *first* and *second*, interleaved."""
     high = builder.and_(second, _constant(_WHOLE, 0xFFFF0000))
     return builder.or_(builder.lshr(first, _constant(_WHOLE, 16)), high)
 
 
 @makes_vector
 def added(context: Any, builder: Any, x: Any, y: Any, most: Any) -> Any:
-    """The values of *x* and *y* added, none over *most*."""
+    """The sums of the values of *x* and *y*, at most *most*."""
     total = builder.add(_values(builder, x), _values(builder, y))
     limit = _everywhere(builder, most, _SHORT, VALUES)
     total = builder.select(builder.icmp_signed(">", total, limit), limit, total)

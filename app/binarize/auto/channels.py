@@ -1,8 +1,8 @@
-"""Rows of a small network's maps, and the mix of their channels, in whole numbers of 16 bits.
+"""Store the maps of a small network, and mix their channels, in integers of 16 bits.
 
-A map is (rows, channels, length), from `empty_map`. A row has its first and its last value a second
-time, before and after its columns: so the border of a map is continued. What follows to the end of
-the row does not matter: loops over whole vectors leave no rest.
+A map is (rows, channels, length), from `empty_map`. The first and the last value of each row are
+repeated before and after its columns, which replicates the border of the map. The values from there
+to the end of the row are padding, so that loops need no step for a partial vector.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LINE_BYTES: Final = 64
 
 @compiled("int16[:,:,::1](int64, int64, int64)")
 def empty_map(rows: int, channels: int, columns: int) -> Any:
-    """A map whose rows begin at a line of the cache: a vector in two lines takes twice as long."""
+    """A map whose rows begin at cache lines: a vector in two lines takes twice as long to load."""
     length = VALUES * (-(-columns // VALUES) + 1)
     size = rows * channels * length
     room = np.empty(size + _LINE_BYTES // 2, np.int16)
@@ -32,7 +32,7 @@ def empty_map(rows: int, channels: int, columns: int) -> Any:
 
 @compiled()
 def channel_rows(channels: int, columns: int) -> Any:
-    """Whole vectors for so many *columns* of each channel, without borders."""
+    """One row for each channel, padded to whole vectors, without borders."""
     return empty_map(1, channels, columns - VALUES)[0]
 
 
@@ -41,13 +41,13 @@ def channel_rows(channels: int, columns: int) -> Any:
 
 @compiled()
 def pair(first: Any, second: Any) -> Any:
-    """Two weights, for two values beside each other in a vector."""
+    """Two weights as one number, for two neighbouring values of a vector."""
     return np.int32(np.int32(second) << 16 | np.int32(first) & 0xFFFF)
 
 
 @compiled()
 def packed(weights: Any, biases: Any) -> Any:
-    """Weights by pairs of inputs, and biases, for `mixed`."""
+    """The weights, paired by input, and the biases in the form that `mixed` takes."""
     outputs, inputs = weights.shape
     pairs = np.empty((outputs, inputs // 2), np.int32)
     for c in range(outputs):
@@ -61,9 +61,9 @@ def packed(weights: Any, biases: Any) -> Any:
 
 @compiled()
 def pair_up(rows: Any, at: int, pairs: Any) -> None:
-    """Fill *pairs* with *rows*, from index *at* on, each value beside that of the next row.
+    """Fill *pairs* from *rows*, from index *at* on, with the values of two rows interleaved.
 
-    Of two rows k and k + 1, row k of *pairs* gets the even columns, row k + 1 the odd ones.
+    Of the rows k and k + 1, row k of *pairs* gets the even columns, row k + 1 the odd ones.
     """
     for k in range(0, rows.shape[0], 2):
         for i in range(0, pairs.shape[1], VALUES):
@@ -74,9 +74,10 @@ def pair_up(rows: Any, at: int, pairs: Any) -> None:
 
 @compiled()
 def mixed(pairs: Any, at: int, weights: Any, biases: Any, c: int) -> Any:
-    """bias + the sum over k of weight k times row k of *pairs*: even columns and odd ones.
+    """bias + the sum over k of weight k times row k, for the outputs *c* and *c* + 1.
 
-    Of output *c* and of the next: what is loaded counts twice. *weights* and *biases* are packed.
+    Each is a pair of sums for even and for odd columns. Two outputs share each loaded vector.
+    *weights* and *biases* are packed.
     """
     a = b = spread(biases[c])
     d = e = spread(biases[c + 1])
@@ -95,7 +96,7 @@ def continue_border(rows: Any, columns: int) -> None:
 
 @compiled()
 def copy(rows: Any, out: Any) -> None:
-    # Several times as fast as out[:] = rows, which asks whether the two overlap.
+    # Several times as fast as out[:] = rows, which checks whether the arrays overlap.
     for c in range(rows.shape[0]):
         for i in range(0, rows.shape[1], VALUES):
             store(out[c], i, load(rows[c], i))

@@ -1,8 +1,8 @@
-"""Layers of a small network over rows of a map, in whole numbers of 16 bits.
+"""The layers of a small network over the rows of a map, in integers of 16 bits.
 
-Activations are whole numbers of 1 / 64 up to MOST_ACTIVATION, weights of 1 / 256. No sum of
-products comes to 2^24 and nothing that is kept to 2^15. So all is exact, in whatever order, in
-int32, in the float32 in which a sum is rounded, and in int16: the same on every processor.
+Activations are whole numbers of 1 / 64 up to MOST_ACTIVATION, weights of 1 / 256. Sums of products
+stay below 2^24, stored values below 2^15. So sums in int32, their rounding in float32 and results
+in int16 are exact in any order, and the same on every processor.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from ...numeric.compiled import compiled
 from ...numeric.vectors import SUMS, VALUES, clamped, dot, load, lows, rounded, spread, store
 from .channels import channel_rows, continue_border, copy, empty_map, mixed, packed, pair, pair_up
 
-#: Activations end here; what was learned stays far below.
+#: The upper limit of activations; the learned network stays far below.
 MOST_ACTIVATION: Final = 1023
-#: Weights are whole numbers of one part of this.
+#: Weights are whole numbers of 1 / WEIGHT_STEPS.
 WEIGHT_STEPS: Final = 256
 
 _PART: Final = np.float32(1 / WEIGHT_STEPS)
@@ -31,7 +31,7 @@ _ROWS, _ROW, _MAP = "float32[:,::1]", "float32[::1]", "int16[:,:,::1]"
 
 @compiled()
 def _activated(sums: Any, most: int) -> Any:
-    """Activations of *sums*: rounded, nothing below zero or over *most*."""
+    """The activations for *sums*: rounded, and between 0 and *most*."""
     return rounded(clamped(sums, 0, most * WEIGHT_STEPS), _PART)
 
 
@@ -43,7 +43,10 @@ def _put(row: Any, at: int, sums: Any) -> None:
 
 @compiled()
 def enter_row(found: Any, columns: int, weights: Any, biases: Any, pairs: Any, out: Any) -> None:
-    """Activations of the mix of the rows *found*, without borders; the weights are packed."""
+    """Fill *out* with the activations of the mixed rows *found*, which have no borders.
+
+    The weights are packed.
+    """
     pair_up(found, 0, pairs)
     for i in range(0, pairs.shape[1], VALUES):
         for c in range(0, out.shape[0], 2):
@@ -61,7 +64,7 @@ def _put_output(row: Any, at: int, sums: Any) -> None:
 
 @compiled()
 def leave_row(row: Any, weights: Any, biases: Any, pairs: Any, out: Any) -> None:
-    """The mix of *row* in 1 / 512: the rows of *out*, without borders; the weights are packed."""
+    """Fill *out* with the mix of *row* in 1 / 512, without borders; the weights are packed."""
     pair_up(row, 1, pairs)
     for i in range(0, pairs.shape[1], VALUES):
         for c in range(0, out.shape[0], 2):
@@ -72,7 +75,7 @@ def leave_row(row: Any, weights: Any, biases: Any, pairs: Any, out: Any) -> None
 
 @compiled()
 def _taps(weights: Any) -> Any:
-    """The 3 x 3 weights of a filter by pairs of neighbours: for even columns, and for odd ones."""
+    """The 3 x 3 weights of a filter, paired by neighbours: for even and for odd columns."""
     w = weights
     none = np.float32(0)
     return (
@@ -87,7 +90,7 @@ def _taps(weights: Any) -> Any:
 
 @compiled()
 def _filter_rows(above: Any, here: Any, below: Any, filters: Any, pairs: Any) -> None:
-    """Each channel through its filter, rounded: *pairs*, as those of `pair_up`."""
+    """Fill *pairs*, as `pair_up` does, with each channel filtered and rounded."""
     for c in range(0, here.shape[0], 2):
         taps, taps_1 = _taps(filters[c]), _taps(filters[c + 1])
         for i in range(0, pairs.shape[1], VALUES):
@@ -99,7 +102,7 @@ def _filter_rows(above: Any, here: Any, below: Any, filters: Any, pairs: Any) ->
 
 @compiled()
 def _filtered(above: Any, here: Any, below: Any, at: int, taps: Any) -> Any:
-    """Rows of one channel through its filter: the even columns and the odd ones."""
+    """The filtered row of one channel: the even columns and the odd ones."""
     none = spread(0)
     even, odd = _with_row(none, none, above, at, taps[0])
     even, odd = _with_row(even, odd, here, at, taps[1])
@@ -116,7 +119,7 @@ def _with_row(even: Any, odd: Any, row: Any, at: int, taps: Any) -> Any:
 
 @compiled()
 def _add(row: Any, before: Any, at: int, sums: Any) -> None:
-    # Nothing is below -MOST_ACTIVATION, so that more than twice that would not count.
+    # No value is below -MOST_ACTIVATION, so adding more than twice that has no further effect.
     even, odd = sums
     more = lows(_activated(even, 2 * MOST_ACTIVATION), _activated(odd, 2 * MOST_ACTIVATION))
     store(row, at, vectors.added(load(before, at), more, MOST_ACTIVATION))
@@ -124,10 +127,10 @@ def _add(row: Any, before: Any, at: int, sums: Any) -> None:
 
 @compiled(f"void({_MAP}, int64, {_ROWS}, {_ROWS}, {_ROW})")
 def block(x: Any, columns: int, filters: Any, weights: Any, biases: Any) -> None:
-    """x += activations of the mix of the filtered x, in place."""
+    """Add to *x* the activations of the mix of its filtered channels."""
     rows, channels, length = x.shape
     packed_weights, packed_biases = packed(weights, biases)
-    # Copies of this row and of the one above, as they were.
+    # Copies of this row and of the row above, from before the addition.
     kept = empty_map(2, channels, length - VALUES)
     pairs = channel_rows(channels, length - VALUES)
     for y in range(rows):
@@ -161,7 +164,7 @@ def _put_apart(row: Any, at: int, sums: Any) -> None:
 
 @compiled(f"{_MAP}({_MAP}, int64, {_ROWS}, {_ROW})")
 def narrowed(x: Any, columns: int, weights: Any, biases: Any) -> Any:
-    """Activations of the mix of x at half its size; *columns* is half its columns."""
+    """The activations of the mix of *x* at half its size; *columns* is half of its columns."""
     rows, channels = x.shape[0] // 2, x.shape[1]
     packed_weights, packed_biases = packed(weights, biases)
     out = empty_map(rows, weights.shape[0], columns)
@@ -169,7 +172,7 @@ def narrowed(x: Any, columns: int, weights: Any, biases: Any) -> Any:
     pairs = channel_rows(channels, length)
     for y in range(rows):
         row, upper, lower = out[y], x[2 * y], x[2 * y + 1]
-        # Row c of pairs gets the first half of each VALUES columns, row c + 1 the other.
+        # Row c of pairs gets the first half of every VALUES columns, row c + 1 the second half.
         for c in range(0, channels, 2):
             for i in range(0, columns, SUMS):
                 at = 2 * i + 1
@@ -192,7 +195,7 @@ def _put_mix(row: Any, at: int, sums: Any) -> None:
 
 @compiled()
 def _add_between(near: Any, far: Any, columns: int, out: Any) -> None:
-    """out += 3 / 4 of *near* and 1 / 4 of *far*, twice as long: the same between neighbours."""
+    """Add to *out* 3/4 of *near* and 1/4 of *far*, interpolated linearly to twice the columns."""
     nearest, beside = spread(pair(9, 3)), spread(pair(3, 1))
     for k in range(0, columns, SUMS):
         at = 2 * k + 1
@@ -217,7 +220,10 @@ def _between(sums: Any) -> Any:
 
 @compiled(f"void({_MAP}, {_MAP}, int64, {_ROWS})")
 def add_enlarged(x: Any, small: Any, columns: int, weights: Any) -> None:
-    """x += the mix of *small*, of so many columns, twice as large: linear between its values."""
+    """Add to *x* the mix of *small*, interpolated linearly to twice its size.
+
+    *columns* is the number of columns of *small*.
+    """
     rows, channels, length = small.shape[0], x.shape[1], small.shape[2]
     packed_weights, none = packed(weights, np.zeros(channels, np.float32))
     pairs = channel_rows(small.shape[1], length - VALUES)
@@ -240,5 +246,5 @@ def add_enlarged(x: Any, small: Any, columns: int, weights: Any) -> None:
 
 
 def largest_sum(weights: Any, biases: Any) -> float:
-    """The most that a sum of this layer can come to: it has to stay below 2^24."""
+    """The largest possible sum of this layer, which must stay below 2^24."""
     return float((np.abs(weights).sum(1) * MOST_ACTIVATION + np.abs(biases)).max())

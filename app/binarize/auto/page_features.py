@@ -1,4 +1,4 @@
-"""What the network sees of a page: the maps as numbers of about the same size on every page."""
+"""Compute the inputs of the network: the maps, scaled to a similar range on every page."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .page_maps import FEATURE_LIMIT, FEATURE_STEPS, FEATURES, LEAST_CONTRAST, L
 _STEPS: Final = np.float32(FEATURE_STEPS)
 _LIMIT: Final = np.float32(FEATURE_STEPS * FEATURE_LIMIT)
 _LEAST: Final = np.float32(LEAST_CONTRAST)
-#: Adding and taking away 1.5 * 2^23 rounds a float32 to a whole number.
+#: Adding and subtracting 1.5 * 2^23 rounds a float32 to a whole number.
 _ROUND: Final = np.float32(12582912)
 
 
 def features(maps: PageMaps) -> tuple[Map, Layers]:
-    """(rows, FEATURES, columns) in steps of 1 / FEATURE_STEPS, and the contrast in gray values."""
+    """(rows, FEATURES, columns) in 1 / FEATURE_STEPS, and the contrast in gray values."""
     rows, columns = maps.paper.shape
     out = np.empty((rows, FEATURES, columns), np.int16)
     contrast = np.empty((rows, columns), np.float32)
@@ -29,7 +29,7 @@ def features(maps: PageMaps) -> tuple[Map, Layers]:
 
 
 def scratch_rows(maps: PageMaps) -> Layers:
-    """Room for the rows that `feature_row` needs meanwhile."""
+    """Scratch memory for `feature_row`."""
     return np.empty((7, maps.paper.shape[1]), np.float32)
 
 
@@ -53,7 +53,7 @@ def arrays(maps: PageMaps) -> tuple[Any, ...]:
 
 @compiled("float32[:,::1](uint8[:,::1], int64)")
 def widened(small: Any, factor: int) -> Any:
-    """2 *factor* times *small*, with *factor* (even) times its columns: linear between them."""
+    """*small* times 2 *factor*, interpolated linearly to *factor* (even) times its columns."""
     rows, columns = small.shape
     out = np.empty((rows, factor * columns), np.float32)
     framed = np.empty(columns + 2, np.float32)
@@ -72,7 +72,7 @@ def widened(small: Any, factor: int) -> Any:
 
 @compiled("void(float32[:,::1], int64, int64, float32[::1])")
 def enlarged_row(wide: Any, y: int, factor: int, out: Any) -> None:
-    """Row *y* of a map *factor* times as large, rounded; *wide* is the map `widened` by as much."""
+    """Write row *y* of an enlarged map into *out*, rounded; *wide* is `widened` by *factor*."""
     i = y // factor
     offset = 2 * (y - i * factor) + 1 - factor
     j = max(i - 1, 0) if offset < 0 else min(i + 1, wide.shape[0] - 1)
@@ -86,11 +86,11 @@ def enlarged_row(wide: Any, y: int, factor: int, out: Any) -> None:
 
 @compiled()
 def _whole(value: Any) -> Any:
-    """*value* as a feature: within the limit, and rounded."""
+    """*value* as a feature: limited and rounded."""
     return np.int16(max(min(value, _LIMIT), -_LIMIT) + _ROUND - _ROUND)
 
 
-# Loops of few arrays become vector instructions.
+# The compiler vectorizes only loops over few arrays.
 
 
 @compiled()

@@ -1,8 +1,8 @@
-"""A threshold for every spot of a page, learned from drawn pages.
+"""Compute a threshold for every spot of a page, by a network that is trained on drawn pages.
 
 Cells of 4 x 4 pixels -> maps of paper, contrast and noise (`page_maps`) -> a network of 10,702
 weights at 1/8 to 1/64 of the scale -> a threshold at 1/4 and a sharpness at 1/8 -> one comparison
-of each pixel. The weights are in surface.npz; benchmarks/training draws, trains and writes them.
+of each pixel. The weights are in surface.npz; benchmarks/training draws the pages and trains them.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ WEIGHTS_FILE: Final = Path(__file__).with_name("surface.npz")
 #: Thresholds are whole numbers of 1 / 32 gray value, sharpness of 1 / 256 of a ninth.
 THRESHOLD_STEPS: Final = 32
 
-#: Where half of the page is noisier than this, nothing is sharpened: specks between words are read
-#: as letters.
+#: Pages with at least this median noise are not sharpened: sharpened specks between words would be
+#: read as letters.
 STRONG_NOISE: Final = 40
 
-#: While it is put together a threshold is in 1 / 512, as the outputs are.
+#: Until it is complete, a threshold is in 1 / 512 gray values, like the outputs of the network.
 _FINE: Final = np.float32(512)
 _OUT: Final = np.float32(THRESHOLD_STEPS / 512)
 _LOW, _HIGH = np.float32(-128 * 512), np.float32(383 * 512)
@@ -44,7 +44,7 @@ Weights = Mapping[str, Layers]
 
 @functools.cache
 def weights(path: Path = WEIGHTS_FILE) -> Weights:
-    """What was learned, as whole numbers in float32."""
+    """The learned weights, as whole numbers in float32."""
     with np.load(path) as file:
         return {
             name: np.ascontiguousarray(file[name], np.float32)
@@ -54,7 +54,7 @@ def weights(path: Path = WEIGHTS_FILE) -> Weights:
 
 
 def binarize(page: Gray, maps: PageMaps, learned: Weights) -> Gray:
-    """0 where *page* is ink and 255 elsewhere; *maps* are its maps."""
+    """*page* in black and white, 0 for ink and 255 elsewhere; *maps* are the maps of *page*."""
     threshold, sharpness = surface(maps, learned)
     if quantile(histogram(maps.noise_32), 0.5) >= STRONG_NOISE:
         np.maximum(sharpness, np.float32(0), out=sharpness)
@@ -81,7 +81,7 @@ def surface(maps: PageMaps, learned: Weights) -> tuple[Layers, Layers]:
 
 
 def _blocks(x: Map, columns: int, learned: Weights, place: str) -> None:
-    """Carry out the blocks of one place of the network, in their order."""
+    """Run the blocks at one place of the network, in their order."""
     end = ".filter.weight"
     for name in sorted(n[: -len(end)] for n in learned if n.startswith(place) and n.endswith(end)):
         weight, bias = _layer(learned, f"{name}.mix")
@@ -93,7 +93,7 @@ def _layer(learned: Weights, name: str) -> tuple[Layers, Layers]:
 
 
 def _enter(maps: PageMaps, learned: Weights) -> tuple[Map, Layers]:
-    """The finest level, and the contrast in gray values."""
+    """The map of the finest level, and the contrast in gray values."""
     rows, columns = maps.paper.shape
     weight, bias = _layer(learned, "enter")
     out = empty_map(rows, len(weight), columns)
@@ -188,7 +188,7 @@ def _leave_rows(
 
 
 def provenance(path: Path = WEIGHTS_FILE) -> str:
-    """Where the weights come from, as JSON."""
+    """The origin of the weights, as JSON."""
     with np.load(path) as file:
         return str(file["provenance"])
 
