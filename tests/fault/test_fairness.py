@@ -76,7 +76,7 @@ def latencies_s(settings: Settings) -> list[float]:
     return found
 
 
-def test_nobody_is_refused_or_kept_waiting_for_the_group_of_another(settings: Settings) -> None:
+def test_the_group_of_one_client_neither_refuses_nor_delays_others(settings: Settings) -> None:
     with role("web", settings), role("worker", settings):
         wait_until(lambda: is_alive(f"http://127.0.0.1:{settings.port}"))
         upload(settings, OTHERS[0], wait_s=30)  # until the worker has started

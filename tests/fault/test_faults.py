@@ -108,7 +108,7 @@ def finish(
     "operation",
     ["ReceiveMessage", "GetObject", "PutObject", "SendMessageBatch", "DeleteMessageBatch"],
 )
-def test_a_lost_answer_is_asked_for_again(site: Site, operation: str) -> None:
+def test_a_call_whose_response_is_lost_is_repeated(site: Site, operation: str) -> None:
     site.proxy.rules = [rule := Rule(LoseAnswer(), frozenset({operation}), last=2)]
     sent_at = time.monotonic()
     ids = preload(site.settings, 10)

@@ -86,7 +86,7 @@ def _delivery(patch: pytest.MonkeyPatch, *, is_again: bool) -> list[str]:
     return pipeline.journal
 
 
-def test_the_steps_are_those_that_the_documentation_names(protocol: Protocol) -> None:
+def test_the_steps_are_the_documented_ones(protocol: Protocol) -> None:
     assert protocol == Protocol(
         upload=("put original", "send job"),
         first=(

@@ -76,7 +76,7 @@ def slow_clients(port: int, headers: int, bodies: int) -> Iterator[int]:
 
 
 @pytest.mark.parametrize(("headers", "bodies"), [(40, 40), (100, 100)])
-def test_slow_clients_keep_nobody_waiting(web: Web, headers: int, bodies: int) -> None:
+def test_slow_clients_delay_no_other_client(web: Web, headers: int, bodies: int) -> None:
     checks_s, uploads = [], []
     with slow_clients(web.port, headers, bodies) as count:
         started = time.monotonic()
@@ -91,7 +91,7 @@ def test_slow_clients_keep_nobody_waiting(web: Web, headers: int, bodies: int) -
 
 
 @pytest.mark.parametrize("name", attacks(32_000))
-def test_a_head_that_is_long_to_read_keeps_nobody_waiting(web: Web, name: str) -> None:
+def test_an_expensive_head_delays_no_other_client(web: Web, name: str) -> None:
     """As a whole again and again, and byte by byte."""
     port, request = web.port, attacks(32_000)[name]
     checks_s: list[float] = []

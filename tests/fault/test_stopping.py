@@ -107,7 +107,7 @@ def test_after_a_stop_in_the_middle_no_message_is_hidden(
     assert announcements.seen == dict.fromkeys(((i, "processed") for i in ids), 1)
 
 
-def test_what_the_pending_poll_brings_is_given_back(settings: Settings, jobs: SqsQueue) -> None:
+def test_messages_of_the_pending_poll_are_returned(settings: Settings, jobs: SqsQueue) -> None:
     patient = settings.model_copy(update={"poll_wait_s": 10})
     with role("worker", patient) as worker:
         wait_until_it_polls(worker)
@@ -120,7 +120,7 @@ def test_what_the_pending_poll_brings_is_given_back(settings: Settings, jobs: Sq
     assert (jobs.depth().waiting, jobs.depth().held) == (1, 0)
 
 
-def test_a_second_signal_stops_at_once_and_gives_back_what_was_in_hand(
+def test_a_second_signal_stops_at_once_and_returns_the_held_messages(
     settings: Settings, jobs: SqsQueue, tmp_path: Path
 ) -> None:
     notes = tmp_path / "notes"

@@ -30,7 +30,7 @@ def upload(settings: Settings, headers: dict[str, str] | None = None) -> urllib3
     return http_request("POST", url, fields=fields, headers=headers, retries=False)
 
 
-def test_an_orphan_is_not_acknowledged_and_reconcile_brings_it_in(settings: Settings) -> None:
+def test_an_orphan_is_not_acknowledged_and_reconcile_sends_it(settings: Settings) -> None:
     jobs = make_queue(settings, settings.input_queue)
     with FaultProxy(settings.aws_endpoint_url) as proxy, Announcements(settings) as announcements:
         with role("web", settings.model_copy(update={"aws_endpoint_url": proxy.url})) as web:
@@ -52,7 +52,7 @@ def test_an_orphan_is_not_acknowledged_and_reconcile_brings_it_in(settings: Sett
 
 
 @pytest.mark.parametrize("is_sent", [False, True])
-def test_with_a_key_the_client_itself_brings_in_what_a_crash_has_cut(
+def test_with_a_key_the_client_completes_an_upload_after_a_crash(
     settings: Settings, is_sent: bool
 ) -> None:
     """Killed on either side of the send, the API has not answered; the client asks again."""

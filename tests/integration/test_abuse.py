@@ -129,7 +129,7 @@ def download(served: Served, path: str) -> bool:
     return False
 
 
-def test_a_slow_reader_is_not_cut_for_those_who_read_nothing(served: Served, original: str) -> None:
+def test_a_slow_reader_is_not_cut_to_serve_non_readers(served: Served, original: str) -> None:
     with connect(served, receive_bytes=65536) as slow, clients(served, 20, ELSEWHERE) as others:
         ask(slow, original)
         received = 0
@@ -142,7 +142,7 @@ def test_a_slow_reader_is_not_cut_for_those_who_read_nothing(served: Served, ori
     assert received > len(large_png())
 
 
-def test_a_body_that_stalls_makes_room_for_one_that_comes(served: Served) -> None:
+def test_a_stalled_body_is_cut_for_one_that_arrives(served: Served) -> None:
     with ExitStack() as stack:
         for _ in range(5):
             client = stack.enter_context(connect(served, ELSEWHERE))
@@ -153,7 +153,7 @@ def test_a_body_that_stalls_makes_room_for_one_that_comes(served: Served) -> Non
         assert temporary_bytes(served) <= BUDGET_BYTES
 
 
-def test_an_upload_that_is_answered_keeps_no_room_while_its_connection_stays_open(
+def test_an_answered_upload_holds_no_bytes_while_its_connection_stays_open(
     served: Served,
 ) -> None:
     body, content_type = urllib3.encode_multipart_formdata({"image": ("a.png", large_png())})
@@ -201,7 +201,7 @@ class Senders:
                     client.sendall(bytes(due))
 
 
-def test_a_trickle_from_many_addresses_shuts_nobody_out(served: Served, original: str) -> None:
+def test_a_trickle_from_many_addresses_does_not_block_others(served: Served, original: str) -> None:
     with Senders(served) as senders, connect(served, receive_bytes=65536) as reader:
         page = upload(served, page_png()).json()["original"]["href"]
         ask(reader, page)
@@ -218,7 +218,7 @@ def test_a_trickle_from_many_addresses_shuts_nobody_out(served: Served, original
         assert read_to_end(reader).endswith(page_png())
 
 
-def test_a_client_over_its_share_gives_way_to_another_one_and_not_to_itself(
+def test_a_client_over_its_share_is_cut_for_others_and_not_for_itself(
     served: Served, original: str
 ) -> None:
     with Senders(served) as senders:
@@ -248,7 +248,7 @@ def is_open(client: socket.socket) -> bool:
 # --- connections ----------------------------------------------------------------------------------
 
 
-def test_idle_connections_of_one_address_shut_nobody_else_out() -> None:
+def test_idle_connections_of_one_address_do_not_block_others() -> None:
     with (
         serving(50_000, MAX_CONNECTIONS_PER_CLIENT="50") as served,
         clients(served, 1000, ELSEWHERE) as idle,
@@ -345,7 +345,7 @@ def test_a_body_that_is_half_received_at_a_stop_is_finished() -> None:
     assert_within(seconds(began_at), 5)
 
 
-def test_a_body_that_does_not_come_holds_a_stop_for_the_grace_period() -> None:
+def test_a_missing_body_delays_a_stop_by_the_grace_period() -> None:
     with serving(50_000, GRACE_PERIOD_S="1") as served, connect(served) as client:
         client.sendall(HEAD + BODY[:50])
         assert is_alive(f"http://127.0.0.1:{served.port}")
@@ -357,7 +357,7 @@ def test_a_body_that_does_not_come_holds_a_stop_for_the_grace_period() -> None:
     assert_within(seconds(began_at), 4)
 
 
-def test_a_second_signal_cuts_what_is_in_hand() -> None:
+def test_a_second_signal_cuts_requests_in_progress() -> None:
     with serving(50_000) as served, connect(served) as client:
         client.sendall(HEAD + BODY[:50])
         assert is_alive(f"http://127.0.0.1:{served.port}")

@@ -35,7 +35,7 @@ EMPTY_IF_WELL = {"Alerts that fire", "5xx responses by route", "Errors by code"}
 # --- promtool ------------------------------------------------------------------------------------
 
 
-def test_promtool_takes_the_configuration_and_its_rules() -> None:
+def test_promtool_accepts_the_configuration_and_its_rules() -> None:
     said = promtool(
         "check", "config", "--lint=all", "--lint-fatal", FILES[0].with_name("prometheus.yml")
     )

@@ -183,7 +183,7 @@ def test_a_file_that_may_not_grow_ends_the_command_in_one_line(dots: Path) -> No
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_pipe_into_a_full_disk_is_no_success(
+def test_writing_a_pipe_to_a_full_disk_is_a_failure(
     dots: Path, unbuffered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a buffer, Python writes what fits and raises nothing."""

@@ -205,6 +205,8 @@ def test_plain_http_is_refused_by_the_queues_and_by_the_buckets(
     account.client("sqs", user=user).get_queue_url(QueueName=queue)
 
 
-def test_compute_without_its_parts_is_refused_before_anything_is_made(account: Account) -> None:
+def test_compute_without_its_parameters_is_refused_before_any_resource_is_created(
+    account: Account,
+) -> None:
     with pytest.raises(ClientError, match="ImageUri names the image to run"):
         account.deploy("bare", DeployCompute="true")

@@ -26,7 +26,7 @@ def hits_of_a_new_process(cache: Path, **variables: str) -> int:
     return int(done.stdout)
 
 
-def test_a_later_process_finds_the_machine_code_made_and_none_trips_over_a_damaged_one(
+def test_a_later_process_loads_the_cached_machine_code_and_replaces_damaged_files(
     tmp_path: Path,
 ) -> None:
     assert [hits_of_a_new_process(tmp_path) for _ in range(2)] == [0, 1]
@@ -36,13 +36,13 @@ def test_a_later_process_finds_the_machine_code_made_and_none_trips_over_a_damag
     assert hits_of_a_new_process(tmp_path) == 0
 
 
-def test_without_a_place_to_keep_it_the_machine_code_is_made_each_time() -> None:
+def test_without_a_writable_cache_each_process_compiles() -> None:
     only_there = {"NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
 
     assert hits_of_a_new_process(Path("/dev/null/nowhere"), **only_there) == 0
 
 
-def test_machine_code_of_other_loops_is_not_taken_over(tmp_path: Path) -> None:
+def test_cached_machine_code_of_other_loops_is_not_used(tmp_path: Path) -> None:
     """A function has in it what it calls, so a change of any module with loops makes all anew."""
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"

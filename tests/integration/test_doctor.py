@@ -56,9 +56,7 @@ def changed(settings: Settings, **values: object) -> Settings:
 
 
 @pytest.mark.parametrize("role", ["all", "web", "worker", "operator"])
-def test_nothing_is_wrong_where_all_is_there_and_nothing_is_changed(
-    made: Settings, role: str
-) -> None:
+def test_a_complete_setup_passes_every_check_and_is_not_changed(made: Settings, role: str) -> None:
     done = doctor(made, "--role", role)
 
     assert done.returncode == 0, done.stdout
@@ -121,7 +119,7 @@ def test_a_right_that_is_missing_is_named_for_each_resource(
     assert all(f"denied: {action}" in line for line in named)
 
 
-def test_wrong_credentials_are_said_once_and_end_the_checks(
+def test_wrong_credentials_are_reported_once_and_end_the_checks(
     made: Settings, proxy: FaultProxy
 ) -> None:
     proxy.rules = [Rule(Status(403, "InvalidClientTokenId"), frozenset({"GetQueueUrl"}))]
@@ -131,7 +129,7 @@ def test_wrong_credentials_are_said_once_and_end_the_checks(
     assert line.startswith("doctor: credentials: the AWS credentials are wrong")
 
 
-def test_no_credentials_are_a_finding(made: Settings) -> None:
+def test_missing_credentials_are_a_finding(made: Settings) -> None:
     nowhere = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_CONFIG_FILE": os.devnull}
     none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
 

@@ -224,19 +224,19 @@ def operate(fleet: Fleet) -> None:
     fleet.command("watch", "--all", "--count", "1", "--timeout", "30", "--delete")
 
 
-def test_nobody_is_refused_anything(fleet: Fleet) -> None:
+def test_no_role_is_denied_a_call(fleet: Fleet) -> None:
     assert fleet.recorder.refused == []
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_what_is_used_is_granted(fleet: Fleet, name: str) -> None:
+def test_every_used_permission_is_granted(fleet: Fleet, name: str) -> None:
     user = fleet.users[name]
 
     assert missing(user.granted, fleet.recorder.used_by(user.access_key)) == []
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_what_is_granted_is_used(fleet: Fleet, name: str) -> None:
+def test_every_granted_permission_is_used(fleet: Fleet, name: str) -> None:
     user = fleet.users[name]
 
     assert unused(user.granted, fleet.recorder.used_by(user.access_key)) == []

@@ -17,7 +17,7 @@ from testkit.root import ROOT
 MODULES = ["app.main", "app.setup_aws_resources", "app"]
 
 
-def test_every_package_that_the_application_needs_is_looked_for() -> None:
+def test_every_required_package_is_checked() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {line.partition(">")[0] for line in project["dependencies"]} - {"isal", "zlib-ng"}
     owners = metadata.packages_distributions()
@@ -36,7 +36,7 @@ def test_the_image_of_one_role_may_lack_what_its_commands_never_load(command: st
     assert {name.replace("_", "-") for name in lacked} == image
 
 
-def test_nothing_is_said_where_all_are_there() -> None:
+def test_nothing_is_reported_if_all_packages_are_installed() -> None:
     assert installed.fault("x") is None
 
 
@@ -70,7 +70,7 @@ def test_a_python_that_lacks_some_packages_names_them(bare: Path) -> None:
     assert "are not installed here (waitress); type ./alvura start" in only_line(bare, "app.main")
 
 
-def test_an_installation_that_was_cut_short_counts_as_none(bare: Path) -> None:
+def test_an_interrupted_installation_counts_as_missing(bare: Path) -> None:
     (site,) = bare.glob("lib/python*/site-packages")
     for name in installed.PACKAGES:
         (site / name).mkdir()

@@ -91,7 +91,7 @@ def last_line(answer: subprocess.CompletedProcess[str]) -> str:
     return answer.stderr.splitlines()[-1].replace(str(ROOT), "")
 
 
-def test_uv_installs_from_the_index_that_pip_is_told_of(tree: Path, index: Index) -> None:
+def test_uv_installs_from_the_index_of_pips_settings(tree: Path, index: Index) -> None:
     answer = install(tree, index)
 
     assert answer.returncode == 0, answer.stderr
@@ -109,7 +109,7 @@ def test_pip_installs_where_the_index_has_no_uv(bare: Path, index: Index) -> Non
     assert answer_of(bare) == "42"
 
 
-def test_uv_that_cannot_is_followed_by_pip(tree: Path, index: Index) -> None:
+def test_pip_installs_if_uv_fails(tree: Path, index: Index) -> None:
     for program in tree.glob(".local/uv/*/bin/uv"):
         program.unlink()
         program.write_text("#!/bin/sh\necho 'error: no such machine' >&2\nexit 2\n")
@@ -123,7 +123,7 @@ def test_uv_that_cannot_is_followed_by_pip(tree: Path, index: Index) -> None:
 
 
 @pytest.mark.parametrize("with_uv", [True, False])
-def test_a_damaged_download_is_one_line_and_the_next_run_is_whole(
+def test_a_damaged_download_is_reported_and_the_next_run_succeeds(
     bare: Path, uv: Path, index: Index, with_uv: bool
 ) -> None:
     if with_uv:
@@ -144,9 +144,7 @@ def test_a_damaged_download_is_one_line_and_the_next_run_is_whole(
     assert answer_of(bare) == "42"
 
 
-def test_a_run_that_is_killed_leaves_nothing_that_the_next_takes_for_whole(
-    tree: Path, index: Index
-) -> None:
+def test_after_a_killed_run_the_next_one_rebuilds_the_environment(tree: Path, index: Index) -> None:
     index.held.add("tiny")
     with subprocess.Popen(command(tree), env=environment(tree, index.url)) as process:
         wait_until(lambda: any(path.endswith(".whl") for path in index.asked_for))
@@ -167,7 +165,9 @@ def test_a_run_that_is_killed_leaves_nothing_that_the_next_takes_for_whole(
     assert answer_of(tree) == "42"
 
 
-def test_no_network_later_leaves_usable_what_was_installed(tree: Path, index: Index) -> None:
+def test_a_failed_installation_without_network_leaves_the_environment_usable(
+    tree: Path, index: Index
+) -> None:
     install(tree, index)
     (tree / "other.txt").write_text(locked("other", wheel_of("other")))
 
@@ -192,7 +192,7 @@ def test_a_lock_inside_another_is_installed_with_it(tree: Path, index: Index) ->
     assert inside.stderr == ""
 
 
-def test_a_lock_is_installed_again_when_another_has_brought_other_versions(
+def test_a_lock_is_reinstalled_after_another_lock_changed_versions(
     tree: Path, index: Index
 ) -> None:
     (tree / "lock.txt").rename(tree / "requirements.txt")
@@ -209,7 +209,9 @@ def test_a_lock_is_installed_again_when_another_has_brought_other_versions(
     assert (between, answer_of(tree)) == ("43", "42")
 
 
-def test_a_late_download_is_told_every_two_seconds(tree: Path, index: Index) -> None:
+def test_the_progress_of_a_slow_download_is_shown_every_two_seconds(
+    tree: Path, index: Index
+) -> None:
     index.held.add("tiny")
     with subprocess.Popen(
         command(tree), env=environment(tree, index.url), stderr=subprocess.PIPE, text=True
@@ -226,7 +228,7 @@ def test_a_late_download_is_told_every_two_seconds(tree: Path, index: Index) -> 
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a small file system")
-def test_a_full_disk_is_one_line(tree: Path) -> None:
+def test_a_full_disk_is_reported_in_one_line(tree: Path) -> None:
     wheel = wheel_of("tiny", size=4_000_000)
     (tree / "lock.txt").write_text(locked("tiny", wheel))
     small = tree / "venv"
@@ -247,14 +249,14 @@ def test_a_full_disk_is_one_line(tree: Path) -> None:
     assert last_line(answer).endswith(": no space left on the disk")
 
 
-def test_a_full_disk_is_known_in_a_sentence_that_uv_has_wrapped() -> None:
+def test_a_full_disk_is_recognised_in_wrapped_output_of_uv() -> None:
     output = "error: failed to copy file from\n  \u2502 /a to /b: No space\n  \u2502 left on device"
 
     with pytest.raises(installers.InstallError, match="no space left on the disk"):
         installers.check_final(output)
 
 
-def test_what_is_missing_is_told_with_its_size_before_it_is_installed(tree: Path) -> None:
+def test_missing_environments_are_listed_with_their_sizes_before_installing(tree: Path) -> None:
     shutil.copy(ROOT / "requirements.txt", tree)
     asked = [*command(tree)[:2], "--plan", str(tree / "venv"), str(tree / "requirements.txt")]
 
@@ -266,7 +268,7 @@ def test_what_is_missing_is_told_with_its_size_before_it_is_installed(tree: Path
 
 
 @pytest.mark.parametrize("arguments", [[], ["venv"], ["--what", "venv"], ["a", "b", "c"]])
-def test_arguments_that_are_none_are_answered_with_where_the_usage_is(arguments: list[str]) -> None:
+def test_invalid_arguments_are_answered_with_a_hint_to_the_usage(arguments: list[str]) -> None:
     answer = subprocess.run(
         [sys.executable, ROOT / "scripts/install", *arguments], capture_output=True, text=True
     )

@@ -45,7 +45,7 @@ def run(style: str | None) -> str:
     return done.stderr
 
 
-def test_away_from_a_terminal_all_that_is_said_is_one_json_object_a_line() -> None:
+def test_away_from_a_terminal_every_line_is_one_json_object() -> None:
     found = parsed(run(None))
 
     assert [(e["level"], e["event"]) for e in found] == [
@@ -64,7 +64,7 @@ def test_away_from_a_terminal_all_that_is_said_is_one_json_object_a_line() -> No
     assert list(found[0])[:6] == ["time", "level", "event", "logger", "image_id", "request_id"]
 
 
-def test_text_keeps_what_a_client_sent_within_its_line_and_harmless_to_a_terminal() -> None:
+def test_text_of_a_client_stays_in_its_line_and_cannot_control_a_terminal() -> None:
     text = run(logs.TEXT)
 
     first, second = text.splitlines()[:2]
@@ -108,7 +108,7 @@ print("on")
 """
 
 
-def test_a_line_that_cannot_be_made_is_one_line_without_its_words() -> None:
+def test_a_line_that_cannot_be_formatted_is_replaced_by_one_without_its_text() -> None:
     program = [sys.executable, "-c", LOSING, logs.JSON]
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
@@ -121,7 +121,7 @@ def test_a_line_that_cannot_be_made_is_one_line_without_its_words() -> None:
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
-def test_without_a_place_for_the_log_the_work_goes_on(redirection: str) -> None:
+def test_work_continues_if_the_log_cannot_be_written(redirection: str) -> None:
     command = ["sh", "-c", f'exec "$0" -c "$1" {redirection}', sys.executable, LOSING]
 
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=60)

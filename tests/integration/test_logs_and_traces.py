@@ -315,7 +315,7 @@ def test_every_call_of_aws_for_an_image_is_in_a_trace(run: Run) -> None:
     }
 
 
-def test_calls_say_where_they_went(run: Run) -> None:
+def test_spans_of_calls_have_the_address_of_the_server(run: Run) -> None:
     (put, _) = [s for s in run.collector.of(TRACE_ID) if s.name == "S3.PutObject"]
     send = named(run.collector.of(TRACE_ID), "SQS.SendMessage")
 
@@ -345,7 +345,7 @@ def test_probes_make_no_traces(run: Run) -> None:
     assert not [s for s in run.spans if s.attributes.get("url.path") in ("/healthz", "/readyz")]
 
 
-def test_the_announcement_says_where_it_comes_from(run: Run) -> None:
+def test_the_announcement_carries_trace_and_request_id(run: Run) -> None:
     attributes = run.announced["MessageAttributes"]
 
     assert attributes["traceparent"]["StringValue"].split("-")[1] == TRACE_ID

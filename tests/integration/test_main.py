@@ -53,7 +53,7 @@ def test_each_verb_explains_itself_and_its_exit_codes(verb: str) -> None:
         ("announce-again", "--all", "6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de"),
     ],
 )
-def test_what_a_verb_cannot_do_is_a_usage_error(arguments: tuple[str, ...]) -> None:
+def test_invalid_options_of_a_verb_are_a_usage_error(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).returncode == 2
 
 
@@ -89,7 +89,9 @@ def test_wrong_settings_refuse_to_start_in_one_line_that_names_them_all() -> Non
         ({"HOST": "no such host"}, "cannot listen on no such host:"),
     ],
 )
-def test_what_cannot_be_is_said_in_one_line(variables: dict[str, str], complaint: str) -> None:
+def test_impossible_settings_are_reported_in_one_line(
+    variables: dict[str, str], complaint: str
+) -> None:
     answer = run("web", **variables)
 
     assert answer.returncode == 1
@@ -97,7 +99,7 @@ def test_what_cannot_be_is_said_in_one_line(variables: dict[str, str], complaint
     assert complaint in answer.stderr
 
 
-def test_a_busy_port_is_one_clear_line() -> None:
+def test_a_busy_port_is_reported_in_one_line() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -112,7 +114,7 @@ def test_a_busy_port_is_one_clear_line() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "*", "[::]"])
-def test_an_open_server_refuses_to_listen_to_the_world(host: str) -> None:
+def test_a_server_without_tokens_refuses_to_listen_beyond_loopback(host: str) -> None:
     answer = run("web", HOST=host, PORT=str(free_port()))
 
     assert answer.returncode == 2

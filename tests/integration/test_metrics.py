@@ -149,7 +149,7 @@ def test_web_and_worker_count_all_that_was_sent(settings: Settings) -> None:
     assert web.all("aws_request_errors_total") == worker.all("aws_request_errors_total") == {}
 
 
-def test_promtool_finds_nothing_to_say_of_the_names_of_every_role(metrics: Metrics) -> None:
+def test_promtool_accepts_the_metric_names_of_every_role(metrics: Metrics) -> None:
     assert metrics.worker
     metrics.http.answered("GET", "/", 200, 0.1)
     metrics.aws.answered("sqs", "SendMessage", 0.1)
@@ -176,7 +176,7 @@ def idle(settings: Settings) -> dict[str, Any]:
     return found if found["queue"] == {"waiting": 0, "held": 0} else {}
 
 
-def test_what_aws_refuses_is_counted_by_its_code_through_both_libraries(
+def test_refusals_of_aws_are_counted_by_code_through_both_libraries(
     settings: Settings, metrics: Metrics
 ) -> None:
     bucket = S3Bucket(settings, "there-is-no-such-bucket", metrics.aws)
@@ -262,7 +262,7 @@ def test_a_scrape_is_answered_at_once_while_s3_and_sqs_are_away(settings: Settin
     assert found == {"status": "degraded", "queue": None}
 
 
-def test_a_port_for_metrics_that_is_taken_refuses_to_start(settings: Settings) -> None:
+def test_a_taken_metrics_port_prevents_the_start(settings: Settings) -> None:
     settings = with_metrics_port(settings)
     with role("worker", settings):
         wait_until(lambda: is_ready(settings.metrics_port))

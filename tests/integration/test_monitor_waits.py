@@ -8,7 +8,7 @@ from testkit.monitored_pipeline import MonitoredPipeline
 from testkit.waiting import assert_within, wait_until
 
 
-def test_who_asks_waits_a_second_at_most_while_aws_is_silent() -> None:
+def test_a_readiness_request_waits_at_most_a_second_while_aws_is_silent() -> None:
     pipeline = MonitoredPipeline(clock=time.monotonic)
     pipeline.jobs.may_answer.clear()
     with pipeline.monitor:
@@ -24,7 +24,7 @@ def test_who_asks_waits_a_second_at_most_while_aws_is_silent() -> None:
         wait_until(pipeline.is_ready)
 
 
-def test_the_thread_looks_ahead_while_somebody_asks() -> None:
+def test_the_thread_checks_in_advance_while_requests_arrive() -> None:
     pipeline = MonitoredPipeline(clock=time.monotonic, is_resting=True)
     with pipeline.monitor:
         wait_until(pipeline.is_ready)

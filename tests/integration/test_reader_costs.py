@@ -60,7 +60,7 @@ def test_the_first_page_is_ready_soon_after_the_import() -> None:
     assert_within(float(run.stdout), 0.3)
 
 
-def test_it_takes_less_than_a_hundredth_of_a_second_a_megapixel() -> None:
+def test_auto_takes_less_than_a_hundredth_of_a_second_per_megapixel() -> None:
     large = np.tile(shadowed_page(), (7, 6))
     read(large)
     started = time.thread_time()

@@ -76,7 +76,7 @@ class Announcements:
         return self.seen
 
 
-def test_a_worker_killed_in_the_middle_loses_and_doubles_nothing(settings: Settings) -> None:
+def test_a_worker_killed_while_processing_loses_and_doubles_nothing(settings: Settings) -> None:
     announcements = Announcements(settings)
     with role("web", settings):
         ids = upload_all(settings)

@@ -66,7 +66,7 @@ def refused() -> Iterator[tuple[RefusingAws, str, list[Running]]]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_role_says_each_fault_and_tells_probes_nothing_of_it(
+def test_each_role_logs_each_fault_and_hides_it_from_probes(
     refused: tuple[RefusingAws, str, list[Running]], name: str
 ) -> None:
     server, url, running = refused
@@ -106,7 +106,7 @@ def is_told(each: Running, since: int, words: tuple[str, ...]) -> bool:
         (None, ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "there are no AWS credentials"),
     ],
 )
-def test_each_role_starts_and_says_within_seconds_what_is_wrong(
+def test_each_role_starts_and_logs_the_fault_within_seconds(
     endpoint: str | None,
     unset: tuple[str, ...],
     words: str,
@@ -128,7 +128,7 @@ def test_each_role_starts_and_says_within_seconds_what_is_wrong(
             assert each.role.process.poll() is None
 
 
-def test_an_endpoint_that_is_silent_is_said_before_the_time_outs_end() -> None:
+def test_a_silent_endpoint_is_logged_before_the_timeouts_end() -> None:
     with refusing() as (server, url):
         server.is_silent = True
         with roles(aws_endpoint_url=url) as running:

@@ -76,7 +76,7 @@ def test_the_result_comes_from_a_child(sandbox: Sandbox) -> None:
     assert (page.width, page.height, page.dpi, page.method) == (4, 3, 300, "otsu")
 
 
-def test_what_is_wrong_with_an_image_comes_through_with_its_facts(sandbox: Sandbox) -> None:
+def test_the_error_about_an_image_arrives_with_its_facts(sandbox: Sandbox) -> None:
     with pytest.raises(TooManyPixelsError) as caught:
         sandbox.run(b"refuse:7", JOB)
 
@@ -85,7 +85,7 @@ def test_what_is_wrong_with_an_image_comes_through_with_its_facts(sandbox: Sandb
     assert caught.value.to_problem()["code"] == "too-many-pixels"
 
 
-def test_an_exception_that_cannot_travel_comes_as_its_name_and_its_words(sandbox: Sandbox) -> None:
+def test_an_exception_that_cannot_be_pickled_arrives_as_name_and_text(sandbox: Sandbox) -> None:
     with pytest.raises(RuntimeError, match=r"^StubbornError: this, that$"):
         sandbox.run(b"raise:that", JOB)
 
@@ -100,7 +100,7 @@ def test_one_child_serves_one_image_after_the_other(sandbox: Sandbox) -> None:
     assert len(pids) == 1
 
 
-def test_two_at_once_are_two_children_that_are_both_kept(
+def test_two_concurrent_images_use_two_children_that_are_both_kept(
     sandbox: Sandbox, pool: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     first = Held(sandbox, pool, tmp_path / "first")
@@ -162,7 +162,7 @@ def test_an_endless_image_is_ended_within_its_cpu_time(sandbox: Sandbox) -> None
     assert sandbox.run(b"pass", JOB).threshold == 99
 
 
-def test_cpu_time_is_counted_for_each_image_anew() -> None:
+def test_the_cpu_limit_applies_to_each_image_separately() -> None:
     sandbox = Sandbox(_burn, Caps(memory_bytes=CAPS.memory_bytes, cpu_s=2))
 
     pids = {pid_of(sandbox.run(b"0.8", JOB)) for _ in range(4)}
@@ -178,7 +178,7 @@ def _burn(data: bytes, job: object) -> Binarized:
     return do(b"pass", JOB)
 
 
-def test_a_child_that_is_told_to_end_is_no_fault_of_the_image(sandbox: Sandbox) -> None:
+def test_a_child_that_is_stopped_is_not_blamed_on_the_image(sandbox: Sandbox) -> None:
     with pytest.raises(InternalError):
         sandbox.run(f"signal:{signal.SIGTERM:d}".encode(), JOB)
 
@@ -191,14 +191,14 @@ def test_ctrl_c_in_the_terminal_does_not_end_a_child(sandbox: Sandbox) -> None:
     assert pid_of(sandbox.run(b"pass", JOB)) == pid_of(page)
 
 
-def test_a_child_that_left_for_want_of_work_is_replaced(sandbox: Sandbox) -> None:
+def test_a_child_that_exited_while_idle_is_replaced(sandbox: Sandbox) -> None:
     left = pid_of(sandbox.run(b"leave-soon:0.01", JOB))
     wait_until(lambda: is_gone(left), within_s=60)
 
     assert pid_of(sandbox.run(b"pass", JOB)) != left
 
 
-def test_an_idle_child_that_was_killed_is_no_fault_of_the_next_image(sandbox: Sandbox) -> None:
+def test_a_killed_idle_child_is_not_blamed_on_the_next_image(sandbox: Sandbox) -> None:
     killed = pid_of(sandbox.run(b"pass", JOB))
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: is_gone(killed), within_s=60)
@@ -221,7 +221,7 @@ def test_closing_ends_idle_children(sandbox: Sandbox) -> None:
     assert is_gone(child)
 
 
-def test_closing_ends_busy_children_and_whoever_waits_is_told(
+def test_closing_ends_busy_children_with_an_error_for_their_callers(
     sandbox: Sandbox, pool: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
     held = [Held(sandbox, pool, tmp_path / f"{n}") for n in range(3)]
@@ -243,7 +243,7 @@ def _command(process: psutil.Process) -> list[str]:
         return []
 
 
-def test_closing_twice_is_closing() -> None:
+def test_closing_twice_is_no_error() -> None:
     sandbox = Sandbox(do, CAPS)
     sandbox.run(b"pass", JOB)
 

@@ -40,7 +40,7 @@ def port() -> Iterator[int]:
         yield served.port
 
 
-def test_it_serves_over_a_socket(port: int) -> None:
+def test_the_server_answers_over_a_socket(port: int) -> None:
     answer = http_request("GET", f"http://127.0.0.1:{port}/healthz")
 
     assert (answer.status, answer.json()) == (200, {"status": "alive"})
@@ -83,7 +83,7 @@ def test_what_the_server_refuses_by_itself_is_a_problem_document_too(
     assert document["request_id"].encode() in head
 
 
-def test_a_full_disk_refuses_large_bodies_in_words_and_takes_small_ones() -> None:
+def test_with_a_full_disk_large_bodies_are_refused_and_small_ones_accepted() -> None:
     with serving(3_000_000, 100_000) as served:
         url = f"http://127.0.0.1:{served.port}/upload"
         large = {"image": ("a.png", page_png() + b"\0" * 1_000_000)}
@@ -124,7 +124,7 @@ def test_a_body_far_over_the_limit_is_refused_at_its_header_and_kept_nowhere() -
     assert grown < 5 * MEGABYTE
 
 
-def test_who_expects_100_continue_is_refused_before_a_byte_of_body(port: int) -> None:
+def test_a_client_that_expects_100_continue_is_refused_before_its_body(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(large_head(b"Expect: 100-continue\r\n"))
         answer = read_to_end(connection)
@@ -142,7 +142,7 @@ def test_a_client_that_sends_all_of_it_first_still_reads_the_refusal(port: int) 
     assert b"file-too-large" in answer
 
 
-def test_what_follows_a_refusal_is_never_taken_for_a_request(port: int) -> None:
+def test_bytes_after_a_refusal_are_never_parsed_as_a_request(port: int) -> None:
     hidden = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
     answer = exchange(port, large_head() + hidden)
@@ -187,7 +187,7 @@ PLAIN = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.mark.parametrize("path", [b"/healthz", b"/images/1", b"/openapi.json"])
-def test_only_uploads_may_bring_a_body_worth_the_name_in_chunks_too(path: bytes) -> None:
+def test_only_uploads_may_have_a_large_body_in_chunks_too(path: bytes) -> None:
     head = b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + CHUNKED + b"\r\n1c9c380\r\n"
     # A file of one byte would end the server with an error in the answer.
     with (
@@ -201,7 +201,7 @@ def test_only_uploads_may_bring_a_body_worth_the_name_in_chunks_too(path: bytes)
     assert sent < 10 * MEGABYTE
 
 
-def test_two_sound_requests_on_one_connection_get_two_answers(port: int) -> None:
+def test_two_valid_requests_on_one_connection_get_two_answers(port: int) -> None:
     last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
     assert exchange(port, PLAIN + last).count(b"HTTP/1.1 200") == 2
@@ -217,7 +217,7 @@ def test_requests_sent_ahead_are_answered_in_their_order(port: int) -> None:
     assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"404", b"200", b"200"]
 
 
-def test_who_sends_ahead_and_reads_nothing_keeps_nobody_waiting(port: int) -> None:
+def test_a_client_that_pipelines_and_reads_nothing_delays_no_other(port: int) -> None:
     """More of them than the server has threads, and more to read than any buffer holds."""
     large = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"
     clients = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(4)]
@@ -243,7 +243,7 @@ def test_no_way_of_writing_the_path_gets_an_upload_past_the_limits(port: int, pa
 # --- stopping ------------------------------------------------------------------------------------
 
 
-def test_a_stop_answers_those_who_wait() -> None:
+def test_a_stop_answers_waiting_requests() -> None:
     with serving(LIMIT_BYTES) as served, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(
             http_request,

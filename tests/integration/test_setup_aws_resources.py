@@ -50,7 +50,7 @@ def bucket_facts(settings: Settings, name: str) -> dict[str, Any]:
     }
 
 
-def test_everything_is_made_as_described(aws_settings: Settings) -> None:
+def test_all_resources_are_created_as_documented(aws_settings: Settings) -> None:
     ensure(aws_settings)
 
     jobs = attributes(aws_settings, aws_settings.input_queue)
@@ -122,7 +122,7 @@ def test_the_settings_decide_on_times_and_counts(aws_settings: Settings) -> None
     assert bucket_facts(aws_settings, aws_settings.input_bucket)["expiry_days"] == 30
 
 
-def test_what_else_an_owner_has_put_on_a_bucket_stays(aws_settings: Settings) -> None:
+def test_other_settings_of_the_owner_of_a_bucket_are_kept(aws_settings: Settings) -> None:
     ensure(aws_settings)
     real = aws_settings.model_copy(update={"aws_endpoint_url": None})
     s3, name = aws.s3_client(aws_settings), aws_settings.input_bucket
@@ -254,9 +254,7 @@ def test_on_aws_itself_the_queues_refuse_plain_http_and_keep_their_owners_policy
         ({"INPUT_BUCKET": "No Good"}, "INPUT_BUCKET"),
     ],
 )
-def test_the_command_says_in_one_line_what_is_wrong(
-    variables: dict[str, str], complaint: str
-) -> None:
+def test_the_command_reports_a_fault_in_one_line(variables: dict[str, str], complaint: str) -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "app.setup_aws_resources"],
         cwd=ROOT,

@@ -31,7 +31,7 @@ def is_refused_once(answer: bytes) -> bool:
 
 @pytest.mark.parametrize("name", MUST_REFUSE)
 @pytest.mark.parametrize("is_ended", [True, False], ids=["ended", "open"])
-def test_what_can_be_read_in_two_ways_is_refused_once_and_ends_the_connection(
+def test_an_ambiguous_request_is_refused_once_and_ends_the_connection(
     port: int, name: str, is_ended: bool
 ) -> None:
     answer = exchange(port, MUST_REFUSE[name] + HIDDEN, is_ended=is_ended)
@@ -47,7 +47,7 @@ def test_a_request_that_breaks_off_is_refused_once(port: int, name: str) -> None
 
 
 @pytest.mark.parametrize("name", MUST_ACCEPT)
-def test_what_can_be_read_in_one_way_only_is_answered(port: int, name: str) -> None:
+def test_an_unambiguous_request_is_answered(port: int, name: str) -> None:
     request, expected = MUST_ACCEPT[name]
 
     answer = exchange(port, request + CLOSE, is_ended=False)
@@ -56,7 +56,7 @@ def test_what_can_be_read_in_one_way_only_is_answered(port: int, name: str) -> N
 
 
 @pytest.mark.parametrize("name", MUST_ACCEPT)
-def test_it_does_not_matter_in_what_pieces_a_request_comes(port: int, name: str) -> None:
+def test_the_pieces_in_which_a_request_arrives_make_no_difference(port: int, name: str) -> None:
     request, expected = MUST_ACCEPT[name]
 
     answer = exchange(port, request + CLOSE, is_ended=False, piece_bytes=7)

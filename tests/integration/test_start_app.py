@@ -91,7 +91,7 @@ def receive(app: RunningApp, queue: str) -> list[dict[str, Any]]:
     return messages
 
 
-def test_it_says_where_it_is_and_what_to_try(app: RunningApp) -> None:
+def test_the_start_prints_the_address_and_a_first_command(app: RunningApp) -> None:
     assert f"The pipeline is ready on http://localhost:{app.port}" in app.text
     assert "./test_upload.sh" in app.text
 
@@ -109,7 +109,7 @@ def test_the_first_start_numbers_its_steps_and_says_before_what_they_take(app: R
 
 
 @pytest.mark.parametrize("lock", ["requirements.txt", "localstack.txt"])
-def test_what_is_installed_weighs_what_was_said(app: RunningApp, lock: str) -> None:
+def test_an_installed_environment_has_the_announced_size(app: RunningApp, lock: str) -> None:
     weight = WEIGHTS[lock]
 
     (disk_mb,) = re.findall(rf"Installed {weight.name}: (\d+) MB on disk", app.text)
@@ -119,7 +119,7 @@ def test_what_is_installed_weighs_what_was_said(app: RunningApp, lock: str) -> N
 
 @pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("venv", [".venv", ".venv-localstack"])
-def test_what_is_pruned_is_missed_by_no_package(tree: Path, venv: str) -> None:
+def test_every_package_works_without_the_pruned_files(tree: Path, venv: str) -> None:
     command = [*tree.glob(".local/uv/*/bin/uv"), "pip", "check", "--python", tree / venv]
 
     answer = subprocess.run(command, capture_output=True, text=True)
@@ -128,7 +128,7 @@ def test_what_is_pruned_is_missed_by_no_package(tree: Path, venv: str) -> None:
 
 
 @pytest.mark.usefixtures("app")
-def test_what_is_pruned_leaves_the_fast_compression_libraries(tree: Path) -> None:
+def test_pruning_keeps_the_fast_compression_libraries(tree: Path) -> None:
     """Without one the application runs all the same, but slower."""
     names = "from app.png import zlibs; print(zlibs._isal.__name__, zlibs._zlib_ng.__name__)"
 
@@ -175,7 +175,7 @@ def test_an_upload_becomes_a_page_and_one_announcement_in_its_group(app: Running
     assert receive(app, "new-image-input.fifo") == []
 
 
-def test_three_fields_of_another_producer_are_enough(app: RunningApp) -> None:
+def test_a_job_with_three_fields_is_processed(app: RunningApp) -> None:
     image_id = "0e0d4b8e-7d7a-4b8b-8f53-52f2f6d2c0aa"
     settings = settings_for(app)
     s3, sqs = aws.s3_client(settings), aws.sqs_client(settings)
@@ -196,7 +196,7 @@ def test_three_fields_of_another_producer_are_enough(app: RunningApp) -> None:
     assert finished(app, image_id)["original"]["width"] == 1240
 
 
-def test_rubbish_on_the_queue_stops_nobody(app: RunningApp) -> None:
+def test_invalid_messages_on_the_queue_stop_no_image(app: RunningApp) -> None:
     sqs = aws.sqs_client(settings_for(app))
     url = sqs.get_queue_url(QueueName="new-image-input.fifo")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="{", MessageGroupId="g", MessageDeduplicationId="x")

@@ -59,7 +59,7 @@ def is_listening(port: int) -> bool:
 
 
 @pytest.mark.usefixtures("endpoint")  # LocalStack is installed by then
-def test_it_starts_on_loopback_makes_the_resources_and_a_second_call_finds_them(port: int) -> None:
+def test_the_script_starts_on_loopback_creates_the_resources_and_is_repeatable(port: int) -> None:
     first = start_localstack(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
     second = start_localstack(LOCALSTACK_PORT=str(port), LOCALSTACK_DOCKER="0")
 
@@ -80,7 +80,7 @@ def listening(port: int) -> set[str]:
 
 
 @pytest.mark.usefixtures("endpoint")
-def test_two_starts_at_once_make_one_and_a_stop_ends_it(port: int) -> None:
+def test_two_concurrent_starts_make_one_localstack_and_a_stop_ends_it(port: int) -> None:
     variables = os.environ | {"LOCALSTACK_PORT": str(port), "LOCALSTACK_DOCKER": "0"}
     starts = [subprocess.Popen([START], env=variables) for _ in range(2)]
 

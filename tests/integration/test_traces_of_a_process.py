@@ -32,7 +32,7 @@ def test_without_an_exporter_opentelemetrys_sdk_is_not_loaded() -> None:
 
 
 @pytest.mark.parametrize("name", ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"])
-def test_a_variable_that_the_sdk_refuses_is_said_in_one_sentence(name: str) -> None:
+def test_a_variable_that_the_sdk_rejects_is_reported_in_one_sentence(name: str) -> None:
     variables = {"OTEL_TRACES_EXPORTER": "console", name: "-1"}
     done = subprocess.run(
         [sys.executable, "-m", "app.main", "worker"],

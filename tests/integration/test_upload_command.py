@@ -98,7 +98,7 @@ def stored(settings: Settings) -> int:
     return len(found.get("Contents", []))
 
 
-def test_a_folder_goes_in_and_its_pages_come_out(
+def test_the_pages_of_a_folder_are_processed_and_saved(
     pipeline: Settings, scans: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -162,7 +162,7 @@ def test_a_copy_under_another_name_is_another_image(
     assert stored(pipeline) == before + 7
 
 
-def test_what_is_refused_is_named_with_its_reason_and_the_rest_is_sent(
+def test_refused_files_are_named_with_the_reason_and_the_others_are_sent(
     pipeline: Settings, scans: Path
 ) -> None:
     (scans / "photo.png").write_bytes(b"GIF89a")
@@ -186,7 +186,7 @@ def test_a_name_that_is_not_utf_8_is_sent_as_well_as_the_others(
     assert os.path.exists(os.fsencode(tmp_path) + b"/out/x\xff-bw.png")
 
 
-def test_what_is_not_finished_in_time_is_not_taken_for_done(
+def test_an_unfinished_image_is_not_reported_as_processed(
     settings: Settings, scans: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -200,14 +200,14 @@ def test_what_is_not_finished_in_time_is_not_taken_for_done(
     assert str(out) not in done.stdout
 
 
-def test_a_wrong_token_is_said_for_each_file(pipeline: Settings, scans: Path) -> None:
+def test_a_wrong_token_is_reported_for_each_file(pipeline: Settings, scans: Path) -> None:
     done = upload(pipeline, scans, "--token", "two")
 
     assert done.returncode == 1
     assert done.stdout.count("unauthorized") == 6
 
 
-def test_a_run_that_is_cut_off_is_completed_by_the_next(settings: Settings, scans: Path) -> None:
+def test_an_interrupted_run_is_completed_by_the_next(settings: Settings, scans: Path) -> None:
     for n in range(20):
         (scans / f"more {n}.png").write_bytes(page_png(height=30 + n))
     # So slow that there is time to cut it.
@@ -226,7 +226,7 @@ def test_a_run_that_is_cut_off_is_completed_by_the_next(settings: Settings, scan
     assert stored(settings) == 26
 
 
-def test_it_waits_for_a_server_that_is_not_there_yet_and_for_its_quota(
+def test_upload_waits_for_a_server_that_starts_and_for_the_quota(
     settings: Settings, scans: Path
 ) -> None:
     line, environment = command(settings, scans)
@@ -239,7 +239,7 @@ def test_it_waits_for_a_server_that_is_not_there_yet_and_for_its_quota(
     assert stored(settings) == 6
 
 
-def test_all_results_come_out_as_one_pdf_too(
+def test_all_results_can_be_saved_as_one_pdf(
     pipeline: Settings, scans: Path, tmp_path: Path
 ) -> None:
     out, pdf = tmp_path / "out", tmp_path / "all.pdf"

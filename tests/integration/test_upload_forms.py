@@ -104,7 +104,7 @@ def refusal(port: int, *parts: bytes, query: str = "") -> tuple[int, str]:
         (rb'"\\server\scans\a.png"', "a.png"),
     ],
 )
-def test_a_file_name_of_any_bytes_is_shown_as_far_as_it_can_be(
+def test_a_file_name_of_any_bytes_is_shown_as_far_as_possible(
     port: int, filename: bytes, kept: str | None
 ) -> None:
     assert taken(port, file(filename))["filename"] == kept
@@ -124,7 +124,7 @@ def test_the_part_image_needs_no_file_name(port: int, headers: bytes) -> None:
     assert taken(port, part(IMAGE, PAGE, headers))["filename"] is None
 
 
-def test_a_large_file_without_a_name_is_no_text_field(port: int) -> None:
+def test_a_large_file_without_a_name_is_not_read_as_a_text_field(port: int) -> None:
     page = page_png(height=2000) + b""
     large = page_png(width=15_000, height=600)
 
@@ -132,7 +132,7 @@ def test_a_large_file_without_a_name_is_no_text_field(port: int) -> None:
     assert taken(port, part(IMAGE, large, PNG_TYPE), data=large)["bytes"] == len(large)
 
 
-def test_bytes_that_text_would_lose_arrive_exactly(port: int) -> None:
+def test_bytes_that_are_not_valid_text_arrive_unchanged(port: int) -> None:
     """As text, bytes over 127 and line ends would come back as others."""
     assert any(byte > 127 for byte in PAGE)
     assert b"\r\n" in PAGE
@@ -206,7 +206,7 @@ def test_fields_of_browsers_and_frameworks_are_ignored(port: int, name: str) -> 
     taken(port, field(name, "UTF-8"), CHOSEN, field(name, "again"))
 
 
-def test_no_field_of_ours_is_taken_for_one_of_a_framework() -> None:
+def test_no_field_of_the_api_is_ignored_as_a_framework_field() -> None:
     ours = {p.name for method in METHODS.values() for p in method.parameters}
 
     assert (ours | {"image", "method", "group"}) & DECORATIONS == set()
