@@ -8,6 +8,7 @@ from benchmarks.report.rows import Figures, rows
 
 #: Subjects of benchmarks.pipeline.subjects, which needs the application; the plots do without.
 OURS, TUTORIAL = "ours-auto", "tutorial"
+RIVALS = (TUTORIAL, "node", "node-1-bit")
 
 
 def machine(measured: Figures, _: Figures) -> Iterator[str]:
@@ -94,6 +95,18 @@ def goals(measured: Figures, _: Figures) -> Iterator[str]:
 
 def verdict(is_reached: bool) -> str:
     return "reached" if is_reached else "not reached"
+
+
+def components(measured: Figures, _: Figures) -> Iterator[str]:
+    """Of our own subjects, as the others' processes are not ours to explain."""
+    yield from rows(
+        ("", "CPU ms per image"),
+        (
+            (one["title"], ", ".join(f"{name} {ms:.0f}" for name, ms in one["cpu_ms"].items()))
+            for name, one in measured["subjects"].items()
+            if name not in RIVALS
+        ),
+    )
 
 
 def memory_mb(one: Figures) -> float:

@@ -8,8 +8,6 @@ from benchmarks.report.rows import Figures, rows
 
 #: Above these rates, fleets are cells of the larger one: a cost or a latency is the same.
 DIFFERENT = (10, 1_000)
-#: The rates of constant loads that the page shows.
-CONSTANT = (10, 60, 1_000)
 
 
 def model(_: Figures, projected: Figures) -> Iterator[str]:
@@ -120,7 +118,6 @@ def constant(_: Figures, projected: Figures) -> Iterator[str]:
                 one[of]["cold_settled_min"],
             )
             for one in projected["constant"]
-            if one["rate"] in CONSTANT
             for of in ("ecs", "keda")
         ),
     )

@@ -49,6 +49,7 @@ TABLES: dict[str, Callable[[Figures, Figures], Iterator[str]]] = {
     "machine": pipeline_tables.machine,
     "pipelines": pipeline_tables.pipelines,
     "goals": pipeline_tables.goals,
+    "components": pipeline_tables.components,
     "overload": pipeline_tables.overload,
     "idle-latency": lambda *_: saved("idle-latency"),
     "binarize": lambda *_: saved_beside("binarize-gray", "binarize-color"),
