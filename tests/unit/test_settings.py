@@ -221,9 +221,10 @@ def test_settings_cannot_be_changed_while_running() -> None:
         Settings().port = 1  # type: ignore[misc]
 
 
-def test_docs_list_every_setting_with_its_default() -> None:
+def test_docs_list_every_setting_with_its_default_and_bounds() -> None:
     table = documented().partition("\n## ")[0]
-    rows = dict(re.findall(r"^\| `([A-Z0-9_]+)` \| +([^|]*\|[^|]*) \|$", table, re.MULTILINE))
+    pattern = r"^\| `([A-Z0-9_]+)` \| +([^|]*\|[^|]*\|[^|]*) \|$"
+    rows = dict(re.findall(pattern, table, re.MULTILINE))
 
     assert rows == {name.upper(): expected_row(name) for name in Settings.model_fields}
 
@@ -234,8 +235,11 @@ def documented() -> str:
 
 def expected_row(name: str) -> str:
     field = Settings.model_fields[name]
+    bounds = {type(m).__name__: m for m in field.metadata}
+    low, high = bounds.get("Ge"), bounds.get("Le")
+    within = f"{low.ge} to {high.le}" if low and high else ""
     default = "" if field.default is None else f"`{field.default}`"
-    return f"{default} | {field.description}".lstrip()
+    return f"{default} | {within} | {field.description}".lstrip()
 
 
 @pytest.mark.parametrize(
