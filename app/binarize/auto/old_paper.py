@@ -143,8 +143,9 @@ def _blotches(paper: Gray) -> tuple[float, ...]:
     rows, columns = (side // 4 for side in paper.shape)
     if rows < 5 or columns < 5:
         return 0.0, 0.0, 0.0
-    spots = paper[: 4 * rows, : 4 * columns].reshape(rows, 4, columns, 4).astype(np.int64)
-    spots = spots.sum((1, 3))
+    # A sum over the short axis of four takes three times as long.
+    lines = paper[: 4 * rows, : 4 * columns].reshape(rows, 4, 4 * columns).sum(1, dtype=np.int64)
+    spots = lines[:, ::4] + lines[:, 1::4] + lines[:, 2::4] + lines[:, 3::4]
     sums = np.zeros((rows + 1, columns + 1), np.int64)
     sums[1:, 1:] = spots.cumsum(0).cumsum(1)
     around = sums[5:, 5:] - sums[:-5, 5:] - sums[5:, :-5] + sums[:-5, :-5]

@@ -75,15 +75,15 @@ class Cells:
 def page_maps(cells: Cells) -> PageMaps:
     """The maps of the page with these *cells*."""
     low, mean, high = cells.low, cells.mean, cells.high
-    low_8, high_8 = _pairs(low, cv2.min), _pairs(high, cv2.max)
-    dark_8 = _pairs(mean, cv2.min)
-    paper = _blur(_close(_pairs(mean, cv2.max), 9), 5)
-    brightest_32 = _pool(paper, 4, cv2.max)
-    paper_128 = _blur(_close(_pool(brightest_32, 4, cv2.max), 5), 3)
+    low_8, high_8 = _pairs(low, _darkest_of_four), _pairs(high, _brightest_of_four)
+    dark_8 = _pairs(mean, _darkest_of_four)
+    paper = _blur(_close(_pairs(mean, _brightest_of_four), 9), 5)
+    brightest_32 = _pool(paper, 4, _brightest_of_four)
+    paper_128 = _blur(_close(_pool(brightest_32, 4, _brightest_of_four), 5), 3)
     depth = _relative_depth(dark_8, paper)
-    depth_32 = _pool(depth, 4, cv2.max)
+    depth_32 = _pool(depth, 4, _brightest_of_four)
     range_8, mean_8 = as_gray(cv2.subtract(high_8, low_8)), _halved(mean)
-    noise_32 = _pool(range_8, 4, cv2.min)
+    noise_32 = _pool(range_8, 4, _darkest_of_four)
     return PageMaps(
         cell_low=low,
         cell_mean=mean,
@@ -92,7 +92,7 @@ def page_maps(cells: Cells) -> PageMaps:
         paper_32=_blur(_close(brightest_32, 9), 5),
         paper_128=paper_128,
         depth_32=_blur(as_gray(cv2.dilate(depth_32, _square(5))), 3),
-        depth_64=_blur(as_gray(cv2.dilate(_pool(depth_32, 2, cv2.max), _square(7))), 3),
+        depth_64=_blur(as_gray(cv2.dilate(_pool(depth_32, 2, _brightest_of_four), _square(7))), 3),
         noise_32=_blur(as_gray(cv2.erode(noise_32, _square(3))), 3),
         cell_dark=_blur(as_gray(cv2.erode(mean, _square(3))), 3),
         cell_darkest=_blur(as_gray(cv2.erode(low, _square(3))), 3),
@@ -174,8 +174,25 @@ def _blur(gray: Gray, side: int) -> Gray:
 
 def _pairs(gray: Gray, least_or_most: Any) -> Gray:
     """The least or the most of each square of 2 x 2."""
-    upper, lower = (least_or_most(gray[y::2, 0::2], gray[y::2, 1::2]) for y in (0, 1))
-    return as_gray(least_or_most(upper, lower))
+    out = np.empty((gray.shape[0] // 2, gray.shape[1] // 2), np.uint8)
+    least_or_most(np.ascontiguousarray(gray), out)
+    return out
+
+
+@compiled("void(uint8[:,::1], uint8[:,::1])")
+def _darkest_of_four(gray: Any, out: Any) -> None:
+    for y in range(out.shape[0]):
+        a, b, o = gray[2 * y], gray[2 * y + 1], out[y]
+        for x in range(o.size):
+            o[x] = min(min(a[2 * x], a[2 * x + 1]), min(b[2 * x], b[2 * x + 1]))
+
+
+@compiled("void(uint8[:,::1], uint8[:,::1])")
+def _brightest_of_four(gray: Any, out: Any) -> None:
+    for y in range(out.shape[0]):
+        a, b, o = gray[2 * y], gray[2 * y + 1], out[y]
+        for x in range(o.size):
+            o[x] = max(max(a[2 * x], a[2 * x + 1]), max(b[2 * x], b[2 * x + 1]))
 
 
 def _halved(gray: Gray) -> Gray:
