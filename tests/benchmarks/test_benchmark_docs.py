@@ -44,6 +44,17 @@ def test_of_the_kinds_trained_on_those_with_the_least_f_are_shown_and_the_mean_i
     assert "90.0/**64.5**" in body[-1]
 
 
+def test_kinds_that_no_method_gets_wrong_are_left_out_and_count_in_the_mean() -> None:
+    names = [*quality_tables.BY_KIND, *(f"{name} x" for name in quality_tables.LIBRARIES)]
+    easy = {name: [100.0, quality_tables.EASY_F] for name in names}
+    hard = easy | {"otsu": [100.0, quality_tables.EASY_F - 1]}
+
+    _, _, *body = quality_tables.by_kind("print", {"pages": {"print": {"a": easy, "b": hard}}})
+
+    assert [row.split(" | ")[0].strip("| ") for row in body] == ["b", "**mean of all 2**"]
+    assert f"100.0/{quality_tables.EASY_F - 0.5}" in body[-1]
+
+
 def test_every_table_is_shown_once() -> None:
     shown = [
         name
