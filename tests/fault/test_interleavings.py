@@ -349,7 +349,9 @@ def test_no_interleaving_loses_or_doubles_an_image() -> None:
 
 
 class DeleteBeforeAnnounce(Worker):
-    def _conclude(self, lease: Lease, announcement: Announcement, outcome: Outcome) -> Outcome:
+    def _announce_and_delete(
+        self, lease: Lease, announcement: Announcement, outcome: Outcome
+    ) -> Outcome:
         lease.check()
         self._jobs.delete(lease.delivery)
         self._announce(announcement)
@@ -386,7 +388,9 @@ class RetriesOff(Worker):
 
 
 class StaleDeleteIsAFailure(Worker):
-    def _conclude(self, lease: Lease, announcement: Announcement, outcome: Outcome) -> Outcome:
+    def _announce_and_delete(
+        self, lease: Lease, announcement: Announcement, outcome: Outcome
+    ) -> Outcome:
         lease.check()
         self._announce(announcement)
         self._jobs.delete(lease.delivery)

@@ -88,7 +88,7 @@ def test_poison_ends_in_a_record_and_an_announcement_each_and_delays_nobody(
         preload(settings, 1, png=page_png(width=DEADLY_WIDTH))
         # Whoever got it is dead; what it had in hand waits for its visibility timeout.
         survivor_s = latency_s(settings, announcements)
-        wait_until(lambda: failed(announcements) == 6, within_s=30)
+        wait_until(lambda: failed(announcements) == 6, within_s=120)
 
     codes = Counter(record["error"]["code"] for record in records(settings))
     print(f"6 of 6: {dict(codes)}")
@@ -131,7 +131,7 @@ def test_an_image_given_up_is_recorded_and_a_redrive_lets_it_succeed(settings: S
 
         redrive = run_command("redrive", settings)
         with role("worker", settings):
-            wait_until(lambda: announcements.seen[image_id, "processed"] == 1, within_s=30)
+            wait_until(lambda: announcements.seen[image_id, "processed"] == 1, within_s=120)
 
     assert redrive.returncode == 0, redrive.stderr
     assert record["error"]["code"] == "storage-unavailable"

@@ -84,7 +84,7 @@ def test_a_worker_that_is_still_starting_finishes_its_first_image(
         started.touch()
 
         assert worker.process.wait(60) == 0
-        wait_until(lambda: announcements.seen[image_id, "processed"] == 1, within_s=20)
+        wait_until(lambda: announcements.seen[image_id, "processed"] == 1, within_s=120)
     assert (jobs.depth().waiting, jobs.depth().held) == (0, 0)
 
 
@@ -99,7 +99,7 @@ def test_after_a_stop_in_the_middle_no_message_is_hidden(
         left = jobs.depth()
 
         with role("worker", settings):
-            wait_until(lambda: len(announcements.seen) == len(ids), within_s=30)
+            wait_until(lambda: len(announcements.seen) == len(ids), within_s=120)
 
     print(f"stopped with {left.waiting} waiting and {left.held} hidden")
     assert left.waiting > 0

@@ -44,7 +44,7 @@ def test_an_orphan_is_not_acknowledged_and_reconcile_sends_it(settings: Settings
 
         reconciled = run_command("reconcile", settings, "--older-than", "0")
         with role("worker", settings):
-            wait_until(lambda: announcements.seen[orphan, "processed"] == 1, within_s=30)
+            wait_until(lambda: announcements.seen[orphan, "processed"] == 1, within_s=120)
 
     assert waiting == 0
     assert reconciled.returncode == 0, reconciled.stderr
@@ -73,7 +73,7 @@ def test_with_a_key_the_client_completes_an_upload_after_a_crash(
             wait_until(lambda: is_alive(f"http://127.0.0.1:{settings.port}"))
             answer = upload(settings, key)
             image_id = answer.json()["image_id"]
-            wait_until(lambda: announcements.seen[image_id, "processed"] == 1, within_s=30)
+            wait_until(lambda: announcements.seen[image_id, "processed"] == 1, within_s=120)
             wait_until_empty(settings)
 
     assert answer.status == 202
