@@ -44,7 +44,7 @@ ARG ROLE
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 RUN [ "${ROLE}" = web ] && exit; find app -name "*.py" -exec touch -d 2026-01-01T00:00:00Z {} + && \
     grep -rl --include="*.py" "^@compiled(" app | sed "s/[.]py$//; s,/,.,g" | \
-    NUMBA_CACHE_DIR=/srv/numba NUMBA_CPU_FEATURES="" \
+    NUMBA_CACHE_DIR=/srv/numba NUMBA_CPU_FEATURES="$([ "${TARGETARCH}" = arm64 ] || echo +avx2)" \
     NUMBA_CPU_NAME="$([ "${TARGETARCH}" = arm64 ] && echo neoverse-n1 || echo x86-64-v3)" \
     xargs python -c "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"
 USER 10001

@@ -10,8 +10,9 @@ has() {
         grep -qm1 -E "^(flags|Features).*\b$feature\b" /proc/cpuinfo || return 1
     done
 }
+# app/numeric/vectors.py asks for +avx2 by its name: numba does not say what a processor's name implies.
 case $(uname -m) in
-    x86_64) has avx2 bmi1 bmi2 fma f16c movbe abm && export NUMBA_CPU_NAME=x86-64-v3 NUMBA_CPU_FEATURES= ;;
+    x86_64) has avx2 bmi1 bmi2 fma f16c movbe abm && export NUMBA_CPU_NAME=x86-64-v3 NUMBA_CPU_FEATURES=+avx2 ;;
     aarch64) has atomics asimddp fphp && export NUMBA_CPU_NAME=neoverse-n1 NUMBA_CPU_FEATURES= ;;
 esac
 if [[ -d $made && -n ${NUMBA_CACHE_DIR:-} && ! -d $NUMBA_CACHE_DIR ]]; then

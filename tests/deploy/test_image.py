@@ -117,6 +117,7 @@ def test_the_build_compiles_for_the_processors_that_the_start_looks_for() -> Non
 
     assert looked_for == set(re.findall(r"\becho ([\w]+-[\w-]+)", DOCKERFILE))
     assert looked_for == {"x86-64-v3", "neoverse-n1"}
+    assert "NUMBA_CPU_NAME=x86-64-v3 NUMBA_CPU_FEATURES=+avx2" in start
 
 
 def test_the_image_is_pinned_where_dependabot_renews_a_digest_and_says_what_it_is_made_of() -> None:
