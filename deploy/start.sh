@@ -1,5 +1,5 @@
 #!/bin/bash
-# Start the application with the machine code of the image's own build, which takes 15 s of CPU to make.
+# Start the application with the machine code of the image's own build, which takes 20 s of CPU to make.
 # numba must be able to write where it reads, so the code is copied to the only writable place.
 set -u
 made=$(dirname "$0")/numba
