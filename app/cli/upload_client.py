@@ -147,9 +147,8 @@ class _Client:
     def _save_result(self, image: Report, source: Source) -> None:
         """Fetch the result of *image* and save it. Raises RefusedError, HTTPError, OSError."""
         data = self._requests.result(image)
-        if (
-            self._order.on_result
-        ):  # first: a file that cannot be saved must not be missing in the PDF
+        # Before the file: a page whose file cannot be saved must not be missing in the PDF.
+        if self._order.on_result:
             self._order.on_result(source, data)
         if source.target:
             save(data, source.target)

@@ -28,20 +28,16 @@ ENVIRON_KEY: Final = "image_pipeline.pass"
 RESERVE_KEY: Final = "image_pipeline.reserve"
 UPLOAD_PATH: Final = "/upload"
 _PROBES: Final = frozenset(("/healthz", "/readyz"))
-_PUBLIC: Final = frozenset(
-    (
-        "/",
-        "/status",
-        "/healthz",
-        "/readyz",
-        "/service",
-        "/openapi.json",
-        "/docs",
-        "/robots.txt",
-        "/favicon.ico",
-        "/sw.js",
-    )
-)
+_PUBLIC: Final = _PROBES | {
+    "/",
+    "/status",
+    "/service",
+    "/openapi.json",
+    "/docs",
+    "/robots.txt",
+    "/favicon.ico",
+    "/sw.js",
+}
 _PUBLIC_FOLDER: Final = "/static/"
 
 
