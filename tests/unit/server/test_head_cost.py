@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.server.request_head import MAX_HEAD_BYTES, HeadBuffer, HeadError, parse_head
 from testkit.costs import Site, cpu_s
 from testkit.smuggling import MUST_ACCEPT, MUST_REFUSE
+from testkit.waiting import TooSlowError
 
 MOST_S = 0.010
 #: Below this the clock and the interpreter are what is measured.
@@ -102,7 +103,7 @@ def assert_linear(cost_s: Callable[[int], float]) -> None:
         half_s, whole_s = cost_s(_ROOM // 2), cost_s(_ROOM)
         if whole_s <= 3 * half_s + _NOISE_S:
             return
-    pytest.fail(f"{1000 * half_s:.2f} ms for the half, {1000 * whole_s:.2f} ms for the whole")
+    raise TooSlowError(f"{1000 * half_s:.2f} ms for the half, {1000 * whole_s:.2f} for the whole")
 
 
 def assert_cheap(cost_s: Callable[[], float]) -> None:
@@ -112,7 +113,7 @@ def assert_cheap(cost_s: Callable[[], float]) -> None:
         least_s = min(least_s, cost_s())
         if least_s <= MOST_S:
             return
-    pytest.fail(f"{1000 * least_s:.1f} ms")
+    raise TooSlowError(f"{1000 * least_s:.1f} ms, may take {1000 * MOST_S:.1f} ms")
 
 
 ANY_TIME = settings(
