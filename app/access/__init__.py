@@ -1,1 +1,1 @@
-"""Access: identify clients by token or address, and limit the share of the service each may use."""
+"""Access: identify clients by token or address, and limit what each, and all together, may use."""

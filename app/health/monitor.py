@@ -15,11 +15,9 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
+from ..access.queue_depth import QueueLimit
 from ..domain.ports import Depth
-from ..errors import (
-    QueueFullError,
-    QueueUnavailableError,
-)
+from ..errors import QueueUnavailableError
 from ..observability import logs
 from ..observability.metrics import QueueMetrics
 from .checks import NO_QUEUE, Checks, Fault, Watched
@@ -41,7 +39,6 @@ _DUE_S: Final = 2.0 * _INTERVAL_S
 _STALE_S: Final = 30.0
 #: A status response is reused for this long, so that a flood of requests costs little CPU.
 _ANSWER_LIFE_S: Final = 1.0
-_RETRY_AFTER_FULL_S: Final = 30
 #: Without a first result after this time, log a warning: the time-outs that name the cause take
 #: longer.
 _SLOW_START_S: Final = 3.0
@@ -84,7 +81,7 @@ class Monitor:
     ) -> None:
         self._checks = Checks(watched, metrics, clock)
         self._queue_name = watched.jobs.name
-        self._max_waiting = max_waiting
+        self._limit = QueueLimit(max_waiting)
         self._is_resting = is_resting
         self._clock = clock
         #: Guards the fields below, and is notified when they change.
@@ -137,18 +134,11 @@ class Monitor:
 
     def check_queue_depth(self) -> None:
         """Raise QueueFullError if the last count found too many waiting images. Never blocks."""
-        depth = self._depth if self._clock() - self._depth_at < _STALE_S else None
-        if depth and self._is_full(depth):
-            raise QueueFullError(
-                f"{depth.waiting} images wait; at most {self._max_waiting} may.",
-                limit=self._max_waiting,
-                actual=depth.waiting,
-                retry_after_s=_RETRY_AFTER_FULL_S,
-            )
+        self._limit.check(self._depth if self._clock() - self._depth_at < _STALE_S else None)
 
     def keep_counting(self) -> None:
         """Have the jobs counted within 2 s; `check_queue_depth` needs the count for uploads."""
-        if not self._max_waiting:
+        if not self._limit.max_waiting:
             return
         self._request_check(is_whole=False)
         if not self.is_running and self._clock() - self._depth_at > _FRESH_S:
@@ -256,12 +246,8 @@ class Monitor:
             return self._fault
         return self._fault or _NOT_KNOWN
 
-    def _is_full(self, depth: Depth) -> bool:
-        return 0 < self._max_waiting < depth.waiting
-
     def _describe(self) -> bytes:
         is_known = self._clock() - self._seen_at < _STALE_S
         depth = self._depth if is_known else None
-        is_full = depth is not None and self._is_full(depth)
-        is_up = is_known and not self._fault and not is_full
+        is_up = is_known and not self._fault and not self._limit.is_exceeded_by(depth)
         return Service(status="up" if is_up else "degraded", queue=depth).model_dump_json().encode()
