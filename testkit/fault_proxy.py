@@ -4,8 +4,8 @@
         proxy.rules = [Rule(LoseAnswer(), frozenset({"PutObject"}), first=1, last=1)]
         ... Settings(aws_endpoint_url=proxy.url) ...
 
-The proxy parses HTTP/1.1 and the names of S3 and SQS operations. Unlike a TCP proxy, it can forward
-a request and lose the response.
+Unlike a TCP proxy, it knows the operation of a request, can forward the request and lose the
+response.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import json
 import random
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,18 +21,9 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from testkit.http_messages import HttpConnection, HttpMessage
+
 _MAX_HEAD_BYTES: Final = 1 << 20
-_NO_BODY: Final = (204, 304)
-_S3_OPERATIONS: Final = {
-    ("GET", True): "GetObject",
-    ("PUT", True): "PutObject",
-    ("HEAD", True): "HeadObject",
-    ("DELETE", True): "DeleteObject",
-    ("POST", False): "DeleteObjects",
-    ("GET", False): "ListObjectsV2",
-    ("HEAD", False): "HeadBucket",
-    ("PUT", False): "CreateBucket",
-}
 
 
 @dataclass(frozen=True)
@@ -103,7 +93,7 @@ class Rule:
     probability: float = 1.0
     matched: int = field(default=0, compare=False)
 
-    def applies(self, request: _Message, chance: random.Random) -> bool:
+    def applies(self, request: HttpMessage, chance: random.Random) -> bool:
         if self.operations and request.operation not in self.operations:
             return False
         if self.path_contains not in request.path:
@@ -127,7 +117,7 @@ class FaultProxy:
         self.seen: Counter[str] = Counter()
         self.url = ""
         self._chance = random.Random(seed)
-        self._idle: list[_Connection] = []
+        self._idle: list[HttpConnection] = []
         self._clients: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
@@ -161,7 +151,7 @@ class FaultProxy:
         await asyncio.sleep(0.01)  # until what was aborted is closed
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = _Connection(reader, writer)
+        connection = HttpConnection(reader, writer)
         # asyncio keeps only weak references to tasks, so a waiting task could be collected.
         task = asyncio.current_task()
         assert task
@@ -177,7 +167,7 @@ class FaultProxy:
             self._clients.discard(task)
             writer.transport.abort()
 
-    async def _answer(self, client: _Connection, request: _Message) -> bool:
+    async def _answer(self, client: HttpConnection, request: HttpMessage) -> bool:
         """Respond to *request*; returns whether the connection stays open."""
         fault = self._fault(request)
         if isinstance(fault, Latency):
@@ -206,22 +196,22 @@ class FaultProxy:
         await client.write(answer.head + answer.body)
         return True
 
-    def _fault(self, request: _Message) -> Fault | None:
+    def _fault(self, request: HttpMessage) -> Fault | None:
         applying = (rule for rule in self.rules if rule.applies(request, self._chance))
         rule = next(applying, None)
         return rule.fault if rule else None
 
-    async def _forward(self, request: _Message) -> _Message:
+    async def _forward(self, request: HttpMessage) -> HttpMessage:
         while self._idle:
             connection = self._idle.pop()
             with contextlib.suppress(OSError, EOFError):  # it was closed while idle
                 return await self._exchange(connection, request)
         return await self._exchange(
-            _Connection(*await asyncio.open_connection(*self._upstream, limit=_MAX_HEAD_BYTES)),
+            HttpConnection(*await asyncio.open_connection(*self._upstream, limit=_MAX_HEAD_BYTES)),
             request,
         )
 
-    async def _exchange(self, upstream: _Connection, request: _Message) -> _Message:
+    async def _exchange(self, upstream: HttpConnection, request: HttpMessage) -> HttpMessage:
         try:
             await upstream.write(request.head + request.body)
             answer = await upstream.read_answer(has_body=request.method != "HEAD")
@@ -235,89 +225,7 @@ class FaultProxy:
         return answer
 
 
-@dataclass
-class _Message:
-    """A complete request or response."""
-
-    head: bytes
-    body: bytes
-    is_last: bool = False
-
-    @property
-    def method(self) -> str:
-        return self.head.split(b" ", 1)[0].decode()
-
-    @property
-    def path(self) -> str:
-        return self.head.split(b" ", 2)[1].decode()
-
-    @property
-    def status(self) -> int:
-        return int(self.head.split(b" ", 2)[1])
-
-    @property
-    def is_sqs(self) -> bool:
-        return _header(self.head, b"x-amz-target") is not None
-
-    @property
-    def operation(self) -> str:
-        target = _header(self.head, b"x-amz-target")
-        if target:
-            return target.rpartition(b".")[2].decode()
-        _, _, key = self.path.partition("?")[0].lstrip("/").partition("/")
-        return _S3_OPERATIONS.get((self.method, bool(key)), self.method)
-
-
-class _Connection:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def read_request(self) -> _Message | None:
-        try:
-            head = await self.reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:
-            return None
-        if (_header(head, b"expect") or b"").lower() == b"100-continue":
-            await self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            head = re.sub(rb"(?i)\r\nexpect:[^\r]*", b"", head)
-        return _Message(head, await self._read_body(head))
-
-    async def read_answer(self, *, has_body: bool) -> _Message:
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        if _Message(head, b"").status == 100:
-            return await self.read_answer(has_body=has_body)
-        is_last = (_header(head, b"connection") or b"").lower() == b"close"
-        if not has_body or _Message(head, b"").status in _NO_BODY:
-            return _Message(head, b"", is_last)
-        if _header(head, b"content-length") is None and _header(head, b"transfer-encoding") is None:
-            return _Message(head, await self.reader.read(), is_last=True)
-        return _Message(head, await self._read_body(head), is_last)
-
-    async def _read_body(self, head: bytes) -> bytes:
-        if b"chunked" in (_header(head, b"transfer-encoding") or b"").lower():
-            return await self._read_chunks()
-        return await self.reader.readexactly(int(_header(head, b"content-length") or 0))
-
-    async def _read_chunks(self) -> bytes:
-        raw = b""
-        while True:
-            line = await self.reader.readuntil(b"\r\n")
-            size = int(line.partition(b";")[0], 16)
-            raw += line + await self.reader.readexactly(size + 2)
-            if size == 0:
-                return raw
-
-    async def write(self, data: bytes) -> None:
-        self.writer.write(data)
-        await self.writer.drain()
-
-
-def _header(head: bytes, name: bytes) -> bytes | None:
-    found = re.search(rb"(?i)\r\n" + name + rb":[ \t]*([^\r\n]*)", head)
-    return found[1].strip() if found else None
-
-
-def _refusal(request: _Message, status: Status) -> bytes:
+def _refusal(request: HttpMessage, status: Status) -> bytes:
     if request.is_sqs:
         kind = "application/x-amz-json-1.0"
         body = json.dumps({"__type": f"com.amazonaws.sqs#{status.error}", "message": "injected"})

@@ -16,7 +16,8 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from testkit.fault_proxy import FaultProxy, _Message
+from testkit.fault_proxy import FaultProxy
+from testkit.http_messages import HttpMessage
 
 _OBJECT_ACTIONS: Final = {
     "GET": "s3:GetObject",
@@ -84,9 +85,9 @@ def missing(grants: Iterable[Permission], used: Iterable[Permission]) -> list[Pe
 class TlsEnd(FaultProxy):
     """Acts as the TLS terminator of an emulator, for policies that require TLS."""
 
-    async def _forward(self, request: _Message) -> _Message:
+    async def _forward(self, request: HttpMessage) -> HttpMessage:
         head = request.head.replace(b"\r\n", b"\r\nX-Forwarded-Proto: https\r\n", 1)
-        return await super()._forward(_Message(head, request.body))
+        return await super()._forward(HttpMessage(head, request.body))
 
 
 class Recorder(TlsEnd):
@@ -105,7 +106,7 @@ class Recorder(TlsEnd):
     def used_by(self, access_key: str) -> set[Permission]:
         return {permission for key, permission in self._used if key == access_key}
 
-    async def _forward(self, request: _Message) -> _Message:
+    async def _forward(self, request: HttpMessage) -> HttpMessage:
         answer = await super()._forward(request)
         found = re.search(rb"Credential=([^/,]+)/", request.head)
         if found is None:  # unsigned, as when `doctor` compares the clocks
@@ -117,11 +118,11 @@ class Recorder(TlsEnd):
         return answer
 
 
-def _permissions(request: _Message, status: int) -> list[Permission]:
+def _permissions(request: HttpMessage, status: int) -> list[Permission]:
     return [_sqs_permission(request)] if request.is_sqs else _s3_permissions(request, status)
 
 
-def _sqs_permission(request: _Message) -> Permission:
+def _sqs_permission(request: HttpMessage) -> Permission:
     # A batch action needs the permission of the single action.
     action = request.operation.removesuffix("Batch")
     asked = json.loads(request.body)
@@ -129,7 +130,7 @@ def _sqs_permission(request: _Message) -> Permission:
     return Permission(f"sqs:{action}", f"arn:aws:sqs:us-east-1:{_ACCOUNT}:{name}")
 
 
-def _s3_permissions(request: _Message, status: int) -> list[Permission]:
+def _s3_permissions(request: HttpMessage, status: int) -> list[Permission]:
     parts = urlsplit(request.path)
     bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
     arn = f"arn:aws:s3:::{bucket}"

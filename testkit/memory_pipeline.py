@@ -119,7 +119,7 @@ def to_page_apart(data: bytes, job: Job) -> Binarized:
 
 
 class MemoryPipeline:
-    """A worker, its buckets and its queues; `on` adds a hook to a step."""
+    """A worker, its buckets and its queues; `on` hooks one step, `on_step` all."""
 
     def __init__(
         self,
@@ -132,7 +132,6 @@ class MemoryPipeline:
         self.journal: list[str] = []
         self.processed_apart: list[bool] = []
         self._after: dict[str, Callable[[], object]] = {}
-        #: A hook for every step, for tests that cannot name a step in advance.
         self.on_step: StepHook = lambda _step, _is_done: None
         self.originals = WatchedBucket("image-input", "original", self._step)
         self.results = WatchedBucket("image-processed", "result", self._step)

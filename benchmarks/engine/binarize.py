@@ -33,7 +33,7 @@ from typing import Final
 from PIL import Image
 
 from app.settings import usable_cpus
-from benchmarks.engine import speed
+from benchmarks.engine.text_pages import page
 from benchmarks.report.rows import rows
 from benchmarks.report.saved import save
 from testkit.root import ROOT
@@ -160,7 +160,7 @@ def _found(names: Sequence[str]) -> str:
 
 def drawn(folder: Path, kind: str, count: int) -> list[Path]:
     """*count* files with one page."""
-    png = speed.page(MEGAPIXELS, is_noisy=True, is_rgb=kind == "color")
+    png = page(MEGAPIXELS, is_noisy=True, is_rgb=kind == "color")
     paths = [folder / f"{number:03}.{KINDS[kind]}" for number in range(count)]
     folder.mkdir()
     if kind == "gray":

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.binarize.methods import binarize
 from app.domain.methods import METHODS, Method
-from benchmarks.engine.speed import A4_RATIO, drawn_text
+from benchmarks.engine.text_pages import A4_RATIO, drawn_text
 
 Page = NDArray[np.uint8]
 

@@ -37,7 +37,7 @@ import numpy as np
 from app.image_processor import binarize_png
 from app.png.limits import PngLimits
 from app.settings import usable_cpus
-from benchmarks.engine.speed import page
+from benchmarks.engine.text_pages import page
 from benchmarks.pipeline.one_load import Figures, Seen, figures_of, percentiles_ms, put_under_load
 from benchmarks.pipeline.subjects import Running, Subject, running, subjects
 from benchmarks.report.pipeline_tables import OURS

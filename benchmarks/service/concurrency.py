@@ -31,7 +31,7 @@ from app.images.store import ImageStore
 from app.observability.metrics import Metrics
 from app.settings import Settings
 from app.wiring.worker import WorkerService
-from benchmarks.engine.speed import page
+from benchmarks.engine.text_pages import page
 from benchmarks.model.arrivals import constant, lognormal
 from benchmarks.model.deployed import Sizes
 from benchmarks.model.simulation import Simulation

@@ -22,7 +22,7 @@ from statistics import fmean, median, quantiles
 from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from benchmarks.engine.speed import page
+from benchmarks.engine.text_pages import page
 from benchmarks.report.rows import rows
 from benchmarks.report.saved import save
 from benchmarks.service.worker import A4_200_DPI_MEGAPIXELS

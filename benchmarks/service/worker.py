@@ -38,7 +38,7 @@ from app.s3_service import make_image_store
 from app.settings import Settings, usable_cpus
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
-from benchmarks.engine.speed import page
+from benchmarks.engine.text_pages import page
 from testkit.fault_proxy import FaultProxy, Latency, Rule
 from testkit.fleet import Announcements, environment, own_localstack
 from testkit.root import ROOT

@@ -9,7 +9,7 @@ import pytest
 
 from app import setup_aws_resources
 from app.settings import Settings
-from testkit.fault_proxy import _Message
+from testkit.http_messages import HttpMessage
 from testkit.iam import Permission, _permissions, granted, missing, unused
 from testkit.root import ROOT
 
@@ -72,14 +72,14 @@ def test_a_right_that_nothing_needed_is_named() -> None:
     ],
 )
 def test_a_request_to_s3_needs(line: str, status: int, needed: list[tuple[str, str]]) -> None:
-    request = _Message(f"{line} HTTP/1.1\r\n\r\n".encode(), b"")
+    request = HttpMessage(f"{line} HTTP/1.1\r\n\r\n".encode(), b"")
 
     assert _permissions(request, status) == [Permission(*each) for each in needed]
 
 
 def test_deleting_several_objects_needs_the_right_of_each() -> None:
     body = b"<Delete><Object><Key>a&amp;b.png</Key></Object><Object><Key>c</Key></Object></Delete>"
-    request = _Message(b"POST /b?delete HTTP/1.1\r\n\r\n", body)
+    request = HttpMessage(b"POST /b?delete HTTP/1.1\r\n\r\n", body)
 
     assert _permissions(request, 200) == [
         Permission("s3:DeleteObject", f"{BUCKET}/{key}") for key in ("a&b.png", "c")
@@ -91,7 +91,7 @@ def test_a_batch_for_sqs_needs_the_right_of_the_single_one(operation: str) -> No
     head = f"POST / HTTP/1.1\r\nX-Amz-Target: AmazonSQS.{operation}\r\n\r\n".encode()
     body = b'{"QueueUrl": "http://127.0.0.1/000000000000/q.fifo"}'
 
-    assert _permissions(_Message(head, body), 200) == [Permission("sqs:SendMessage", QUEUE)]
+    assert _permissions(HttpMessage(head, body), 200) == [Permission("sqs:SendMessage", QUEUE)]
 
 
 def test_setup_says_which_rights_it_needs() -> None:

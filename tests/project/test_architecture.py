@@ -12,6 +12,8 @@ from scripts.generate.draw_architecture import PICTURE, picture
 from testkit.root import ROOT
 
 APP = ROOT / "app"
+#: Modules of a package, with its `__init__.py`.
+MAX_FILES = 13
 MODULES = {
     ".".join(path.relative_to(APP).with_suffix("").parts): path.read_text()
     for path in sorted(APP.rglob("*.py"))
@@ -60,14 +62,19 @@ def test_one_module_keeps_the_context_of_a_request() -> None:
     assert users == ["request_context"]
 
 
-def test_each_package_says_what_it_is_for_and_is_small_enough_to_be_read_at_once() -> None:
+@pytest.mark.parametrize("folder", ["app", "benchmarks", "scripts", "testkit"])
+def test_each_package_says_what_it_is_for(folder: str) -> None:
+    files = sorted((ROOT / folder).rglob("__init__.py"))
+
+    assert files
+    assert [file for file in files if not file.read_text().startswith('"""')] == []
+
+
+def test_each_package_of_the_application_is_small_enough_to_be_read_at_once() -> None:
     packages = sorted(path.parent for path in APP.rglob("__init__.py") if path.parent != APP)
 
     assert len(packages) > 10
-    for package in packages:
-        text = (package / "__init__.py").read_text()
-        assert text.startswith('"""'), package
-        assert len(list(package.glob("*.py"))) <= 14, package
+    assert [path for path in packages if len(list(path.glob("*.py"))) > MAX_FILES] == []
 
 
 def test_the_picture_of_the_layers_is_drawn_from_the_real_imports() -> None:
