@@ -43,5 +43,5 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 
 @pytest.fixture
 def own_settings(endpoint: str) -> Settings:
-    """For roles that a test starts and stops itself."""
+    """Settings for roles that a test starts and stops itself."""
     return provisioned(endpoint)

@@ -1,4 +1,4 @@
-"""For everybody: both languages, keyboard alone, small and magnified screens, tokens."""
+"""Accessibility of the page: two languages, keyboard, screen reader, small screens; and tokens."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tests.browser.test_outages import address
         ("ja", "pt-BR", "Entra digitalização, sai página em preto e branco"),
     ],
 )
-def test_the_browsers_language_is_spoken(
+def test_the_page_is_in_the_language_of_the_browser(
     browser: Browser, url: str, locale: str, tag: str, heading: str
 ) -> None:
     with visit(browser, url, locale=locale) as page:
@@ -46,7 +46,7 @@ def test_the_browsers_language_is_spoken(
         expect(page.get_by_role("heading", level=1)).to_have_text(heading)
 
 
-def test_a_language_that_was_chosen_is_remembered(browser: Browser, url: str) -> None:
+def test_a_chosen_language_is_remembered(browser: Browser, url: str) -> None:
     with visit(browser, url, locale="en-US") as page:
         assert page.context.cookies() == []
         page.get_by_role("link", name="Português").click()
@@ -58,9 +58,7 @@ def test_a_language_that_was_chosen_is_remembered(browser: Browser, url: str) ->
         assert (cookie["name"], cookie["value"], cookie["sameSite"]) == ("lang", "pt-BR", "Lax")
 
 
-def test_words_and_numbers_are_those_of_the_language(
-    browser: Browser, url: str, tmp_path: Path
-) -> None:
+def test_texts_and_numbers_follow_the_language(browser: Browser, url: str, tmp_path: Path) -> None:
     with visit(browser, url, locale="pt-BR") as page:
         expect(page.get_by_text("até 2 MB, 40 megapixels e 20.000 pixels")).to_be_visible()
 
@@ -78,7 +76,7 @@ def test_words_and_numbers_are_those_of_the_language(
 
 
 def press_until(page: Page, key: str, selector: str, most: int = 40) -> None:
-    """Press *key* until the focus is on what *selector* finds; fails if it never gets there."""
+    """Press *key* until an element that matches *selector* has the focus; fails after *most*."""
     for _ in range(most):
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             return
@@ -86,15 +84,15 @@ def press_until(page: Page, key: str, selector: str, most: int = 40) -> None:
     raise AssertionError(f"{selector} is not reached by {key}")
 
 
-def test_everything_can_be_done_by_keyboard_alone(page: Page) -> None:
-    # From the start: Playwright does not wait until it catches them, so the first would get away.
+def test_an_image_is_sent_compared_and_deleted_by_keyboard_alone(page: Page) -> None:
+    # Listen from the start: Playwright would miss a dialog that opens before it listens.
     choosers: list[FileChooser] = []
     page.on("filechooser", lambda chooser: choosers.append(chooser))
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     press_until(page, "Tab", "#upload [type=file]")
     page.keyboard.press("Enter")
-    wait_until(lambda: page.evaluate("true") and choosers)  # which also hands over what happened
+    wait_until(lambda: page.evaluate("true") and choosers)  # a call lets Playwright deliver events
     press_until(page, "Tab", "#upload summary")
     page.keyboard.press("Enter")
     press_until(page, "Tab", "[name=method]")
@@ -114,8 +112,8 @@ def test_everything_can_be_done_by_keyboard_alone(page: Page) -> None:
     expect_state(page, "image.png", "Deleted")
 
 
-def test_the_walk_of_the_docs_needs_no_pointer(page: Page) -> None:
-    """docs/page.md shows its pictures; scripts/generate/draw_page.py takes them."""
+def test_the_steps_that_the_docs_show_need_no_pointer(page: Page) -> None:
+    """docs/page.md shows pictures of the steps; scripts/generate/draw_page.py takes them."""
     ratios: dict[str, str | None] = {}
 
     def look(name: str) -> None:
@@ -128,7 +126,7 @@ def test_the_walk_of_the_docs_needs_no_pointer(page: Page) -> None:
     assert ratios["3-zoom"] == "100%"
 
 
-def test_the_focus_stays_where_it_is_while_images_come_and_go(page: Page) -> None:
+def test_the_focus_stays_on_its_element_while_images_are_added(page: Page) -> None:
     page.get_by_role("link", name="English").focus()
 
     send_sample(page)
@@ -136,7 +134,7 @@ def test_the_focus_stays_where_it_is_while_images_come_and_go(page: Page) -> Non
     expect(page.get_by_role("link", name="English")).to_be_focused()
 
 
-def test_transitions_are_said_once_and_many_at_once_in_one_sentence(
+def test_one_change_is_announced_once_and_many_changes_in_one_sentence(
     page: Page, tmp_path: Path
 ) -> None:
     page.evaluate(
@@ -158,8 +156,8 @@ def test_transitions_are_said_once_and_many_at_once_in_one_sentence(
     assert page.locator("[role=status], [role=alert], [aria-live]").count() == 1
 
 
-def test_everything_that_is_pressed_is_large_enough(page: Page) -> None:
-    """WCAG 2.2, 2.5.8: 24 by 24 CSS pixels."""
+def test_every_control_has_at_least_24_by_24_pixels(page: Page) -> None:
+    """WCAG 2.2, success criterion 2.5.8; CSS pixels."""
     sent = send_sample(page)
     act(sent, "Compare")
     page.locator("#upload summary").click()
@@ -185,7 +183,7 @@ def test_everything_that_is_pressed_is_large_enough(page: Page) -> None:
 def test_nothing_is_cut_off_on_a_small_screen_or_at_400_percent(
     browser: Browser, url: str, name: str, width: int, height: int
 ) -> None:
-    """WCAG 2.2, 1.4.10: 1280 by 1024 pixels at 400 % are 320 by 256."""
+    """WCAG 2.2, success criterion 1.4.10: 1280 by 1024 pixels at 400 % are 320 by 256."""
     with visit(browser, url, viewport={"width": width, "height": height}) as page:
         sent = send_sample(page)
         act(sent, "Compare")
@@ -203,7 +201,7 @@ def test_nothing_is_cut_off_on_a_small_screen_or_at_400_percent(
         assert outside == []
 
 
-def test_forced_colours_leave_every_state_told_apart(browser: Browser, url: str) -> None:
+def test_a_state_has_a_sign_and_a_word_in_forced_colors(browser: Browser, url: str) -> None:
     with visit(browser, url, forced_colors="active") as page:
         sent = send_sample(page)
         act(sent, "Compare")
@@ -214,7 +212,7 @@ def test_forced_colours_leave_every_state_told_apart(browser: Browser, url: str)
 # --- tokens --------------------------------------------------------------------------------------
 
 
-def test_with_tokens_a_person_enters_one_and_sees_their_images(
+def test_images_wait_until_a_valid_token_is_entered_and_are_hidden_when_it_is_forgotten(
     browser: Browser, own_settings: Settings
 ) -> None:
     guarded = own_settings.model_copy(update={"api_tokens": f"ana:{hash_token('ipt_one')}"})

@@ -1,11 +1,14 @@
-"""Original against result: the slider, true pixels, another method, and an honest preview."""
+"""Comparing original and result: the slider, zoom, another method, and the preview."""
 
 from __future__ import annotations
 
 import re
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +30,7 @@ SIZES = [(1366, 625), (768, 1024), (360, 740)]
 
 
 def view_of(sent: Locator) -> dict[str, float]:
-    """Where the picture, the frame and the dividing line are in the window, in pixels."""
+    """The edges of picture and frame, the dividing line and the zoom ratio, in window pixels."""
     found: dict[str, float] = sent.locator(".stage").evaluate(
         """stage => {
             const frame = stage.getBoundingClientRect();
@@ -47,7 +50,7 @@ def view_of(sent: Locator) -> dict[str, float]:
 
 
 def visible_share(sent: Locator) -> float:
-    """How much of what is visible of the picture the left one covers."""
+    """The share of the visible part of the picture that the left image covers."""
     view = view_of(sent)
     left = max(view["left"], view["frameLeft"])
     right = min(view["right"], view["frameRight"])
@@ -55,7 +58,7 @@ def visible_share(sent: Locator) -> float:
 
 
 def place_in_picture(sent: Locator, x: float, y: float) -> tuple[float, float]:
-    """Which pixel of the picture lies at *x*, *y* of the window."""
+    """The pixel of the picture at *x*, *y* of the window."""
     view = view_of(sent)
     return (x - view["left"]) / view["ratio"], (y - view["top"]) / view["ratio"]
 
@@ -78,7 +81,9 @@ def sent(page: Page) -> Locator:
     return sent
 
 
-def test_the_slider_moves_by_arrow_keys_and_says_where_it_is(page: Page, sent: Locator) -> None:
+def test_the_slider_moves_by_arrow_keys_and_announces_its_position(
+    page: Page, sent: Locator
+) -> None:
     slider = sent.get_by_role("slider")
     assert visible_share(sent) == pytest.approx(0.5, abs=0.01)
 
@@ -109,14 +114,23 @@ def test_the_slider_follows_the_mouse_on_the_picture(page: Page, sent: Locator) 
     assert view_of(sent)["split"] == pytest.approx(x, abs=1)
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-def test_the_whole_page_is_seen_and_zoomed_by_wheel_keys_buttons_and_mouse(
-    browser: Browser, url: str, width: int, height: int
-) -> None:
-    with visit(browser, url, viewport={"width": width, "height": height}) as page:
+@contextmanager
+def comparing(
+    browser: Browser, url: str, width: int, height: int, **how: Any
+) -> Iterator[tuple[Page, Locator]]:
+    """A visit with a window of this size, whose one image is open for comparison."""
+    with visit(browser, url, viewport={"width": width, "height": height}, **how) as page:
         sent = send_sample(page)
         act(sent, "Compare")
         expect(sent.locator(".sheet img")).to_have_count(2)
+        yield page, sent
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_whole_picture_and_the_slider_fit_the_window(
+    browser: Browser, url: str, width: int, height: int
+) -> None:
+    with comparing(browser, url, width, height) as (page, sent):
         fitted = view_of(sent)
         assert fitted["frameTop"] >= 0
         assert fitted["frameTop"] <= fitted["top"] < fitted["bottom"] <= fitted["frameBottom"]
@@ -124,6 +138,13 @@ def test_the_whole_page_is_seen_and_zoomed_by_wheel_keys_buttons_and_mouse(
         assert fitted["slideBottom"] <= height
         check_page(page, f"compare-{width}")
 
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_picture_is_zoomed_and_moved_by_wheel_keys_mouse_and_buttons(
+    browser: Browser, url: str, width: int, height: int
+) -> None:
+    with comparing(browser, url, width, height) as (page, sent):
+        fitted = view_of(sent)
         x, y = fitted["left"] + 90, fitted["top"] + 120
         under = place_in_picture(sent, x, y)
         page.mouse.move(x, y)
@@ -165,13 +186,10 @@ def drag(page: Page, start: tuple[float, float], by: tuple[float, float]) -> Non
     page.mouse.up()
 
 
-def test_two_fingers_zoom_and_one_moves_the_line_or_the_enlarged_picture(
+def test_two_fingers_zoom_and_one_finger_moves_the_line_or_the_enlarged_picture(
     browser: Browser, url: str
 ) -> None:
-    with visit(browser, url, viewport={"width": 360, "height": 740}, has_touch=True) as page:
-        sent = send_sample(page)
-        act(sent, "Compare")
-        expect(sent.locator(".sheet img")).to_have_count(2)
+    with comparing(browser, url, 360, 740, has_touch=True) as (page, sent):
         fitted = view_of(sent)
         x, y = (fitted["left"] + fitted["right"]) / 2, (fitted["top"] + fitted["bottom"]) / 2
 
@@ -188,7 +206,7 @@ def test_two_fingers_zoom_and_one_moves_the_line_or_the_enlarged_picture(
 
 
 def touch(page: Page, moves: list[list[tuple[float, float]]]) -> None:
-    """Put fingers down at the first places, move them on to the others, and lift them."""
+    """Put fingers down at the first places, move them to the others in turn, and lift them."""
     session = page.context.new_cdp_session(page)
     for n, places in enumerate(moves):
         points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(places)]
@@ -197,7 +215,7 @@ def touch(page: Page, moves: list[list[tuple[float, float]]]) -> None:
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
-def test_another_method_makes_another_result_that_can_be_compared(page: Page) -> None:
+def test_the_result_of_another_method_can_be_compared_with_the_first(page: Page) -> None:
     sent = send_sample(page)
 
     act(sent, "Process again")
@@ -224,7 +242,7 @@ def test_another_method_makes_another_result_that_can_be_compared(page: Page) ->
     )
 
 
-def test_the_dialog_closes_by_escape_sends_nothing_and_gives_the_focus_back(page: Page) -> None:
+def test_escape_closes_the_dialog_sends_nothing_and_returns_the_focus(page: Page) -> None:
     sent = send_sample(page)
     button = sent.get_by_role("button", name="Process again")
     button.focus()
@@ -242,7 +260,7 @@ def test_the_dialog_closes_by_escape_sends_nothing_and_gives_the_focus_back(page
 
 
 def process(url: str, path: Path, threshold: int) -> str:
-    """Send *path* through the pipeline; the address of the finished image."""
+    """Send *path* through the pipeline; returns the path of the finished image's URL."""
     answer = http_request(
         "POST",
         f"{url}/upload",
@@ -258,7 +276,7 @@ def process(url: str, path: Path, threshold: int) -> str:
 
 
 def preview_of(page: Page, place: str, threshold: int) -> Gray | None:
-    """What the page's own module draws: (H, W) of 0 and 255; None where it declines."""
+    """The preview that the page's module draws, (H, W) of 0 and 255; None if it draws none."""
     drawn = page.evaluate(
         """async ([path, threshold]) => {
             const { preview } = await import("/static/upload/preview.js");
@@ -289,7 +307,7 @@ EXACT = [
 
 
 def test_the_preview_has_the_pixels_of_the_result(page: Page, url: str) -> None:
-    """Files with a gamma are among them: the server ignores it, so the page has to."""
+    """Some of the files have a gamma: the server ignores it, so the page must, too."""
     for n, path in enumerate(EXACT):
         threshold = (60, 100, 127, 160, 200)[n % 5]
         place = process(url, path, threshold)
@@ -303,7 +321,9 @@ def test_the_preview_has_the_pixels_of_the_result(page: Page, url: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["basn4a08", "basn6a08", "basn2c16", "tbbn3p08", "tbrn2c08"])
-def test_where_pixels_could_differ_no_preview_is_offered(page: Page, url: str, name: str) -> None:
+def test_no_preview_is_drawn_for_files_whose_pixels_could_differ(
+    page: Page, url: str, name: str
+) -> None:
     place = process(url, SUITE / f"{name}.png", 127)
 
     assert preview_of(page, place, 127) is None

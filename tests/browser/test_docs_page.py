@@ -1,4 +1,4 @@
-"""The contract as a page: read without script, tried with it, in the look of the others."""
+"""The page of the API's documentation, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -36,14 +36,16 @@ def unfold_all(page: Page) -> None:
 
 
 def check_at_every_width(page: Page) -> None:
-    """With a response on it, which has the longest lines."""
+    """Check the page while it shows a response, which has the longest lines."""
     for width, height in ((1366, 625), (360, 740)):
         page.set_viewport_size({"width": width, "height": height})
         assert page.evaluate("document.documentElement.scrollWidth") == width
         check_page(page, f"docs-{width}")
 
 
-def test_it_can_be_read_without_script_and_leads_back(browser: Browser, url: str) -> None:
+def test_the_page_is_readable_without_script_and_links_to_the_start(
+    browser: Browser, url: str
+) -> None:
     with visit(browser, f"{url}/docs", java_script_enabled=False, locale="pt-BR") as page:
         expect(page.get_by_role("heading", level=1)).to_have_text("API do Alvura")
         page.locator("#upload-operation > summary").click()

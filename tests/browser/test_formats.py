@@ -1,4 +1,4 @@
-"""Photographs, TIFFs and PDFs: the browser makes PNGs of them, and says so when it cannot."""
+"""Photographs, TIFFs and PDFs: the browser converts them to PNG or shows why it cannot."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from testkit.photographs import (
 )
 from testkit.waiting import assert_within
 
-#: A frame that is later than this is seen.
+#: A person notices a frame that is later than this.
 LONGEST_TASK_S = 0.1
 
 
 def originals(page: Page, url: str) -> dict[str, dict[str, Any]]:
-    """What the service has got, by name: its representation, and the picture as `picture`."""
+    """The images that the service stores, by filename, each with the picture as `picture`."""
     found = {}
     for image_id in page.evaluate("JSON.parse(localStorage['alvura.images'])"):
         image = http_request("GET", f"{url}/images/{image_id}").json()
@@ -58,7 +58,7 @@ def expect_ready(page: Page, count: int) -> None:
     expect(page.locator("#cards > li")).to_have_count(count)
 
 
-def test_photographs_of_every_kind_stand_upright_and_become_gray_pngs(
+def test_photographs_of_every_format_become_upright_gray_pngs(
     page: Page, url: str, tmp_path: Path
 ) -> None:
     upright, coloured = sheet(), sheet().convert("RGB")
@@ -86,14 +86,14 @@ def test_photographs_of_every_kind_stand_upright_and_become_gray_pngs(
     ] == []
     assert {image["picture"].mode for image in sent.values()} == {"L"}
     assert coloured_sent.getpixel((160, 220)) == (9798 * 200 + 19235 * 40 + 3735 * 40 + 16384) >> 15
-    # A scanner means what it writes; a camera writes 72 because it has to write something.
+    # Scanners write the real resolution; cameras write 72 as a placeholder.
     assert sent["upright.jpg"]["original"]["dpi"] == 200
     assert sent["over head.jpeg"]["original"]["dpi"] is None
     expect(card(page, "a.webp").locator(".numbers")).to_contain_text(" · was WebP · ")
     check_page(page, "photographs")
 
 
-def test_the_page_says_which_kinds_it_takes_also_while_it_shows_images(
+def test_the_accepted_formats_stay_visible_while_the_page_shows_images(
     page: Page, url: str, tmp_path: Path
 ) -> None:
     choose(page, scan(tmp_path, "a.png"))
@@ -116,7 +116,7 @@ def test_every_page_of_a_tiff_is_an_image_of_its_own(page: Page, url: str, tmp_p
         "f": (bilevel, "group4"),
     }
     for name, (picture, compression) in others.items():
-        tags = {262: 0} if name == "f" else {}  # 0 is white, as in faxes; Pillow turns the pixels
+        tags = {262: 0} if name == "f" else {}  # 0 is white, as in faxes; Pillow inverts the pixels
         how = {"compression": compression, "dpi": (200, 200), "tiffinfo": tags}
         picture.save(tmp_path / f"{name}.tiff", **how)
 
@@ -130,7 +130,7 @@ def test_every_page_of_a_tiff_is_an_image_of_its_own(page: Page, url: str, tmp_p
     assert [sent[name]["original"]["dpi"] for name in names[3:]] == [200] * 5
 
 
-def test_every_page_of_a_pdf_is_drawn_whatever_a_scanner_put_into_it(
+def test_every_page_of_a_pdf_is_drawn_whatever_its_image_compression(
     page: Page, url: str, tmp_path: Path
 ) -> None:
     kinds = pictures()
@@ -146,7 +146,7 @@ def test_every_page_of_a_pdf_is_drawn_whatever_a_scanner_put_into_it(
         assert shows_sheet(image["picture"]), kind
         assert image["picture"].size == (WIDTH, HEIGHT)
         assert image["original"]["dpi"] == DPI
-    # The font is not in the file: the eight letters are about a tenth ink all the same.
+    # The file does not contain the font, but about a tenth of the page must still be ink.
     letters = np.asarray(sent["letter-p01.png"]["picture"])
     assert 0.05 < (letters < 128).mean() < 0.4
     assert page.locator("h3").all_text_contents() == [
@@ -155,7 +155,7 @@ def test_every_page_of_a_pdf_is_drawn_whatever_a_scanner_put_into_it(
     ]
 
 
-def test_a_photograph_that_is_too_large_is_scaled_down_and_says_so(
+def test_a_photograph_that_is_too_large_is_scaled_down_with_a_note(
     page: Page, url: str, tmp_path: Path
 ) -> None:
     jpeg(tmp_path / "large.jpg", page=noisy(2400, 3200), dpi=(300, 300))
@@ -182,7 +182,9 @@ BROKEN = {
 }
 
 
-def test_what_cannot_be_converted_says_why_and_the_rest_goes_on(page: Page, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_converted_shows_the_reason_and_the_others_are_sent(
+    page: Page, tmp_path: Path
+) -> None:
     for name, (content, _) in BROKEN.items():
         scan(tmp_path, name, content())
     scan(tmp_path, "plain.pdf", pdf_of_text("secret"))
@@ -223,7 +225,7 @@ def test_a_conversion_can_be_cancelled_page_by_page(page: Page, tmp_path: Path) 
     expect_ready(page, 5)
 
 
-def test_the_page_stays_alive_while_photographs_are_converted(page: Page, tmp_path: Path) -> None:
+def test_the_page_responds_while_photographs_are_converted(page: Page, tmp_path: Path) -> None:
     photograph = noisy(4000, 3000)
     first = jpeg(tmp_path / "0.jpg", page=photograph)
     files = [scan(tmp_path, f"{n}.jpg", first.read_bytes()) for n in range(4)]
@@ -243,8 +245,8 @@ def test_the_page_stays_alive_while_photographs_are_converted(page: Page, tmp_pa
     assert_within(max(tasks_ms, default=0) / 1000, LONGEST_TASK_S)
 
 
-def test_nothing_of_it_needs_more_than_scripts_of_our_own(page: Page) -> None:
-    """Neither eval nor WebAssembly, which would have to be allowed by the policy."""
+def test_the_content_security_policy_forbids_webassembly(page: Page) -> None:
+    """So no conversion depends on it; the policy would have to allow it."""
     refused = page.evaluate(
         """async () => {
             const empty = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]);
@@ -265,7 +267,7 @@ def test_phones_offer_the_camera_and_every_format(browser: Browser, url: str) ->
         accepted = page.locator("#upload input[name=image]").get_attribute("accept")
         assert accepted
         assert {"image/jpeg", "image/tiff", "application/pdf"} <= set(accepted.split(","))
-        # With HEIC among them an iPhone would hand over HEIC instead of a JPEG.
+        # If HEIC were in the list, an iPhone would send HEIC instead of JPEG.
         assert "heic" not in accepted
         check_page(page, "phone")
     with visit(browser, url) as page:

@@ -1,4 +1,4 @@
-"""Many scans at once: what is seen of them, processing them again, two tabs, folders, failures."""
+"""Many scans at once: progress, processing again, two tabs, folders, links and failures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def processed(page: Page, count: int) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(1366, 625), (768, 1024), (360, 740)])
-def test_what_is_chosen_is_seen_at_once_and_counted_on_the_page_and_in_the_title(
+def test_chosen_images_appear_at_once_and_are_counted_on_the_page_and_in_its_title(
     browser: Browser, url: str, tmp_path: Path, width: int, height: int
 ) -> None:
     held: list[Route] = []
@@ -53,7 +53,7 @@ def test_what_is_chosen_is_seen_at_once_and_counted_on_the_page_and_in_the_title
             assert 0 <= box["y"] < height - box["height"]
         check_page(page, f"under-way-{width}")
         wait_until(lambda: page.evaluate("true") and len(held) == 3)
-        page.unroute("**/upload")  # which lets go what is held
+        page.unroute("**/upload")  # also continues the held requests
 
         expect(progress.locator("p")).to_have_text(
             "6 of 7 ready · 1 without a result", timeout=READY_MS
@@ -64,7 +64,7 @@ def test_what_is_chosen_is_seen_at_once_and_counted_on_the_page_and_in_the_title
         check_page(page, f"many-{width}")
 
 
-def test_a_forecast_is_made_by_the_pace_so_far(page: Page, tmp_path: Path) -> None:
+def test_the_time_left_is_estimated_from_the_pace_so_far(page: Page, tmp_path: Path) -> None:
     page.clock.install()
     held: list[Route] = []
     first, *others = scans(tmp_path, 4)
@@ -84,7 +84,7 @@ def test_a_forecast_is_made_by_the_pace_so_far(page: Page, tmp_path: Path) -> No
         route.continue_()
 
 
-def test_a_retry_is_counted_down(browser: Browser, url: str) -> None:
+def test_the_seconds_until_a_retry_are_counted_down(browser: Browser, url: str) -> None:
     with visit(browser, url, outage=True) as page:
         page.route("**/upload", lambda route: route.fulfill(
             status=503, headers={"Retry-After": "30"},
@@ -104,7 +104,7 @@ def test_a_retry_is_counted_down(browser: Browser, url: str) -> None:
 # --- again ---------------------------------------------------------------------------------------
 
 
-def test_the_dialog_begins_with_the_cards_own_method_and_previews_any_other(page: Page) -> None:
+def test_the_dialog_starts_with_the_method_of_the_image_and_previews_changes(page: Page) -> None:
     page.locator("#upload summary").click()
     pick(page, "sauvola")
     page.locator("[name=k]").locator("visible=true").fill("0.35")
@@ -137,7 +137,7 @@ def test_the_dialog_begins_with_the_cards_own_method_and_previews_any_other(page
 
 
 def reds(page: Page) -> str:
-    """The red samples of the canvas of the preview, in base64."""
+    """The red samples of the preview's canvas, in base64."""
     return str(page.locator("dialog .sheet canvas").evaluate(
         """canvas => {
             const { width, height } = canvas;
@@ -151,7 +151,7 @@ def reds(page: Page) -> str:
 
 
 def ink(page: Page) -> int:
-    """The black pixels of the preview."""
+    """The number of black pixels in the preview."""
     return b64decode(reds(page)).count(0)
 
 
@@ -159,7 +159,7 @@ def shades(page: Page) -> list[int]:
     return sorted(set(b64decode(reds(page))))
 
 
-def test_all_are_processed_again_by_one_click_and_each_new_one_takes_its_place(
+def test_all_images_are_processed_again_at_once_and_each_keeps_its_place_in_the_list(
     page: Page, tmp_path: Path
 ) -> None:
     choose(page, *scans(tmp_path, 3))
@@ -179,7 +179,7 @@ def test_all_are_processed_again_by_one_click_and_each_new_one_takes_its_place(
     assert not set(kept) & set(page.evaluate("JSON.parse(localStorage['alvura.images'])"))
 
 
-def test_what_was_refused_can_be_tried_again(page: Page) -> None:
+def test_a_refused_image_can_be_processed_again(page: Page) -> None:
     def refuse(route: Route) -> None:
         body = '{"code": "invalid-parameter", "status": 400, "detail": "k is too large"}'
         route.fulfill(status=400, content_type="application/problem+json", body=body)
@@ -198,7 +198,7 @@ def test_what_was_refused_can_be_tried_again(page: Page) -> None:
 # --- tabs, folders, links ------------------------------------------------------------------------
 
 
-def test_two_tabs_have_one_list(page: Page, tmp_path: Path) -> None:
+def test_two_tabs_share_one_list(page: Page, tmp_path: Path) -> None:
     choose(page, *scans(tmp_path, 2))
     processed(page, 2)
     other = page.context.new_page()
@@ -222,7 +222,7 @@ def test_two_tabs_have_one_list(page: Page, tmp_path: Path) -> None:
     expect(card(other, "scan 00.png")).to_have_count(0)
 
 
-def test_a_folder_is_chosen_in_the_order_of_its_names_and_what_is_no_picture_is_said(
+def test_the_images_of_a_folder_are_sent_in_the_order_of_their_names_and_other_files_are_counted(
     page: Page, tmp_path: Path
 ) -> None:
     folder = tmp_path / "archive"
@@ -243,8 +243,8 @@ def test_a_folder_is_chosen_in_the_order_of_its_names_and_what_is_no_picture_is_
     expect(notice).to_be_hidden()
 
 
-def test_a_folder_that_is_dropped_is_walked(page: Page) -> None:
-    """Only a person can drop a real folder; this one has the methods that the page calls."""
+def test_a_dropped_folder_is_read_with_its_subfolders(page: Page) -> None:
+    """A script cannot drop a real folder; this object has the methods that the page calls."""
     page.evaluate(
         """async (bytes) => {
             const file = (name) => ({ isFile: true, name, file: (found) => found(
@@ -268,7 +268,7 @@ def test_a_folder_that_is_dropped_is_walked(page: Page) -> None:
     assert page.locator("h3").all_text_contents() == ["page 9.png", "page 10.png", "page 11.png"]
 
 
-def test_the_link_of_an_image_is_copied_and_opens_for_others(browser: Browser, url: str) -> None:
+def test_a_copied_link_opens_the_image_in_another_browser(browser: Browser, url: str) -> None:
     allowed = ["clipboard-read", "clipboard-write"]
     with visit(browser, url, permissions=allowed) as page:
         sent = send_sample(page)
@@ -283,7 +283,9 @@ def test_the_link_of_an_image_is_copied_and_opens_for_others(browser: Browser, u
 # --- failures ------------------------------------------------------------------------------------
 
 
-def test_what_fails_is_said_where_it_is_seen(browser: Browser, url: str, tmp_path: Path) -> None:
+def test_each_failed_action_is_reported_in_the_notice(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
     with visit(browser, url, outage=True) as page:
         choose(page, *scans(tmp_path, 2))
         processed(page, 2)

@@ -1,4 +1,4 @@
-"""Installed, or visited before: the page opens without a network, says so, and keeps no image."""
+"""The page without a network: it opens from the cache, reports the outage, and caches no image."""
 
 from __future__ import annotations
 
@@ -13,9 +13,17 @@ from testkit.root import ROOT
 from testkit.waiting import wait_until
 from tests.browser.test_outages import address
 
+#: For the comparison, which the test opens; without the network it is not available.
+LOADED_ON_DEMAND = {
+    "/static/shared/dialogs.js",
+    "/static/upload/compare.css",
+    "/static/upload/compare.js",
+    "/static/upload/stage.js",
+}
+
 
 def kept(page: Page) -> list[str]:
-    """The paths that the caches of the browser hold."""
+    """The paths in the browser's caches."""
     found: list[str] = page.evaluate(
         """async () => {
             const paths = [];
@@ -30,7 +38,19 @@ def kept(page: Page) -> list[str]:
     return found
 
 
-def test_the_page_opens_while_the_service_is_away_and_what_is_chosen_goes_on_later(
+def check_shell(page: Page, shell: list[str]) -> None:
+    """Check that the browser keeps what the page needs to start, and nothing else."""
+    loaded = page.evaluate(
+        """performance.getEntriesByType("resource")
+            .map(({ name }) => new URL(name).pathname)
+            .filter((path) => /^[/]static[/]\\w+[/][\\w-]+[.](js|css)$/.test(path))"""
+    )
+    assert set(loaded) - set(shell) == LOADED_ON_DEMAND
+    assert [path for path in shell if path != "/" and not path.startswith("/static/")] == []
+    assert page.context.new_cdp_session(page).send("Page.getAppManifest")["errors"] == []
+
+
+def test_the_page_opens_during_an_outage_and_sends_chosen_images_after_it(
     browser: Browser, own_settings: Settings
 ) -> None:
     url = f"http://127.0.0.1:{own_settings.port}"
@@ -44,23 +64,7 @@ def test_the_page_opens_while_the_service_is_away_and_what_is_chosen_goes_on_lat
             expect(sent.locator(".sheet img")).to_have_count(2)
             page.evaluate("async () => { await navigator.serviceWorker.ready; }")
             shell = kept(page)
-            loaded = page.evaluate(
-                """performance.getEntriesByType("resource")
-                    .map(({ name }) => new URL(name).pathname)
-                    .filter((path) => /^[/]static[/]\\w+[/][\\w-]+[.](js|css)$/.test(path))"""
-            )
-            for_later = {
-                f"/static/{name}"
-                for name in (
-                    "shared/dialogs.js",
-                    "upload/compare.css",
-                    "upload/compare.js",
-                    "upload/stage.js",
-                )
-            }
-            assert set(loaded) - set(shell) == for_later
-            assert [path for path in shell if path != "/" and not path.startswith("/static/")] == []
-            assert page.context.new_cdp_session(page).send("Page.getAppManifest")["errors"] == []
+            check_shell(page, shell)
 
             service.kill()
             page.reload()

@@ -1,4 +1,4 @@
-"""All ready pages as one PDF: which ones, in which order, byte by byte as the command writes it."""
+"""All ready pages as one PDF: selection, order, and the same bytes as the command writes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_all_ready_pages_are_one_pdf_in_the_order_of_the_list(
 
 
 def check(pdf: bytes, folder: Path, sizes: list[tuple[int, int]]) -> None:
-    """By programs that had no part in it: Debian's qpdf and poppler-utils."""
+    """Check *pdf* with programs of others: Debian's qpdf and poppler-utils."""
     path = folder / "pages.pdf"
     path.write_bytes(pdf)
     subprocess.run(["qpdf", "--check", path], check=True, capture_output=True)
@@ -97,7 +97,7 @@ def test_other_programs_read_the_pages_of_binarize(tmp_path: Path) -> None:
             assert image.convert("1").tobytes() == page.tobytes()
 
 
-def test_pages_are_moved_by_buttons_and_keys_and_the_list_and_the_zip_follow(
+def test_pages_moved_by_buttons_and_keys_have_the_same_order_in_the_list_and_the_zip(
     pages: Page, url: str
 ) -> None:
     found = results(pages, url)
@@ -140,7 +140,7 @@ def test_a_page_is_dragged_by_its_handle(pages: Page) -> None:
     expect(dialog.locator(".says")).to_have_text("a.png is now page 3 of 3.")
 
 
-def test_fifty_pages_take_less_than_a_second(page: Page) -> None:
+def test_a_pdf_of_fifty_pages_takes_less_than_a_second(page: Page) -> None:
     png = result_png(2480, 3508)
 
     took_ms, size = page.evaluate(
@@ -161,7 +161,7 @@ def test_fifty_pages_take_less_than_a_second(page: Page) -> None:
 
 
 @pytest.mark.parametrize("dots", [None, (1, 1), (5906, 11811)])
-def test_script_and_command_write_the_same_for_any_resolution(
+def test_script_and_command_write_the_same_pdf_for_any_resolution(
     page: Page, dots: tuple[int, int] | None
 ) -> None:
     pages = [result_png(1237 + n, 991, dots_per_metre=dots) for n in range(3)]
@@ -178,7 +178,7 @@ def test_script_and_command_write_the_same_for_any_resolution(
     assert bytes(made) == write_pdf(pages)
 
 
-def test_a_page_that_cannot_be_fetched_is_said_and_no_pdf_is_made(pages: Page) -> None:
+def test_a_page_that_cannot_be_fetched_is_reported_and_no_pdf_is_made(pages: Page) -> None:
     dialog = ask_for_pdf(pages)
     pages.route("**/processed", lambda route: route.fulfill(status=404, body="{}"))
 

@@ -1,4 +1,4 @@
-"""The orientation at which Chromium shows a PNG is the one that the engine turns it by."""
+"""The engine turns a PNG to the orientation at which Chromium shows it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CASES |= {name: (before, after) for name, (before, after, _) in PLACES.items()}
 SHOWN = """async (url) => {
   const image = new Image();
   image.src = url;
-  document.body.append(image);  // one that is in no page is not turned
+  document.body.append(image);  // Chromium turns only images that are in a document
   await image.decode();
   const canvas = document.createElement("canvas");
   canvas.width = image.naturalWidth;

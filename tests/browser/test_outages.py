@@ -1,4 +1,4 @@
-"""What a person sees while a part of the pipeline is away, and when it comes back."""
+"""The page while a part of the pipeline is down, and after it is up again."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from testkit.fleet import role
 from testkit.waiting import is_alive, wait_until
 
 
-def test_an_image_stays_in_the_queue_while_no_worker_runs_and_is_done_when_one_does(
+def test_an_image_stays_in_the_queue_until_a_worker_runs(
     browser: Browser, own_settings: Settings
 ) -> None:
     with role("web", own_settings):
         url = address(own_settings)
         with visit(browser, url) as page:
             choose(page, SAMPLE)
-            # For how long, and no invented percentage.
+            # The page shows the time in the queue, and no invented percentage.
             expect_state(page, "image.png", re.compile(r"In the queue · \d"))
             check_page(page, "queued")
             with role("worker", own_settings):
                 expect_state(page, "image.png", "Ready")
 
 
-def test_a_restart_of_the_api_during_the_wait_is_said_and_outlived(
+def test_a_restart_of_the_api_is_reported_and_the_image_becomes_ready_after_it(
     browser: Browser, own_settings: Settings
 ) -> None:
     with (
@@ -47,7 +47,7 @@ def test_a_restart_of_the_api_during_the_wait_is_said_and_outlived(
             expect_state(page, "image.png", "Ready")
 
 
-def test_an_upload_that_finds_nobody_is_sent_when_there_is_somebody(
+def test_an_upload_during_an_outage_is_sent_when_the_api_is_back(
     browser: Browser, own_settings: Settings
 ) -> None:
     with (
@@ -64,7 +64,7 @@ def test_an_upload_that_finds_nobody_is_sent_when_there_is_somebody(
             expect_state(page, "image.png", "Ready")
 
 
-def test_an_upload_that_is_cancelled_makes_room_for_the_next(
+def test_the_next_upload_starts_when_one_is_cancelled(
     browser: Browser, own_settings: Settings, tmp_path: Path
 ) -> None:
     scans = [scan(tmp_path, f"scan {n}.png") for n in range(4)]
@@ -82,7 +82,7 @@ def test_an_upload_that_is_cancelled_makes_room_for_the_next(
         expect(page.locator("#cards > li")).to_have_count(3)
 
 
-def test_an_upload_whose_answer_is_lost_is_repeated_under_its_key_and_is_one_image(
+def test_an_upload_whose_response_is_lost_is_repeated_and_makes_one_image(
     browser: Browser, own_settings: Settings
 ) -> None:
     with role("all", own_settings), FaultProxy(address(own_settings)) as proxy:
@@ -95,7 +95,7 @@ def test_an_upload_whose_answer_is_lost_is_repeated_under_its_key_and_is_one_ima
     assert s3.list_objects_v2(Bucket=own_settings.input_bucket)["KeyCount"] == 1
 
 
-def test_a_service_that_takes_no_more_for_now_is_asked_again(
+def test_an_upload_over_the_rate_limit_is_sent_again_later(
     browser: Browser, own_settings: Settings
 ) -> None:
     limited = own_settings.model_copy(update={"rate_limit": "1/second"})
@@ -107,7 +107,7 @@ def test_a_service_that_takes_no_more_for_now_is_asked_again(
 
 
 def address(settings: Settings) -> str:
-    """The URL of the server, once it is there."""
+    """The URL of the server, once it responds."""
     url = f"http://127.0.0.1:{settings.port}"
     wait_until(lambda: is_alive(url))
     return url

@@ -1,4 +1,4 @@
-"""A person with scans: sending them, seeing what becomes of them, taking the results away."""
+"""The page from a person's view: send scans, see their state, save and delete results."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from testkit.scans import page_png, png
 from testkit.waiting import wait_until
 
 
-def test_the_page_says_what_it_takes(page: Page) -> None:
+def test_the_page_names_its_limits(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Scans in, clean black and white out")
     expect(page.locator(".drop")).to_contain_text("up to 2 MB, 40 megapixels and 20,000 pixels")
     check_page(page, "empty")
 
 
-def test_a_chosen_image_comes_out_with_its_numbers(page: Page) -> None:
+def test_a_chosen_image_is_processed_and_shown_with_its_numbers(page: Page) -> None:
     sent = send_sample(page)
 
     expect(sent.locator(".numbers")).to_contain_text("1.1 MB → ")
@@ -47,7 +47,7 @@ def test_a_chosen_image_comes_out_with_its_numbers(page: Page) -> None:
     check_page(page, "ready")
 
 
-def test_what_was_ignored_in_a_file_is_said_quietly(page: Page, tmp_path: Path) -> None:
+def test_ignored_faults_of_a_file_are_listed_among_its_numbers(page: Page, tmp_path: Path) -> None:
     odd, clean = scan(tmp_path, "odd.png", page_png() + b"\r\n"), scan(tmp_path, "clean.png")
 
     choose(page, odd, clean)
@@ -58,9 +58,7 @@ def test_what_was_ignored_in_a_file_is_said_quietly(page: Page, tmp_path: Path) 
     expect(numbers.filter(has_text="ignored")).to_have_count(1)
 
 
-def test_a_page_that_lies_on_its_side_is_compared_upright_and_said_to_be_turned(
-    page: Page, tmp_path: Path
-) -> None:
+def test_a_page_on_its_side_is_shown_upright_with_a_note(page: Page, tmp_path: Path) -> None:
     samples = np.full((300, 500, 1), 240)
     samples[40:260:20, 40:460] = 20
     lying = Picture(samples, metadata=exif(oriented(6))).encode()
@@ -82,7 +80,9 @@ def sizes_of(images: Locator) -> list[list[int]]:
     return found
 
 
-def test_twenty_are_sent_three_at_a_time_and_all_come_out(page: Page, tmp_path: Path) -> None:
+def test_twenty_images_are_sent_three_at_a_time_and_all_become_ready(
+    page: Page, tmp_path: Path
+) -> None:
     page.evaluate(
         """() => {
             const send = XMLHttpRequest.prototype.send;
@@ -105,7 +105,7 @@ def test_twenty_are_sent_three_at_a_time_and_all_come_out(page: Page, tmp_path: 
 
 
 def transfer_of(page: Page, name: str) -> JSHandle:
-    """A DataTransfer with a scan, as a drop or a paste has it."""
+    """A DataTransfer with a scan, as in the event of a drop or a paste."""
     return page.evaluate_handle(
         """([bytes, name]) => {
             const transfer = new DataTransfer();
@@ -116,7 +116,7 @@ def transfer_of(page: Page, name: str) -> JSHandle:
     )
 
 
-def test_a_dropped_image_is_sent_at_once_wherever_it_falls(page: Page) -> None:
+def test_an_image_dropped_anywhere_on_the_page_is_sent_at_once(page: Page) -> None:
     transfer = transfer_of(page, "dropped.png")
 
     page.locator("footer").dispatch_event("dragover", {"dataTransfer": transfer})
@@ -149,7 +149,7 @@ REFUSED_BEFORE_SENDING = {
 
 
 @pytest.mark.parametrize("name", REFUSED_BEFORE_SENDING)
-def test_what_is_obviously_wrong_is_refused_before_it_is_sent_in_the_words_of_the_api(
+def test_an_obvious_fault_is_refused_before_sending_with_the_reason_that_the_api_gives(
     page: Page, url: str, tmp_path: Path, name: str
 ) -> None:
     content = REFUSED_BEFORE_SENDING[name]
@@ -165,7 +165,7 @@ def test_what_is_obviously_wrong_is_refused_before_it_is_sent_in_the_words_of_th
     assert "POST" not in requests
 
 
-def test_what_the_api_refuses_says_why_and_can_be_removed_from_the_list(
+def test_an_image_that_the_api_refuses_shows_the_reason_and_can_be_removed_from_the_list(
     page: Page, tmp_path: Path
 ) -> None:
     choose(page, scan(tmp_path, "cut.png", page_png()[:-4]), scan(tmp_path, "letter.png", b"Dear"))
@@ -179,7 +179,7 @@ def test_what_the_api_refuses_says_why_and_can_be_removed_from_the_list(
     expect(refused).to_have_count(0)
 
 
-def test_an_image_that_cannot_be_processed_says_why(page: Page, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_processed_shows_the_reason(page: Page, tmp_path: Path) -> None:
     choose(page, scan(tmp_path, "short.png", SHORT))
 
     failed = expect_state(page, "short.png", "Could not be processed")
@@ -187,7 +187,7 @@ def test_an_image_that_cannot_be_processed_says_why(page: Page, tmp_path: Path) 
     check_page(page, "failed")
 
 
-def test_a_name_cannot_put_anything_into_the_page(page: Page, tmp_path: Path) -> None:
+def test_a_filename_cannot_inject_markup_into_the_page(page: Page, tmp_path: Path) -> None:
     name = "<img src=x onerror=alert(1)>.png"
 
     choose(page, scan(tmp_path, name))
@@ -198,7 +198,7 @@ def test_a_name_cannot_put_anything_into_the_page(page: Page, tmp_path: Path) ->
     assert page.locator("img[src=x]").count() == 0
 
 
-def test_the_method_and_parameter_that_are_chosen_are_those_that_are_used(page: Page) -> None:
+def test_the_chosen_method_and_parameter_are_used(page: Page) -> None:
     page.locator("#upload summary").click()
     pick(page, "sauvola")
     page.get_by_role("textbox", name="k ", exact=False).locator("visible=true").fill("0.35")
@@ -210,7 +210,7 @@ def test_the_method_and_parameter_that_are_chosen_are_those_that_are_used(page: 
     expect(sent.locator(".numbers")).to_contain_text("Sauvola, window 25, k 0.35")
 
 
-def test_a_browser_that_keeps_nothing_can_send_all_the_same(browser: Browser, url: str) -> None:
+def test_a_browser_that_forbids_storage_can_send_images(browser: Browser, url: str) -> None:
     forbidden = """for (const name of ["localStorage", "sessionStorage"]) {
         const get = () => { throw new DOMException("", "SecurityError"); };
         Object.defineProperty(window, name, { get });
@@ -222,7 +222,7 @@ def test_a_browser_that_keeps_nothing_can_send_all_the_same(browser: Browser, ur
         send_sample(page)
 
 
-def test_what_is_filled_in_for_another_method_is_not_in_the_way(page: Page) -> None:
+def test_an_invalid_parameter_of_another_method_does_not_prevent_sending(page: Page) -> None:
     page.locator("#upload summary").click()
     pick(page, "simple")
     page.get_by_role("textbox", name="Threshold").fill("999")
@@ -231,7 +231,7 @@ def test_what_is_filled_in_for_another_method_is_not_in_the_way(page: Page) -> N
     expect(send_sample(page).locator(".numbers")).to_contain_text("Otsu")
 
 
-def test_a_page_of_somebody_elses_in_place_of_the_answer_is_a_lost_connection(page: Page) -> None:
+def test_a_response_of_a_captive_portal_is_treated_as_a_lost_connection(page: Page) -> None:
     def answer(route: Route) -> None:
         route.fulfill(status=200, content_type="text/html", body="<h1>Welcome to the hotel</h1>")
 
@@ -241,7 +241,7 @@ def test_a_page_of_somebody_elses_in_place_of_the_answer_is_a_lost_connection(pa
 
 
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
-def test_numbers_are_read_with_comma_or_point_and_checked_before_anything_is_sent(
+def test_numbers_may_have_a_comma_or_a_point_and_are_checked_before_sending(
     browser: Browser, url: str, locale: str
 ) -> None:
     with visit(browser, url, locale=locale) as page:
@@ -253,7 +253,7 @@ def test_numbers_are_read_with_comma_or_point_and_checked_before_anything_is_sen
         summary = page.locator("#upload summary")
         for wrong in ("7,5", "1.01", "0,3,5", "k"):
             k.fill(wrong)
-            summary.click()  # folded away, it is shown again
+            summary.click()  # an invalid field must be unfolded again
             choose(page, SAMPLE)
             expect(k).to_be_focused()
             assert "0" in k.evaluate("field => field.validationMessage")
@@ -267,7 +267,7 @@ def test_numbers_are_read_with_comma_or_point_and_checked_before_anything_is_sen
         expect(page.locator(".numbers")).to_contain_text(shown)
 
 
-def test_the_list_survives_a_reload_with_ids_and_names_only(page: Page) -> None:
+def test_the_list_survives_a_reload_and_stores_ids_and_names_only(page: Page) -> None:
     send_sample(page)
     kept = page.evaluate("Object.entries({...localStorage})")
 
@@ -278,7 +278,7 @@ def test_the_list_survives_a_reload_with_ids_and_names_only(page: Page) -> None:
     check_page(page, "reloaded")
 
 
-def test_another_browser_sees_nothing_of_it(page: Page, browser: Browser, url: str) -> None:
+def test_another_browser_does_not_see_the_list(page: Page, browser: Browser, url: str) -> None:
     send_sample(page)
 
     with visit(browser, url) as other:
@@ -334,7 +334,7 @@ def test_deleting_asks_once_and_leaves_nothing_on_the_server(page: Page, url: st
     expect(page.locator("#images")).to_be_hidden()
 
 
-def test_an_image_that_is_gone_meanwhile_is_said_to_be(page: Page, url: str) -> None:
+def test_an_image_deleted_elsewhere_is_shown_as_no_longer_available(page: Page, url: str) -> None:
     send_sample(page)
     (image_id,) = page.evaluate("JSON.parse(localStorage['alvura.images'])")
     http_request("DELETE", f"{url}/images/{image_id}")
@@ -346,8 +346,10 @@ def test_an_image_that_is_gone_meanwhile_is_said_to_be(page: Page, url: str) -> 
 
 
 @pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
-def test_a_visit_is_light(browser: Browser, url: str, locale: str) -> None:
-    """Style and scripts, as they are; the markup carries the texts and comes by itself."""
+def test_a_visit_loads_less_than_60_kb_of_styles_and_scripts(
+    browser: Browser, url: str, locale: str
+) -> None:
+    """Uncompressed; the markup, which contains the texts, is not counted."""
     sizes: dict[str, int] = {}
 
     def weigh(response: Response) -> None:
@@ -367,8 +369,8 @@ def test_a_visit_is_light(browser: Browser, url: str, locale: str) -> None:
     assert everything < 160_000
 
 
-#: Loaded when it is asked for: comparing, another method, the zip, the PDF, other formats (beside
-#: the libraries for PDF and TIFF).
+#: Loaded on demand: comparing, another method, the zip, the PDF and other formats (without the
+#: libraries for PDF and TIFF).
 FOR_LATER = (
     "/static/convert/convert-worker.js",
     "/static/convert/convert.js",
@@ -403,7 +405,7 @@ def send_with(page: Page, locale: str) -> None:
     expect_state(page, "image.png", "Ready" if locale == "en-US" else "Pronta")
 
 
-def test_nothing_but_one_style_sheet_stands_before_the_first_paint(page: Page) -> None:
+def test_only_one_style_sheet_blocks_the_first_paint(page: Page) -> None:
     blocking = page.evaluate(
         """performance.getEntriesByType("resource")
             .filter(({ renderBlockingStatus }) => renderBlockingStatus === "blocking")

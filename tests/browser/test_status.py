@@ -1,4 +1,4 @@
-"""How the service is doing: the line in the header, and its page."""
+"""The state of the service: the line in the header, and the page /status."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from playwright.sync_api import Browser, Page, Route, expect
 from testkit.browsing import check_page, send_sample, visit
 
 SERVICE = {"status": "up", "queue": {"waiting": 11, "held": 1}}
-#: An image may still be in work.
+#: An earlier test's image may still be in progress.
 UP = re.compile(r"^The service is up( · \d+ images? waiting)?$")
 
 
 @contextmanager
 def visit_with(browser: Browser, url: str, service: dict[str, Any] | None) -> Iterator[Page]:
-    """A visit while `/service` says *service*, or is not there."""
+    """A visit while the response of `/service` is *service*, or 404 for None."""
 
     def fulfil(route: Route) -> None:
         if service is None:
@@ -33,14 +33,16 @@ def visit_with(browser: Browser, url: str, service: dict[str, Any] | None) -> It
         yield page
 
 
-def test_the_line_says_whether_it_is_up_and_how_many_wait(browser: Browser, url: str) -> None:
+def test_the_line_shows_whether_the_service_is_up_and_how_many_images_wait(
+    browser: Browser, url: str
+) -> None:
     with visit_with(browser, url, SERVICE) as page:
         expect(page.locator("#service")).to_have_text("The service is up · 12 images waiting")
         check_page(page, "service-up")
 
 
-def test_the_service_itself_says_how_it_is(page: Page) -> None:
-    """With nothing between the page and the running pipeline."""
+def test_line_and_page_show_the_state_of_the_running_service(page: Page) -> None:
+    """Without a stub: the page asks the running pipeline."""
     send_sample(page)
     expect(page.locator("#service")).to_have_text(UP)
 
@@ -49,13 +51,13 @@ def test_the_service_itself_says_how_it_is(page: Page) -> None:
     expect(page.locator("#now")).to_have_text(UP)
 
 
-def test_trouble_is_told_by_word_and_shape(browser: Browser, url: str) -> None:
+def test_problems_are_shown_by_a_word_and_a_shape(browser: Browser, url: str) -> None:
     with visit_with(browser, url, SERVICE | {"status": "degraded", "queue": None}) as page:
         expect(page.locator("#service")).to_contain_text("The service is having problems")
         check_page(page, "service-degraded")
 
 
-def test_where_nothing_is_known_nothing_is_said(browser: Browser, url: str) -> None:
+def test_an_unknown_state_hides_the_line(browser: Browser, url: str) -> None:
     with visit_with(browser, url, None) as page:
         expect(page.locator("#service")).to_be_hidden()
         page.goto(f"{url}/status")
@@ -63,7 +65,7 @@ def test_where_nothing_is_known_nothing_is_said(browser: Browser, url: str) -> N
         check_page(page, "status-unknown")
 
 
-def test_the_page_says_in_words_what_the_line_says(browser: Browser, url: str) -> None:
+def test_the_page_shows_the_text_of_the_line(browser: Browser, url: str) -> None:
     with visit_with(browser, f"{url}/status", SERVICE) as page:
         expect(page.locator("#now")).to_have_text("The service is up · 12 images waiting")
         check_page(page, "status")

@@ -1,4 +1,4 @@
-"""A photographed page made straight: by pointer, by keys, by a proposal that somebody takes."""
+"""Straightening a photographed page: by pointer, by keys, or by the proposed corners."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from testkit.desks import HEIGHT, WIDTH, Scene, scenes
 from testkit.photographs import jpeg, sheet, shows_sheet
 from tests.browser.test_formats import expect_ready, originals
 
-#: Of the shortest side of the page.
+#: As a share of the page's shortest side.
 TOLERANCE = 0.02
 SEARCHED_PX = 400
 
 
 def look(page: Page, scene: Scene) -> list[list[float]] | None:
-    """The corners that the script finds in a copy as small as the worker's."""
+    """The corners that the script finds in a copy of the size that its worker uses."""
     size = (round(WIDTH * SEARCHED_PX / HEIGHT), SEARCHED_PX)
     small = cv2.resize(scene.pixels, size, interpolation=cv2.INTER_AREA).min(axis=2)
     return page.evaluate(
@@ -34,7 +34,7 @@ def look(page: Page, scene: Scene) -> list[list[float]] | None:
 
 
 def error(found: list[list[float]] | None, scene: Scene) -> float:
-    """How far the worst corner is off, as a share of the page's shortest side."""
+    """The largest error of a corner, as a share of the page's shortest side."""
     if found is None:
         return np.inf
     true = scene.corners * (WIDTH, HEIGHT)
@@ -43,7 +43,7 @@ def error(found: list[list[float]] | None, scene: Scene) -> float:
     return float(off.max() / sides.min())
 
 
-def test_the_proposal_is_right_for_nine_pages_of_ten(page: Page) -> None:
+def test_the_proposal_is_right_for_nine_of_ten_pages(page: Page) -> None:
     drawn = scenes(20)
 
     errors = {f"{n} {scene.name}": error(look(page, scene), scene) for n, scene in enumerate(drawn)}
@@ -68,7 +68,7 @@ def ask_first(page: Page, *files: Path) -> Locator:
     return dialog
 
 
-def test_the_proposal_is_applied_only_when_somebody_wants_it(
+def test_the_proposal_is_applied_only_on_request(
     page: Page, url: str, scene: Scene, tmp_path: Path
 ) -> None:
     dialog = ask_first(page, tmp_path / "desk.jpg")
@@ -84,17 +84,17 @@ def test_the_proposal_is_applied_only_when_somebody_wants_it(
     straight = originals(page, url)["desk.jpg"]["picture"]
     sides = np.linalg.norm(np.diff(scene.corners * (WIDTH, HEIGHT), axis=0), axis=1)
     assert straight.size == pytest.approx((sides[[0, 2]].max(), sides[1]), rel=0.06)
-    # Nothing is left of the desk: all along the border there is paper.
+    # The border of the result is paper: nothing of the desk is left.
     pixels = np.asarray(straight)
     border = np.concatenate([pixels[8], pixels[-9], pixels[:, 8], pixels[:, -9]])
     assert (border > 150).mean() > 0.98
     expect(page.locator(".numbers")).to_contain_text("was JPEG, straightened")
 
 
-def test_corners_are_moved_by_keys_and_the_page_is_cut_there(
+def test_corners_are_moved_by_keys_and_the_page_is_cropped_to_them(
     page: Page, url: str, tmp_path: Path
 ) -> None:
-    """The sheet lies in the middle of a dark desk, upright."""
+    """The sheet is upright, in the middle of a dark desk."""
     desk = Image.new("L", (400, 560), 40)
     desk.paste(sheet(), (100, 140))
     dialog = ask_first(page, jpeg(tmp_path / "desk.jpg", page=desk))
@@ -121,7 +121,7 @@ def test_corners_are_moved_by_keys_and_the_page_is_cut_there(
     assert shows_sheet(straight)
 
 
-def test_a_corner_is_dragged_and_a_lying_page_is_turned(
+def test_corners_are_dragged_and_a_page_on_its_side_is_turned(
     page: Page, url: str, tmp_path: Path
 ) -> None:
     lying = Image.new("L", (560, 400), 40)
@@ -151,7 +151,7 @@ def test_a_corner_is_dragged_and_a_lying_page_is_turned(
     assert shows_sheet(straight)
 
 
-def test_photographs_are_asked_about_one_after_the_other_until_the_rest_may_go(
+def test_the_dialog_asks_about_each_photograph_until_the_rest_are_sent_as_they_are(
     page: Page, url: str, tmp_path: Path
 ) -> None:
     files = [jpeg(tmp_path / f"{name}.jpg") for name in "abc"]
@@ -169,9 +169,7 @@ def test_photographs_are_asked_about_one_after_the_other_until_the_rest_may_go(
     ] == []
 
 
-def test_a_page_that_is_there_already_is_straightened_into_one_beside_it(
-    page: Page, url: str, tmp_path: Path
-) -> None:
+def test_straightening_a_ready_page_adds_a_new_image(page: Page, url: str, tmp_path: Path) -> None:
     choose(page, jpeg(tmp_path / "a.jpg"))
     sent = expect_state(page, "a.jpg", "Ready")
 

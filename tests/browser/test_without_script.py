@@ -1,4 +1,4 @@
-"""With JavaScript off: a form, a page that looks again by itself, and a form to delete."""
+"""The pages without JavaScript: a form, a result page that reloads itself, a form to delete."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def picture(page: Page, name: str) -> None:
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
 
-def test_a_form_leads_to_a_page_with_both_pictures(plain: Page) -> None:
+def test_the_form_leads_to_a_page_with_original_and_result(plain: Page) -> None:
     picture(plain, "without-script-empty")
     send(plain, SAMPLE)
 
@@ -51,7 +51,7 @@ def test_the_method_and_its_parameter_are_sent_with_the_form(plain: Page, url: s
 
 
 @pytest.mark.parametrize("width", [360, 320])
-def test_nothing_is_wider_than_a_phone(browser: Browser, url: str, width: int) -> None:
+def test_the_form_fits_the_width_of_a_phone(browser: Browser, url: str, width: int) -> None:
     how = {"java_script_enabled": False, "viewport": {"width": width, "height": 740}}
     with visit(browser, url, **how) as page:
         page.locator("#upload summary").click()
@@ -89,7 +89,9 @@ def test_a_failure_is_a_page_with_the_reason(plain: Page, tmp_path: Path) -> Non
     picture(plain, "without-script-failed")
 
 
-def test_it_speaks_portuguese_too(browser: Browser, url: str) -> None:
+def test_the_form_and_the_result_are_in_portuguese_for_a_portuguese_browser(
+    browser: Browser, url: str
+) -> None:
     with visit(browser, url, java_script_enabled=False, locale="pt-BR") as page:
         choose(page, SAMPLE)
         page.get_by_role("button", name="Enviar").click()
@@ -99,7 +101,7 @@ def test_it_speaks_portuguese_too(browser: Browser, url: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/status", "/nowhere"])
-def test_no_page_leaves_a_reader_without_words(plain: Page, url: str, path: str) -> None:
+def test_every_page_shows_a_heading_and_a_text(plain: Page, url: str, path: str) -> None:
     plain.goto(f"{url}{path}")
 
     expect(plain.get_by_role("heading", level=1)).to_be_visible()
