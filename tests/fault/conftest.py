@@ -1,4 +1,4 @@
-"""Resources of its own for each test, with the attributes that the pipeline gives them."""
+"""New buckets and queues for each test, with the attributes that the pipeline gives them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One client with an endless group beside nine with single images, on one web and one worker."""
+"""One client sends an endless group, nine send single images, to one web process and one worker."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def upload(
 
 @contextmanager
 def sending_a_book(settings: Settings) -> Iterator[Counter[str]]:
-    """A client that sends the pages of one group as fast as it may; counts the answers."""
+    """A client that sends the pages of one group as fast as allowed; yields counts of responses."""
     answers: Counter[str] = Counter()
     is_over = threading.Event()
 
@@ -66,7 +66,7 @@ def sending_a_book(settings: Settings) -> Iterator[Counter[str]]:
 
 
 def latencies_s(settings: Settings) -> list[float]:
-    """The time of each other client's images from upload to result."""
+    """The time from upload to result of each image of the other clients."""
     found = []
     for name in OTHERS * ROUNDS:
         began_at = time.monotonic()
@@ -79,7 +79,7 @@ def latencies_s(settings: Settings) -> list[float]:
 def test_the_group_of_one_client_neither_refuses_nor_delays_others(settings: Settings) -> None:
     with role("web", settings), role("worker", settings):
         wait_until(lambda: is_alive(f"http://127.0.0.1:{settings.port}"))
-        upload(settings, OTHERS[0], wait_s=30)  # until the worker has started
+        upload(settings, OTHERS[0], wait_s=30)  # returns once the worker has started
         alone = latencies_s(settings)
         with sending_a_book(settings) as answers:
             wait_until(lambda: answers["group-full"] > 0, within_s=60)
@@ -91,5 +91,5 @@ def test_the_group_of_one_client_neither_refuses_nor_delays_others(settings: Set
         p95 = statistics.quantiles(found, n=20)[-1]
         print(f"{what}: median {statistics.median(found):.2f} s, p95 {p95:.2f} s")
     assert answers.keys() == {"accepted", "group-full"}
-    # Generous, for machines that are busy: a place behind the whole backlog takes several seconds.
+    # A wait behind the whole backlog would take several seconds; 1 s allows for a busy machine.
     assert_within(statistics.median(beside), statistics.median(alone) + 1)

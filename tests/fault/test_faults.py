@@ -1,4 +1,4 @@
-"""Lost answers, refusals, silence, floods of the same: nothing is lost or doubled."""
+"""Lost responses, refusals, outages and duplicates: no image is lost or announced twice."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ from tests.conftest import provisioned
 IS_SOAK = "SOAK" in os.environ
 VISIBILITY_TIMEOUT_S = 3
 OUTAGE_S = 30.0 if IS_SOAK else 6.0
-#: So long the requests before the outage are counted: for fifteen images.
+#: How long the requests before the outage are counted: the time of 15 images.
 USUAL_S = OUTAGE_S / 2
 RECOVERY_S = 10.0
 IMAGES_PER_S = 5.0
-#: One repetition by our own count, two by the SDKs'.
+#: Requests during an outage, relative to before: each call is tried at most three times.
 MAX_AMPLIFICATION = 3.0
 
 S3 = frozenset({"GetObject", "PutObject", "HeadObject", "HeadBucket"})
@@ -61,7 +61,7 @@ def settings(fault_settings: Settings) -> Settings:
 
 @dataclass(frozen=True)
 class Site:
-    """A worker behind a proxy, which serves one test after the other."""
+    """A worker behind a proxy, shared by the tests of this module."""
 
     settings: Settings
     proxy: FaultProxy
@@ -71,7 +71,7 @@ class Site:
 def running(endpoint: str) -> Iterator[Site]:
     settings = provisioned(endpoint, visibility_timeout_s=VISIBILITY_TIMEOUT_S)
     with FaultProxy(endpoint) as proxy, role("worker", through(proxy, settings)) as worker:
-        # It may have to make its machine code first.
+        # The worker may have to compile the engine first.
         wait_until(lambda: "worker polls" in worker.output, within_s=120)
         yield Site(settings, proxy)
         assert worker.process.poll() is None
@@ -114,7 +114,7 @@ def test_a_call_whose_response_is_lost_is_repeated(site: Site, operation: str) -
     ids = preload(site.settings, 10)
 
     with Announcements(site.settings) as announcements:
-        finish(f"answer to {operation} lost twice", site.settings, ids, announcements, sent_at)
+        finish(f"response to {operation} lost twice", site.settings, ids, announcements, sent_at)
 
     assert rule.matched >= 2
 
@@ -125,11 +125,11 @@ def test_a_call_whose_response_is_lost_is_repeated(site: Site, operation: str) -
         ("10 % refused", Rule(Status(503, "ServiceUnavailable"), probability=0.1)),
         ("every fourth page cut", Rule(Truncate(200), frozenset({"GetObject"}), probability=0.25)),
         ("each S3 call a second late", Rule(Latency(1.0), S3)),
-        ("a tenth of the answers lost", Rule(LoseAnswer(), probability=0.1)),
+        ("a tenth of the responses lost", Rule(LoseAnswer(), probability=0.1)),
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
 )
-def test_partial_faults_only_cost_time(site: Site, what: str, rule: Rule) -> None:
+def test_partial_faults_lose_and_double_nothing(site: Site, what: str, rule: Rule) -> None:
     site.proxy.rules = [rule]
     sent_at = time.monotonic()
     ids = preload(site.settings, 200 if IS_SOAK else 24)
@@ -143,7 +143,7 @@ def test_partial_faults_only_cost_time(site: Site, what: str, rule: Rule) -> Non
     [("all refused", Status(503, "ServiceUnavailable")), ("silence", BlackHole(60))],
     ids=["refused", "silent"],
 )
-def test_an_outage_is_waited_out_without_a_storm_and_without_a_restart(
+def test_a_worker_survives_an_outage_without_a_storm_of_requests(
     settings: Settings, proxy: FaultProxy, what: str, fault: Fault
 ) -> None:
     with (
@@ -169,7 +169,7 @@ def test_an_outage_is_waited_out_without_a_storm_and_without_a_restart(
     assert dead_letters(settings) == 0
 
 
-def test_a_frozen_localstack_is_waited_out(settings: Settings) -> None:
+def test_a_worker_survives_a_frozen_localstack(settings: Settings) -> None:
     with own_localstack() as localstack:
         elsewhere = settings.model_copy(update={"aws_endpoint_url": localstack.endpoint})
         ensure_resources(elsewhere, s3=aws.s3_client(elsewhere), sqs=aws.sqs_client(elsewhere))
@@ -178,7 +178,7 @@ def test_a_frozen_localstack_is_waited_out(settings: Settings) -> None:
         with role("worker", elsewhere) as worker:
             with Announcements(elsewhere) as announcements:
                 wait_until(lambda: len(announcements.first_at) >= 5)
-            # It would not be answered either.
+            # The reader of announcements is stopped: LocalStack would not respond to it either.
             with frozen(localstack.pid):
                 wait_for(OUTAGE_S)
             with announcements:
@@ -197,8 +197,8 @@ def test_a_frozen_localstack_is_waited_out(settings: Settings) -> None:
     assert_within(back_after_s, RECOVERY_S)
 
 
-def test_jobs_sent_twice_and_in_any_order_end_once(settings: Settings) -> None:
-    """As an at-least-once producer does: another deduplication id each time."""
+def test_jobs_sent_twice_and_in_any_order_are_announced_once(settings: Settings) -> None:
+    """As an at-least-once producer sends them: with a new deduplication id each time."""
     sent_at = time.monotonic()
     ids = preload(settings, 20)
     jobs = make_queue(settings, settings.input_queue)
@@ -233,7 +233,7 @@ class Trickle:
         self._thread.join()
 
     def stop(self) -> tuple[float, list[str]]:
-        """When the first was sent, and the ids of all."""
+        """The time at which the first image was sent, and all ids."""
         self.__exit__()
         return self._sent_at, self._ids
 
@@ -249,7 +249,7 @@ def requests_per_s(proxy: FaultProxy, during_s: float) -> float:
 
 
 def wait_for(seconds: float) -> None:
-    """Let an outage last; nothing that could be looked at ends it."""
+    """Wait while an outage lasts; there is no condition to wait for."""
     ends_at = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() > ends_at, within_s=seconds + 5)
 

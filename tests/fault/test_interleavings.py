@@ -1,9 +1,9 @@
-"""The real protocol under every interleaving that hypothesis can think of.
+"""The real protocol under interleavings drawn by hypothesis.
 
-Workers share one fake S3 and SQS and one clock. Each call of the protocol is a point at which a
-drawn plan may kill the process, fail the call or lose its answer, freeze the process beyond its
-lease, or make it slow; and another worker, with a plan of its own, runs meanwhile. That the machine
-finds what it is there to find is proven on eight seeded bugs.
+Workers share a fake S3, a fake SQS and a clock. At each call of the protocol a drawn plan may kill
+the process, fail the call, lose its response, freeze the process beyond its lease or slow it down;
+meanwhile another worker runs, with a plan of its own. Eight seeded bugs prove that the state
+machine finds violations.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ from testkit.memory_pipeline import VISIBILITY_TIMEOUT_S, Killed, MemoryPipeline
 EXAMPLES = 10_000 if "SOAK" in os.environ else 500
 DEDUPLICATION_S = 300
 MAX_RECEIVES = 4
-#: More than a visibility timeout, less than SQS's memory of deduplication ids.
+#: Longer than a visibility timeout, shorter than SQS's deduplication window.
 A_WHILE_S = VISIBILITY_TIMEOUT_S + 1
 FINISHED = (Outcome.PROCESSED, Outcome.FAILED, Outcome.ANNOUNCED_AGAIN)
 
 
 class Event(Enum):
     KILL = auto()
-    #: Before the call takes effect, or after: then it is the answer that is lost.
+    #: The call fails before it takes effect, or its response is lost.
     FAIL = auto()
     FREEZE = auto()
     DAWDLE = auto()
@@ -65,7 +65,7 @@ class Event(Enum):
 
 @dataclass(frozen=True)
 class Plan:
-    """What happens at which call of a delivery, and what another worker meets meanwhile."""
+    """An event at one call of a delivery, and the plan of another worker that runs meanwhile."""
 
     at: int = 99
     event: Event = Event.DAWDLE
@@ -77,13 +77,13 @@ def plans() -> st.SearchStrategy[Plan]:
 
 
 def _plans(others: st.SearchStrategy[Any]) -> st.SearchStrategy[Plan]:
-    # Two calls a step, before and after, and one in the middle of the computing.
+    # Two points for each step, before and after it, and one during the computation.
     return st.builds(Plan, st.integers(0, 11), st.sampled_from(Event), others)
 
 
 @dataclass
 class Run:
-    """One worker at one delivery."""
+    """The work of one worker on one delivery."""
 
     plan: Plan
     leases: Leases
@@ -93,7 +93,7 @@ class Run:
 
 
 class Pipeline(RuleBasedStateMachine):
-    """Uploads, deliveries with plans, time; what must hold is checked after each."""
+    """Uploads, deliveries with plans, and time; the invariants are checked after each."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,19 +102,19 @@ class Pipeline(RuleBasedStateMachine):
         self.pipeline.on("send announcement", self.note)
         self.accepted: list[str] = []
         self.breaches: list[str] = []
-        #: The images that some worker is computing, awake.
+        #: The images that a worker computes and that is not frozen.
         self.computing: set[str] = set()
-        #: Those who are at work, each in the middle of the one before.
+        #: The current runs, innermost last: each began during the one before.
         self.runs: list[Run] = []
-        #: Whose heartbeat beats.
+        #: The leases of the workers that are not frozen, and so are renewed.
         self.awake: list[Leases] = []
-        #: When each image was announced, and as what, by round.
+        #: The times and states of the announcements, by image and redrive round.
         self.announced: dict[tuple[str, int], list[tuple[float, str]]] = defaultdict(list)
 
     def worker(self) -> type[Worker]:
         return Worker
 
-    # --- what can happen -----------------------------------------------------------------------
+    # --- events --------------------------------------------------------------------------------
 
     @rule(
         data=st.sampled_from([b"page", b"page", b"bad"]),
@@ -130,7 +130,7 @@ class Pipeline(RuleBasedStateMachine):
 
     @rule(plan=plans())
     def deliver(self, plan: Plan) -> None:
-        # A plan that meets an empty queue finds nothing.
+        # With an empty queue the plan would do nothing.
         if not self.something_must_come():
             self.upload(b"page", None, is_cut=False)
         self.run_worker(plan)
@@ -147,10 +147,10 @@ class Pipeline(RuleBasedStateMachine):
                 pipeline.store, pipeline.dead_letters, pipeline.jobs, dry_run=False, limit=None
             )
 
-    # --- what must hold ------------------------------------------------------------------------
+    # --- invariants ----------------------------------------------------------------------------
 
     def must(self, holds: object, complaint: str) -> None:
-        """Remember a breach: raised in the middle of a job it would pass for the job's fault."""
+        """Record a violation: raised during a job, the worker would treat it as the job's error."""
         if not holds:
             self.breaches.append(complaint)
 
@@ -165,14 +165,14 @@ class Pipeline(RuleBasedStateMachine):
             assert keys & self.pipeline.results.objects.keys(), f"{image_id} announced, not stored"
 
     @invariant()
-    def an_end_is_announced_once_within_the_memory_of_sqs(self) -> None:
+    def an_image_is_announced_once_within_the_deduplication_window(self) -> None:
         for (image_id, _), said in self.announced.items():
             gaps = [later - earlier for (earlier, _), (later, _) in pairwise(said)]
             assert all(gap >= DEDUPLICATION_S for gap in gaps), f"{image_id} announced {said}"
             assert len({status for _, status in said}) == 1, f"{image_id} announced {said}"
 
     def teardown(self) -> None:
-        """Let everything come to its end without faults; then judge."""
+        """Process everything that is left without faults, then check each accepted image."""
         for _ in range(40):
             self.pipeline.clock.advance(A_WHILE_S)
             for _ in range(len(self.pipeline.jobs.messages)):
@@ -182,7 +182,7 @@ class Pipeline(RuleBasedStateMachine):
                 break
         self.nothing_was_breached()
         self.nothing_is_announced_that_is_not_stored()
-        self.an_end_is_announced_once_within_the_memory_of_sqs()
+        self.an_image_is_announced_once_within_the_deduplication_window()
         for image_id in self.accepted:
             self.judge(image_id)
 
@@ -193,17 +193,17 @@ class Pipeline(RuleBasedStateMachine):
         state = self.pipeline.store.find(uuid.UUID(image_id)).status
         assert state == status, f"{image_id} is {state}, announced as {status}"
 
-    # --- how it happens ------------------------------------------------------------------------
+    # --- workers -------------------------------------------------------------------------------
 
     def run_worker(self, plan: Plan) -> None:
-        """Receive and handle once, as `Consumer` does, with *plan*."""
+        """Receive and handle messages once, as `Consumer` does, under *plan*."""
         pipeline = self.pipeline
         leases = self.new_leases()
         must_come = self.something_must_come()
         deliveries = pipeline.jobs.receive(
             max_messages=2, wait_time_s=0, visibility_timeout_s=VISIBILITY_TIMEOUT_S
         )
-        self.must(deliveries or not must_come, "an image waits for one it is nothing to")
+        self.must(deliveries or not must_come, "an image waits for one of another group")
         groups: dict[str, list[Lease]] = {}
         for lease in leases.hold(deliveries, asked_at=pipeline.clock()):
             groups.setdefault(lease.delivery.group, []).append(lease)
@@ -238,7 +238,7 @@ class Pipeline(RuleBasedStateMachine):
         ending = self.pipeline.worker.handle(lease)
         is_done = run.steps[-1:] == ["delete job"]
         if is_done and run.plan.event is not Event.FAIL:
-            self.must(ending.outcome in FINISHED, f"done, and called {ending.outcome}")
+            self.must(ending.outcome in FINISHED, f"finished, and reported as {ending.outcome}")
         return ending
 
     @contextmanager
@@ -257,7 +257,7 @@ class Pipeline(RuleBasedStateMachine):
             self.pipeline.on_step = before
 
     def meet(self, run: Run, step: str) -> None:
-        """A call of *run*, before or after its effect: now its plan may come true."""
+        """Apply the plan of *run* if this call, before or after its effect, is the planned one."""
         run.steps.append(step)
         run.calls += 1
         if run.calls - 1 != run.plan.at:
@@ -275,7 +275,7 @@ class Pipeline(RuleBasedStateMachine):
                 self.run_worker(run.plan.other or Plan())
 
     def freeze(self, run: Run) -> None:
-        """Whoever waits for *run* lives on; *run* itself neither computes nor renews."""
+        """Let the other workers go on while *run* neither computes nor renews."""
         computing, self.computing = self.computing, self.computing - run.computing
         self.awake.remove(run.leases)
         self.live_through(A_WHILE_S)
@@ -284,7 +284,7 @@ class Pipeline(RuleBasedStateMachine):
         self.computing = computing
 
     def live_through(self, seconds: float) -> None:
-        """Let time pass, with the heartbeats of those who are awake."""
+        """Let time pass while the workers that are not frozen renew their leases."""
         for _ in range(4):
             self.pipeline.clock.advance(seconds / 4)
             for leases in self.awake:
@@ -292,7 +292,7 @@ class Pipeline(RuleBasedStateMachine):
 
     def compute(self, data: bytes, job: Job) -> Binarized:
         image_id = str(job.image_id)
-        self.must(image_id not in self.computing, f"{image_id} is computed by two at once")
+        self.must(image_id not in self.computing, f"two workers compute {image_id} at once")
         self.computing.add(image_id)
         self.runs[-1].computing.add(image_id)
         try:
@@ -302,14 +302,14 @@ class Pipeline(RuleBasedStateMachine):
             self.computing.discard(image_id)
 
     def note(self) -> None:
-        """Take down what was announced since the last time."""
+        """Record the announcements since the last call."""
         for message in self.pipeline.announced.messages[sum(map(len, self.announced.values())) :]:
             said = json.loads(message.body)
             key = said["image_id"], said["redrive"]
             self.announced[key].append((self.pipeline.clock(), said["status"]))
 
     def something_must_come(self) -> bool:
-        """Whether a message waits whose image has nothing to do with those in work."""
+        """Whether a message is visible whose group has no message in flight."""
         now_s, messages = self.pipeline.clock(), self.pipeline.jobs.messages
         in_work = {_group_of(m.body) for m in messages if m.visible_at > now_s}
         return any(
@@ -345,7 +345,7 @@ def test_no_interleaving_loses_or_doubles_an_image() -> None:
     check(Pipeline)
 
 
-# --- what the machine must find ------------------------------------------------------------------
+# --- seeded bugs ---------------------------------------------------------------------------------
 
 
 class DeleteBeforeAnnounce(Worker):
@@ -398,7 +398,7 @@ class StaleDeleteIsAFailure(Worker):
 
 
 class SwallowOnTaken(Worker):
-    """What is there already was announced already, surely."""
+    """Assumes that a stored result was announced."""
 
     def _complete(self, lease: Lease) -> Outcome:
         if finished := self._find_finished(self._parse(lease.delivery)):

@@ -1,4 +1,4 @@
-"""Who holds a message: a long job keeps it, a frozen worker does not."""
+"""Leases with real processes: a long job keeps its lease, a frozen worker loses it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_worker_frozen_past_its_lease_and_thawed_writes_nothing(
         with frozen(sleeper.process.pid), role("worker", settings, module=SCRIPTED, **slow):
             wait_until(lambda: announcements.seen[image_id, "processed"] == 1, within_s=120)
             stored_at = modified_at(settings, image_id)
-            # S3 tells the time in whole seconds.
+            # S3 returns the time in whole seconds.
             wait_until(lambda: time.time() > stored_at + 1.5)
 
         wait_until(lambda: "left to another worker" in sleeper.output)

@@ -1,4 +1,4 @@
-"""All queues are lost: what the buckets hold is enough to finish and announce every image."""
+"""After the loss of all queues, the buckets are enough to finish and announce every image."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def delete_queues(settings: Settings) -> None:
 
 
 def announced(settings: Settings) -> list[Any]:
-    """All announcements in the queue, which is empty afterwards."""
+    """All announcements in the queue; deletes them."""
     queue = make_queue(settings, settings.processed_queue)
     found: list[Any] = []
     while deliveries := queue.receive(max_messages=10, wait_time_s=1, visibility_timeout_s=60):
@@ -58,7 +58,7 @@ def test_all_queues_are_rebuilt_from_the_buckets_and_each_image_is_announced_onc
 ) -> None:
     bad = preload(settings, 25, png=BROKEN)
     good = preload(settings, COUNT - 100)
-    with role("worker", settings):  # killed in the middle of its work
+    with role("worker", settings):  # killed at the end of the block, while it works
         wait_until(lambda: statuses(settings, good)["processed"] > COUNT / 10, within_s=120)
     good += preload(settings, 50)
     bad += preload(settings, 25, png=BROKEN)

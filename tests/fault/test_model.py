@@ -1,10 +1,10 @@
-"""Every interleaving of the protocol's steps, walked through one by one.
+"""Every interleaving of the protocol's steps, explored exhaustively.
 
-One image, two workers, two crashes, one lease that ends under a living holder, an operator who
-redrives and reconciles. The steps and their order are not written here: they are read from the
-code, by running it once and taking down what it does. Breadth-first, so a breach comes with the
-shortest way to it. (The technique: Newcombe et al., "How Amazon Web Services Uses Formal Methods",
-CACM 58(4), 2015, doi:10.1145/2699417.)
+The model has one image, two workers, two crashes, one lease that expires while its worker lives,
+and an operator who redrives and reconciles. The steps and their order come from the code: it runs
+once, and its steps are recorded. The search is breadth-first, so it finds the shortest path to a
+violation. (The technique: Newcombe et al., "How Amazon Web Services Uses Formal Methods", CACM
+58(4), 2015, doi:10.1145/2699417.)
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WORKERS = 2
 
 @dataclass(frozen=True)
 class Protocol:
-    """The steps of an upload, of a first delivery, and of one whose result is stored."""
+    """The steps of an upload, of a first delivery, and of a delivery whose result is stored."""
 
     upload: tuple[str, ...]
     first: tuple[str, ...]
@@ -39,7 +39,7 @@ class Protocol:
 
 @pytest.fixture(scope="module")
 def protocol() -> Protocol:
-    """What the code does, in the order in which it does it."""
+    """The steps of the code, in the order in which it runs them."""
     with pytest.MonkeyPatch.context() as patch:
         return Protocol(
             upload=tuple(_upload()),
@@ -56,12 +56,12 @@ def _upload() -> list[str]:
             steps.append("send job")
             super().send(message)
 
-    def take_down(step: str, is_done: bool) -> None:
+    def note(step: str, is_done: bool) -> None:
         if not is_done:
             steps.append(step)
 
-    originals = WatchedBucket("image-input", "original", take_down)
-    store = ImageStore(originals, WatchedBucket("image-processed", "result", take_down))
+    originals = WatchedBucket("image-input", "original", note)
+    store = ImageStore(originals, WatchedBucket("image-processed", "result", note))
     client = wired(Settings(), store, Jobs()).app.test_client()
     answer = client.post("/upload", data={"image": (io.BytesIO(page_png()), "page.png")})
     assert answer.status_code == 202
@@ -86,7 +86,7 @@ def _delivery(patch: pytest.MonkeyPatch, *, is_again: bool) -> list[str]:
     return pipeline.journal
 
 
-def test_the_steps_are_the_documented_ones(protocol: Protocol) -> None:
+def test_the_steps_are_those_of_the_documentation(protocol: Protocol) -> None:
     assert protocol == Protocol(
         upload=("put original", "send job"),
         first=(
@@ -99,19 +99,19 @@ def test_the_steps_are_the_documented_ones(protocol: Protocol) -> None:
 
 @dataclass(frozen=True)
 class State:
-    """Of one image. A worker is (path, step, receive) or None when it is idle."""
+    """The state of one image. A worker is (path, step, receive), or None while it is idle."""
 
     uploaded: int = 0
     is_accepted: bool = False
     has_original: bool = False
-    #: none, waiting, held or dead
+    #: "none", "waiting", "held" or "dead".
     message: str = "none"
     receives: int = 0
-    #: Which receive of all is the latest: older receipt handles have expired.
+    #: The number of the latest receive; older receipt handles have expired.
     latest: int = 0
     round: int = 0
     has_result: bool = False
-    #: Announcements that SQS let through, in this round and ever.
+    #: The announcements that SQS delivered in this round, and whether there was one in any round.
     announced: int = 0
     is_announced: bool = False
     workers: tuple[tuple[str, int, int] | None, ...] = (None,) * WORKERS
@@ -151,10 +151,11 @@ def _queue(state: State) -> Iterator[tuple[str, State]]:
     if state.message != "held":
         return
     if state.latest not in state.holders:
-        yield "the lease of the dead ends", replace(state, message="waiting")
+        yield "the lease of a dead worker expires", replace(state, message="waiting")
     elif state.expiries:
         left = state.expiries - 1
-        yield "the lease of the frozen ends", replace(state, message="waiting", expiries=left)
+        expired = replace(state, message="waiting", expiries=left)
+        yield "the lease of a frozen worker expires", expired
 
 
 def _operator(state: State) -> Iterator[tuple[str, State]]:
@@ -205,7 +206,7 @@ def _after(state: State, step: str, *, is_ours: bool) -> State:
     if step == "put result":
         return replace(state, has_result=True)
     if step == "send announcement":
-        # Within five minutes; for later, documented, see docs/reliability.md.
+        # Within SQS's deduplication window of 5 minutes; docs/reliability.md says what is after it.
         return replace(state, announced=1, is_announced=True)
     if step == "delete job" and is_ours:
         return replace(state, message="none")
@@ -219,18 +220,18 @@ def _with(state: State, number: int, worker: tuple[str, int, int] | None) -> Sta
 
 
 def breach(state: State, is_quiet: bool) -> str | None:
-    """What is wrong with *state*; *is_quiet* says that nothing can happen any more."""
+    """The violation in *state*, if any; *is_quiet* says that no step is possible."""
     if state.is_announced and not state.has_result:
         return "announced before it is stored"
     if state.message in ("waiting", "held") and not state.has_original:
         return "a message without an original"
     if is_quiet and state.is_accepted and not (state.has_result and state.is_announced):
-        return "lost: accepted, and nobody will hear of it"
+        return "lost: accepted, and never announced"
     return None
 
 
 def explore(protocol: Protocol, max_receives: int) -> tuple[int, list[str]]:
-    """How many states there are, and the shortest way to a breach with its name at the end."""
+    """The number of states, and the shortest path to a violation, which is its last entry."""
     begin = State()
     came_from: dict[State, tuple[str, State] | None] = {begin: None}
     todo = deque([begin])
@@ -255,7 +256,7 @@ def _way_to(state: State, came_from: dict[State, tuple[str, State] | None]) -> l
 
 
 @pytest.mark.parametrize("max_receives", [5, 2])
-def test_no_interleaving_of_the_steps_breaks_the_promise(
+def test_no_interleaving_of_the_steps_loses_an_image_or_announces_it_early(
     protocol: Protocol, max_receives: int
 ) -> None:
     states, way = explore(protocol, max_receives)

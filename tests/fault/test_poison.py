@@ -1,4 +1,4 @@
-"""What can never be processed ends in one record and one announcement, and holds nobody up."""
+"""Messages that can never be processed: one failure record and one announcement each, no delay."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from testkit.scripted_worker import DEADLY_WIDTH
 from testkit.waiting import assert_within, wait_until
 
 VISIBILITY_TIMEOUT_S = 2
-#: How much longer a good image may take behind bad ones.
+#: The most that bad images may delay a good one.
 DELAY_S = 1.0
 
 
@@ -45,7 +45,7 @@ def job(settings: Settings, **fields: Any) -> str:
 
 
 def poison(settings: Settings) -> None:
-    """One of each kind that harms no process."""
+    """Send one message of each kind that fails without a crash."""
     preload(settings, 1, png=page_png()[:-20])
     send(settings, "{ this is not JSON")
     send(settings, job(settings, version=0))
@@ -73,7 +73,7 @@ def failed(announcements: Announcements) -> int:
     return sum(n for (_, status), n in announcements.seen.items() if status == "failed")
 
 
-def test_poison_ends_in_a_record_and_an_announcement_each_and_delays_nobody(
+def test_each_bad_message_gets_a_record_and_an_announcement_and_delays_no_other(
     settings: Settings, tmp_path: Path
 ) -> None:
     with (
@@ -81,12 +81,12 @@ def test_poison_ends_in_a_record_and_an_announcement_each_and_delays_nobody(
         worker(settings, tmp_path),
         worker(settings, tmp_path),
     ):
-        latency_s(settings, announcements)  # until both have started
+        latency_s(settings, announcements)  # waits until both workers have started
         usual_s = latency_s(settings, announcements)
         poison(settings)
         behind_s = latency_s(settings, announcements)
         preload(settings, 1, png=page_png(width=DEADLY_WIDTH))
-        # Whoever got it is dead; what it had in hand waits for its visibility timeout.
+        # The image has killed one worker; that worker's messages wait for their visibility timeout.
         survivor_s = latency_s(settings, announcements)
         wait_until(lambda: failed(announcements) == 6, within_s=120)
 
@@ -114,7 +114,9 @@ def worker(settings: Settings, folder: Path) -> AbstractContextManager[Role]:
     return role("worker", settings, module="testkit.scripted_worker", **variables)
 
 
-def test_an_image_given_up_is_recorded_and_a_redrive_lets_it_succeed(settings: Settings) -> None:
+def test_an_image_that_was_given_up_is_recorded_and_succeeds_after_a_redrive(
+    settings: Settings,
+) -> None:
     with FaultProxy(settings.aws_endpoint_url) as proxy, Announcements(settings) as announcements:
         settings = settings.model_copy(update={"max_receives": 2})
         ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))

@@ -1,4 +1,4 @@
-"""Many clients that send a byte now and then, and what the others notice of them."""
+"""Many clients that send a byte now and then do not delay other clients."""
 
 from __future__ import annotations
 
@@ -42,10 +42,7 @@ class Web:
         return int(self.url.rpartition(":")[2])
 
     def health_check_s(self) -> float:
-        """CPU seconds of the server until it has answered a health check.
-
-        By the clock on the wall it would be the machine that is measured: who else had the CPU.
-        """
+        """CPU seconds of the server for a health check; wall time would include other processes."""
         before_s = self._cpu_s()
         assert is_alive(self.url)
         return self._cpu_s() - before_s
@@ -92,7 +89,7 @@ def test_slow_clients_delay_no_other_client(web: Web, headers: int, bodies: int)
 
 @pytest.mark.parametrize("name", attacks(32_000))
 def test_an_expensive_head_delays_no_other_client(web: Web, name: str) -> None:
-    """As a whole again and again, and byte by byte."""
+    """Two attackers send the head byte by byte, and others send it as a whole."""
     port, request = web.port, attacks(32_000)[name]
     checks_s: list[float] = []
     with ExitStack() as stack:
@@ -107,7 +104,7 @@ def test_an_expensive_head_delays_no_other_client(web: Web, name: str) -> None:
     assert_within(p99_s, 0.1)
 
 
-if SOAK:  # it takes half a minute
+if SOAK:  # the test takes half a minute
 
     def test_clients_that_stay_slow_are_cut_off(web: Web) -> None:
         with dribbling(web.port, 5, HEAD) as clients:
@@ -119,5 +116,5 @@ if SOAK:  # it takes half a minute
         client.settimeout(60)
         try:
             return client.recv(1) == b""
-        except ConnectionResetError:  # a byte of its own was on the way
+        except ConnectionResetError:  # a byte of the client was on its way to the server
             return True

@@ -1,4 +1,4 @@
-"""SIGTERM: what is in hand is finished, the rest is given back, nothing waits to be seen again."""
+"""SIGTERM: the worker finishes its images and returns its other messages at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testkit.scans import page_png
 from testkit.scripted_worker import SLOW_WIDTH
 from testkit.waiting import assert_within, wait_until
 
-#: No test here may have to wait for it.
+#: No test may wait for its end.
 VISIBILITY_TIMEOUT_S = 60
 SLOW_S = 3.0
 LEEWAY_S = 2.0
@@ -33,7 +33,7 @@ def jobs(settings: Settings) -> SqsQueue:
 
 
 def stop(worker: Role) -> float:
-    """Send SIGTERM; seconds until the process has ended by itself, and well."""
+    """Send SIGTERM; returns the seconds until the process has ended with exit code 0."""
     began_at = time.monotonic()
     worker.process.send_signal(signal.SIGTERM)
     assert worker.process.wait(60) == 0
@@ -88,9 +88,7 @@ def test_a_worker_that_is_still_starting_finishes_its_first_image(
     assert (jobs.depth().waiting, jobs.depth().held) == (0, 0)
 
 
-def test_after_a_stop_in_the_middle_no_message_is_hidden(
-    settings: Settings, jobs: SqsQueue
-) -> None:
+def test_a_stopped_worker_leaves_no_message_hidden(settings: Settings, jobs: SqsQueue) -> None:
     ids = preload(settings, 200)
     with Announcements(settings) as announcements:
         with role("worker", settings) as worker:

@@ -1,4 +1,4 @@
-"""The last release and the present tree side by side, while web and workers roll under load."""
+"""A rolling update under load, from the last release to this tree and back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from testkit.waiting import is_alive, wait_until
 
 #: The last commit of 0.1.0.
 LAST_RELEASE = "e924405"
-#: What both releases know.
+#: Forms that both releases accept.
 FORMS: tuple[dict[str, str], ...] = (
     {"method": "otsu"},
     {"method": "sauvola", "window": "31", "k": "0.3"},
@@ -38,7 +38,7 @@ UPLOADS_PER_STAGE = 12
 
 @pytest.fixture(scope="module")
 def old_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The last release; a clone without history rolls the present tree over itself."""
+    """The last release, or this tree if the clone has no history."""
     archive = subprocess.run(
         ["git", "archive", LAST_RELEASE, "app", "static", "templates"],
         cwd=ROOT,
@@ -56,7 +56,7 @@ def old_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Clients:
-    """Clients behind a balancer, which knows the ports that answer."""
+    """Clients behind a load balancer, which knows the ports of the running servers."""
 
     ports: list[int] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Clients:
         try:
             answer = http_request("POST", url, fields=fields, headers=headers, retries=False)
         except urllib3.exceptions.HTTPError:
-            return False  # the process has just ended; the same key goes to the next
+            return False  # the process has just ended; the next one gets the same key
         if answer.status != 202:
             self.refusals.append(f"{answer.status}: {answer.data!r}")
             return False
@@ -97,7 +97,7 @@ class Clients:
 
 @dataclass
 class Fleet:
-    """One web process and one worker, each of which is replaced as a rolling update does."""
+    """One web process and one worker, each replaced as in a rolling update."""
 
     settings: Settings
     clients: Clients
@@ -123,7 +123,7 @@ class Fleet:
         self.worker = new
 
     def serve(self) -> None:
-        """Serve until some uploads were taken in this combination."""
+        """Wait until this combination has accepted some uploads."""
         before = len(self.clients.ids)
         wait_until(lambda: len(self.clients.ids) >= before + UPLOADS_PER_STAGE, within_s=60)
 
@@ -156,7 +156,7 @@ def test_an_upgrade_and_its_rollback_lose_fail_and_double_nothing(
         wait_until(lambda: {i for i, _ in announcements.seen} >= set(ids), within_s=60)
 
     record = record_of(settings, ids, announcements, sent_at=began_at)
-    print(f"\n{'present tree' if old_tree == ROOT else LAST_RELEASE} and present tree: {record}")
+    print(f"\n{'this tree' if old_tree == ROOT else LAST_RELEASE} and this tree: {record}")
     assert not clients.refusals
     assert record.holds
     assert record.failed == 0

@@ -1,4 +1,4 @@
-"""The API killed between store and send: no 202 without a message, and nothing is lost."""
+"""The API is killed between storing an upload and sending its job: no image is lost."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_an_orphan_is_not_acknowledged_and_reconcile_sends_it(settings: Settings
 def test_with_a_key_the_client_completes_an_upload_after_a_crash(
     settings: Settings, is_sent: bool
 ) -> None:
-    """Killed on either side of the send, the API has not answered; the client asks again."""
+    """The API is killed before or after the send, and has not responded; the client retries."""
     key = {"Idempotency-Key": "page-1-of-invoice-42"}
     with FaultProxy(settings.aws_endpoint_url) as proxy, Announcements(settings) as announcements:
         with role("web", settings.model_copy(update={"aws_endpoint_url": proxy.url})) as web:
