@@ -11,6 +11,6 @@ from testkit import stacks
 
 @pytest.fixture(scope="session")
 def account() -> Iterator[stacks.Account]:
-    """Shared: each test has stacks and users under names of its own."""
+    """An account that the tests share; each test names its own stacks and users."""
     with stacks.account() as account:
         yield account

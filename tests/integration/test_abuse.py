@@ -1,4 +1,4 @@
-"""Clients that take more than their share: what they get, and what the others notice."""
+"""Clients that exceed their share of bytes or connections do not harm the others."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from testkit.waiting import assert_within, is_alive, wait_until
 
 MAX_UPLOAD_BYTES = 8_000_000
 BUDGET_BYTES = 30_000_000
-#: What the kernel and the interpreter may take besides.
+#: Memory that the kernel and the interpreter may take in addition.
 LEEWAY_BYTES = 40_000_000
 ELSEWHERE = "127.0.0.2"
 BODY_HEAD = (
     b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
     b"Content-Length: 7900000\r\n\r\n"
 )
-#: Four hold less than the budget by a little, each of them less than a share.
+#: Four bodies of this size take slightly less than the budget, and each less than a share.
 HELD_BYTES = 6_500_000
-#: Four leave less room than a download needs, and enough to go on for eleven seconds.
+#: Four bodies of this size leave less room than a download needs, but enough for another 11 s.
 GREEDY_BYTES = 6_100_000
 
 
 def large_png() -> bytes:
-    """6 MB, since nothing of it is compressed."""
+    """A PNG of 6 MB: its rows are not compressed."""
     rows = zlib.compress(bytes(3001 * 2000), 0)
     return SIGNATURE + ihdr(3000, 2000, color_type=GRAY) + idat(rows) + IEND
 
@@ -78,7 +78,7 @@ def ask(client: socket.socket, path: str) -> None:
 
 
 def temporary_bytes(served: Served) -> int:
-    """The sizes of the files that the server has open and nobody can name; not of its log."""
+    """The total size of the server's open temporary files, which are deleted; without its log."""
     sizes = map(deleted_bytes, Path(f"/proc/{served.process.pid}/fd").iterdir())
     return sum(size for size in sizes if size > 500_000)
 
@@ -91,10 +91,10 @@ def clients(served: Served, count: int, address: str) -> Iterator[list[socket.so
         ]
 
 
-# --- bytes that wait ------------------------------------------------------------------------------
+# --- buffered bytes -------------------------------------------------------------------------------
 
 
-def test_clients_that_read_nothing_cost_the_budget_and_others_are_served(
+def test_clients_that_read_nothing_take_at_most_the_budget_and_others_are_served(
     served: Served, original: str
 ) -> None:
     before = served.memory_bytes
@@ -114,12 +114,12 @@ def test_clients_that_read_nothing_cost_the_budget_and_others_are_served(
     assert all(downloads)
     assert most_files <= BUDGET_BYTES + MAX_UPLOAD_BYTES
     assert most_memory <= LEEWAY_BYTES + BUDGET_BYTES
-    # Also none of the connections that are kept for the next request.
+    # Connections that are kept open for the next request hold no bytes either.
     wait_until(lambda: temporary_bytes(served) == 0, within_s=60)
 
 
 def download(served: Served, path: str) -> bool:
-    """As a client should: it tries again where it is told to."""
+    """Download as a client should: retry after the time in Retry-After."""
     for _ in range(10):
         answer = http_request("GET", f"http://127.0.0.1:{served.port}{path}", retries=False)
         if answer.status == 200:
@@ -146,7 +146,7 @@ def test_a_stalled_body_is_cut_for_one_that_arrives(served: Served) -> None:
     with ExitStack() as stack:
         for _ in range(5):
             client = stack.enter_context(connect(served, ELSEWHERE))
-            with suppress(ConnectionError):  # it may be the one that is cut
+            with suppress(ConnectionError):  # the server may cut this one
                 client.sendall(BODY_HEAD + bytes(HELD_BYTES))
 
         wait_until(lambda: upload(served, large_png()).status == 202)
@@ -165,12 +165,12 @@ def test_an_answered_upload_holds_no_bytes_while_its_connection_stays_open(
 
 
 class Senders:
-    """Clients that send a part of a body at once, then so much a second, whoever has the CPU."""
+    """Clients that send a part of a body at once, and the rest at a fixed rate."""
 
     def __init__(self, served: Served) -> None:
         self._served = served
         self._stack = ExitStack()
-        #: Bytes a second, since when, and how many are sent.
+        #: The rate in bytes per second, and when it began.
         self._rates: dict[socket.socket, tuple[int, float]] = {}
         self._sent: Counter[socket.socket] = Counter()
         self._stopping = threading.Event()
@@ -197,7 +197,7 @@ class Senders:
             for client, (bytes_per_s, since) in list(self._rates.items()):
                 due = int(bytes_per_s * (time.monotonic() - since)) - self._sent[client]
                 self._sent[client] += due
-                with suppress(OSError):  # it is cut, as it should be
+                with suppress(OSError):  # the server has cut this client
                     client.sendall(bytes(due))
 
 
@@ -209,7 +209,7 @@ def test_a_trickle_from_many_addresses_does_not_block_others(served: Served, ori
         attackers = [senders.add(f"127.0.1.{n}", HELD_BYTES, 2200) for n in range(1, 5)]
         wait_until(lambda: temporary_bytes(served) > 4 * HELD_BYTES + 1_800_000, within_s=60)
         assert all(is_open(one) for one in [honest, *attackers])
-        assert status(served, original) == 503  # they were fast until now
+        assert status(served, original) == 503  # their average rate is still high
 
         wait_until(lambda: status(served, original) == 200, within_s=60)
 
@@ -218,7 +218,7 @@ def test_a_trickle_from_many_addresses_does_not_block_others(served: Served, ori
         assert read_to_end(reader).endswith(page_png())
 
 
-def test_a_client_over_its_share_is_cut_for_others_and_not_for_itself(
+def test_a_client_over_its_share_is_cut_for_other_clients_only(
     served: Served, original: str
 ) -> None:
     with Senders(served) as senders:
@@ -227,21 +227,21 @@ def test_a_client_over_its_share_is_cut_for_others_and_not_for_itself(
         assert status(served, original, ELSEWHERE) == 503
         assert all(is_open(one) for one in greedy)
 
-        # Not in the first 0.1 s of their transfers, which is less than a fast machine needs so far.
+        # Clients are not cut in the first 0.1 s of a transfer; a fast machine is here earlier.
         wait_until(lambda: status(served, original) == 200, within_s=60)
 
         assert [is_open(one) for one in greedy].count(False) == 1
 
 
 def status(served: Served, path: str, address: str = "127.0.0.1") -> int:
-    """Of a download, which takes its room at once or not at all."""
+    """The status of a download, which gets its buffer at once or is refused."""
     with connect(served, address) as client:
         ask(client, path)
         return int(read_to_end(client).split(b" ", 2)[1])
 
 
 def is_open(client: socket.socket) -> bool:
-    """Whether the server has neither answered nor cut it."""
+    """Whether the server has neither responded to *client* nor cut it."""
     return not select.select([client], [], [], 0)[0]
 
 
@@ -325,7 +325,7 @@ def is_listening(served: Served) -> bool:
     return any(one.status == psutil.CONN_LISTEN for one in connections)
 
 
-def test_a_body_that_is_half_received_at_a_stop_is_finished() -> None:
+def test_a_stop_waits_for_the_rest_of_a_half_received_body() -> None:
     with serving(50_000) as served, connect(served) as client, connect(served) as idle:
         client.sendall(HEAD + BODY[:50])
         assert is_alive(f"http://127.0.0.1:{served.port}")

@@ -1,4 +1,4 @@
-"""The alerts under promtool, and alerts and dashboard in a real Prometheus that scrapes us."""
+"""The alerts under promtool; alerts and dashboard in a Prometheus that scrapes the pipeline."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from testkit.waiting import is_alive, is_ok, wait_until
 
 FILES = [promql.PROMETHEUS / name for name in ("goals.yml", "rules.yml", "alerts.yml")]
 CASES = sorted((ROOT / "tests" / "alerts").glob("*.yml"))
-#: Every expression of the dashboard over this, so that a second of scrapes is enough.
+#: A short range for the dashboard's queries, because the test scrapes every second.
 QUICK = promql.VARIABLES | {"$__rate_interval": "10s"}
-#: A pipeline that is well has nothing to show there.
+#: Panels that are empty for a healthy pipeline.
 EMPTY_IF_WELL = {"Alerts that fire", "5xx responses by route", "Errors by code"}
 
 
@@ -44,7 +44,7 @@ def test_promtool_accepts_the_configuration_and_its_rules() -> None:
 
 
 @pytest.mark.parametrize("cases", CASES, ids=lambda path: path.stem)
-def test_alerts_fire_where_they_should_and_not_just_below(cases: Path) -> None:
+def test_alerts_fire_at_their_thresholds_and_not_just_below(cases: Path) -> None:
     said = promtool("test", "rules", cases)
 
     assert said.returncode == 0, said.stdout + said.stderr
@@ -68,12 +68,12 @@ class Prometheus:
         return found["data"]
 
     def ask(self, expression: str) -> list[dict[str, Any]]:
-        """What *expression* is now; fails the test when Prometheus cannot say."""
+        """The present value of *expression*; fails the test if Prometheus reports an error."""
         found: list[dict[str, Any]] = self.get("query", query=expression)["result"]
         return found
 
     def firing(self) -> dict[str, dict[str, str]]:
-        """The annotations of the alerts that fire, by name."""
+        """The annotations of the firing alerts, by name."""
         alerts = self.get("alerts")["alerts"]
         return {
             a["labels"]["alertname"]: a["annotations"] for a in alerts if a["state"] == "firing"
@@ -82,7 +82,7 @@ class Prometheus:
 
 @contextmanager
 def prometheus(directory: Path, target: int) -> Iterator[Prometheus]:
-    """A Prometheus with our files that scrapes *target* alone, and all of it every second."""
+    """A Prometheus with the files of deploy/ that scrapes only *target*, every second."""
     _write_quick_files(directory, target)
     port = free_port()
     command = [
@@ -102,7 +102,7 @@ def prometheus(directory: Path, target: int) -> Iterator[Prometheus]:
 
 
 def _write_quick_files(directory: Path, target: int) -> None:
-    """Ours, with a second for every quarter of a minute: what takes 5 minutes takes 20 s."""
+    """Copy the files with 1 s in place of each 15 s, so that 5 minutes take 20 s."""
     config = yaml.safe_load((promql.PROMETHEUS / "prometheus.yml").read_text())
     config["global"] = {
         "scrape_interval": "1s",
@@ -161,7 +161,7 @@ def has_finished(server: Prometheus, images: int) -> bool:
 
 
 def empty_panels(server: Prometheus) -> set[str]:
-    """The panels one of whose queries has no answer; printed, for when it stays so."""
+    """The panels with a query that returns nothing; printed, in case the test times out."""
     empty = {
         panel["title"]
         for panel in promql.panels()

@@ -20,7 +20,7 @@ from testkit.photographs import noisy, sheet
 from testkit.root import ROOT
 from testkit.waiting import wait_until
 
-#: An eighth of the sides of ISO A3 at 600 dpi, 7016 x 9921.
+#: ISO A3 at 600 dpi is 7016 x 9921 pixels; this is an eighth of each side.
 EIGHTH = (877, 1240)
 MOST_BYTES_A_PIXEL = 6
 _PROGRAM = """
@@ -46,7 +46,7 @@ def test_the_first_run_says_that_it_compiles_the_engine(tmp_path: Path, is_first
     cache = tmp_path / "cache"
     if not is_first:
         (cache / Path(compiled.numba.config.CACHE_DIR).name).mkdir(parents=True)
-    # Not compiling saves the test a minute.
+    # Without the compilation the test is a minute shorter.
     variables = {"PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "1", "NUMBA_CACHE_DIR": str(cache)}
     done = subprocess.run(
         [sys.executable, "-m", "app", "binarize", "--dry-run", "a.png"],
@@ -126,7 +126,7 @@ def test_200_files_become_200_pages(many: Path) -> None:
     assert out.decode().startswith("200 pages in ")
     assert len({path.read_bytes() for path in results(many)}) == 1
     assert len(results(many)) == 200
-    # In a log there is a line now and then.
+    # Without a terminal the progress is a line now and then.
     assert len(err.decode().splitlines()) < 5
 
 
@@ -152,25 +152,25 @@ def test_an_interrupted_command_leaves_whole_files_and_can_be_run_again(
     with start(".", "-o", "out", "--jobs", "1", cwd=many) as process:
         process.communicate()
 
-    assert process.returncode == 1  # some were already there
+    assert process.returncode == 1  # some files existed already
     assert len(results(many)) == 200
     assert are_whole(results(many))
 
 
 @pytest.fixture
 def dots(tmp_path: Path) -> Path:
-    """A page whose result has over 8 KiB."""
+    """A page whose result is over 8 KiB."""
     noise = np.random.default_rng(1).integers(0, 256, (500, 500)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "dots.png")
     return tmp_path
 
 
 def forbid_files_over_8_kib() -> None:
-    """As on a full disk, which takes root to make."""
+    """Simulate a full disk; a real one needs root."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
 
 
-def test_a_file_that_may_not_grow_ends_the_command_in_one_line(dots: Path) -> None:
+def test_a_full_disk_ends_the_command_in_one_line(dots: Path) -> None:
     arguments = ("dots.png", "--method", "otsu")
 
     with start(*arguments, cwd=dots, preexec_fn=forbid_files_over_8_kib) as process:
@@ -186,7 +186,7 @@ def test_a_file_that_may_not_grow_ends_the_command_in_one_line(dots: Path) -> No
 def test_writing_a_pipe_to_a_full_disk_is_a_failure(
     dots: Path, unbuffered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a buffer, Python writes what fits and raises nothing."""
+    """Without a buffer, Python writes the part that fits, and raises nothing."""
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     arguments = ("dots.png", "-o", "-", "--method", "otsu")
 

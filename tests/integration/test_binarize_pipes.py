@@ -19,7 +19,7 @@ from testkit.scans import page_png
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A page of each kind in a folder, which is the current one."""
+    """The current folder, with a page of each format."""
     (tmp_path / "a.png").write_bytes(page_png(200, 100))
     jpeg(tmp_path / "photo.jpg", orientation=6)
     (tmp_path / "two.tif").write_bytes(tiff_of(sheet(), sheet().rotate(180)))
@@ -52,7 +52,7 @@ def test_all_pages_of_a_tiff_go_through_a_pipe_as_a_pdf(folder: Path) -> None:
     assert b"/Count 2" in done.stdout
 
 
-def test_an_empty_pipe_is_an_error_and_gives_nothing(folder: Path) -> None:
+def test_an_empty_pipe_is_an_error_and_writes_nothing(folder: Path) -> None:
     done = run("-", stdin=b"")
 
     assert (done.returncode, done.stdout) == (1, b"")
@@ -77,7 +77,7 @@ def test_a_reader_that_closes_the_pipe_ends_the_command_in_one_line(folder: Path
 
 
 def in_shell(command: str) -> subprocess.CompletedProcess[str]:
-    """How `binarize` ends in a shell; *command* is what follows it."""
+    """Run `binarize` with the rest of the line *command* in a shell."""
     script = f'"$0" -m app binarize --method otsu {command}'
     return subprocess.run(
         ["bash", "-c", script, sys.executable],

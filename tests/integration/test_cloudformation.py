@@ -1,4 +1,4 @@
-"""The template, deployed: what it makes is what setup_aws_resources makes."""
+"""The deployed template creates the same resources as setup_aws_resources."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.setup_aws_resources import ensure_resources
 from testkit.stacks import Account, Stack
 from testkit.templates import template
 
-#: Of the queue's life, not of its making.
+#: Attributes that change while a queue is in use.
 _PASSING: Final = frozenset(
     (
         "ApproximateNumberOfMessages",
@@ -23,7 +23,7 @@ _PASSING: Final = frozenset(
         "LastModifiedTimestamp",
     )
 )
-#: Of both, by setting; the outputs of the stack have the names.
+#: The outputs of the stack with the names of buckets and queues, by setting.
 _BUCKETS: Final = {"input_bucket": "InputBucketName", "processed_bucket": "ProcessedBucketName"}
 _QUEUES: Final = {
     "input_queue": "InputQueueName",
@@ -43,12 +43,12 @@ def settings_of(stack: Stack) -> Settings:
 
 
 def make(account: Account, settings: Settings) -> None:
-    """As on AWS, where no emulator is named."""
+    """Create the resources as on AWS, with settings that name no endpoint."""
     ensure_resources(settings, s3=account.client("s3"), sqs=account.client("sqs"))
 
 
 def facts(account: Account, settings: Settings, *, passing: bool = False) -> dict[str, Any]:
-    """Every attribute of every bucket and queue, with the settings' names in place of theirs."""
+    """Every attribute of every bucket and queue; their names are replaced by their settings."""
     names = {getattr(settings, setting): setting for setting in (*_BUCKETS, *_QUEUES)}
     found = {setting: bucket_facts(account, getattr(settings, setting)) for setting in _BUCKETS}
     found |= {
@@ -56,7 +56,7 @@ def facts(account: Account, settings: Settings, *, passing: bool = False) -> dic
         for setting in _QUEUES
     }
     text = json.dumps(found, sort_keys=True)
-    # The longest first: the name of one can be the start of another's.
+    # Longest names first: one name can be the prefix of another.
     for name in sorted(names, key=len, reverse=True):
         text = text.replace(name, names[name])
     result: dict[str, Any] = json.loads(text)
@@ -82,14 +82,14 @@ def queue_facts(account: Account, name: str, *, passing: bool) -> dict[str, Any]
 
 
 def _own(tags: dict[str, str]) -> dict[str, str]:
-    """Without those that CloudFormation puts on everything it makes."""
+    """The tags without those that CloudFormation adds to every resource."""
     return {key: value for key, value in tags.items() if not key.startswith("aws:")}
 
 
 def _parsed(value: str) -> Any:
     if not value.startswith("{"):
         return value
-    # CloudFormation writes a number as a number or as text.
+    # CloudFormation may write a number as text.
     return {k: str(v) if isinstance(v, int) else v for k, v in json.loads(value).items()}
 
 
@@ -116,7 +116,7 @@ def test_the_stack_has_every_attribute_that_setup_gives(account: Account, stack:
     made, deployed = facts(account, by_hand), facts(account, settings_of(stack))
 
     assert deployed == made
-    # What both must have, in case both lack it.
+    # Equality alone would accept an attribute that both lack.
     assert deployed["input_queue"]["SqsManagedSseEnabled"] == "true"
     assert deployed["input_queue"]["RedrivePolicy"]["maxReceiveCount"] == "5"
     assert "aws:SecureTransport" in str(deployed["processed_queue"]["Policy"])
@@ -133,7 +133,7 @@ def test_setup_over_a_stack_changes_nothing(account: Account, stack: Stack) -> N
 
 
 def test_encryption_and_expiry_are_those_of_setup(account: Account, stack: Stack) -> None:
-    """MiniStack's CloudFormation forgets these two, so they are read off the template."""
+    """MiniStack's CloudFormation ignores these two, so the test compares the template itself."""
     settings = settings_of(stack)
     make(account, settings)
     s3 = account.client("s3")
@@ -154,13 +154,13 @@ def test_encryption_and_expiry_are_those_of_setup(account: Account, stack: Stack
 
 
 def _algorithms(rules: list[dict[str, Any]]) -> list[str]:
-    """Without a KMS key of the account's own."""
+    """The algorithms for a stack without a KMS key."""
     without = [rule["Fn::If"][2] for rule in rules]
     return [rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] for rule in without]
 
 
 def _as_s3_says(lifecycle: dict[str, Any]) -> list[dict[str, Any]]:
-    """CloudFormation's words for a rule in those of S3's API.
+    """The rules of CloudFormation in the form of S3's API.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-rule.html
     """

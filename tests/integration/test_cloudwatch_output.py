@@ -1,4 +1,4 @@
-"""What a role writes for CloudWatch, whatever becomes of S3, SQS and the log."""
+"""The metrics that a role writes to stdout for CloudWatch while S3 and SQS are unreachable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machine code is kept for later processes, and never taken from other loops."""
+"""The cache of machine code: later processes use it, but never code of other sources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from testkit.root import ROOT
 
 
 def hits_of_a_new_process(cache: Path, **variables: str) -> int:
-    """How much of the machine code a process that starts now finds in *cache*."""
+    """The number of functions whose machine code a new process loads from *cache*."""
     program = "from app.png.filters import _undo; print(_undo.stats.cache_hits.total())"
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -42,8 +42,8 @@ def test_without_a_writable_cache_each_process_compiles() -> None:
     assert hits_of_a_new_process(Path("/dev/null/nowhere"), **only_there) == 0
 
 
-def test_cached_machine_code_of_other_loops_is_not_used(tmp_path: Path) -> None:
-    """A function has in it what it calls, so a change of any module with loops makes all anew."""
+def test_machine_code_of_other_sources_is_not_used(tmp_path: Path) -> None:
+    """A compiled function contains those it calls, so any change invalidates the whole cache."""
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from app.numeric.compiled import numba; print(numba.config.CACHE_DIR)"

@@ -1,4 +1,4 @@
-"""What `doctor` finds in LocalStack, where something is missing, denied or wrong."""
+"""The findings of `doctor` in LocalStack when a resource is missing, denied or wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.conftest import own_settings
 
 @pytest.fixture(scope="module")
 def made(endpoint: str) -> Settings:
-    """Settings whose buckets and queues are there."""
+    """Settings whose buckets and queues exist."""
     settings = own_settings(endpoint)
     ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
     return settings
@@ -107,7 +107,7 @@ def test_a_missing_bucket_and_a_missing_queue_are_named(made: Settings) -> None:
         ("ChangeMessageVisibilityBatch", "sqs:ChangeMessageVisibility", 1),
     ],
 )
-def test_a_right_that_is_missing_is_named_for_each_resource(
+def test_a_missing_permission_is_named_for_each_resource(
     made: Settings, proxy: FaultProxy, operation: str, action: str, count: int
 ) -> None:
     proxy.rules = [Rule(Status(403, "AccessDenied"), frozenset({operation}))]

@@ -38,20 +38,20 @@ from testkit.stacks import Account, Credentials, Stack
 from testkit.waiting import is_ready, wait_until
 
 TOKEN = make_token()
-#: As many as open the breaker, each tried three times before it is given back.
+#: The number of failures that opens the breaker; each is tried three times.
 LATE = 5
 PATIENCE_S = 90
 POLICIES = {"web": "WebPolicyArn", "worker": "WorkerPolicyArn", "operator": "OperatorPolicyArn"}
 
 
-# Half a second each.
+# Each takes half a second to make.
 _store = cache(lambda settings: make_image_store(settings, AwsMetrics()))
 _queue = cache(make_queue)
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """Web and worker, running; what is done through `store` and `jobs` is done by root."""
+    """The running web and worker; calls through `store` and `queue` have the rights of root."""
 
     settings: Settings
     recorder: Recorder
@@ -85,7 +85,7 @@ class Fleet:
         return status
 
     def send(self, data: bytes) -> uuid.UUID:
-        """What another producer does, who need not check what he sends."""
+        """Send a job with unchecked *data*, as another producer may."""
         image = self.put(data)
         self.queue(self.settings.input_queue).send(self.store.job_message(image))
         return image.image_id
@@ -112,7 +112,7 @@ class Fleet:
         assert done.returncode == 0, done.stderr
 
     def during(self, operation: str, path: str, act: Callable[[], object]) -> None:
-        """Have *act* called once, when the next such request has taken effect."""
+        """Call *act* once, after the next matching request has taken effect."""
         rule = Rule(Call(after=act), frozenset({operation}), path, first=1, last=1)
         self.recorder.rules = [*self.recorder.rules, rule]
 
@@ -124,7 +124,7 @@ class Fleet:
 
 @pytest.fixture(scope="module")
 def stack(account: Account) -> Stack:
-    # A lease of 10 s is renewed after five, and a message given back is soon seen again.
+    # A lease of 10 s is renewed after 5 s, and a returned message is soon visible again.
     return account.deploy("fleet", **account.compute(), VisibilityTimeoutS="10")
 
 
@@ -152,7 +152,7 @@ def command(stack: Stack, name: str) -> str:
 
 
 def settings_of(stack: Stack, name: str, url: str) -> Settings:
-    """The environment of the task, but for what is of this machine and not of AWS."""
+    """The settings of the task, with this machine's ports and endpoint."""
     variables = {k.lower(): v for k, v in stack.variables(name).items()}
     ours = {
         "host": "127.0.0.1",
@@ -165,7 +165,7 @@ def settings_of(stack: Stack, name: str, url: str) -> Settings:
 
 
 def do_everything(fleet: Fleet) -> None:
-    """Each route of the API, each way of a job, each verb."""
+    """Use every route of the API, every path of a job and every verb."""
     use_the_api(fleet)
     let_jobs_fail(fleet)
     operate(fleet)
@@ -185,12 +185,12 @@ def use_the_api(fleet: Fleet) -> None:
 def let_jobs_fail(fleet: Fleet) -> None:
     bad = fleet.send(b"no PNG")
     wait_until(lambda: fleet.is_failed(bad), within_s=PATIENCE_S)
-    # S3 refuses for a while: messages are given back, and the breaker asks the queue how it is.
+    # S3 refuses for a while: messages are returned, and the breaker checks the queue.
     fleet.refuse("GetObject", f"/{fleet.settings.input_bucket}/", times=3 * LATE)
     for _ in range(LATE):
         fleet.send(page_png())
     wait_until(lambda: asks_how_the_queue_is(fleet), within_s=PATIENCE_S)
-    # Deleted while its failure is being recorded: the record is taken back.
+    # The image is deleted while its failure is recorded, so the worker deletes the record.
     gone = fleet.put(b"no PNG")
     fleet.during(
         "PutObject", f"failures/{gone.image_id}", lambda: fleet.store.delete(gone.image_id)
@@ -244,7 +244,7 @@ def test_every_granted_permission_is_used(fleet: Fleet, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def setup(account: Account) -> Iterator[tuple[Credentials, Recorder]]:
-    """deploy/setup-policy.json at work: over nothing, over what it has made, and without expiry."""
+    """Setup with the rights of deploy/setup-policy.json: in an empty account, and a second time."""
     user = account.admit("setup", json.loads((ROOT / "deploy" / "setup-policy.json").read_text()))
     with Recorder(account.url) as recorder:
         clients = {name: account.client(name, recorder.url, user) for name in ("s3", "sqs")}
@@ -254,11 +254,13 @@ def setup(account: Account) -> Iterator[tuple[Credentials, Recorder]]:
         yield user, recorder
 
 
-def test_setup_needs_its_policy_and_no_more(setup: tuple[Credentials, Recorder]) -> None:
+def test_setup_uses_the_permissions_of_its_policy_and_no_others(
+    setup: tuple[Credentials, Recorder],
+) -> None:
     user, recorder = setup
     used = recorder.used_by(user.access_key)
 
     assert recorder.refused == []
     assert missing(user.granted, used) == []
-    # MiniStack's buckets are born encrypted, so that setup need not.
+    # MiniStack encrypts new buckets, so setup does not need to.
     assert {each.action for each in unused(user.granted, used)} == {"s3:PutEncryptionConfiguration"}

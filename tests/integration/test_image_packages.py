@@ -1,4 +1,4 @@
-"""The packages of each role's image are enough for the role, and its bill lists just those."""
+"""The packages of each role's image are enough for the role, and its SBOM lists exactly those."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MB = 1_000_000
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The packages of the image with ROLE=web."""
+    """An environment with the packages of the image with ROLE=web."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(image_packages, "PLACE", tmp_path_factory.mktemp("image"))
         yield image_packages.installed("web")
@@ -60,5 +60,5 @@ def test_a_bill_of_materials_lists_what_is_installed_with_its_licences(
     assert bill["metadata"]["component"]["name"] == "alvura"
     assert urls <= {f"pkg:pypi/{name}@{version}" for name, version in locked}
     assert len(urls) > 30
-    # Its wheel says none; it is under the BSD licence.
+    # The wheel names no licence; the package is under the BSD licence.
     assert {e["name"] for e in bill["components"] if "licenses" not in e} <= {"protobuf"}

@@ -1,4 +1,4 @@
-"""Packages that are missing are a line, not a traceback."""
+"""Missing packages are reported in one line, without a traceback."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def only_line(venv: Path, module: str) -> str:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_python_without_packages_is_told_what_to_type(bare: Path, module: str) -> None:
+def test_a_python_without_packages_is_told_the_command_to_run(bare: Path, module: str) -> None:
     line = only_line(bare, module)
 
     assert line.endswith(": the packages are not installed here; type ./alvura start")

@@ -29,7 +29,7 @@ WHEEL = wheel_of("tiny")
 
 @pytest.fixture(scope="session")
 def uv() -> Path:
-    """The pinned uv, as the index of this machine has it."""
+    """The pinned uv, from the configured package index."""
     found = installers.find_uv(print)
     assert found is not None
     return found
@@ -37,7 +37,7 @@ def uv() -> Path:
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A tree with the scripts and nothing installed, in a path with a space."""
+    """A tree with the scripts and without packages; its path has a space."""
     tree = tmp_path / "a tree"
     (tree / "requirements").mkdir(parents=True)
     shutil.copytree(ROOT / "scripts", tree / "scripts")
@@ -48,7 +48,7 @@ def bare(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tree(bare: Path, uv: Path) -> Path:
-    """The same where uv has been fetched."""
+    """The tree, with uv."""
     shutil.copytree(uv.parents[2], bare / ".local" / "uv")
     return bare
 
@@ -60,7 +60,7 @@ def index() -> Iterator[Index]:
 
 
 def environment(tree: Path, index: str) -> dict[str, str]:
-    """No settings but the index; caches of their own, which are empty."""
+    """Variables with the index, empty caches and no other settings of pip."""
     caches = {"UV_CACHE_DIR": str(tree / "uv-cache"), "PIP_CACHE_DIR": str(tree / "pip-cache")}
     return os.environ | caches | {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": index}
 
@@ -79,8 +79,8 @@ def install(
 
 
 def answer_of(tree: Path) -> str:
-    """What the installed module says, or nothing where it is missing."""
-    # -B: both versions have the same size and may have the same second, so bytecode would last.
+    """The output of the installed module; empty if it is missing."""
+    # -B: both versions can have the same size and time, so stale bytecode would be used.
     program = [tree / "venv/bin/python", "-B", "-c", "import tiny; print(tiny.ANSWER)"]
     return subprocess.run(program, capture_output=True, text=True).stdout.strip()
 
@@ -148,7 +148,7 @@ def test_after_a_killed_run_the_next_one_rebuilds_the_environment(tree: Path, in
     index.held.add("tiny")
     with subprocess.Popen(command(tree), env=environment(tree, index.url)) as process:
         wait_until(lambda: any(path.endswith(".whl") for path in index.asked_for))
-        # What was half written when the machine went down.
+        # A half-written package, as after a crash.
         site = installers.site_of(tree / "venv")
         assert site is not None
         (site / "tiny.py").write_text("ANSWER = 4")
@@ -256,7 +256,9 @@ def test_a_full_disk_is_recognised_in_wrapped_output_of_uv() -> None:
         installers.check_final(output)
 
 
-def test_missing_environments_are_listed_with_their_sizes_before_installing(tree: Path) -> None:
+def test_missing_environments_are_listed_with_their_sizes_before_the_installation(
+    tree: Path,
+) -> None:
     shutil.copy(ROOT / "requirements.txt", tree)
     asked = [*command(tree)[:2], "--plan", str(tree / "venv"), str(tree / "requirements.txt")]
 

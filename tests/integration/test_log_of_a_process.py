@@ -13,7 +13,7 @@ from app.observability import logs
 from testkit.logged import parsed
 from testkit.root import ROOT
 
-#: Each says something in another way; the last two are what Python writes by itself.
+#: Each line logs in another way; Python itself writes the output of the last two.
 PROGRAM = """
 import logging, threading, warnings
 from app.observability import logs
@@ -75,7 +75,7 @@ def test_text_of_a_client_stays_in_its_line_and_cannot_control_a_terminal() -> N
     assert "\x1b" not in text
 
 
-def test_a_terminal_gets_text() -> None:
+def test_the_log_is_text_on_a_terminal() -> None:
     ours, theirs = pty.openpty()
     program = (
         "from app.observability import logs; logs.configure('INFO'); print(logs.style().format)"
@@ -143,7 +143,7 @@ sandbox.close()
 """
 
 
-def test_lines_of_a_sandbox_s_child_carry_the_image_it_works_on() -> None:
+def test_log_lines_of_a_child_of_the_sandbox_have_the_image_id() -> None:
     done = subprocess.run(
         [sys.executable, "-c", IN_A_CHILD], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
@@ -152,7 +152,7 @@ def test_lines_of_a_sandbox_s_child_carry_the_image_it_works_on() -> None:
     assert found == [("said", "1", "r-1"), ("said", "2", "r-2")]
 
 
-def test_a_header_for_the_collector_that_cannot_be_read_is_not_quoted() -> None:
+def test_a_malformed_header_for_the_collector_is_not_quoted() -> None:
     program = """
 from app.observability import logs
 from app.observability.telemetry import make_exporter
@@ -174,7 +174,7 @@ make_exporter("otlp")
 
 
 @pytest.mark.parametrize(("level", "count"), [("INFO", 1), ("DEBUG", 3)])
-def test_a_terminal_is_quiet_unless_it_is_asked_for_everything(level: str, count: int) -> None:
+def test_a_terminal_shows_a_repeated_warning_once_except_at_debug(level: str, count: int) -> None:
     ours, theirs = pty.openpty()
     program = (
         "from app.observability import logs\n"

@@ -1,4 +1,4 @@
-"""What the roles as processes write to their logs, and the traces that they send: one run of both.
+"""The logs and traces of web and worker as processes, from one run of both.
 
 Everything secret in it is marked, and the log is at its most talkative.
 """
@@ -47,7 +47,7 @@ TRACE_ID, CLIENT_SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7
 REQUEST_ID = "ask-4711"
 #: The engine is compiled at each start.
 START_S = 60
-#: For the process, not for the image in hand: asked by probes, gate, monitor, heartbeat and poller.
+#: Calls that belong to no image: those of probes, gate, monitor, heartbeat and poller.
 OF_NO_IMAGE = {
     ("S3", "HeadBucket"),
     ("SQS", "ChangeMessageVisibilityBatch"),
@@ -59,7 +59,7 @@ OF_NO_IMAGE = {
 
 @dataclass
 class Run:
-    """What is left of a run of web and worker that has ended."""
+    """The output, spans and counts of a finished run of web and worker."""
 
     settings: Settings
     image_id: str
@@ -108,7 +108,7 @@ def run_both(settings: Settings, found: Collector) -> Run:
         )
         urls = [f"http://127.0.0.1:{port}" for port in (web_port, worker_port)]
         wait_until(lambda: all(map(is_ready, urls)), within_s=START_S)
-        assert not is_ready(url(settings))  # with METRICS_PORT it is answered there alone
+        assert not is_ready(url(settings))  # METRICS_PORT is set, so only that port responds
         image_id = upload(settings, page_png(), traceparent=f"00-{TRACE_ID}-{CLIENT_SPAN_ID}-01")
         misbehave(settings)
         lost_id = send_lost(settings)
@@ -152,7 +152,7 @@ def upload(settings: Settings, data: bytes, name: str = "scan.png", **headers: s
 
 
 def misbehave(settings: Settings) -> None:
-    """Requests that are refused in every way, and names that would be lines of their own."""
+    """Send requests that are refused, with names that try to forge log lines."""
     assert upload(settings, b"no png", 'a\n{"level": "info", "event": "forged"}.png') == ""
     for path in ("/images/x?token=marked-query", "/x%0a%7B%22event%22:%22forged%22%7D", "/healthz"):
         headers = {"Authorization": "Bearer ipt_marked-and-wrong"}
@@ -161,7 +161,7 @@ def misbehave(settings: Settings) -> None:
 
 
 def send_lost(settings: Settings) -> str:
-    """A job of another producer, without a trace, whose original is not there."""
+    """Send a job as another producer: without a trace and without an original."""
     image_id = str(uuid.uuid4())
     job = {"image_id": image_id, "bucket": settings.input_bucket, "key": "none.png"}
     make_queue(settings, settings.input_queue).send(Message(json.dumps(job), image_id, image_id))
@@ -209,7 +209,7 @@ def test_every_line_of_both_roles_is_one_event(run: Run) -> None:
     assert run.about(event="forged") == []
 
 
-def test_one_id_finds_an_image_in_both_roles(run: Run) -> None:
+def test_the_image_id_is_in_the_log_of_both_roles(run: Run) -> None:
     found = [e["event"] for e in run.about(image_id=run.image_id)]
     assert found == ["image queued", "request answered", "image processed"]
     lost = [e["event"] for e in run.about(image_id=run.lost_id)]
@@ -224,7 +224,7 @@ def test_the_request_and_the_trace_of_an_upload_are_in_the_lines_of_the_worker(r
     assert event["message_id"]
 
 
-def test_each_request_is_one_line_and_probes_are_none_above_debug(run: Run) -> None:
+def test_each_request_is_one_line_and_probes_are_logged_at_debug_only(run: Run) -> None:
     answered = run.about(event="request answered", level="info")
 
     assert sorted((e["method"], e["path"], e["status"]) for e in answered) == [
@@ -301,12 +301,12 @@ def test_the_receive_is_a_trace_of_its_own_that_is_linked_to_the_upload(run: Run
     assert found.attributes["messaging.batch.message_count"] >= 1
 
 
-def test_every_call_of_aws_for_an_image_is_in_a_trace(run: Run) -> None:
+def test_every_aws_call_for_an_image_is_in_a_trace(run: Run) -> None:
     recorded = Counter(span.call for span in run.spans if span.call)
 
     counted = {call: n for call, n in run.calls.items() if call not in OF_NO_IMAGE}
     assert {call: n for call, n in recorded.items() if call not in OF_NO_IMAGE} == counted
-    # The delete can be one request for both images, and then its span is in one of their traces.
+    # One request may delete both messages; its span is then in only one of the traces.
     assert {span.call for span in run.collector.of(TRACE_ID)} - {None} - OF_NO_IMAGE >= {
         ("S3", "GetObject"),
         ("S3", "PutObject"),
@@ -325,7 +325,7 @@ def test_spans_of_calls_have_the_address_of_the_server(run: Run) -> None:
     assert send.attributes["aws.request_id"]
 
 
-def test_a_message_without_a_trace_begins_one(run: Run) -> None:
+def test_a_message_without_a_trace_starts_a_new_one(run: Run) -> None:
     (span,) = [
         s
         for s in run.spans
@@ -352,15 +352,15 @@ def test_the_announcement_carries_trace_and_request_id(run: Run) -> None:
     assert attributes["request_id"]["StringValue"] == REQUEST_ID
 
 
-# --- a collector that is dead --------------------------------------------------------------------
+# --- a dead collector ----------------------------------------------------------------------------
 
 
-def test_a_dead_collector_neither_slows_nor_stops_anything(endpoint: str) -> None:
+def test_a_dead_collector_neither_slows_nor_stops_the_roles(endpoint: str) -> None:
     settings = own_settings(endpoint).model_copy(update={"port": free_port()})
     ensure_resources(settings, s3=aws.s3_client(settings), sqs=aws.sqs_client(settings))
     with socket.socket() as dead:
         dead.bind(("127.0.0.1", 0))
-        dead.listen()  # takes connections and never answers
+        dead.listen()  # accepts connections and never responds
         variables = {
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{dead.getsockname()[1]}",
             "OTEL_EXPORTER_OTLP_TIMEOUT": "120",

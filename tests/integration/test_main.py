@@ -1,4 +1,4 @@
-"""The command line, as a process: what it refuses and how it says so."""
+"""The command line as a process: help, and errors in one line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_help_names_the_roles_and_the_verbs() -> None:
 
 
 @pytest.mark.parametrize("verb", ["reconcile", "redrive", "announce-again", "watch"])
-def test_each_verb_explains_itself_and_its_exit_codes(verb: str) -> None:
+def test_the_help_of_each_verb_explains_its_exit_codes(verb: str) -> None:
     answer = run(verb, "--help")
 
     assert answer.returncode == 0
@@ -60,7 +60,7 @@ def test_invalid_options_of_a_verb_are_a_usage_error(arguments: tuple[str, ...])
 @pytest.mark.parametrize(
     "verb", [("reconcile",), ("redrive",), ("announce-again", "--all"), ("watch",)]
 )
-def test_a_verb_without_aws_says_so_in_one_line(verb: tuple[str, ...]) -> None:
+def test_a_verb_that_cannot_reach_aws_reports_it_in_one_line(verb: tuple[str, ...]) -> None:
     answer = run(*verb, AWS_ENDPOINT_URL="http://127.0.0.1:9")
 
     assert answer.returncode == 1
@@ -72,7 +72,7 @@ def test_an_unknown_role_is_a_usage_error() -> None:
     assert run("everything").returncode == 2
 
 
-def test_wrong_settings_refuse_to_start_in_one_line_that_names_them_all() -> None:
+def test_wrong_settings_prevent_the_start_with_one_line_that_names_them_all() -> None:
     answer = run("web", PORT="banana", MAX_PIXELS="0")
 
     assert answer.returncode == 2
@@ -122,7 +122,7 @@ def test_a_server_without_tokens_refuses_to_listen_beyond_loopback(host: str) ->
     assert len(answer.stderr.splitlines()) == 1
 
 
-def test_a_token_is_labelled_for_people_and_bare_for_scripts() -> None:
+def test_a_token_is_labelled_on_a_terminal_and_bare_in_a_pipe() -> None:
     answer = run("token", "ana")
 
     token, entry = answer.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""Pages reuse the memory of the pages before them."""
+"""The processing of a page reuses the memory of the pages before it."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def faults_a_page(*, is_kept: bool) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
-def test_a_page_of_a_process_that_keeps_memory_costs_hardly_a_page_fault() -> None:
+def test_a_process_that_keeps_memory_has_under_100_page_faults_a_page() -> None:
     assert faults_a_page(is_kept=True) < 100 < faults_a_page(is_kept=False)

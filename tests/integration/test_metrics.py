@@ -1,4 +1,4 @@
-"""The roles as processes, counted: what they say at /metrics and /service of what was sent."""
+"""The counts that the roles, as processes, report at /metrics and /service."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from testkit.scans import header, page_png, pixels, png
 from testkit.waiting import assert_within, wait_until
 
 GOOD = 5
-#: A sound file, whose rows end too early: only whoever decodes it can tell.
+#: A valid file whose rows end too early: only the decoder detects it.
 BROKEN = png(header(40, 30), pixels([b"\0" * 40] * 20))
 
 
@@ -52,7 +52,7 @@ def with_metrics_port(settings: Settings) -> Settings:
 
 
 def ask(port: int | None, path: str) -> tuple[int, bytes]:
-    """Status and body; 0 while nobody listens."""
+    """Status and body of a response; status 0 while no process listens."""
     try:
         answer = http_request("GET", f"http://127.0.0.1:{port}{path}", retries=False, timeout=60)
     except urllib3.exceptions.HTTPError:
@@ -87,7 +87,7 @@ def upload(settings: Settings, data: bytes, **fields: str) -> str:
 
 
 def send_all(settings: Settings) -> list[str]:
-    """Good ones, a broken one, and one that is refused."""
+    """Upload good images, a broken one, and one that is refused; returns the accepted paths."""
     places = [upload(settings, page_png(), method="otsu") for _ in range(GOOD)]
     places.append(upload(settings, BROKEN, method="otsu"))
     assert upload(settings, b"no png") == ""
@@ -98,7 +98,7 @@ def has_ended(settings: Settings, place: str) -> bool:
     return b'"status":"queued"' not in ask(settings.port, place)[1]
 
 
-def test_web_and_worker_count_all_that_was_sent(settings: Settings) -> None:
+def test_web_and_worker_count_each_upload_image_and_aws_call(settings: Settings) -> None:
     web_settings, worker_settings = with_metrics_port(settings), with_metrics_port(settings)
     with role("web", web_settings), role("worker", worker_settings):
         wait_until(lambda: is_ready(web_settings.metrics_port))
@@ -137,6 +137,10 @@ def test_web_and_worker_count_all_that_was_sent(settings: Settings) -> None:
     for name in ("images_in_flight", "pixels_in_flight", "messages_in_hand", "breaker_open"):
         assert worker.get(f"worker_{name}") == 0
 
+    check_calls_of_aws(web, worker)
+
+
+def check_calls_of_aws(web: Counts, worker: Counts) -> None:
     assert web.get("aws_request_duration_seconds_count", service="s3", operation="PutObject") == (
         GOOD + 1
     )
@@ -145,7 +149,7 @@ def test_web_and_worker_count_all_that_was_sent(settings: Settings) -> None:
     assert fetched >= GOOD + 1
     for operation in ("ReceiveMessage", "SendMessageBatch", "DeleteMessageBatch"):
         assert worker.get("aws_request_duration_seconds_count", service="sqs", operation=operation)
-    # That an image has no result yet is an answer, not an error.
+    # A missing result is a normal answer, not an error.
     assert web.all("aws_request_errors_total") == worker.all("aws_request_errors_total") == {}
 
 
@@ -158,7 +162,7 @@ def test_promtool_accepts_the_metric_names_of_every_role(metrics: Metrics) -> No
     prometheus.check_exposition(metrics.expose())
 
 
-def test_each_process_tells_the_queue_of_the_whole_fleet(settings: Settings) -> None:
+def test_each_process_reports_the_queue_of_the_whole_fleet(settings: Settings) -> None:
     with role("web", settings):
         wait_until(lambda: is_ready(settings.port))
         send_all(settings)
@@ -171,12 +175,12 @@ def test_each_process_tells_the_queue_of_the_whole_fleet(settings: Settings) -> 
 
 
 def idle(settings: Settings) -> dict[str, Any]:
-    """What /service says, once the queue is empty."""
+    """The response of /service once the queue is empty."""
     found = service(settings)
     return found if found["queue"] == {"waiting": 0, "held": 0} else {}
 
 
-def test_refusals_of_aws_are_counted_by_code_through_both_libraries(
+def test_refusals_of_aws_are_counted_by_code_for_both_client_libraries(
     settings: Settings, metrics: Metrics
 ) -> None:
     bucket = S3Bucket(settings, "there-is-no-such-bucket", metrics.aws)
@@ -204,7 +208,7 @@ def test_a_missing_key_and_a_taken_one_are_answers_not_errors(
     settings: Settings, metrics: Metrics
 ) -> None:
     bucket = S3Bucket(settings, settings.input_bucket, metrics.aws)
-    strange = "a//b.png"  # goes through boto3
+    strange = "a//b.png"  # a key that only boto3 can send
 
     for key in ("a.png", strange):
         with pytest.raises(NotFoundError):
@@ -239,7 +243,7 @@ def test_an_idle_worker_with_a_port_for_metrics_stops_within_two_seconds(
         assert_within(time.monotonic() - began_at, 2)
 
 
-def test_a_scrape_is_answered_at_once_while_s3_and_sqs_are_away(settings: Settings) -> None:
+def test_a_scrape_is_answered_at_once_while_s3_and_sqs_are_down(settings: Settings) -> None:
     nowhere = with_metrics_port(
         settings.model_copy(update={"aws_endpoint_url": f"http://127.0.0.1:{free_port()}"})
     )

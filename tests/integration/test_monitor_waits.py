@@ -1,4 +1,4 @@
-"""How long a readiness request waits for the monitor, by the clock on the wall."""
+"""The wait of a readiness request for the monitor, in wall time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_readiness_request_waits_at_most_a_second_while_aws_is_silent() -> Non
         assert not pipeline.is_ready()
         assert_within(time.monotonic() - began_at, 1.5)
         began_at = time.monotonic()
-        assert not pipeline.is_ready()  # the wait is the look's, not the asker's
+        assert not pipeline.is_ready()  # the second counts from the start of the check
         assert_within(time.monotonic() - began_at, 0.5)
         pipeline.jobs.may_answer.set()
         wait_until(pipeline.is_ready)

@@ -1,4 +1,4 @@
-"""What other producers may send, through real queues and buckets to the real consumer."""
+"""Odd messages of other producers, through real queues and buckets to the real consumer."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from testkit.scans import page_png
 from testkit.waiting import wait_until
 
 COUNT, SEED = 300, 7
-#: LocalStack, and queues that were made before August 2025, take no more.
+#: The limit of LocalStack, and of queues that were created before August 2025.
 MAX_MESSAGE_BYTES = 256 * 1024
-#: Of types that we never send under these names, too.
+#: Attributes of other producers, some with our names and other types.
 ATTRIBUTES: tuple[dict[str, Any], ...] = (
     {},
     {"traceparent": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}},
@@ -39,7 +39,7 @@ def settings(aws_settings: Settings) -> Settings:
 
 
 def sendable(bucket: str) -> list[tuple[Odd, str]]:
-    """As many as COUNT of those that a queue can hold at all, for *bucket*."""
+    """COUNT messages for *bucket* that SQS accepts."""
     sha256 = hashlib.sha256(page_png()).hexdigest()
     made = (
         (o, o.body.replace(BUCKET, bucket)) for o in odd_messages(2 * COUNT, SEED, sha256=sha256)
@@ -53,7 +53,7 @@ def sendable(bucket: str) -> list[tuple[Odd, str]]:
 
 
 def send_all(settings: Settings) -> dict[str, Odd]:
-    """Store the originals and send the messages; returns what was sent, by the id to hear of."""
+    """Store the originals and send the messages; returns them by the id to be announced."""
     originals = S3Bucket(settings, settings.input_bucket, AwsMetrics())
     sqs, sent = aws.sqs_client(settings), {}
     url = sqs.get_queue_url(QueueName=settings.input_queue)["QueueUrl"]
@@ -78,7 +78,7 @@ def receive(settings: Settings, heard: list[Any]) -> None:
         queue.delete_batch(deliveries)
 
 
-def test_every_odd_message_ends_as_one_record_and_one_announcement_or_is_processed(
+def test_every_odd_message_is_processed_or_failed_with_one_record_and_one_announcement(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.worker._UPGRADE_S", 0)

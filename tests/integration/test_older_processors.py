@@ -28,7 +28,7 @@ def page_of(data: bytes) -> Any:
     return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
 
 
-#: A processor with AVX2 and FMA, but not what came after them; and one without any of it.
+#: A processor with AVX2 and FMA but no later instructions, and one without any of them.
 PROCESSORS = {
     "haswell": {"OPENCV_CPU_DISABLE": "AVX512-SKX,AVX512-ICL", "NPY_DISABLE": "AVX512F AVX512_SKX"},
     "generic": {
@@ -45,7 +45,7 @@ print(digest())
 
 
 def digest() -> str:
-    """Of PNGs in colour and in gray, dark and light, a photograph, and a page on old paper."""
+    """A digest of the results for color, gray, dark and light pages, a photograph and old paper."""
     rng, ink = np.random.default_rng(5), text(300, 420)
     paper = printed(ink) * shadow(ink.shape) + noise(ink.shape, 4)
     colored = np.dstack([paper, paper, paper])

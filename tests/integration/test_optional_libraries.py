@@ -31,7 +31,7 @@ print(digest.hexdigest())
 
 
 def fingerprint(*missing: str) -> list[str]:
-    """What is in use, and all pictures and refusals in one number, in a fresh process."""
+    """The libraries in use, and a digest of all pictures and refusals, in a fresh process."""
     code = FINGERPRINT.format(missing=missing)
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""What a PNG may cost in time and memory, in fresh processes and by the clock of the CPU."""
+"""The CPU time and memory that a PNG may cost, in fresh processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_S = 0.05
 
 @pytest.fixture(scope="module")
 def largest_files() -> list[bytes]:
-    """Files that other decoders pay for dearly, and honest ones of 32 MiB."""
+    """Files that are expensive for other decoders, and harmless ones of 32 MiB."""
     head, pixels = SIGNATURE + ihdr(1, 1, 8, GRAY), chunk(b"IDAT", zlib.compress(bytes(2)))
     honest = chunk(b"IDAT", zlib.compress(bytes(2)) + bytes(2048 - 23))
     lots = head + honest * (LIMITS.max_chunks - 3) + IEND
@@ -77,7 +77,7 @@ print(peak_kib() - before_kib)
 
 
 def peak_bytes(data: bytes) -> tuple[int, str]:
-    """By how much a job on *data* raises the peak of a fresh process, and what it said."""
+    """How much a job on *data* raises the peak memory of a fresh process, and the job's output."""
     code = PEAK.format(small=gray_png([[0, 200]]))
     run = subprocess.run(
         [sys.executable, "-c", code], input=data, cwd=ROOT, capture_output=True, check=True
@@ -105,7 +105,7 @@ def test_a_job_takes_at_most_6_bytes_a_pixel_and_30_mb(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_bomb_takes_no_more_than_the_image_it_promises() -> None:
+def test_a_bomb_takes_no_more_memory_than_its_declared_image() -> None:
     stream = zlib.compress(bytes(60_000_000), 9)
     bomb = Picture(np.zeros((8, 8, 1))).wrap(stream)
 

@@ -1,4 +1,4 @@
-"""What reading a page with `auto` costs: memory, CPU time, and the first page of a process."""
+"""The costs of reading a page with `auto`: memory, CPU time, and a process's first page."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def test_a_page_of_36_megapixels_takes_at_most_four_bytes_a_pixel(sign: int, bas
     assert 1 < bytes_a_pixel <= 4
 
 
-def test_the_first_page_is_ready_soon_after_the_import() -> None:
-    read(shadowed_page())  # keeps the machine code, if it was not kept
+def test_the_first_page_of_a_process_is_ready_soon_after_the_import() -> None:
+    read(shadowed_page())  # fills the cache of machine code
     program = (
         "import time, numpy as np\n"
         "from app.binarize.auto.reader import read\nstarted = time.process_time()\n"

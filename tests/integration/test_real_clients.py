@@ -1,4 +1,4 @@
-"""The API as other clients use it: requests, fetch of Node. For browsers see tests/browser."""
+"""The API with real clients: requests, curl and Node's fetch; for browsers see tests/browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from testkit.waiting import is_alive, wait_until
 from tests.conftest import provisioned
 
 IMAGE = ROOT / "image.png"
-#: Playwright brings one along, so nothing needs to be installed.
+#: Playwright contains a Node, so nothing needs to be installed.
 NODE = Path(playwright.__file__).parent / "driver" / "node"
 
 
@@ -42,7 +42,7 @@ def test_requests(url: str) -> None:
     assert (page.status_code, page.headers["Content-Type"]) == (200, "image/png")
 
 
-def test_requests_over_the_limit_reads_the_refusal_and_no_reset(url: str) -> None:
+def test_requests_reads_the_refusal_of_a_body_over_the_limit(url: str) -> None:
     body = b"\0" * 60_000_000
 
     answer = requests.post(f"{url}/upload", files={"image": body}, timeout=60)
@@ -56,7 +56,7 @@ def test_requests_over_the_limit_reads_the_refusal_and_no_reset(url: str) -> Non
         (("-F", f"image=@{IMAGE}"), "image.png"),
         (("-F", f"image=@{IMAGE};filename=C:\\scans\\a.png"), "a.png"),
         (("-F", f'image=@{IMAGE};filename=a"b.png'), 'a"b.png'),
-        (("-F", f"image=<{IMAGE};type=image/png"), None),  # without a file name
+        (("-F", f"image=<{IMAGE};type=image/png"), None),  # without a filename
         (("-F", f"image=@{IMAGE}", "-F", "submit=Send", "-F", "_charset_=UTF-8"), "image.png"),
         (("-F", f"image=@{IMAGE}", "-F", "image=@/dev/null;filename="), "image.png"),
     ],

@@ -1,4 +1,4 @@
-"""Web and worker as processes of their own, as on AWS: stopped, killed and started again."""
+"""Web and worker as separate processes, as on AWS: stopped, killed and started again."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def upload_all(settings: Settings) -> set[str]:
 
 
 class Announcements:
-    """All that was announced so far, by image and status."""
+    """Counts of the announcements so far, by image and status."""
 
     def __init__(self, settings: Settings) -> None:
         self._sqs = aws.sqs_client(settings)
@@ -90,7 +90,7 @@ def test_a_worker_killed_while_processing_loses_and_doubles_nothing(settings: Se
     assert announcements.read() == Counter({(image_id, "processed"): 1 for image_id in ids})
 
 
-def test_a_stopped_worker_leaves_no_message_to_wait_for(settings: Settings) -> None:
+def test_a_stopped_worker_leaves_no_message_hidden(settings: Settings) -> None:
     announcements = Announcements(settings)
     with role("web", settings):
         ids = upload_all(settings)
@@ -120,7 +120,7 @@ def test_an_idle_worker_stops_within_a_poll(settings: Settings) -> None:
 
 
 def is_polling(settings: Settings) -> bool:
-    """A message that is in flight has been polled by somebody."""
+    """Send a message; it is in flight if the worker polls."""
     sqs = aws.sqs_client(settings)
     url = sqs.get_queue_url(QueueName=settings.input_queue)["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="{", MessageGroupId="g", MessageDeduplicationId="d")
@@ -128,7 +128,7 @@ def is_polling(settings: Settings) -> bool:
     return answer["Attributes"]["ApproximateNumberOfMessages"] == "0"
 
 
-def test_the_web_side_alone_is_ready_and_says_when_the_queue_is_gone(settings: Settings) -> None:
+def test_web_is_ready_without_a_worker_and_unready_without_a_queue(settings: Settings) -> None:
     with role("web", settings):
         wait_until(lambda: is_ready(f"http://127.0.0.1:{settings.port}"))
         sqs = aws.sqs_client(settings)

@@ -1,4 +1,4 @@
-"""The roles as processes while AWS refuses, is silent or is not there: they stay, and say why."""
+"""The roles as processes while AWS refuses, hangs or is absent: they keep running, and log why."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from testkit.ports import free_port
 from testkit.waiting import assert_within, is_alive, wait_until
 
 ROLES = ("all", "web", "worker")
-#: From the first answer of the process.
+#: Counted from the process's first response.
 SAID_WITHIN_S = 8.0
 
 
@@ -29,7 +29,7 @@ SAID_WITHIN_S = 8.0
 class Running:
     name: str
     role: Role
-    #: Of METRICS_PORT, where all three answer probes.
+    #: The URL of METRICS_PORT, where all three roles answer probes.
     url: str
 
     def ready(self) -> urllib3.BaseHTTPResponse:
@@ -45,7 +45,7 @@ class Running:
 
 @contextmanager
 def roles(**settings: Any) -> Iterator[list[Running]]:
-    """All three, beside each other."""
+    """All three roles at the same time."""
     with ExitStack() as stack:
         running = []
         for name in ROLES:
@@ -77,7 +77,7 @@ def test_each_role_logs_each_fault_and_hides_it_from_probes(
     for each in running:
         wait_until(partial(is_told, each, since[each.name], case.words))
 
-        # A process without CPU may have no recent look at either, and says so until it has one.
+        # On a busy machine the process may have no recent check of either yet.
         wait_until(partial(tells_which_does_not_answer, each))
 
         answer = each.ready()
@@ -93,7 +93,7 @@ def tells_which_does_not_answer(each: Running) -> bool:
 
 
 def is_told(each: Running, since: int, words: tuple[str, ...]) -> bool:
-    """Whether the process says it of the queue, once it has been asked whether it is ready."""
+    """Whether the process complains of the queue in these *words* after a readiness request."""
     said = [line for line in each.complaints(since) if "queue" in line]
     return each.ready().status == 503 and any(all(w in line for w in words) for line in said)
 
@@ -137,8 +137,8 @@ def test_a_silent_endpoint_is_logged_before_the_timeouts_end() -> None:
                 assert not each.has_said("did not answer in time")
 
 
-def test_a_flood_of_readiness_costs_no_more_calls_than_its_pace() -> None:
-    """A process against a server that counts: three calls in 1.8 s at most."""
+def test_a_flood_of_readiness_requests_causes_no_more_aws_calls_than_the_monitors_pace() -> None:
+    """The monitor checks at most every 1.8 s, with at most five calls, each tried three times."""
     with refusing() as (server, url):
         settings = Settings(aws_endpoint_url=url, port=free_port(), metrics_port=free_port())
         probe = f"http://127.0.0.1:{settings.metrics_port}"
@@ -153,6 +153,6 @@ def test_a_flood_of_readiness_costs_no_more_calls_than_its_pace() -> None:
             api = http_request("GET", f"http://127.0.0.1:{settings.port}/readyz")
 
     assert times > 100
-    # While it is refused each call is made three times, and a bucket's is asked again for words.
+
     assert server.calls - calls <= (took_s / 1.8 + 2) * 5 * 3
     assert api.status == 404

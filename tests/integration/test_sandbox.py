@@ -1,4 +1,4 @@
-"""The sandbox with real child processes: what they may do, and what becomes of them."""
+"""The sandbox with real child processes: their limits, their faults and their end."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def is_gone(pid: int) -> bool:
 
 
 class Held:
-    """An image that is worked on until it is released."""
+    """An image whose processing lasts until `release`."""
 
     def __init__(self, sandbox: Sandbox, pool: ThreadPoolExecutor, path: Path) -> None:
         os.mkfifo(path)
         self.page: Future[Binarized] = pool.submit(sandbox.run, f"hold:{path}".encode(), JOB)
-        # Opens once the child has opened it, too.
+        # Blocks until the child has opened the other end.
         self._fifo = path.open("wb")
 
     def release(self) -> Binarized:
@@ -68,7 +68,7 @@ class Held:
         return self.page.result(10)
 
 
-def test_the_result_comes_from_a_child(sandbox: Sandbox) -> None:
+def test_a_child_process_computes_the_result(sandbox: Sandbox) -> None:
     page = sandbox.run(b"pass", JOB)
 
     assert pid_of(page) != os.getpid()
@@ -113,7 +113,7 @@ def test_two_concurrent_images_use_two_children_that_are_both_kept(
     assert not any(map(is_gone, pids))
 
 
-def test_each_thread_gets_its_own_answer(sandbox: Sandbox, pool: ThreadPoolExecutor) -> None:
+def test_each_thread_gets_its_own_result(sandbox: Sandbox, pool: ThreadPoolExecutor) -> None:
     def refuse(pixels: int) -> str:
         with pytest.raises(TooManyPixelsError) as caught:
             sandbox.run(f"refuse:{pixels}".encode(), JOB)
@@ -125,7 +125,7 @@ def test_each_thread_gets_its_own_answer(sandbox: Sandbox, pool: ThreadPoolExecu
 @pytest.mark.parametrize(
     "end", [f"signal:{signal.SIGKILL:d}", f"signal:{signal.SIGSEGV:d}", "exit:3"]
 )
-def test_an_image_that_ends_its_process_is_refused_and_the_next_one_works(
+def test_an_image_that_ends_its_process_is_refused_and_the_next_one_is_processed(
     sandbox: Sandbox, end: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ProcessingCrashedError):
@@ -144,14 +144,14 @@ def test_an_image_may_not_take_more_memory_than_the_cap(sandbox: Sandbox) -> Non
     sandbox.run(f"take:{CAPS.memory_bytes // 2}".encode(), JOB)
 
 
-def test_an_image_larger_than_the_cap_cannot_even_be_read(sandbox: Sandbox) -> None:
+def test_an_image_larger_than_the_cap_is_refused(sandbox: Sandbox) -> None:
     huge = b"pass:" + bytes(CAPS.memory_bytes + MEBIBYTE)
 
     with pytest.raises(ProcessingCrashedError):
         sandbox.run(huge, JOB)
 
 
-def test_an_endless_image_is_ended_within_its_cpu_time(sandbox: Sandbox) -> None:
+def test_an_endless_computation_is_stopped_at_its_cpu_limit(sandbox: Sandbox) -> None:
     sandbox.run(b"pass", JOB)
     started_at = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""The web server over a real socket: what it refuses before Flask sees it."""
+"""The web server over a real socket: refusals before Flask, pipelining, stopping and limits."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_body_over_the_limit_gets_a_problem_document(port: int, size: int) -> 
         ),
     ],
 )
-def test_what_the_server_refuses_by_itself_is_a_problem_document_too(
+def test_a_refusal_by_the_server_itself_is_a_problem_document(
     port: int, request_head: bytes, status: int, code: str
 ) -> None:
     head, _, body = exchange(port, request_head + b"\r\n\r\n").partition(b"\r\n\r\n")
@@ -108,8 +108,8 @@ def large_head(more: bytes = b"") -> bytes:
     )
 
 
-def test_a_body_far_over_the_limit_is_refused_at_its_header_and_kept_nowhere() -> None:
-    # A file of one byte would end the server with SIGXFSZ or an error in the answer.
+def test_a_body_far_over_the_limit_is_refused_at_its_header_and_not_stored() -> None:
+    # The server may write no file of over one byte: it would end with SIGXFSZ or respond 5xx.
     with serving(MEGABYTE, 1) as served:
         before = served.memory_bytes
         with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
@@ -120,7 +120,7 @@ def test_a_body_far_over_the_limit_is_refused_at_its_header_and_kept_nowhere() -
     print(f"30 MB over a limit of 1 MB: {sent} bytes of body sent, memory grew by {grown} bytes")
     assert b" 413 " in answer.split(b"\r\n")[0]
     assert b"Connection: close" in answer
-    assert sent < 10 * MEGABYTE  # what fits into the buffers of both sockets
+    assert sent < 10 * MEGABYTE  # the capacity of both sockets' buffers
     assert grown < 5 * MEGABYTE
 
 
@@ -133,7 +133,7 @@ def test_a_client_that_expects_100_continue_is_refused_before_its_body(port: int
     assert b"100 Continue" not in answer
 
 
-def test_a_client_that_sends_all_of_it_first_still_reads_the_refusal(port: int) -> None:
+def test_a_client_that_sends_its_whole_body_first_reads_the_refusal(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(large_head() + b"\0" * (30 * MEGABYTE))
         answer = read_to_end(connection)
@@ -187,9 +187,9 @@ PLAIN = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.mark.parametrize("path", [b"/healthz", b"/images/1", b"/openapi.json"])
-def test_only_uploads_may_have_a_large_body_in_chunks_too(path: bytes) -> None:
+def test_only_uploads_may_have_a_large_chunked_body(path: bytes) -> None:
     head = b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + CHUNKED + b"\r\n1c9c380\r\n"
-    # A file of one byte would end the server with an error in the answer.
+    # The server may write no file of over one byte.
     with (
         serving(40 * MEGABYTE, 1) as served,
         socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection,
@@ -218,7 +218,7 @@ def test_requests_sent_ahead_are_answered_in_their_order(port: int) -> None:
 
 
 def test_a_client_that_pipelines_and_reads_nothing_delays_no_other(port: int) -> None:
-    """More of them than the server has threads, and more to read than any buffer holds."""
+    """More clients than the server has threads; their responses exceed every buffer."""
     large = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"
     clients = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(4)]
     for client in clients:
@@ -234,7 +234,7 @@ def test_a_client_that_pipelines_and_reads_nothing_delays_no_other(port: int) ->
 
 
 @pytest.mark.parametrize("path", [b"//upload", b"/%75pload", b"/./upload", b"/upload?x"])
-def test_no_way_of_writing_the_path_gets_an_upload_past_the_limits(port: int, path: bytes) -> None:
+def test_no_spelling_of_the_path_lets_an_upload_exceed_the_limits(port: int, path: bytes) -> None:
     head = large_head().replace(b"/upload", path)
 
     assert b" 413 " in exchange(port, head).split(b"\r\n")[0]
@@ -263,7 +263,7 @@ def test_a_stop_answers_waiting_requests() -> None:
 
 
 def has_one_busy(served: Served) -> bool:
-    """Somebody waits: a second one is not granted a wait, and is answered at once."""
+    """Whether a request waits: the server then grants no wait to a second one."""
     answer = http_request(
         "POST",
         f"http://127.0.0.1:{served.port}/upload",
@@ -273,11 +273,11 @@ def has_one_busy(served: Served) -> bool:
     return "Preference-Applied" not in answer.headers
 
 
-# --- turns ---------------------------------------------------------------------------------------
+# --- order of service ----------------------------------------------------------------------------
 
 
 def site_and_server(**settings: Any) -> tuple[Site, HttpServer]:
-    """A server that does not run yet."""
+    """A site, and its server, which does not run yet."""
     site = Site(Settings(port=free_port(), **settings))
     services = site.app.extensions["image_pipeline"]
     return site, HttpServer(site.app, services.settings, services.gate, on_stop=site.waits.stop)
@@ -287,7 +287,7 @@ def port_of(server: HttpServer) -> int:
     return int(server._listeners[0].socket.getsockname()[1])
 
 
-def test_connections_that_wait_are_accepted_in_one_round_of_the_loop() -> None:
+def test_waiting_connections_are_accepted_in_one_round_of_the_loop() -> None:
     _, server = site_and_server(max_connections_per_client=30)
     before = len(server._sockets)
     with ExitStack() as stack:
@@ -297,13 +297,13 @@ def test_connections_that_wait_are_accepted_in_one_round_of_the_loop() -> None:
         server._look(10)
 
         assert len(server._sockets) - before == 30
-        # The others are closed, because they are too many of one address.
+        # The other 10 exceed the limit of connections of one address.
         assert {client.recv(1) for client in clients[30:]} == {b""}
         wasyncore.close_all(server._sockets)
 
 
 def test_a_health_check_is_answered_while_many_clients_wait() -> None:
-    """Else a load balancer would replace a process that has only much to do."""
+    """Otherwise a load balancer would replace a process that is merely busy."""
     site, server = site_and_server(web_threads=1, trusted_proxy_hops=1)
     put_once, may_put = site.inputs.put_once, threading.Semaphore(0)
 
@@ -323,7 +323,7 @@ def test_a_health_check_is_answered_while_many_clients_wait() -> None:
 
     with ThreadPoolExecutor(11) as pool:
         uploads = [pool.submit(upload, number) for number in range(10)]
-        wait_until(lambda: len(queue) == 9)  # the tenth is at work
+        wait_until(lambda: len(queue) == 9)  # the tenth is in progress
         check = pool.submit(http_request, "GET", f"{url}/healthz")
         wait_until(lambda: len(queue) == 10)
         may_put.release()
@@ -335,7 +335,7 @@ def test_a_health_check_is_answered_while_many_clients_wait() -> None:
         assert {one.result(60) for one in uploads} == {202}
 
 
-# --- how slow, how many --------------------------------------------------------------------------
+# --- limits of pace and number -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -344,12 +344,12 @@ def test_a_health_check_is_answered_while_many_clients_wait() -> None:
         ([0], True),
         ([30_000], True),
         ([40_000], False),
-        # What was quick once has earned nothing.
+        # An earlier fast transfer does not excuse a stall.
         ([32_000_000, 32_000_000], True),
         ([40_000, 80_000, 120_000], False),
     ],
 )
-def test_each_half_minute_of_a_transfer_must_bring_30_kib(
+def test_a_transfer_must_move_30_kib_in_each_half_minute(
     moved_bytes: list[int], is_too_slow: bool
 ) -> None:
     pace, now = Pace(), time.monotonic()
@@ -361,7 +361,7 @@ def test_each_half_minute_of_a_transfer_must_bring_30_kib(
 
 
 @pytest.mark.parametrize(("descriptors", "connections"), [(400, 136), (100, 1), (100_000, 1000)])
-def test_there_are_as_many_connections_as_descriptors_for_them(
+def test_the_limit_of_connections_follows_from_the_limit_of_descriptors(
     descriptors: int, connections: int
 ) -> None:
     program = (

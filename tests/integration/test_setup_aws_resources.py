@@ -1,4 +1,4 @@
-"""Buckets and queues as docs/architecture.md describes them, however often and over whatever."""
+"""Setup creates the documented buckets and queues, repeatedly and over existing resources."""
 
 from __future__ import annotations
 
@@ -87,14 +87,14 @@ def test_a_second_run_changes_nothing(aws_settings: Settings) -> None:
     assert after == before  # LastModifiedTimestamp included
 
 
-def test_several_runs_at_once_agree(aws_settings: Settings) -> None:
+def test_concurrent_runs_succeed(aws_settings: Settings) -> None:
     with ThreadPoolExecutor(6) as pool:
         runs = [pool.submit(ensure, aws_settings) for _ in range(6)]
 
     assert [run.exception() for run in runs] == [None] * 6
 
 
-def test_older_resources_are_brought_in_line(aws_settings: Settings) -> None:
+def test_resources_with_other_attributes_are_updated(aws_settings: Settings) -> None:
     aws.s3_client(aws_settings).create_bucket(Bucket=aws_settings.input_bucket)
     aws.sqs_client(aws_settings).create_queue(
         QueueName=aws_settings.input_queue,
@@ -110,7 +110,7 @@ def test_older_resources_are_brought_in_line(aws_settings: Settings) -> None:
     assert bucket_facts(aws_settings, aws_settings.input_bucket)["expiry_days"] == 7
 
 
-def test_the_settings_decide_on_times_and_counts(aws_settings: Settings) -> None:
+def test_settings_determine_the_times_and_counts_of_the_resources(aws_settings: Settings) -> None:
     ensure(aws_settings)
     changed = {"visibility_timeout_s": 90, "max_receives": 3, "retention_days": 30}
 
@@ -166,7 +166,7 @@ def test_retention_of_zero_days_keeps_everything(aws_settings: Settings) -> None
         s3.get_bucket_lifecycle_configuration(Bucket=aws_settings.input_bucket)
 
 
-def test_a_region_other_than_the_first_is_named_to_s3(aws_settings: Settings) -> None:
+def test_a_region_other_than_us_east_1_is_sent_to_s3(aws_settings: Settings) -> None:
     settings = aws_settings.model_copy(update={"aws_region": "sa-east-1"})
 
     ensure(settings)
@@ -195,7 +195,7 @@ def test_a_bucket_in_another_region_is_a_clear_error(aws_settings: Settings) -> 
 def test_a_bucket_that_only_aws_would_refuse_is_a_clear_error(
     aws_settings: Settings, head_status: int, verb: str, code: str, complaint: str
 ) -> None:
-    """Answers as AWS gives them: LocalStack lets every account see every bucket."""
+    """With stubbed responses of AWS: LocalStack lets every account see every bucket."""
     s3 = aws.s3_client(aws_settings)
     with Stubber(s3) as stub:
         stub.add_client_error("head_bucket", str(head_status), http_status_code=head_status)
@@ -206,8 +206,8 @@ def test_a_bucket_that_only_aws_would_refuse_is_a_clear_error(
             ensure_resources(aws_settings, s3=s3, sqs=aws.sqs_client(aws_settings))
 
 
-def test_on_aws_itself_plain_http_and_old_tls_are_denied(aws_settings: Settings) -> None:
-    """Through a client for LocalStack, with settings that name no emulator."""
+def test_on_aws_plain_http_and_old_tls_are_denied(aws_settings: Settings) -> None:
+    """A client for LocalStack, with settings that name no endpoint, stands in for AWS."""
     real = aws_settings.model_copy(update={"aws_endpoint_url": None})
 
     ensure_resources(real, s3=aws.s3_client(aws_settings), sqs=aws.sqs_client(aws_settings))
@@ -221,7 +221,7 @@ def test_on_aws_itself_plain_http_and_old_tls_are_denied(aws_settings: Settings)
         ]
 
 
-def test_on_aws_itself_the_queues_refuse_plain_http_and_keep_their_owners_policy(
+def test_on_aws_the_queues_refuse_plain_http_and_keep_the_statements_of_their_owner(
     aws_settings: Settings,
 ) -> None:
     real = aws_settings.model_copy(update={"aws_endpoint_url": None})
@@ -230,7 +230,7 @@ def test_on_aws_itself_the_queues_refuse_plain_http_and_keep_their_owners_policy
     url = sqs.get_queue_url(QueueName=real.processed_queue)["QueueUrl"]
     arn = attributes(aws_settings, real.processed_queue)["QueueArn"]
     mine = {"Sid": "Mine", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sqs:*"}
-    # A statement alone need be in no list, and AddPermission writes the older version.
+    # A single statement may stand without a list, and AddPermission writes the older version.
     policy = {"Version": "2008-10-17", "Id": "theirs", "Statement": mine | {"Resource": arn}}
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
 
@@ -254,7 +254,7 @@ def test_on_aws_itself_the_queues_refuse_plain_http_and_keep_their_owners_policy
         ({"INPUT_BUCKET": "No Good"}, "INPUT_BUCKET"),
     ],
 )
-def test_the_command_reports_a_fault_in_one_line(variables: dict[str, str], complaint: str) -> None:
+def test_setup_reports_a_fault_in_one_line(variables: dict[str, str], complaint: str) -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "app.setup_aws_resources"],
         cwd=ROOT,

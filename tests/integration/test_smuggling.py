@@ -1,4 +1,4 @@
-"""One reading of each request: the whole set of what must be refused, and of what must not."""
+"""Request smuggling: ambiguous requests are refused, unambiguous ones are answered."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def statuses(answer: bytes) -> list[int]:
 
 
 def is_refused_once(answer: bytes) -> bool:
-    """One refusal, in our words, and the connection closed: `exchange` has read to the end."""
+    """Whether there is one refusal and then the end: `exchange` reads until the server closes."""
     return len(found := statuses(answer)) == 1 and found[0] >= 400 and b'"code"' in answer
 
 

@@ -96,7 +96,7 @@ def test_the_start_prints_the_address_and_a_first_command(app: RunningApp) -> No
     assert "./test_upload.sh" in app.text
 
 
-def test_the_first_start_numbers_its_steps_and_says_before_what_they_take(app: RunningApp) -> None:
+def test_the_first_start_numbers_its_steps_and_announces_their_sizes(app: RunningApp) -> None:
     lines = app.text.splitlines()
     weights = [WEIGHTS["requirements.txt"], WEIGHTS["localstack.txt"]]
 
@@ -129,7 +129,7 @@ def test_every_package_works_without_the_pruned_files(tree: Path, venv: str) -> 
 
 @pytest.mark.usefixtures("app")
 def test_pruning_keeps_the_fast_compression_libraries(tree: Path) -> None:
-    """Without one the application runs all the same, but slower."""
+    """The application runs without them, but slower."""
     names = "from app.png import zlibs; print(zlibs._isal.__name__, zlibs._zlib_ng.__name__)"
 
     answer = subprocess.run(
@@ -139,7 +139,7 @@ def test_pruning_keeps_the_fast_compression_libraries(tree: Path) -> None:
     assert answer.stdout.split() == ["isal.isal_zlib", "zlib_ng.zlib_ng"]
 
 
-def test_aws_tools_see_exactly_the_buckets_and_queues_of_the_design(app: RunningApp) -> None:
+def test_the_start_creates_exactly_the_documented_buckets_and_queues(app: RunningApp) -> None:
     settings = settings_for(app)
     buckets = aws.s3_client(settings).list_buckets()["Buckets"]
     queues = aws.sqs_client(settings).list_queues()["QueueUrls"]
@@ -196,7 +196,7 @@ def test_a_job_with_three_fields_is_processed(app: RunningApp) -> None:
     assert finished(app, image_id)["original"]["width"] == 1240
 
 
-def test_invalid_messages_on_the_queue_stop_no_image(app: RunningApp) -> None:
+def test_invalid_messages_do_not_stop_other_images(app: RunningApp) -> None:
     sqs = aws.sqs_client(settings_for(app))
     url = sqs.get_queue_url(QueueName="new-image-input.fifo")["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="{", MessageGroupId="g", MessageDeduplicationId="x")
@@ -227,7 +227,7 @@ def test_the_sample_script_saves_the_page_next_to_the_image(app: RunningApp, tre
     assert (tree / "image-bw.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_sample_script_says_why_a_file_is_refused(app: RunningApp, tree: Path) -> None:
+def test_the_sample_script_shows_why_a_file_is_refused(app: RunningApp, tree: Path) -> None:
     answer = subprocess.run(
         [tree / "test_upload.sh", tree / "README.md"],
         env=os.environ | {"ALVURA_URL": app.url},
@@ -240,7 +240,7 @@ def test_the_sample_script_says_why_a_file_is_refused(app: RunningApp, tree: Pat
     assert "not-a-png" in answer.stdout
 
 
-def test_the_curl_line_that_it_prints_works(app: RunningApp, tree: Path) -> None:
+def test_the_printed_curl_command_works(app: RunningApp, tree: Path) -> None:
     command = next(part for part in app.text.splitlines() if "curl" in part).strip()
 
     answer = subprocess.run(
@@ -254,7 +254,7 @@ def test_the_curl_line_that_it_prints_works(app: RunningApp, tree: Path) -> None
 
 
 def test_every_command_of_the_readme_works_as_it_stands(app: RunningApp, tree: Path) -> None:
-    """In the order of the page. The two doors themselves are what runs this test and this app."""
+    """In the order of the page; run_tests.sh and start_app.sh run already."""
     blocks = re.findall(r"^```sh\n(.*?)^```", (tree / "README.md").read_text(), re.M | re.S)
     assert [line.split()[0] for line in blocks[0].splitlines()] == [
         "./start_app.sh",
@@ -289,11 +289,11 @@ def alvura(
     )
 
 
-def test_one_command_sends_files_from_where_it_is_called(
+def test_alvura_sends_files_of_the_current_folder(
     app: RunningApp, tree: Path, tmp_path: Path
 ) -> None:
     shutil.copy(ROOT / "image.png", tmp_path / "scan.png")
-    (tmp_path / "app").mkdir()  # of the caller, and none of ours
+    (tmp_path / "app").mkdir()  # the caller's folder, which must not hide our package
 
     answer = alvura(tree, "upload", "scan.png", "--out", "pages", cwd=tmp_path, **ports_of(app))
 
@@ -301,7 +301,7 @@ def test_one_command_sends_files_from_where_it_is_called(
     assert (tmp_path / "pages" / "scan-bw.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_one_command_finds_the_localstack_that_runs_and_says_so(
+def test_alvura_finds_the_running_localstack_and_names_it(
     app: RunningApp, tree: Path, tmp_path: Path
 ) -> None:
     made = alvura(tree, "setup", cwd=tmp_path, **ports_of(app))
@@ -312,7 +312,7 @@ def test_one_command_finds_the_localstack_that_runs_and_says_so(
     assert (made.returncode, dry.returncode) == (0, 0), dry.stderr
 
 
-def test_one_command_goes_to_aws_when_the_endpoint_is_set_to_nothing(
+def test_alvura_uses_aws_when_the_endpoint_is_empty(
     app: RunningApp, tree: Path, tmp_path: Path
 ) -> None:
     answer = alvura(
@@ -321,7 +321,7 @@ def test_one_command_goes_to_aws_when_the_endpoint_is_set_to_nothing(
         cwd=tmp_path,
         AWS_ENDPOINT_URL="",
         AWS_EC2_METADATA_DISABLED="true",
-        AWS_ACCESS_KEY_ID="",  # so that nobody is asked
+        AWS_ACCESS_KEY_ID="",  # so that boto3 asks no other source
         AWS_SHARED_CREDENTIALS_FILE=os.devnull,
         AWS_CONFIG_FILE=os.devnull,
         **ports_of(app),
@@ -332,7 +332,7 @@ def test_one_command_goes_to_aws_when_the_endpoint_is_set_to_nothing(
 
 
 @pytest.mark.usefixtures("app")  # so that uv is there
-def test_an_active_environment_that_has_everything_is_used_and_nothing_installed(
+def test_an_active_environment_with_all_packages_is_used_as_it_is(
     tree: Path, tmp_path: Path
 ) -> None:
     copy, venv = tmp_path / "clone", tmp_path / "clone" / "venv"
@@ -358,7 +358,7 @@ def test_an_active_environment_that_has_everything_is_used_and_nothing_installed
 
 
 def run_block(block: str, app: RunningApp, tree: Path) -> str:
-    """Run the commands as a reader would, to the first that fails; returns what they say."""
+    """Run the commands of *block* until one fails; returns their output."""
     places = {"http://localhost:5000": app.url, "http://localhost:4566": app.endpoint}
     for usual, here in places.items():
         block = block.replace(usual, here)
@@ -375,7 +375,7 @@ def run_block(block: str, app: RunningApp, tree: Path) -> str:
 
 
 def shape(value: Any, name: str = "") -> set[str]:
-    """The names of all fields, with those that they stand in."""
+    """The paths of all fields of a JSON value."""
     if not isinstance(value, dict):
         return {name}
     return {path for key, part in value.items() for path in shape(part, f"{name}.{key}")}
@@ -398,7 +398,7 @@ def test_a_second_start_on_the_same_port_is_refused_in_one_line(
     ]
 
 
-def test_a_second_app_shares_the_localstack_that_runs_and_leaves_it_running(
+def test_a_second_app_shares_the_running_localstack_and_does_not_stop_it(
     app: RunningApp, tree: Path
 ) -> None:
     with start_app(tree, LOCALSTACK_PORT=str(app.localstack_port)) as second:
@@ -411,7 +411,7 @@ def test_a_second_app_shares_the_localstack_that_runs_and_leaves_it_running(
 
 @pytest.mark.usefixtures("app")  # so that everything is installed
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_a_later_start_is_quick_and_a_signal_ends_all_it_started(tree: Path, signum: int) -> None:
+def test_a_later_start_is_fast_and_a_signal_ends_all_its_processes(tree: Path, signum: int) -> None:
     before = processes_of(tree)
     with start_app(tree) as second:
         seconds = second.wait_until_ready(within_s=START_S)
@@ -423,7 +423,7 @@ def test_a_later_start_is_quick_and_a_signal_ends_all_it_started(tree: Path, sig
 
 
 @pytest.mark.usefixtures("app")
-def test_a_signal_while_localstack_starts_leaves_nothing(tree: Path) -> None:
+def test_a_signal_during_the_start_of_localstack_leaves_no_process(tree: Path) -> None:
     before = processes_of(tree)
     with start_app(tree) as second:
         wait_until(lambda: "Starting LocalStack" in second.text)
@@ -434,7 +434,7 @@ def test_a_signal_while_localstack_starts_leaves_nothing(tree: Path) -> None:
 
 
 @pytest.mark.usefixtures("app")
-def test_an_impatient_second_interrupt_leaves_nothing(tree: Path) -> None:
+def test_a_second_interrupt_leaves_no_process(tree: Path) -> None:
     before = processes_of(tree)
     with start_app(tree) as second:
         second.wait_until_ready(within_s=START_S)
@@ -445,7 +445,7 @@ def test_an_impatient_second_interrupt_leaves_nothing(tree: Path) -> None:
 
 
 @pytest.mark.usefixtures("app")
-def test_an_app_that_dies_takes_its_localstack_along(tree: Path) -> None:
+def test_localstack_ends_with_an_app_that_was_killed(tree: Path) -> None:
     before = processes_of(tree)
     with start_app(tree) as second:
         second.wait_until_ready(within_s=START_S)
@@ -457,7 +457,7 @@ def test_an_app_that_dies_takes_its_localstack_along(tree: Path) -> None:
 
 
 @pytest.mark.usefixtures("app")
-def test_a_signal_while_two_processes_compile_the_engine_leaves_nothing(tree: Path) -> None:
+def test_a_signal_during_compilation_leaves_no_process(tree: Path) -> None:
     for folder in tree.glob("app/__pycache__/numba-*"):
         shutil.rmtree(folder)
     before = processes_of(tree)

@@ -1,4 +1,4 @@
-"""start_localstack.sh: from PyPI, from Docker if an engine answers, and what it refuses."""
+"""start_localstack.sh: LocalStack from PyPI, or from Docker if an engine responds."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from testkit.root import ROOT
 
 START = ROOT / "start_localstack.sh"
 
-#: Stands in for the engine, which test machines have not: it notes what it is asked and runs the
-#: same LocalStack without a container.
+#: A stub of Docker, which test machines lack: it records its arguments and runs the same LocalStack
+#: without a container.
 FAKE_DOCKER = """#!/bin/sh
 echo "$@" >> "{journal}"
 cd "{root}"
@@ -67,13 +67,13 @@ def test_the_script_starts_on_loopback_creates_the_resources_and_is_repeatable(p
     assert "queue new-image-input.fifo made" in first.stderr
     assert f"LocalStack answers on 127.0.0.1:{port}" in second.stderr
     assert "queue new-image-input.fifo is there" in second.stderr
-    # Not under a name that only a name server knows.
+    # The URLs have no host name that needs DNS.
     assert all(url.startswith(f"http://127.0.0.1:{port}/") for url in queue_urls(port))
     assert listening(port) == {"127.0.0.1"}
 
 
 def listening(port: int) -> set[str]:
-    """The addresses that the LocalStack of *port* listens on."""
+    """The addresses on which the LocalStack of *port* listens."""
     pid = int((ROOT / ".local" / f"localstack-{port}" / "localstack.pid").read_text())
     connections = psutil.Process(pid).net_connections("inet")
     return {c.laddr.ip for c in connections if c.status == psutil.CONN_LISTEN}
@@ -94,7 +94,7 @@ def test_two_concurrent_starts_make_one_localstack_and_a_stop_ends_it(port: int)
 
 
 @pytest.mark.usefixtures("endpoint")
-def test_docker_is_used_where_an_engine_answers(port: int, tmp_path: Path) -> None:
+def test_docker_is_used_if_an_engine_responds(port: int, tmp_path: Path) -> None:
     journal, docker = tmp_path / "journal", tmp_path / "docker"
     docker.write_text(
         FAKE_DOCKER.format(

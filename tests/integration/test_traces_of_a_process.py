@@ -1,4 +1,4 @@
-"""What a whole process loads for traces, and what it says and writes of them."""
+"""Traces of a whole process: the loaded packages, errors, and the console exporter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from testkit.root import ROOT
 
 
-def test_without_an_exporter_opentelemetrys_sdk_is_not_loaded() -> None:
+def test_the_sdk_of_opentelemetry_is_not_loaded_without_an_exporter() -> None:
     program = (
         "import sys, app.main, app.server.server\n"
         "from testkit.site import Site\n"

@@ -1,4 +1,4 @@
-"""`python -m app.main upload` against the whole pipeline: many files, and again after a cut."""
+"""`python -m app.main upload` against the whole pipeline: many files, repeats, interruptions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def settings(aws_settings: Settings) -> Settings:
 
 @pytest.fixture(scope="module")
 def pipeline(endpoint: str) -> Iterator[Settings]:
-    """One for all tests; each has files of its own, under paths of their own."""
+    """One pipeline for all tests; each test has its own files and paths."""
     tag = uuid.uuid4().hex[:12]
     settings = prepared(
         Settings(
@@ -130,7 +130,7 @@ def test_photographs_and_the_pages_of_a_tiff_come_out_as_binarize_would_make_the
     assert re.search(r"photo\.jpg +processed .*turned 90 degrees", done.stdout)
 
 
-def test_running_it_again_sends_nothing_twice(pipeline: Settings, scans: Path, before: int) -> None:
+def test_a_second_run_sends_no_file_twice(pipeline: Settings, scans: Path, before: int) -> None:
     first = upload(pipeline, scans, "--json", "--wait")
     again = upload(pipeline, scans, "--json", "--wait")
 
@@ -153,7 +153,7 @@ def test_the_same_files_with_another_method_are_other_images(
     assert stored(pipeline) == before + 12
 
 
-def test_a_copy_under_another_name_is_another_image(
+def test_a_copy_with_another_name_is_another_image(
     pipeline: Settings, scans: Path, before: int
 ) -> None:
     shutil.copy(scans / "page 0.png", scans / "copy.png")
@@ -174,7 +174,7 @@ def test_refused_files_are_named_with_the_reason_and_the_others_are_sent(
     assert done.stdout.splitlines()[-1] == "6 processed, 1 refused"
 
 
-def test_a_name_that_is_not_utf_8_is_sent_as_well_as_the_others(
+def test_a_file_whose_name_is_not_utf_8_is_sent(
     pipeline: Settings, scans: Path, tmp_path: Path
 ) -> None:
     os.rename(scans / "page 0.png", os.fsencode(scans) + b"/x\xff.png")
@@ -210,7 +210,7 @@ def test_a_wrong_token_is_reported_for_each_file(pipeline: Settings, scans: Path
 def test_an_interrupted_run_is_completed_by_the_next(settings: Settings, scans: Path) -> None:
     for n in range(20):
         (scans / f"more {n}.png").write_bytes(page_png(height=30 + n))
-    # So slow that there is time to cut it.
+    # The rate is so low that there is time to interrupt the run.
     with role("web", settings.model_copy(update={"rate_limit": "8/second"})):
         wait_until(lambda: is_alive(f"http://127.0.0.1:{settings.port}"))
         line, environment = command(settings, scans, "--parallel", "2")
@@ -251,13 +251,11 @@ def test_all_results_can_be_saved_as_one_pdf(
     assert pdf.read_bytes() == write_pdf(pages)
 
 
-# --- a server that is silent ------------------------------------------------------------------
+# --- a silent server --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_ctrl_c_does_not_wait_for_a_server_that_is_silent(
-    tmp_path: Path, options: list[str]
-) -> None:
+def test_ctrl_c_does_not_wait_for_a_silent_server(tmp_path: Path, options: list[str]) -> None:
     scans = tmp_path / "scans"
     for name in ("b.png", "a.PNG", "sub/a.png"):
         (scans / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Uploads as raw bytes over a socket: what only decorates refuses none of them."""
+"""Uploads as raw bytes over a socket: odd but harmless forms are accepted."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def send(port: int, *parts: bytes, query: str = "") -> tuple[int, dict[str, Any]
 
 
 def taken(port: int, *parts: bytes, query: str = "", data: bytes = PAGE) -> dict[str, Any]:
-    """The `original` of an upload that is taken, whose bytes have arrived as they were sent."""
+    """The `original` of an accepted upload, whose stored bytes are those that were sent."""
     status, image = send(port, *parts, query=query)
     assert status == 202, image
     original: dict[str, Any] = image["original"]
@@ -133,7 +133,7 @@ def test_a_large_file_without_a_name_is_not_read_as_a_text_field(port: int) -> N
 
 
 def test_bytes_that_are_not_valid_text_arrive_unchanged(port: int) -> None:
-    """As text, bytes over 127 and line ends would come back as others."""
+    """If they were decoded as text, bytes over 127 and line ends would change."""
     assert any(byte > 127 for byte in PAGE)
     assert b"\r\n" in PAGE
 
@@ -141,30 +141,28 @@ def test_bytes_that_are_not_valid_text_arrive_unchanged(port: int) -> None:
 
 
 @pytest.mark.parametrize("headers", [b"", b"Content-Type: text/plain; charset=utf-8\r\n"])
-def test_text_in_the_part_image_is_no_file(port: int, headers: bytes) -> None:
-    """`curl -F image=scan.png`, where the @ is missing."""
+def test_text_in_the_part_image_is_not_a_file(port: int, headers: bytes) -> None:
+    """As `curl -F image=scan.png` sends it, without the @."""
     status, problem = send(port, part(IMAGE, b"scan.png", headers))
 
     assert (status, problem["code"]) == (400, "missing-image")
     assert "image=@FILE" in problem["detail"]
 
 
-# --- what was left empty, and what is too much ---------------------------------------------------
+# --- empty and repeated parts --------------------------------------------------------------------
 
 UNFILLED: Final = part(IMAGE + b'; filename=""', b"", OCTETS)
 
 
 @pytest.mark.parametrize("parts", [(CHOSEN, UNFILLED), (UNFILLED, CHOSEN)])
-def test_a_second_file_input_that_was_left_empty_is_no_second_image(
+def test_a_second_empty_file_input_is_not_a_second_image(
     port: int, parts: tuple[bytes, ...]
 ) -> None:
     taken(port, *parts)
 
 
 @pytest.mark.parametrize("name", [b"photo", b"file[]", b""])
-def test_a_file_input_of_another_name_that_was_left_empty_is_ignored(
-    port: int, name: bytes
-) -> None:
+def test_an_empty_file_input_of_another_name_is_ignored(port: int, name: bytes) -> None:
     taken(port, CHOSEN, file(b'""', b"", name))
 
 
@@ -192,7 +190,7 @@ def test_every_other_number_of_images_is_refused(
     assert refusal(port, *parts) == (400, code)
 
 
-def test_a_file_under_another_name_is_named(port: int) -> None:
+def test_the_refusal_of_a_file_of_another_name_quotes_the_name(port: int) -> None:
     _, problem = send(port, file(b'"a.png"', name=b"photo"))
 
     assert "'photo'" in problem["detail"]
@@ -219,12 +217,12 @@ def test_a_field_that_could_be_mistyped_is_refused_by_name(port: int, name: str)
     assert (status, problem["code"], problem["parameter"]) == (422, "invalid-parameter", name)
 
 
-def test_a_field_that_is_empty_is_ignored_whatever_its_name(port: int) -> None:
+def test_an_empty_field_of_any_name_is_ignored(port: int) -> None:
     taken(port, field("treshold", ""), field("submit", ""), CHOSEN)
 
 
-def test_a_file_name_on_a_field_only_decorates_it(port: int) -> None:
-    """As `requests.post(files={"method": "niblack"})` sends it."""
+def test_a_field_with_a_filename_is_read_as_a_field(port: int) -> None:
+    """As `requests.post(files={"method": "niblack"})` sends the field."""
     named = part(b'Content-Disposition: form-data; name="method"; filename="method"', b"niblack")
 
     status, image = send(port, named, CHOSEN)
@@ -232,14 +230,14 @@ def test_a_file_name_on_a_field_only_decorates_it(port: int) -> None:
     assert (status, image["method"]) == (202, "niblack")
 
 
-def test_a_field_that_is_endless_is_refused_by_name(port: int) -> None:
+def test_a_field_that_is_too_long_is_refused_by_name(port: int) -> None:
     status, problem = send(port, field("group", "g" * 100_000), CHOSEN)
 
     assert (status, problem["parameter"]) == (422, "group")
     assert (problem["actual"], problem["limit"]) == (100_000, 4096)
 
 
-def test_a_part_without_a_disposition_is_ignored_when_it_is_empty(port: int) -> None:
+def test_an_empty_part_without_a_disposition_is_ignored(port: int) -> None:
     taken(port, part(b"X-Odd: 1", b""), CHOSEN)
 
 

@@ -1,4 +1,4 @@
-"""Each role and each verb, as a process of its own, loads only the libraries that it needs."""
+"""Each role and each verb, in a fresh process, loads only the libraries that it needs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ WORKER = {"app.consumer.consumer", "app.consumer.sandbox", "app.worker", "app.wi
 AWS = {"boto3", "botocore", "obstore", "app.aws.clients"}
 WEB = {"flask", "waitress", "babel", "jinja2", "app.routes", "app.server.server"}
 VERBS = {"app.cli.operations.verbs", "app.cli.upload_client", "app.cli.upload", "tqdm"}
-#: Servers read PNG alone, with our own reader.
+#: Servers read only PNG, with the package `app.png`.
 PILLOW = {"PIL", "app.file_processor", "app.formats.pictures"}
-#: The SDK is for those who set an exporter; the resources are made by a command of their own.
+#: The SDK is loaded only with an exporter; a separate command creates the resources.
 OPTIONAL = {"opentelemetry.sdk", "app.setup_aws_resources"}
 
 NOT_LOADED_BY_ROLE = {
@@ -41,19 +41,19 @@ NOT_LOADED_BY_ROLE = {
 }
 NOT_LOADED_BY_OPERATOR = ENGINE | WORKER | WEB | PILLOW | OPTIONAL | {"app.cli.upload_client"}
 NOT_LOADED_BY_CLIENT = ENGINE | WORKER | WEB | AWS | OPTIONAL | {"app.cli.operations.verbs"}
-#: So that a test of what is missing cannot pass because nothing ran.
+#: Without this check a role that loads nothing would pass.
 LOADED_BY_ROLE = {
     "web": WEB | AWS,
     "worker": ENGINE | WORKER | AWS,
     "all": ENGINE | WORKER | WEB | AWS,
 }
-#: For an answer. The engine may be compiling meanwhile, on a machine that others use.
+#: The time for a response; the engine may still be compiling, on a busy machine.
 PATIENCE_S = 60
 
 
 @pytest.fixture
 def settings() -> Settings:
-    """An endpoint that refuses every connection."""
+    """Settings with an endpoint that refuses every connection."""
     return Settings(
         aws_endpoint_url="http://127.0.0.1:9", port=free_port(), metrics_port=free_port()
     )
@@ -72,22 +72,22 @@ def loaded_in(target: Path) -> set[str]:
 
 
 def packages_in(target: Path) -> set[str]:
-    """The application's packages, one of whose modules is loaded."""
+    """The installed packages of the application of which a module is loaded."""
     tops = {name.partition(".")[0] for name in loaded_in(target)}
     owners = importlib.metadata.packages_distributions()
     loaded = {re.sub(r"[._]", "-", n).lower() for top in tops for n in owners.get(top, ())}
-    # The modules of a namespace belong to all of its packages.
+    # A namespace belongs to all of its packages, so a loaded one does not tell which.
     return {name for name in loaded & packages_of("all") if not name.startswith("opentelemetry")}
 
 
 def packages_of(role_of_image: str) -> set[str]:
-    """What the image of the role has."""
+    """The packages in the image of the role."""
     lock = role_lock.lock_of((ROOT / "requirements.txt").read_text(), role_of_image)
     return set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
 
 
 def try_everything(settings: Settings) -> None:
-    """Ask for each kind of answer: what is imported late is imported by then."""
+    """Request each kind of response, so that late imports have happened, too."""
     url = f"http://127.0.0.1:{settings.port}"
     wait_until(partial(is_alive, url))
     for path in ("/", "/status", "/docs", "/openapi.json", "/service", "/readyz"):
@@ -138,7 +138,7 @@ def test_a_verb_loads_only_what_it_needs(
 
     assert code == (0 if command[0] == "token" else 1)
     assert loaded_in(target) & strangers == set()
-    # An operator's task has the worker's image.
+    # A verb runs in the worker's image.
     assert packages_in(target) - packages_of("worker") == set()
 
 
@@ -159,7 +159,7 @@ def test_the_command_binarize_loads_the_engine_and_neither_a_server_nor_aws(
 def test_the_command_upload_loads_neither_a_server_nor_aws_nor_opencv(
     settings: Settings, tmp_path: Path
 ) -> None:
-    """It sends a page to a server that refuses it for want of a token."""
+    """The server refuses the page because the command has no token."""
     target, url = tmp_path / "loaded", f"http://127.0.0.1:{settings.port}"
     guarded = settings.model_copy(update={"api_tokens": f"somebody:{hash_token(make_token())}"})
     command = ("upload", "image.png", "--url", url, "--pdf", str(tmp_path / "out.pdf"))

@@ -547,67 +547,86 @@ SECURITY_HEADERS = (
 )
 
 
-def answers_of_every_status(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, TestResponse]]:
+Answers = Iterator[tuple[int, TestResponse]]
+KEY = {"Idempotency-Key": "x" * 16}
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+
+def answers_of_every_status(monkeypatch: pytest.MonkeyPatch) -> Answers:
     """Each route and each status that it can have."""
     site = Site(Settings(max_upload_bytes=100_000, max_queue_depth=5))
-    get, post = site.client.get, site.client.post
-    key = {"Idempotency-Key": "x" * 16}
-    for path in (
-        "/",
-        "/docs",
-        "/status",
-        "/openapi.json",
-        "/healthz",
-        "/readyz",
-        "/static/shared/style.css",
-    ):
-        yield 200, get(path)
-    yield 200, get("/favicon.ico")
-    queued = site.upload(headers=key)
+    yield from answers_of_pages(site)
+    yield from answers_about_an_image(site)
+    yield from answers_to_deleting(site)
+    yield from answers_to_wrong_requests(site)
+    yield from answers_during_outages(site, monkeypatch)
+
+
+def answers_of_pages(site: Site) -> Answers:
+    paths = "/ /docs /status /openapi.json /healthz /readyz /static/shared/style.css /favicon.ico"
+    for path in paths.split():
+        yield 200, site.client.get(path)
+
+
+def answers_about_an_image(site: Site) -> Answers:
+    get = site.client.get
+    queued = site.upload(headers=KEY)
     place = queued.headers["Location"]
     yield 202, queued
-    yield 422, site.upload(BROKEN, headers=key)
+    yield 422, site.upload(BROKEN, headers=KEY)
     yield 409, get(f"{place}/processed")
     site.work()
-    yield 201, site.upload(headers=key | {"Prefer": "wait=1"})
-    yield 303, site.upload(headers=key | BROWSER)
+    yield 201, site.upload(headers=KEY | {"Prefer": "wait=1"})
+    yield 303, site.upload(headers=KEY | BROWSER)
     for path in (place, f"{place}/original", f"{place}/processed"):
         yield 200, get(path)
         yield 200, site.client.head(path)
         yield 304, get(path, headers={"If-None-Match": get(path).headers["ETag"]})
-        yield 405, post(path)
+        yield 405, site.client.post(path)
     yield 206, get(f"{place}/original", headers={"Range": "bytes=0-1"})
     yield 416, get(f"{place}/original", headers={"Range": "bytes=999999-"})
     failed = site.upload(BROKEN).headers["Location"]
     site.work()
     yield 409, get(f"{failed}/processed")
-    yield 403, post(f"{place}/delete")
-    yield 303, post(f"{place}/delete", headers={"Sec-Fetch-Site": "same-origin"})
-    yield 404, post(f"{place}/delete", headers={"Sec-Fetch-Site": "same-origin"})
+
+
+def answers_to_deleting(site: Site) -> Answers:
+    place = site.upload().headers["Location"]
+    yield 403, site.client.post(f"{place}/delete")
+    yield 303, site.client.post(f"{place}/delete", headers=SAME_ORIGIN)
+    yield 404, site.client.post(f"{place}/delete", headers=SAME_ORIGIN)
     place = site.upload().headers["Location"]
     yield 204, site.client.delete(place)
-    yield 404, get(place)
+    yield 404, site.client.get(place)
+
+
+def answers_to_wrong_requests(site: Site) -> Answers:
     for path in ("/nowhere", "/images/1", "/images//x", "/upload/"):
-        yield 404, get(path)
+        yield 404, site.client.get(path)
     yield 200, site.client.options("/upload")
     for method in ("PUT", "PATCH", "TRACE", "DELETE", "GET"):
         yield 405, site.client.open("/upload", method=method)
-    yield 400, post("/upload")
+    yield 400, site.client.post("/upload")
     yield 413, site.upload(b"\0" * 200_000)
     yield 415, site.upload(b"GIF89a")
     limited = Site(Settings(rate_limit="1/minute"))
     limited.upload()
     yield 429, limited.upload()
     yield 401, Site(Settings(api_tokens=TOKENS)).upload()
+
+
+def answers_during_outages(site: Site, monkeypatch: pytest.MonkeyPatch) -> Answers:
+    place = site.upload(BROKEN).headers["Location"]
+    site.work()
     site.outputs.is_down = True
-    for path in (failed, f"{failed}/processed"):
-        yield 503, get(path)
+    for path in (place, f"{place}/processed"):
+        yield 503, site.client.get(path)
     unready = Site(Settings())
     unready.outputs.is_down = True
     yield 503, unready.client.get("/readyz")
     site.inputs.is_down = True
     yield 503, site.upload()
-    yield 503, site.client.delete(failed)
+    yield 503, site.client.delete(place)
     monkeypatch.setattr(site.inputs, "put_once", lambda *_, **__: 1 / 0)
     yield 500, site.upload()
 
