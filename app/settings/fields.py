@@ -36,17 +36,16 @@ class WebFields(BaseSettings):
         ge=1,
         le=65535,
         description=(
-            "TCP port of `/metrics`, `/healthz` and `/readyz`, which `PORT` then lacks. Unset: "
-            "the web server serves them, `/metrics` on loopback only; the role `worker` listens"
-            " nowhere."
+            "TCP port of `/metrics`, `/healthz` and `/readyz`. Unset: `PORT` has them, "
+            "`/metrics` on loopback only; a `worker` listens nowhere."
         ),
     )
     cloudwatch_cell: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_.-]{1,128}$",
         description=(
-            "Name of this pipeline among yours, CloudWatch's dimension `cell`. If set, each "
-            "process writes its counts to stdout every minute."
+            "CloudWatch's dimension `cell`, which names this pipeline. If set, each process "
+            "writes its counts to stdout every minute."
         ),
     )
 
@@ -94,8 +93,7 @@ class WebFields(BaseSettings):
         ge=1,
         le=1000,
         description=(
-            "Connections of one address or IPv6 /64; behind `TRUSTED_PROXY_HOPS` proxies, its "
-            "requests in progress."
+            "Connections of one address or IPv6 /64; behind proxies, its requests in progress."
         ),
     )
     max_queue_depth: int = Field(

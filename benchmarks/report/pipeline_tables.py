@@ -32,6 +32,8 @@ def disturbance(measured: Figures) -> str:
     ]
     if not seen:
         return "CPU use of other work was not measured."
+    if max(seen) < 0.05:
+        return "Other work used under 0.05 CPUs."
     return f"Other work used {min(seen):.1f} to {max(seen):.1f} CPUs during the run."
 
 
@@ -68,33 +70,20 @@ def goals(measured: Figures, _: Figures) -> Iterator[str]:
     of = measured["subjects"]
     figure, default = "images_per_cpu_s", of[OURS]
     others = (
+        ("Flask + thread with Otsu", TUTORIAL, 1.2),
         ("`sqs-consumer` + `sharp`, 8 bits", "node", 2.5),
         ("the same, 1 bit a pixel", "node-1-bit", 2.5),
     )
-    seen = [
-        (
-            f"{least:g} times the images per CPU-second of {title}",
-            default[figure] / of[name][figure],
-            least,
-        )
-        for title, name, least in (("Flask + thread with Otsu", TUTORIAL, 1.2), *others)
-    ]
-    p95_ms = default["half"]["latency_ms"]["p95"]
     yield from rows(
-        ("goal, with the default", "measured", ""),
+        ("`auto`: images per CPU-second, as a multiple of", "goal", "measured"),
         (
-            *((goal, f"{ratio:.2f} times", verdict(ratio >= least)) for goal, ratio, least in seen),
-            (
-                "p95 at half the sustained rate at most 250 ms",
-                f"{p95_ms:.0f} ms",
-                verdict(p95_ms <= 250),
-            ),
+            (title, f"{least:g}", f"{default[figure] / of[name][figure]:.2f}")
+            for title, name, least in others
         ),
     )
-
-
-def verdict(is_reached: bool) -> str:
-    return "reached" if is_reached else "not reached"
+    p95_ms = default["half"]["latency_ms"]["p95"]
+    yield ""
+    yield f"The p95 at half the sustained rate is {p95_ms:.0f} ms; the goal is 250 ms."
 
 
 def components(measured: Figures, _: Figures) -> Iterator[str]:

@@ -172,7 +172,7 @@ def day(_: Figures, projected: Figures) -> Iterator[str]:
     of = projected["day"]
     yield (
         f"From {of['lowest_per_s']:.0f} to {of['highest_per_s']:.0f} images/s and back in six "
-        f"hours, the autoscaler takes {of['task_hours']:.0f} task-hours, a constant fleet for the "
+        f"hours the autoscaler takes {of['task_hours']:.0f} task-hours, a fleet for the "
         f"peak {of['task_hours_for_the_peak']:.0f}; the longest wait is {of['wait_s'][2]:.0f} s."
     )
 
@@ -204,7 +204,7 @@ def fairness(_: Figures, projected: Figures) -> Iterator[str]:
 
 def nat(_: Figures, projected: Figures) -> Iterator[str]:
     yield (
-        f"S3 through a NAT gateway instead of its gateway endpoint would cost another "
-        f"{projected['through_nat']:.2f} US dollars per million images; uploads that all wait for "
-        f"their result (`Prefer: wait`) {projected['waiting']:.2f}."
+        f"S3 through a NAT gateway instead of its endpoint would cost another "
+        f"{projected['through_nat']:.2f} US dollars, uploads that all wait for their result "
+        f"(`Prefer: wait`) {projected['waiting']:.2f}."
     )
