@@ -104,7 +104,6 @@ TESTED_BY = {
     "web/request_log": "../integration/test_logs_and_traces",
     "web/services": "test_routes",
     "web/uploads": "../integration/test_upload_forms",
-    "wiring/processing": "test_worker",
     "wiring/worker": "../integration/test_roles",
 }
 
