@@ -1,7 +1,7 @@
-"""Each role runs with the rights that the template gives it: all it needs, and nothing besides.
+"""The template gives each role the permissions that it needs, and no others.
 
-The processes are started with the environment and the command of the deployed task definitions, as
-users with the policies that CloudFormation has resolved, on an emulator that enforces them.
+The processes run with the environment and the command of the deployed task definitions, as users
+with the policies that CloudFormation has resolved, on an emulator that enforces policies.
 """
 
 from __future__ import annotations

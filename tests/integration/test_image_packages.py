@@ -44,7 +44,7 @@ def test_the_packages_of_web_are_a_tenth_of_all_and_answer_requests(web: Path) -
     assert image_packages.sizes_of(web).total() < 60 * MB
 
 
-def test_a_bill_of_materials_lists_what_is_installed_with_its_licences(
+def test_a_bill_of_materials_lists_the_installed_packages_with_their_licences(
     web: Path, tmp_path: Path
 ) -> None:
     writer = image_packages.WRITER

@@ -28,7 +28,7 @@ def test_every_required_package_is_checked() -> None:
 
 
 @pytest.mark.parametrize("command", installed.UNUSED)
-def test_the_image_of_one_role_may_lack_what_its_commands_never_load(command: str) -> None:
+def test_the_image_of_a_role_may_lack_packages_that_its_commands_never_load(command: str) -> None:
     image = role_lock.UNUSED["web" if command == "web" else "worker"]
     owners = metadata.packages_distributions()
     lacked = {owner.lower() for name in installed.UNUSED[command] for owner in owners[name]}

@@ -1,6 +1,6 @@
-"""Environments are made by uv or, where there is none, by pip: whole, or not at all.
+"""uv, or pip where there is no uv, installs an environment completely or not at all.
 
-An index on loopback has the packages, so that they can be missing, damaged or late.
+The packages come from an index on loopback, where they can be missing, damaged or late.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def run(style: str | None) -> str:
     return done.stderr
 
 
-def test_away_from_a_terminal_every_line_is_one_json_object() -> None:
+def test_every_line_is_one_json_object_without_a_terminal() -> None:
     found = parsed(run(None))
 
     assert [(e["level"], e["event"]) for e in found] == [

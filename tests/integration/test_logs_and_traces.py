@@ -1,6 +1,6 @@
 """The logs and traces of web and worker as processes, from one run of both.
 
-Everything secret in it is marked, and the log is at its most talkative.
+Every secret of the run has a mark, and the log level is DEBUG.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A stranger with the repository, Python and nothing else.
+"""start_app.sh, alvura and test_upload.sh for a user who has only the repository and Python.
 
-The tree is a fresh copy of what git tracks, in a directory with spaces in its name, started from
-another directory; everything it needs is installed by its own scripts.
+The tree is a fresh copy of the files that git tracks, in a directory with spaces in its name. The
+scripts are started from another directory and install everything that they need.
 """
 
 from __future__ import annotations
@@ -253,7 +253,7 @@ def test_the_printed_curl_command_works(app: RunningApp, tree: Path) -> None:
     assert json.loads(answer.stdout)["status"] == "queued"
 
 
-def test_every_command_of_the_readme_works_as_it_stands(app: RunningApp, tree: Path) -> None:
+def test_every_command_of_the_readme_works_unchanged(app: RunningApp, tree: Path) -> None:
     """In the order of the page; run_tests.sh and start_app.sh run already."""
     blocks = re.findall(r"^```sh\n(.*?)^```", (tree / "README.md").read_text(), re.M | re.S)
     assert [line.split()[0] for line in blocks[0].splitlines()] == [
