@@ -16,6 +16,7 @@ import pytest
 
 from app.access.tokens import hash_token, make_token
 from app.settings import Settings
+from benchmarks.service.memory import resident_mb
 from scripts.install import role_lock
 from testkit.fleet import environment, role
 from testkit.http_requests import http_request
@@ -49,6 +50,8 @@ LOADED_BY_ROLE = {
 }
 #: The time for a response; the engine may still be compiling, on a busy machine.
 PATIENCE_S = 60
+#: With the engine it would be over 200 MB.
+MOST_MB_OF_WEB = 110
 
 
 @pytest.fixture
@@ -116,6 +119,10 @@ def test_a_role_loads_only_what_it_needs(name: str, settings: Settings, tmp_path
     assert loaded_in(target) & NOT_LOADED_BY_ROLE[name] == set()
     assert packages_in(target) - packages_of(name) == set()
     assert LOADED_BY_ROLE[name] - loaded_in(target) == set()
+
+
+def test_web_at_rest_takes_at_most_110_mb() -> None:
+    assert 50 < resident_mb("web") <= MOST_MB_OF_WEB
 
 
 @pytest.mark.parametrize(
