@@ -78,6 +78,9 @@ def jpeg(page: Any, quality: int) -> Any:
 
 
 def f_measure(white: Any, ink: Any) -> float:
-    """Harmonic mean of precision and recall of ink in percent; *ink* from 0.5 on is ink."""
+    """Harmonic mean of precision and recall of ink in percent; *ink* from 0.5 on is ink.
+
+    A method that also keeps hairlines thinner than half a pixel, as `auto`, loses up to 7 of it.
+    """
     found, true = white == 0, ink >= 0.5
     return float(200 * (found & true).sum() / (found.sum() + true.sum()))

@@ -3,7 +3,8 @@
     python -m benchmarks.quality.reading [--draws 12]
 
 --draws N also counts the codes that `auto` loses in N sets of 54, with other noise and texts.
-Needs Debian's tesseract-ocr-por, fonts-liberation and fonts-dejavu-core, and zxing-cpp from PyPI.
+Needs Debian's tesseract-ocr, tesseract-ocr-por, fonts-liberation and fonts-dejavu-core, and
+zxing-cpp from PyPI.
 """
 
 from __future__ import annotations

@@ -17,6 +17,9 @@ SIDE: Final = 384
 #: Marks of fewer pixels count more, up to so many times.
 SMALL_MARK_PX: Final = 80
 MOST_IMPORTANCE: Final = 6
+#: Paper farther from ink counts more: a speck there is read as a mark.
+FAR_PX: Final = 12
+FAR_PAPER: Final = 1.5
 #: Pixels beside ink count so much less.
 RIM_LENIENCY: Final = 0.2
 
@@ -103,12 +106,14 @@ def _spoiled(rng: Rng, gray: Any) -> Any:
 
 
 def importance(truth: Any) -> Any:
-    """More for the pixels of small marks: a full stop counts as much as a bar."""
+    """More for the pixels of small marks, as a full stop counts as much as a bar, and far paper."""
     _, labels = cv2.connectedComponents((truth == INK).astype(np.uint8), connectivity=8)
     areas = np.maximum(np.bincount(labels.ravel()), 1)
     weights = np.clip((SMALL_MARK_PX / areas) ** 0.5, 1, MOST_IMPORTANCE).astype(np.float32)
-    weights[0] = 1
-    return weights.take(labels)
+    away = cv2.distanceTransform((truth != INK).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.where(labels > 0, weights.take(labels), np.where(away > FAR_PX, FAR_PAPER, 1)).astype(
+        np.float32
+    )
 
 
 def counted(truth: Any) -> Any:

@@ -15,7 +15,7 @@ from torch import nn
 from app.binarize.auto.page_maps import FEATURE_STEPS, FEATURES
 
 #: Channels at 1/8, 1/16, 1/32 and 1/64, and outputs: see `surface`.
-CHANNELS: Final = (12, 24, 24, 24)
+CHANNELS: Final = (16, 32, 32, 32)
 OUTPUTS: Final = 10
 #: How often the difference between a pixel and the mean around it is added (-) or taken away (+).
 MOST_SHARP: Final = 4.0
@@ -126,7 +126,7 @@ def threshold(outputs: Any, grays: Any) -> tuple[Any, Any]:
 def logits(outputs: Any, grays: Any, page: Any, oy: int, ox: int) -> Any:
     """How surely each second pixel, from (oy, ox) on, is ink."""
     t, sharpness = threshold(outputs, grays)
-    mean = F.avg_pool2d(F.pad(page[:, :, oy:, ox:], (1, 1, 1, 1), mode="replicate"), 3, 2)
+    mean = F.avg_pool2d(F.pad(page[:, :, oy:, ox:], (2, 2, 2, 2), mode="replicate"), 5, 2)
     value = page[:, :, oy::2, ox::2]
     value = value + enlarged(sharpness, 4) * (
         mean[:, :, : value.shape[2], : value.shape[3]] - value

@@ -21,6 +21,11 @@ SCALE: Final = 2
 #: A pixel is ink if it is covered by this share of what is covered most nearby, and by this much.
 COVERED: Final = 0.48
 LEAST_COVERED: Final = 0.12
+#: A pixel of a ridge is covered by so much more than one beside it, and by hardly less than both.
+#: Of these truths of print of 11 to 18 pixels in three faces, Tesseract reads 1.6 % of the letters
+#: wrong; without ridges 5.2 %; with half coverage 14 %.
+LEAST_RIDGE: Final = 0.2
+RIDGE_SLACK: Final = 0.1
 FONT_FOLDER: Final = Path("/usr/share/fonts")
 #: requirements/fonts.apt lists Debian's packages with as many and more.
 ENOUGH_FONTS: Final = 200
@@ -76,12 +81,18 @@ def word(rng: Rng) -> str:
 
 
 def inked(cover: Any, share: float) -> Any:
-    """Where ink is: covered by *share* of what is covered most nearby.
+    """Where ink is: covered by *share* of what is covered most nearby, or a thin stroke.
 
-    Strokes thinner than a pixel cover none of them by half, and are ink all the same.
+    A stroke thinner than a pixel covers none by half, and beside a broad one, as the serifs and
+    joins of print, not by *share* either. Along a row or a column it is a ridge.
     """
-    most = cv2.dilate(np.asarray(cover, np.float32), np.ones((5, 5), np.uint8))
-    return cover >= np.maximum(share * most, LEAST_COVERED)
+    cover = np.asarray(cover, np.float32)
+    most = cv2.dilate(cover, np.ones((5, 5), np.uint8))
+    is_ink = cover >= np.maximum(share * most, LEAST_COVERED)
+    for line in (np.ones((1, 3), np.uint8), np.ones((3, 1), np.uint8)):
+        is_top = cover >= cv2.dilate(cover, line) - RIDGE_SLACK
+        is_ink |= is_top & (cover >= cv2.erode(cover, line) + LEAST_RIDGE)
+    return is_ink
 
 
 class Sheet:

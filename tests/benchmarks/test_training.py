@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.training import drawing
+from benchmarks.training.crops import FAR_PAPER, importance
 from benchmarks.training.kinds import KINDS
-from benchmarks.training.sheet import INK, NEITHER, PAPER
+from benchmarks.training.sheet import COVERED, INK, NEITHER, PAPER, inked
 
 #: Of these nothing, or hardly anything, is ink.
 EMPTY = {"blank"}
@@ -53,6 +55,41 @@ def test_at_least_five_kinds_are_held_out_of_what_is_trained_on() -> None:
     assert not trained & held_out
 
 
-def test_the_hash_of_the_drawing_code_is_that_of_what_it_does() -> None:
-    assert drawing.drawing_code() == drawing.drawing_code()
-    assert len(drawing.drawing_code()) == 16
+def test_a_hairline_beside_a_stem_is_ink_and_the_rim_of_the_stem_is_paper() -> None:
+    cover = np.zeros((20, 20), np.float32)
+    cover[:, 8:11] = 1
+    cover[:, 11] = 0.3
+    cover[10, 12:] = 0.3
+
+    ink = inked(cover, COVERED)
+
+    assert ink[:, 8:11].all()
+    assert ink[10, 12:].all()
+    assert not ink[:8, 11].any()
+    assert not ink[:, :8].any()
+
+
+def test_small_marks_and_paper_far_from_ink_count_more() -> None:
+    truth = np.full((200, 200), PAPER, np.uint8)
+    truth[20:24, 20:24] = truth[60:80, 60:80] = INK
+
+    weights = importance(truth)
+
+    assert weights[21, 21] > 2
+    assert weights[70, 70] == weights[70, 82] == 1
+    assert weights[180, 180] == FAR_PAPER > 1
+
+
+def test_docstrings_and_comments_leave_the_hash_of_the_drawing_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "__file__", str(tmp_path / "drawing.py"))
+    (tmp_path / "plain.py").write_text("def f(): return 1")
+    (tmp_path / "explained.py").write_text('"""M."""\ndef f():\n "F."\n return 1 # one')
+    (tmp_path / "other.py").write_text("def f(): return 2")
+
+    plain, explained, other = (drawing.hash_of([n]) for n in ("plain", "explained", "other"))
+
+    assert plain == explained
+    assert plain != other
+    assert len(plain) == 16

@@ -20,12 +20,10 @@ MAX_MEDIAN_FUNCTION_LINES = 6
 
 _ONE_LIST = "one list, which a test compares with its page in docs/"
 _CASES = "a corpus: one entry or one short function a case, and nothing but cases"
-_KERNEL = "compiled as one loop over pixels; a call for each pixel is what it must not have"
 
 #: By the name of the file, and of the function or class within it.
 REASONS = {
     "errors.py": _ONE_LIST,
-    "compare.py compare": _KERNEL,
     "dashboard_questions.py": "a list: the questions of the dashboard, row by row",
     "everyday.py": _CASES,
     "more.py": _CASES,

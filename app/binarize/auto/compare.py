@@ -12,6 +12,8 @@ _F = "float32[:,::1]"
 _ROW = "float32[::1]"
 #: Adding and subtracting 1.5 * 2^23 rounds a float32 to a whole number.
 _ROUND: Final = np.float32(12582912)
+#: A sharpness of -1, after both interpolations.
+_CRISP: Final = np.float32(-328)
 
 
 @compiled(f"void({_ROW}, {_ROW}, {_ROW})", may_fuse=True)
@@ -53,51 +55,81 @@ def eight_times(values: Any, framed: Any, out: Any) -> None:
         out[8 * x + 7] = q + right * seven
 
 
-@compiled(f"void(uint8[:,::1], {_F}, {_F}, uint8[:,::1])", may_fuse=True)
-def compare(page: Any, threshold: Any, sharpness: Any, white: Any) -> None:
+@compiled()
+def _add_five_rows(page: Any, y: int, out: Any) -> None:
+    """Write the sums of the rows *y* - 2 to *y* + 2 into *out*; the border rows are repeated."""
+    last = page.shape[0] - 1
+    up_2, up, here = page[max(y - 2, 0)], page[max(y - 1, 0)], page[y]
+    down, down_2 = page[min(y + 1, last)], page[min(y + 2, last)]
+    for x in range(page.shape[1]):
+        near = np.int32(up[x]) + np.int32(here[x]) + np.int32(down[x])
+        out[x] = np.float32(near + np.int32(up_2[x]) + np.int32(down_2[x]))
+
+
+@compiled()
+def _spread_eightfold(values: Any, out: Any) -> None:
+    for x in range(values.size):
+        out[8 * x : 8 * x + 8] = np.float32(values[x])
+
+
+@compiled(may_fuse=True)
+def compare_row(
+    row: Any, column: Any, sharp: Any, beside: Any, f: Any, limit: Any, other: Any, w: Any,
+    dark: Any, out: Any,
+) -> None:  # fmt: skip
+    """Compare one row; *f* and *w* / 16 are the shares of the rows *beside* and *other*.
+
+    *column* has the sums of five rows, with two more values on each side.
+    """
+    # After both interpolations, limits are in 1 / (32 * 256) gray values.
+    unit, count = np.float32(8192), np.float32(25)
+    e, u = np.float32(1) - f, np.float32(16) - w
+    left, middle, right, end = column[1:], column[2:], column[3:], column[4:]
+    for x in range(row.size):
+        v = np.float32(row[x])
+        around = column[x] + left[x] + middle[x] + right[x] + end[x] - count * v
+        s = sharp[x] * e + beside[x] * f + _ROUND - _ROUND
+        over = unit * v + s * around - limit[x] * u - other[x] * w
+        is_dark = (v < dark[x]) & (s <= _CRISP)
+        out[x] = np.uint8(255) if (over > np.float32(0)) & (not is_dark) else np.uint8(0)
+
+
+@compiled(f"void(uint8[:,::1], {_F}, {_F}, uint8[:,::1], uint8[:,::1])")
+def compare(page: Any, threshold: Any, sharpness: Any, dark: Any, white: Any) -> None:
     """Set *white* to 255 where v + s (m - v) is over the threshold, else to 0.
 
-    v is the pixel and m the mean of the 3 x 3 pixels around it. *threshold* is given at 1/4 in
-    1/32 gray values, *sharpness* s at 1/8 in 1/256 of a ninth; both are interpolated linearly. All
+    v is the pixel and m the mean of the 5 x 5 pixels around it. *threshold* is given at 1/4 in
+    1/32 gray values, *sharpness* s at 1/8 in 1/512 of a 25th; both are interpolated linearly. All
     sums are whole numbers below 2^24, which float32 holds exactly.
+
+    Where s is -1 and less, a pixel below *dark* (at 1/8) also becomes 0: within marks of more than
+    5 pixels, as codes have, sharpening changes nothing.
     """
-    height, width = page.shape
-    cell_rows, cells = threshold.shape
-    eighth_rows, eighths = sharpness.shape
+    width, cells, eighths = page.shape[1], threshold.shape[1], sharpness.shape[1]
+    last_cell, last_eighth = threshold.shape[0] - 1, sharpness.shape[0] - 1
     framed = np.empty(cells + 2, np.float32)
     # The rows i - 1, i and i + 1, as wide as the page, are at i modulo 3.
     limits = np.empty((3, 4 * cells), np.float32)
     sharps = np.empty((3, 8 * eighths), np.float32)
-    column = np.empty(width + 2, np.float32)
+    column = np.empty(width + 4, np.float32)
+    darks = np.empty(8 * eighths, np.float32)
     four_times(threshold[0], framed, limits[0])
     eight_times(sharpness[0], framed, sharps[0])
-    # After both interpolations, limits are in 1 / (32 * 128) gray values.
-    unit, nine, part = np.float32(4096), np.float32(9), np.float32(1 / 16)
-    for y in range(height):
-        i, k = y >> 2, y & 3
-        if k == 0 and i + 1 < cell_rows:
+    for y in range(page.shape[0]):
+        i, k, h = y >> 2, y >> 3, 2 * (y & 7) - 7
+        if y & 3 == 0 and i < last_cell:
             four_times(threshold[i + 1], framed, limits[(i + 1) % 3])
-        j = max(i - 1, 0) if k < 2 else min(i + 1, cell_rows - 1)
-        w = np.float32(3) if k == 0 or k == 3 else np.float32(1)
-        u = np.float32(8) - w
-        limit, other = limits[i % 3], limits[j % 3]
-        i = y >> 3
-        if y & 7 == 0 and i + 1 < eighth_rows:
-            eight_times(sharpness[i + 1], framed, sharps[(i + 1) % 3])
-        offset = 2 * (y & 7) - 7
-        j = max(i - 1, 0) if offset < 0 else min(i + 1, eighth_rows - 1)
-        f = np.float32(abs(offset)) * part
-        e = np.float32(1) - f
-        sharp, beside = sharps[i % 3], sharps[j % 3]
-        here, up, down = page[y], page[max(y - 1, 0)], page[min(y + 1, height - 1)]
-        out, middle = white[y], column[1:]
-        for x in range(width):
-            middle[x] = np.float32(here[x]) + np.float32(up[x]) + np.float32(down[x])
-        column[0], column[width + 1] = column[1], column[width]
-        right = column[2:]
-        for x in range(width):
-            v = np.float32(here[x])
-            around = column[x] + middle[x] + right[x] - nine * v
-            s = sharp[x] * e + beside[x] * f + _ROUND - _ROUND
-            over = unit * v + s * around - limit[x] * u - other[x] * w
-            out[x] = np.uint8(255) if over > np.float32(0) else np.uint8(0)
+        if y & 7 == 0 and k < last_eighth:
+            eight_times(sharpness[k + 1], framed, sharps[(k + 1) % 3])
+        if y & 7 == 0:
+            _spread_eightfold(dark[k], darks)
+        other = max(i - 1, 0) if y & 3 < 2 else min(i + 1, last_cell)
+        beside = max(k - 1, 0) if h < 0 else min(k + 1, last_eighth)
+        _add_five_rows(page, y, column[2:])
+        column[0] = column[1] = column[2]
+        column[width + 2] = column[width + 3] = column[width + 1]
+        compare_row(
+            page[y], column, sharps[k % 3], sharps[beside % 3], np.float32(abs(h) / 16),
+            limits[i % 3], limits[other % 3], np.float32(6 if (y + 1) & 2 == 0 else 2),
+            darks, white[y],
+        )  # fmt: skip

@@ -51,7 +51,7 @@ LEAST_GRAYS: Final = 10
 STRONG_SHARE: Final = 0.45
 MOST_STRONG: Final = 0.5
 #: If more than this share came out black, more than writing has, the next two limits apply.
-MUCH_BLACK: Final = 0.3
+MUCH_BLACK: Final = 0.25
 LEAST_GRAYS_IF_BLACK: Final = 8
 MOST_STRONG_IF_BLACK: Final = 0.6
 #: A page without ink becomes white, or black if nearly all of it is at most this bright.

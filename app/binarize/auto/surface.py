@@ -1,6 +1,6 @@
 """Compute a threshold for every spot of a page, by a network that is trained on drawn pages.
 
-Cells of 4 x 4 pixels -> maps of paper, contrast and noise (`page_maps`) -> a network of 10,702
+Cells of 4 x 4 pixels -> maps of paper, contrast and noise (`page_maps`) -> a network of 17,786
 weights at 1/8 to 1/64 of the scale -> a threshold at 1/4 and a sharpness at 1/8 -> one comparison
 of each pixel. The weights are in surface.npz; benchmarks/training draws the pages and trains them.
 """
@@ -24,7 +24,7 @@ from .page_features import arrays, enlarged_row, feature_row, scratch_rows, wide
 from .page_maps import FEATURES, Layers, PageMaps
 
 WEIGHTS_FILE: Final = Path(__file__).with_name("surface.npz")
-#: Thresholds are whole numbers of 1 / 32 gray value, sharpness of 1 / 256 of a ninth.
+#: Thresholds are whole numbers of 1 / 32 gray value, sharpness of 1 / 512 of a 25th.
 THRESHOLD_STEPS: Final = 32
 
 #: Pages with at least this median noise are not sharpened: sharpened specks between words would be
@@ -35,9 +35,13 @@ STRONG_NOISE: Final = 40
 _FINE: Final = np.float32(512)
 _OUT: Final = np.float32(THRESHOLD_STEPS / 512)
 _LOW, _HIGH = np.float32(-128 * 512), np.float32(383 * 512)
-_NINTH: Final = np.float32(1 / 18)
+_25TH: Final = np.float32(1 / 25)
 _ROUND: Final = np.float32(12582912)
-_MOST_SHARP: Final = np.float32(114)
+_MOST_SHARP: Final = np.float32(82)
+#: A pixel is as dark as ink if it is DARK_INK times as deep as the darkest spot nearby, where that
+#: spot is LEAST_DARK of 255 deep.
+DARK_INK: Final = (4, 5)
+LEAST_DARK: Final = 90
 
 Weights = Mapping[str, Layers]
 
@@ -59,8 +63,17 @@ def binarize(page: Gray, maps: PageMaps, learned: Weights) -> Gray:
     if quantile(histogram(maps.noise_32), 0.5) >= STRONG_NOISE:
         np.maximum(sharpness, np.float32(0), out=sharpness)
     white = np.empty_like(page)
-    compare(page, threshold, sharpness, white)
+    compare(page, threshold, sharpness, dark_ink(maps), white)
     return white
+
+
+def dark_ink(maps: PageMaps) -> Gray:
+    """The gray at 1/8 below which pixels are as dark as the ink nearby; 0 where there is none."""
+    numerator, denominator = DARK_INK
+    depth = maps.depth_32.repeat(4, axis=0)[: len(maps.paper)].repeat(4, axis=1)
+    paper, depth = maps.paper.astype(np.int32), depth[:, : maps.paper.shape[1]].astype(np.int32)
+    below = paper - paper * depth * numerator // (255 * denominator)
+    return np.where(depth >= LEAST_DARK, below, 0).astype(np.uint8)
 
 
 def surface(maps: PageMaps, learned: Weights) -> tuple[Layers, Layers]:
@@ -179,7 +192,7 @@ def _leave_rows(
             v = np.float32(o[7, i]) * (far[i] - b) + np.float32(o[8, i]) * (farther[i] - b)
             base[i] = b * _FINE + v - np.float32(o[6, i]) * (b - np.float32(d[i]))
         for i in range(columns):
-            v = np.float32(o[9, i]) * _NINTH + _ROUND - _ROUND
+            v = np.float32(o[9, i]) * _25TH + _ROUND - _ROUND
             s[i] = max(min(v, _MOST_SHARP), -_MOST_SHARP)
         for j in range(2):
             at = 2 * y + j
