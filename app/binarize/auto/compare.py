@@ -119,10 +119,10 @@ def compare(page: Any, threshold: Any, sharpness: Any, dark: Any, white: Any) ->
         i, k, h = y >> 2, y >> 3, 2 * (y & 7) - 7
         if y & 3 == 0 and i < last_cell:
             four_times(threshold[i + 1], framed, limits[(i + 1) % 3])
-        if y & 7 == 0 and k < last_eighth:
-            eight_times(sharpness[k + 1], framed, sharps[(k + 1) % 3])
         if y & 7 == 0:
             _spread_eightfold(dark[k], darks)
+            if k < last_eighth:
+                eight_times(sharpness[k + 1], framed, sharps[(k + 1) % 3])
         other = max(i - 1, 0) if y & 3 < 2 else min(i + 1, last_cell)
         beside = max(k - 1, 0) if h < 0 else min(k + 1, last_eighth)
         _add_five_rows(page, y, column[2:])
