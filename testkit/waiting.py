@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import urllib3
 
 from testkit.http_requests import http_request
 
 T = TypeVar("T")
-
-#: CPU time of `_loop_s` on a machine that shares its processor with nobody.
-_USUAL_LOOP_S: Final = 0.035
-_MOST_SLOWNESS: Final = 3.0
 
 
 class TooSlowError(AssertionError):
@@ -26,25 +21,9 @@ class TooSlowError(AssertionError):
 
 
 def assert_within(took_s: float, limit_s: float) -> None:
-    """Raise TooSlowError if *took_s*, by a clock or in CPU time, is over *limit_s*.
-
-    On a slower machine than the limits are for, they are longer by as much.
-    """
-    if took_s > limit_s and took_s > limit_s * slowness():
+    """Raise TooSlowError if *took_s*, by a clock or in CPU time, is over *limit_s*."""
+    if took_s > limit_s:
         raise TooSlowError(f"took {took_s:.3f} s, may take {limit_s:.3f} s")
-
-
-def slowness() -> float:
-    """How many times as long as on the usual machine a loop takes at this moment; 1 to 3."""
-    took_s = statistics.median(_loop_s() for _ in range(5))
-    return min(max(took_s / _USUAL_LOOP_S, 1.0), _MOST_SLOWNESS)
-
-
-def _loop_s() -> float:
-    started, total = time.process_time(), 0
-    for number in range(1_000_000):
-        total += number
-    return time.process_time() - started
 
 
 def wait_until(look: Callable[[], T], *, within_s: float = 60.0, every_s: float = 0.05) -> T:

@@ -15,11 +15,10 @@ import pytest
 from app.errors import PipelineError
 from app.png.check import PngLimits, inspect
 from testkit import hostile_pngs, odd_pngs
-from testkit.costs import cpu_s
+from testkit.costs import assert_cpu_within, cpu_s
 from testkit.exifs import exif, oriented
 from testkit.pngs import GRAY, IEND, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
 from testkit.root import ROOT
-from testkit.waiting import assert_within
 
 LIMITS = PngLimits()
 MOST_S = 0.05
@@ -39,7 +38,7 @@ def largest_files() -> list[bytes]:
 def test_the_check_takes_at_most_50_ms_and_16_mb_whatever_the_file(largest_files) -> None:
     for data in largest_files:
         check = partial(end_of_the_check, data)
-        assert_within(cpu_s(check, goal_s=MOST_S), MOST_S)
+        assert_cpu_within(cpu_s(check, goal_s=MOST_S), MOST_S)
         tracemalloc.start()
         check()
         _, peak_bytes = tracemalloc.get_traced_memory()

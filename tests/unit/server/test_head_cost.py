@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from app.server.request_head import MAX_HEAD_BYTES, HeadBuffer, HeadError, parse_head
-from testkit.costs import Site, cpu_s
+from testkit.costs import Site, assert_cpu_within, cpu_s
 from testkit.smuggling import MUST_ACCEPT, MUST_REFUSE
-from testkit.waiting import TooSlowError, assert_within
+from testkit.waiting import TooSlowError
 
 MOST_S = 0.010
 #: Below this the clock and the interpreter are what is measured.
@@ -113,7 +113,7 @@ def assert_cheap(cost_s: Callable[[], float]) -> None:
         least_s = min(least_s, cost_s())
         if least_s <= MOST_S:
             return
-    assert_within(least_s, MOST_S)
+    assert_cpu_within(least_s, MOST_S)
 
 
 ANY_TIME = settings(
