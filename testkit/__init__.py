@@ -1,1 +1,1 @@
-"""Shared parts of tests and benchmarks: fakes, clocks, PNG and page makers, real processes."""
+"""Shared parts of tests and benchmarks, in packages by what they are for."""

@@ -16,10 +16,10 @@ import pytest
 from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from testkit import aws_calls
-from testkit.machine_lock import MachineLock
-from testkit.ports import free_port
+from testkit.aws import aws_calls
+from testkit.network.ports import free_port
 from testkit.root import ROOT
+from testkit.timing.machine_lock import MachineLock
 
 #: ./run_tests.sh sets it to the LocalStack that it has started.
 ENDPOINT_VARIABLE = "TEST_AWS_ENDPOINT_URL"

@@ -193,7 +193,7 @@ def _picture(page: Page, white: Any, title: str) -> Any:
 
 def timed_pages() -> dict[str, Any]:
     """Pages of 2 to 35 megapixels: clean, noisy, photographed and handwritten."""
-    from testkit.pages import noise, printed, scanned, shadow, text
+    from testkit.images.pages import noise, printed, scanned, shadow, text
 
     def page(height: int, size_px: int, spoil: Callable[[Any], Any]) -> Any:
         return scanned(spoil(tiled(text(1170, 827, size_px=size_px), height)))

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 
 import cv2
 
-from testkit import libpng
-from testkit.png_verdicts import COLLECTIONS, collection, damaged, verdict
+from testkit.corpora.png_verdicts import COLLECTIONS, collection, damaged, verdict
+from testkit.png import libpng
 
 
 def compare(title: str, files: Iterator[bytes]) -> bool:

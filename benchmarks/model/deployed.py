@@ -13,8 +13,8 @@ from typing import Any
 
 from benchmarks.model.hpa import HpaPolicy
 from benchmarks.model.target_tracking import BACKLOG, CPU, ShrinkPolicy, TrackingPolicy
+from testkit.deploy.templates import manifest, template
 from testkit.root import ROOT
-from testkit.templates import manifest, template
 
 RATES = ROOT / "deploy" / "rates"
 #: The images a second, in bursts ten times as many, for which the template's defaults are.

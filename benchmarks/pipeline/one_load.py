@@ -17,8 +17,8 @@ import psutil
 
 from benchmarks.pipeline.open_loop import Answer, Load, read_load
 from benchmarks.pipeline.subjects import ROOT, Running
-from testkit.fleet import Announcements
-from testkit.waiting import wait_until
+from testkit.processes.fleet import Announcements
+from testkit.timing.waiting import wait_until
 
 DRAIN_DEADLINE_S = 600.0
 Figures = dict[str, Any]

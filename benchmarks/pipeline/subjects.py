@@ -18,12 +18,12 @@ from app.setup_aws_resources import ensure_resources
 from benchmarks.report.pipeline_tables import OURS, TUTORIAL
 from benchmarks.service.uploads import app_process
 from benchmarks.service.worker import node_rivals, silent_process
-from testkit.fleet import LocalStack, environment, own_localstack
-from testkit.http_requests import http_request
-from testkit.ports import free_port
-from testkit.processes import start_app
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.processes.fleet import LocalStack, environment, own_localstack
+from testkit.processes.start_app import start_app
 from testkit.root import ROOT
-from testkit.waiting import is_alive, wait_until
+from testkit.timing.waiting import is_alive, wait_until
 
 PYTHON = sys.executable
 START_S = 300.0

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from testkit.pages import jpeg, noise, printed, scanned, shadow, text
+from testkit.images.pages import jpeg, noise, printed, scanned, shadow, text
 
 SHAPE = (1000, 800)
 PRINT_SIZES_PX = (16, 24, 36)

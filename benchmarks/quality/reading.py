@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from app.binarize.methods import binarize
-from testkit.pages import jpeg, noise, printed, scanned, shadow
+from testkit.images.pages import jpeg, noise, printed, scanned, shadow
 
 Binarizer = Callable[[Any], Any]
 

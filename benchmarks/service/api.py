@@ -37,10 +37,10 @@ import urllib3
 from app.aws import clients as aws
 from app.settings import Settings, usable_cpus
 from app.setup_aws_resources import ensure_resources
-from testkit.fleet import environment, own_localstack
-from testkit.ports import free_port
+from testkit.network.ports import free_port
+from testkit.processes.fleet import environment, own_localstack
 from testkit.root import ROOT
-from testkit.waiting import is_alive, wait_until
+from testkit.timing.waiting import is_alive, wait_until
 
 PAGE_BYTES = 500_000
 CLIENTS = (1, 8, 32)

@@ -39,7 +39,7 @@ from benchmarks.model.steady import design_on_aws
 from benchmarks.model.usage import LINGER_S, SUBJECTS, held_s, usage_of
 from benchmarks.report import tables
 from benchmarks.service.worker import A4_200_DPI_MEGAPIXELS, S3_LATENCY_S, SQS_LATENCY_S
-from testkit.fakes import MemoryBucket, MemoryQueue
+from testkit.in_memory.fakes import MemoryBucket, MemoryQueue
 
 CONCURRENCIES = (5, 10, 20, 40)
 WARM_S, MEASURED_S = 2.0, 8.0

@@ -25,10 +25,10 @@ from statistics import median
 import psutil
 
 from scripts.install.environment import size_mb
-from testkit.http_requests import http_request
-from testkit.processes import RunningApp, start_app
+from testkit.network.http_requests import http_request
+from testkit.processes.start_app import RunningApp, start_app
 from testkit.root import ROOT
-from testkit.waiting import wait_until
+from testkit.timing.waiting import wait_until
 
 #: prctl(2): orphans become children of this process, so that their CPU time is counted here.
 PR_SET_CHILD_SUBREAPER = 36

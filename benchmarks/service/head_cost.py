@@ -22,10 +22,10 @@ from pathlib import Path
 
 import psutil
 
-from testkit.http_requests import http_request
-from testkit.ports import free_port
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
 from testkit.root import ROOT
-from testkit.waiting import is_alive, wait_until
+from testkit.timing.waiting import is_alive, wait_until
 
 START = b"GET / HTTP/1.1\r\nHost: x\r\n"
 #: Seconds after which a server that is still busy is given up.
@@ -124,7 +124,7 @@ def send(port: int, request: bytes, piece_bytes: int) -> None:
 @contextmanager
 def serving(tree: Path) -> Iterator[tuple[int, psutil.Process]]:
     port = free_port()
-    command = [sys.executable, "-m", "testkit.memory_site", str(port), "33554432"]
+    command = [sys.executable, "-m", "testkit.in_memory.memory_site", str(port), "33554432"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(command, cwd=tree, stdout=quiet, stderr=quiet) as process:
         wait_until(lambda: is_alive(f"http://127.0.0.1:{port}"))

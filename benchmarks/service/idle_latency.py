@@ -26,10 +26,10 @@ from benchmarks.engine.text_pages import page
 from benchmarks.report.rows import rows
 from benchmarks.report.saved import save
 from benchmarks.service.worker import A4_200_DPI_MEGAPIXELS
-from testkit.fleet import Announcements, own_localstack, role
-from testkit.http_requests import http_request
-from testkit.ports import free_port
-from testkit.waiting import is_alive, wait_until
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.processes.fleet import Announcements, own_localstack, role
+from testkit.timing.waiting import is_alive, wait_until
 
 #: Time between two images, in which the system becomes idle.
 PAUSE_S = 0.3

@@ -25,8 +25,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from app.observability import logs, tracing
 from app.observability.telemetry import provided
 from app.settings import Settings
-from testkit.scans import page_png
-from testkit.site import Site
+from testkit.in_memory.site import Site
+from testkit.png.scans import page_png
 
 
 class Discarding(SpanExporter):

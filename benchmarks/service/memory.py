@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 
 from app.settings import Settings
-from testkit.fleet import role
-from testkit.http_requests import http_request
-from testkit.ports import free_port
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.processes.fleet import role
 from testkit.root import ROOT
-from testkit.waiting import is_alive, wait_until
+from testkit.timing.waiting import is_alive, wait_until
 
 _NOBODY = "http://127.0.0.1:9"
 _WITHIN_S = 120

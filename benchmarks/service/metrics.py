@@ -27,8 +27,8 @@ from app.images.store import ImageStore
 from app.observability.metrics import Metrics
 from app.wiring.processing import admitted
 from app.worker import Worker
-from testkit.fakes import MemoryBucket, MemoryQueue
-from testkit.scans import page_png
+from testkit.in_memory.fakes import MemoryBucket, MemoryQueue
+from testkit.png.scans import page_png
 
 IMAGES, ROUNDS = 400, 9
 PNG = page_png()

@@ -22,9 +22,9 @@ import psutil
 import urllib3
 
 from benchmarks.service.head_cost import ROOT, serving
-from testkit.http_requests import http_request
-from testkit.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
-from testkit.scans import page_png
+from testkit.network.http_requests import http_request
+from testkit.png.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
+from testkit.png.scans import page_png
 
 WIDTH, HEIGHT = 7800, 4000
 MOST_HARMFUL_S = 20.0

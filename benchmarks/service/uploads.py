@@ -22,7 +22,7 @@ import urllib3
 
 from app.aws import clients as aws
 from app.settings import Settings
-from testkit.processes import RunningApp, start_app
+from testkit.processes.start_app import RunningApp, start_app
 from testkit.root import ROOT
 
 QUIET_S = 3.0

@@ -39,10 +39,10 @@ from app.settings import Settings, usable_cpus
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
 from benchmarks.engine.text_pages import page
-from testkit.fault_proxy import FaultProxy, Latency, Rule
-from testkit.fleet import Announcements, environment, own_localstack
+from testkit.aws.fault_proxy import FaultProxy, Latency, Rule
+from testkit.processes.fleet import Announcements, environment, own_localstack
 from testkit.root import ROOT
-from testkit.waiting import wait_until
+from testkit.timing.waiting import wait_until
 
 RIVALS = ROOT / "benchmarks" / "rivals"
 A4_200_DPI_MEGAPIXELS = 3.87

@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, ViewportSize, expect, sync_playwright
 
 from scripts import usage
-from testkit.desks import Scene, scenes
+from testkit.images.desks import Scene, scenes
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 IMAGES: Final = ROOT / "docs" / "images"

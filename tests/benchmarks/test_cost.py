@@ -22,8 +22,8 @@ from benchmarks.model.cost import (
     through_nat_per_million,
     waiting_per_million,
 )
-from testkit.fakes import MemoryBucket
-from testkit.site import Site
+from testkit.in_memory.fakes import MemoryBucket
+from testkit.in_memory.site import Site
 
 USAGE = Usage(
     web_cpu_s=0.005,

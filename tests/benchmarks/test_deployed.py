@@ -14,9 +14,9 @@ from benchmarks.model.steady import by_task, fleet, tasks_for
 from benchmarks.model.target_tracking import BACKLOG, CPU
 from benchmarks.model.usage import usage_of
 from benchmarks.report import tables
-from testkit import templates
+from testkit.deploy import templates
+from testkit.deploy.templates import manifest, template
 from testkit.root import ROOT
-from testkit.templates import manifest, template
 
 AUTO, OTSU = (usage_of(tables.results()[0], subject) for subject in ("ours-auto", "ours"))
 #: How many times the measured need the fleet may be: a measurement differs from the next by some

@@ -22,7 +22,7 @@ from benchmarks.pipeline.open_loop import (
     send_all,
     upload_request,
 )
-from testkit.http_servers import serving
+from testkit.network.http_servers import serving
 
 STALL_S = 0.4
 

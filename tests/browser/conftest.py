@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.settings import Settings
-from testkit.browsing import READY_MS, visit
-from testkit.fleet import role
-from testkit.waiting import is_ready, wait_until
+from testkit.browser.browsing import READY_MS, visit
+from testkit.processes.fleet import role
+from testkit.timing.waiting import is_ready, wait_until
 from tests.conftest import provisioned
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, FileChooser, Page, expect
 from app.access.tokens import hash_token
 from app.settings import Settings
 from scripts.generate.draw_page import walk_by_keyboard
-from testkit.browsing import (
+from testkit.browser.browsing import (
     SAMPLE,
     act,
     card,
@@ -23,8 +23,8 @@ from testkit.browsing import (
     send_sample,
     visit,
 )
-from testkit.fleet import role
-from testkit.waiting import wait_until
+from testkit.processes.fleet import role
+from testkit.timing.waiting import wait_until
 from tests.browser.test_outages import address
 
 # --- languages -----------------------------------------------------------------------------------

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from testkit.browsing import SAMPLE, act, check_page, pick, send_sample, visit
-from testkit.http_requests import http_request
+from testkit.browser.browsing import SAMPLE, act, check_page, pick, send_sample, visit
+from testkit.network.http_requests import http_request
 from testkit.root import ROOT
-from testkit.waiting import wait_until
+from testkit.timing.waiting import wait_until
 
 Gray = NDArray[np.uint8]
 SUITE = ROOT / "tests" / "data" / "pngsuite"

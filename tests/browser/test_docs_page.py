@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, Page, expect
 
-from testkit.browsing import SAMPLE, check_page, visit
+from testkit.browser.browsing import SAMPLE, check_page, visit
 
 
 def test_every_operation_is_shown_and_can_be_tried(browser: Browser, url: str) -> None:

@@ -14,9 +14,17 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from testkit.browsing import READY_MS, act, card, check_page, choose, expect_state, scan, visit
-from testkit.http_requests import http_request
-from testkit.photographs import (
+from testkit.browser.browsing import (
+    READY_MS,
+    act,
+    card,
+    check_page,
+    choose,
+    expect_state,
+    scan,
+    visit,
+)
+from testkit.images.photographs import (
     DPI,
     HEIGHT,
     WIDTH,
@@ -28,7 +36,8 @@ from testkit.photographs import (
     sheet,
     shows_sheet,
 )
-from testkit.waiting import assert_within
+from testkit.network.http_requests import http_request
+from testkit.timing.waiting import assert_within
 
 #: A person notices a frame that is later than this.
 LONGEST_TASK_S = 0.1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from testkit.browsing import (
+from testkit.browser.browsing import (
     READY_MS,
     SAMPLE,
     act,
@@ -22,8 +22,8 @@ from testkit.browsing import (
     send_sample,
     visit,
 )
-from testkit.scans import page_png
-from testkit.waiting import wait_until
+from testkit.png.scans import page_png
+from testkit.timing.waiting import wait_until
 
 
 def scans(folder: Path, count: int) -> list[Path]:

@@ -7,10 +7,19 @@ import re
 from playwright.sync_api import Browser, Page, expect
 
 from app.settings import Settings
-from testkit.browsing import SAMPLE, act, card, check_page, choose, expect_state, try_now, visit
-from testkit.fleet import role
+from testkit.browser.browsing import (
+    SAMPLE,
+    act,
+    card,
+    check_page,
+    choose,
+    expect_state,
+    try_now,
+    visit,
+)
+from testkit.processes.fleet import role
 from testkit.root import ROOT
-from testkit.waiting import wait_until
+from testkit.timing.waiting import wait_until
 from tests.browser.test_outages import address
 
 #: For the comparison, which the test opens; without the network it is not available.

@@ -15,11 +15,11 @@ from playwright.sync_api import Locator, Page, expect
 from app.cli.pdf_pages import write_pdf
 from app.formats.tiff import group_4
 from app.image_processor import binarize_png
-from testkit.browsing import check_page, choose, scan
-from testkit.http_requests import http_request
+from testkit.browser.browsing import check_page, choose, scan
+from testkit.network.http_requests import http_request
+from testkit.png.scans import page_png, result_png
 from testkit.root import ROOT
-from testkit.scans import page_png, result_png
-from testkit.waiting import assert_within
+from testkit.timing.waiting import assert_within
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from app.binarize.turning import upright
 from app.png.check import inspect
 from app.png.exif import UPRIGHT
 from app.png.limits import PngLimits
-from testkit.exifs import CONTENTS, PLACES, exif
-from testkit.pngs import IEND, Picture
+from testkit.images.exifs import CONTENTS, PLACES, exif
+from testkit.png.pngs import IEND, Picture
 
 STORED = np.array([[0, 50, 100], [150, 200, 250]], np.uint8)
 CASES = {name: (exif(data), b"") for name, (data, _) in CONTENTS.items()}

@@ -9,10 +9,19 @@ from playwright.sync_api import Browser, expect
 
 from app.aws import clients as aws
 from app.settings import Settings
-from testkit.browsing import SAMPLE, act, check_page, choose, expect_state, scan, try_now, visit
-from testkit.fault_proxy import FaultProxy, LoseAnswer, Rule
-from testkit.fleet import role
-from testkit.waiting import is_alive, wait_until
+from testkit.aws.fault_proxy import FaultProxy, LoseAnswer, Rule
+from testkit.browser.browsing import (
+    SAMPLE,
+    act,
+    check_page,
+    choose,
+    expect_state,
+    scan,
+    try_now,
+    visit,
+)
+from testkit.processes.fleet import role
+from testkit.timing.waiting import is_alive, wait_until
 
 
 def test_an_image_stays_in_the_queue_until_a_worker_runs(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, JSHandle, Locator, Page, Response, Route, expect
 
-from testkit.browsing import (
+from testkit.browser.browsing import (
     SAMPLE,
     SHORT,
     act,
@@ -21,12 +21,12 @@ from testkit.browsing import (
     send_sample,
     visit,
 )
-from testkit.exifs import exif, oriented
-from testkit.http_requests import http_request
-from testkit.pngs import Picture, ihdr
+from testkit.images.exifs import exif, oriented
+from testkit.network.http_requests import http_request
+from testkit.png.pngs import Picture, ihdr
+from testkit.png.scans import page_png, png
 from testkit.root import ROOT
-from testkit.scans import page_png, png
-from testkit.waiting import wait_until
+from testkit.timing.waiting import wait_until
 
 
 def test_the_page_names_its_limits(page: Page) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Route, expect
 
-from testkit.browsing import check_page, send_sample, visit
+from testkit.browser.browsing import check_page, send_sample, visit
 
 SERVICE = {"status": "up", "queue": {"waiting": 11, "held": 1}}
 #: An earlier test's image may still be in progress.

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from testkit.browsing import READY_MS, act, check_page, choose, expect_state
-from testkit.desks import HEIGHT, WIDTH, Scene, scenes
-from testkit.photographs import jpeg, sheet, shows_sheet
+from testkit.browser.browsing import READY_MS, act, check_page, choose, expect_state
+from testkit.images.desks import HEIGHT, WIDTH, Scene, scenes
+from testkit.images.photographs import jpeg, sheet, shows_sheet
 from tests.browser.test_formats import expect_ready, originals
 
 #: As a share of the page's shortest side.

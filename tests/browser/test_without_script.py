@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from testkit.browsing import SAMPLE, SCREENSHOTS, SHORT, choose, pick, scan, visit
-from testkit.http_requests import http_request
+from testkit.browser.browsing import SAMPLE, SCREENSHOTS, SHORT, choose, pick, scan, visit
+from testkit.network.http_requests import http_request
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from app.observability.metrics import AwsMetrics
 from app.s3_service import S3Bucket
 from app.settings import Settings
 from app.sqs_service import SqsQueue
-from testkit.fakes import MemoryBucket, MemoryQueue
+from testkit.in_memory.fakes import MemoryBucket, MemoryQueue
 
 #: Long enough for two calls in a row, short enough to wait for.
 VISIBILITY_TIMEOUT_S = 2

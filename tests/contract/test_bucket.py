@@ -20,9 +20,9 @@ from app.errors import NotFoundError, StorageUnavailableError
 from app.observability.metrics import AwsMetrics, Metrics
 from app.s3_service import S3Bucket
 from app.settings import Settings
-from testkit.counts import Counts
-from testkit.fakes import MemoryBucket
-from testkit.waiting import assert_within
+from testkit.in_memory.fakes import MemoryBucket
+from testkit.observability.counts import Counts
+from testkit.timing.waiting import assert_within
 
 METADATA = {"original-filename": "declara%C3%A7%C3%A3o.png", "parameters": '{"threshold":90}'}
 ODD_KEYS = [

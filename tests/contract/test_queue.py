@@ -18,8 +18,8 @@ from app.domain.ports import MAX_BATCH, Delivery, Depth, Message, Queue
 from app.errors import LeaseLostError, QueueUnavailableError
 from app.settings import Settings
 from app.sqs_service import SqsQueue
-from testkit.fakes import MemoryQueue
-from testkit.waiting import assert_within, wait_until
+from testkit.in_memory.fakes import MemoryQueue
+from testkit.timing.waiting import assert_within, wait_until
 from tests.contract.conftest import VISIBILITY_TIMEOUT_S
 
 

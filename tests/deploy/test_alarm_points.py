@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from testkit.alarm_points import rings
+from testkit.deploy.alarm_points import rings
 
 POINTS = {"0": False, "X": True, "-": None}
 

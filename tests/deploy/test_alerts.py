@@ -14,7 +14,7 @@ from app.consumer.outcome import Outcome
 from app.observability.histogram_bounds import LONG_SECONDS, SECONDS
 from app.observability.worker_metrics import STEPS
 from scripts.generate import write_dashboard
-from testkit import promql
+from testkit.deploy import promql
 from testkit.root import ROOT
 
 OPERATIONS = ROOT / "docs" / "operations.md"

@@ -9,11 +9,11 @@ import pytest
 
 from app.observability import cloudwatch
 from app.observability.metrics import Metrics
-from testkit import promql
-from testkit.alarm_points import SPARE_POINTS
-from testkit.cloudwatch_alarms import STACK, Fleet, alarms
-from testkit.promtool_cases import Case, cases, minutes, series_of
-from testkit.templates import template
+from testkit.deploy import promql
+from testkit.deploy.alarm_points import SPARE_POINTS
+from testkit.deploy.cloudwatch_alarms import STACK, Fleet, alarms
+from testkit.deploy.promtool_cases import Case, cases, minutes, series_of
+from testkit.deploy.templates import template
 
 #: The alarm that tells somebody, by the alert of Prometheus.
 ALARMS = {

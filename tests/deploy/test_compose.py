@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.settings import Settings
+from testkit.deploy.templates import read, template
 from testkit.root import ROOT
-from testkit.templates import read, template
 
 
 def service(name: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from app.observability.version import NAME, VERSION
-from testkit.helm import CHART, charted, helm, kustomized
-from testkit.templates import MANIFESTS, read
+from testkit.deploy.helm import CHART, charted, helm, kustomized
+from testkit.deploy.templates import MANIFESTS, read
 
 KUBERNETES = MANIFESTS.parent
 EXAMPLE = KUBERNETES / "example"

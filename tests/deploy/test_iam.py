@@ -9,8 +9,8 @@ import pytest
 
 from app import setup_aws_resources
 from app.settings import Settings
-from testkit.http_messages import HttpMessage
-from testkit.iam import Permission, _permissions, granted, missing, unused
+from testkit.aws.http_messages import HttpMessage
+from testkit.aws.iam import Permission, _permissions, granted, missing, unused
 from testkit.root import ROOT
 
 BUCKET = "arn:aws:s3:::b"

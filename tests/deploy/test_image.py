@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from testkit.deploy.templates import template
 from testkit.root import ROOT
-from testkit.templates import template
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 #: A module with few loops, for which the test takes seconds.

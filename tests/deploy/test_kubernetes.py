@@ -22,8 +22,8 @@ from app.cli.arguments import ROLES
 from app.observability.version import VERSION
 from app.settings import Settings
 from scripts.generate import write_rules
+from testkit.deploy.templates import MANIFESTS, manifest, manifests, read, template
 from testkit.root import ROOT
-from testkit.templates import MANIFESTS, manifest, manifests, read, template
 
 ROLES_HERE = ["web", "worker"]
 EXAMPLE = MANIFESTS.parent / "example"

@@ -17,9 +17,9 @@ from app.health.probes import ProbeServer
 from app.observability.metrics import Metrics
 from app.server import server
 from app.settings import Settings
-from testkit.ports import free_port
+from testkit.deploy.templates import TEMPLATE, template
+from testkit.network.ports import free_port
 from testkit.root import ROOT
-from testkit.templates import TEMPLATE, template
 
 #: Beside the grace period: the last poll and batches, the engine's child process, the interpreter.
 STOPPING_S = 10

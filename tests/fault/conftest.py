@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.settings import Settings
-from testkit.fault_proxy import FaultProxy
+from testkit.aws.fault_proxy import FaultProxy
 from tests.conftest import provisioned
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from testkit.fault_proxy import Call, FaultProxy, Rule
-from testkit.fleet import Announcements, Role, preload, record_of, role, wait_until_empty
-from testkit.scans import page_png
-from testkit.scripted_worker import DEADLY_WIDTH
-from testkit.waiting import assert_within, wait_until
+from testkit.aws.fault_proxy import Call, FaultProxy, Rule
+from testkit.png.scans import page_png
+from testkit.processes.fleet import Announcements, Role, preload, record_of, role, wait_until_empty
+from testkit.processes.scripted_worker import DEADLY_WIDTH
+from testkit.timing.waiting import assert_within, wait_until
 
 IS_SOAK = "SOAK" in os.environ
 VISIBILITY_TIMEOUT_S = 3
@@ -85,7 +85,7 @@ def test_an_image_that_kills_its_worker_fails_and_the_others_are_processed(
 ) -> None:
 
     variables = {"NOTES": str(tmp_path / "notes"), "SLOW_S": "0"}
-    scripted = "testkit.scripted_worker"
+    scripted = "testkit.processes.scripted_worker"
     with (
         Announcements(settings) as announcements,
         role("worker", settings, module=scripted, **variables),

@@ -14,11 +14,11 @@ import urllib3
 
 from app.access.tokens import hash_token
 from app.settings import Settings
-from testkit.fleet import role, wait_until_empty
-from testkit.http_requests import http_request
-from testkit.ports import free_port
-from testkit.scans import page_png
-from testkit.waiting import assert_within, is_alive, wait_until
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.png.scans import page_png
+from testkit.processes.fleet import role, wait_until_empty
+from testkit.timing.waiting import assert_within, is_alive, wait_until
 
 GREEDY, OTHERS = "greedy", [f"client-{number}" for number in range(9)]
 ROUNDS = 3

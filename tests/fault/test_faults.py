@@ -18,7 +18,7 @@ from app.domain.ports import Message
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
-from testkit.fault_proxy import (
+from testkit.aws.fault_proxy import (
     BlackHole,
     Fault,
     FaultProxy,
@@ -28,7 +28,7 @@ from testkit.fault_proxy import (
     Status,
     Truncate,
 )
-from testkit.fleet import (
+from testkit.processes.fleet import (
     Announcements,
     Record,
     frozen,
@@ -38,7 +38,7 @@ from testkit.fleet import (
     role,
     wait_until_empty,
 )
-from testkit.waiting import assert_within, wait_until
+from testkit.timing.waiting import assert_within, wait_until
 from tests.conftest import provisioned
 
 IS_SOAK = "SOAK" in os.environ

@@ -45,7 +45,7 @@ from app.images.records import Records
 from app.images.store import ImageStore
 from app.observability.worker_metrics import WorkerMetrics
 from app.worker import Worker
-from testkit.memory_pipeline import VISIBILITY_TIMEOUT_S, Killed, MemoryPipeline, to_page
+from testkit.in_memory.memory_pipeline import VISIBILITY_TIMEOUT_S, Killed, MemoryPipeline, to_page
 
 EXAMPLES = 10_000 if "SOAK" in os.environ else 500
 DEDUPLICATION_S = 300

@@ -10,13 +10,13 @@ import pytest
 
 from app.aws import clients as aws
 from app.settings import Settings
-from testkit.fleet import Announcements, frozen, preload, role
-from testkit.scans import page_png
-from testkit.scripted_worker import SLOW_WIDTH
-from testkit.waiting import wait_until
+from testkit.png.scans import page_png
+from testkit.processes.fleet import Announcements, frozen, preload, role
+from testkit.processes.scripted_worker import SLOW_WIDTH
+from testkit.timing.waiting import wait_until
 
 VISIBILITY_TIMEOUT_S = 2
-SCRIPTED = "testkit.scripted_worker"
+SCRIPTED = "testkit.processes.scripted_worker"
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from app.s3_service import make_image_store
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
-from testkit.fleet import preload, role, run_command, wait_until_empty
-from testkit.scans import page_png
-from testkit.waiting import wait_until
+from testkit.png.scans import page_png
+from testkit.processes.fleet import preload, role, run_command, wait_until_empty
+from testkit.timing.waiting import wait_until
 
 COUNT = 500
 BROKEN = page_png()[:-20]

@@ -20,10 +20,10 @@ from app.consumer.leases import Lease
 from app.domain.ports import Message
 from app.images.store import ImageStore
 from app.settings import Settings
-from testkit.fakes import MemoryQueue
-from testkit.memory_pipeline import MemoryPipeline, WatchedBucket
-from testkit.scans import page_png
-from testkit.wired import wired
+from testkit.in_memory.fakes import MemoryQueue
+from testkit.in_memory.memory_pipeline import MemoryPipeline, WatchedBucket
+from testkit.in_memory.wired import wired
+from testkit.png.scans import page_png
 
 WORKERS = 2
 

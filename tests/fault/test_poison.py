@@ -17,11 +17,11 @@ from app.domain.ports import Message
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
-from testkit.fault_proxy import FaultProxy, Rule, Status
-from testkit.fleet import Announcements, Role, preload, role, run_command
-from testkit.scans import page_png
-from testkit.scripted_worker import DEADLY_WIDTH
-from testkit.waiting import assert_within, wait_until
+from testkit.aws.fault_proxy import FaultProxy, Rule, Status
+from testkit.png.scans import page_png
+from testkit.processes.fleet import Announcements, Role, preload, role, run_command
+from testkit.processes.scripted_worker import DEADLY_WIDTH
+from testkit.timing.waiting import assert_within, wait_until
 
 VISIBILITY_TIMEOUT_S = 2
 #: The most that bad images may delay a good one.
@@ -111,7 +111,7 @@ def has_ended(role: Role) -> bool:
 
 def worker(settings: Settings, folder: Path) -> AbstractContextManager[Role]:
     variables = {"NOTES": str(folder / "notes"), "SLOW_S": "0"}
-    return role("worker", settings, module="testkit.scripted_worker", **variables)
+    return role("worker", settings, module="testkit.processes.scripted_worker", **variables)
 
 
 def test_an_image_that_was_given_up_is_recorded_and_succeeds_after_a_redrive(

@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from benchmarks.service.head_cost import attacks, sending
-from testkit.fleet import role
-from testkit.http_requests import http_request
-from testkit.raw_http import dribbling, seconds
-from testkit.scans import page_png
-from testkit.waiting import assert_within, is_alive, wait_until
+from testkit.network.http_requests import http_request
+from testkit.network.raw_http import dribbling, seconds
+from testkit.png.scans import page_png
+from testkit.processes.fleet import role
+from testkit.timing.waiting import assert_within, is_alive, wait_until
 from tests.conftest import provisioned
 
 SOAK = bool(os.environ.get("SOAK"))

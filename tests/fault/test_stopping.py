@@ -11,10 +11,10 @@ import pytest
 
 from app.settings import Settings
 from app.sqs_service import SqsQueue, make_queue
-from testkit.fleet import Announcements, Role, preload, role
-from testkit.scans import page_png
-from testkit.scripted_worker import SLOW_WIDTH
-from testkit.waiting import assert_within, wait_until
+from testkit.png.scans import page_png
+from testkit.processes.fleet import Announcements, Role, preload, role
+from testkit.processes.scripted_worker import SLOW_WIDTH
+from testkit.timing.waiting import assert_within, wait_until
 
 #: No test may wait for its end.
 VISIBILITY_TIMEOUT_S = 60
@@ -146,7 +146,7 @@ def slow_worker(
     return role(
         "worker",
         settings,
-        module="testkit.scripted_worker",
+        module="testkit.processes.scripted_worker",
         NOTES=str(notes),
         SLOW_S=str(slow_s),
         **variables,

@@ -17,12 +17,12 @@ import pytest
 import urllib3
 
 from app.settings import Settings
-from testkit.fleet import Announcements, Role, record_of, role, wait_until_empty
-from testkit.http_requests import http_request
-from testkit.ports import free_port
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.png.scans import page_png
+from testkit.processes.fleet import Announcements, Role, record_of, role, wait_until_empty
 from testkit.root import ROOT
-from testkit.scans import page_png
-from testkit.waiting import is_alive, wait_until
+from testkit.timing.waiting import is_alive, wait_until
 
 #: The last commit of 0.1.0.
 LAST_RELEASE = "e924405"

@@ -11,12 +11,12 @@ import urllib3
 from app.aws import clients as aws
 from app.settings import Settings
 from app.sqs_service import make_queue
-from testkit.fault_proxy import Call, FaultProxy, Rule
-from testkit.fleet import Announcements, role, run_command, wait_until_empty
-from testkit.http_requests import http_request
-from testkit.ports import free_port
-from testkit.scans import page_png
-from testkit.waiting import is_alive, wait_until
+from testkit.aws.fault_proxy import Call, FaultProxy, Rule
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.png.scans import page_png
+from testkit.processes.fleet import Announcements, role, run_command, wait_until_empty
+from testkit.timing.waiting import is_alive, wait_until
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from testkit import stacks
+from testkit.aws import stacks
 
 
 @pytest.fixture(scope="session")

@@ -19,12 +19,12 @@ import pytest
 import urllib3
 
 from benchmarks.service.non_readers import deleted_bytes
-from testkit.http_requests import http_request
-from testkit.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
-from testkit.raw_http import exchange, read_to_end, seconds
-from testkit.scans import page_png
-from testkit.served import Served, serving
-from testkit.waiting import assert_within, is_alive, wait_until
+from testkit.in_memory.served import Served, serving
+from testkit.network.http_requests import http_request
+from testkit.network.raw_http import exchange, read_to_end, seconds
+from testkit.png.pngs import GRAY, IEND, SIGNATURE, idat, ihdr
+from testkit.png.scans import page_png
+from testkit.timing.waiting import assert_within, is_alive, wait_until
 
 MAX_UPLOAD_BYTES = 8_000_000
 BUDGET_BYTES = 30_000_000

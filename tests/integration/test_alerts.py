@@ -15,14 +15,14 @@ import yaml
 from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from testkit import promql
-from testkit.fleet import preload, role
-from testkit.http_requests import http_request
-from testkit.ports import free_port
-from testkit.prometheus import find, promtool
+from testkit.deploy import promql
+from testkit.deploy.prometheus import find, promtool
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.png.scans import page_png
+from testkit.processes.fleet import preload, role
 from testkit.root import ROOT
-from testkit.scans import page_png
-from testkit.waiting import is_alive, is_ok, wait_until
+from testkit.timing.waiting import is_alive, is_ok, wait_until
 
 FILES = [promql.PROMETHEUS / name for name in ("goals.yml", "rules.yml", "alerts.yml")]
 CASES = sorted((ROOT / "tests" / "alerts").glob("*.yml"))

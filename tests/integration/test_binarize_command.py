@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from app.numeric import compiled
-from testkit.photographs import noisy, sheet
+from testkit.images.photographs import noisy, sheet
 from testkit.root import ROOT
-from testkit.waiting import wait_until
+from testkit.timing.waiting import wait_until
 
 #: ISO A3 at 600 dpi is 7016 x 9921 pixels; this is an eighth of each side.
 EIGHTH = (877, 1240)

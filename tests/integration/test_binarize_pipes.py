@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from testkit.image_files import tiff_of
-from testkit.photographs import jpeg, sheet, shows_sheet
+from testkit.images.image_files import tiff_of
+from testkit.images.photographs import jpeg, sheet, shows_sheet
+from testkit.png.scans import page_png
 from testkit.root import ROOT
-from testkit.scans import page_png
 
 
 @pytest.fixture

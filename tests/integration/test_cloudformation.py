@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from testkit.stacks import Account, Stack
-from testkit.templates import template
+from testkit.aws.stacks import Account, Stack
+from testkit.deploy.templates import template
 
 #: Attributes that change while a queue is in use.
 _PASSING: Final = frozenset(

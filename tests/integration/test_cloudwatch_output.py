@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from testkit.ports import free_port
+from testkit.network.ports import free_port
 from testkit.root import ROOT
-from testkit.waiting import is_alive, wait_until
+from testkit.timing.waiting import is_alive, wait_until
 
 METRICS = {"web": {"ValidUploads", "FailedUploads"}, "worker": {"Announcements", "OpenBreaker"}}
 

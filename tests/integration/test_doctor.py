@@ -12,8 +12,8 @@ import pytest
 from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from testkit.fault_proxy import FaultProxy, Rule, Status
-from testkit.fleet import environment
+from testkit.aws.fault_proxy import FaultProxy, Rule, Status
+from testkit.processes.fleet import environment
 from testkit.root import ROOT
 from tests.conftest import own_settings
 

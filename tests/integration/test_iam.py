@@ -27,15 +27,15 @@ from app.s3_service import make_image_store
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import SqsQueue, make_queue
-from testkit.fault_proxy import Call, Rule, Status
-from testkit.fleet import environment, role
-from testkit.http_requests import http_request
-from testkit.iam import Permission, Recorder, missing, unused
-from testkit.ports import free_port
+from testkit.aws.fault_proxy import Call, Rule, Status
+from testkit.aws.iam import Permission, Recorder, missing, unused
+from testkit.aws.stacks import Account, Credentials, Stack
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.png.scans import page_png
+from testkit.processes.fleet import environment, role
 from testkit.root import ROOT
-from testkit.scans import page_png
-from testkit.stacks import Account, Credentials, Stack
-from testkit.waiting import is_ready, wait_until
+from testkit.timing.waiting import is_ready, wait_until
 
 TOKEN = make_token()
 #: The number of failures that opens the breaker; each is tried three times.

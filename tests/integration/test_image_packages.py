@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from scripts.check import image_packages
-from testkit.ports import free_port
+from testkit.network.ports import free_port
 from testkit.root import ROOT
-from testkit.waiting import is_alive, wait_until
+from testkit.timing.waiting import is_alive, wait_until
 
 MB = 1_000_000
 

@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 from scripts.install import installers
-from testkit.package_index import Index, locked, package_index, wheel_of
 from testkit.root import ROOT
-from testkit.waiting import assert_within, wait_until
+from testkit.timing.waiting import assert_within, wait_until
+from tests.integration.package_index import Index, locked, package_index, wheel_of
 
 WHEEL = wheel_of("tiny")
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from app.observability import logs
-from testkit.logged import parsed
+from testkit.observability.logged import parsed
 from testkit.root import ROOT
 
 #: Each line logs in another way; Python itself writes the output of the last two.
@@ -132,7 +132,7 @@ def test_work_continues_if_the_log_cannot_be_written(redirection: str) -> None:
 IN_A_CHILD = """
 from app.observability import logs
 from app.consumer.sandbox import Sandbox
-from testkit import sandboxed
+from testkit.processes import sandboxed
 
 logs.configure("INFO", "json")
 sandbox = Sandbox(sandboxed.do, sandboxed.CAPS)

@@ -24,15 +24,15 @@ from app.domain.ports import Message
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
-from testkit.collector import Collector, Span, collector
-from testkit.counts import Counts
-from testkit.fleet import role
-from testkit.http_requests import http_request
-from testkit.logged import Event, parsed
-from testkit.ports import free_port
-from testkit.raw_http import exchange
-from testkit.scans import page_png
-from testkit.waiting import is_ready, wait_until
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.network.raw_http import exchange
+from testkit.observability.collector import Collector, Span, collector
+from testkit.observability.counts import Counts
+from testkit.observability.logged import Event, parsed
+from testkit.png.scans import page_png
+from testkit.processes.fleet import role
+from testkit.timing.waiting import is_ready, wait_until
 from tests.conftest import own_settings
 
 TOKEN = make_token()

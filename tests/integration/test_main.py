@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from app.access.tokens import hash_token
-from testkit.ports import free_port
+from testkit.network.ports import free_port
 from testkit.root import ROOT
 
 

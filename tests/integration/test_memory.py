@@ -16,8 +16,8 @@ import numpy as np
 from app.image_processor import binarize_png
 from app.numeric.memory import keep_freed_memory
 from app.png.limits import PngLimits
-from testkit.pages import printed, scanned, text
-from testkit.pngs import Picture
+from testkit.images.pages import printed, scanned, text
+from testkit.png.pngs import Picture
 
 if {is_kept}:
     keep_freed_memory()

@@ -22,13 +22,13 @@ from app.s3_service import S3Bucket
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
-from testkit import prometheus
-from testkit.counts import Counts
-from testkit.fleet import role
-from testkit.http_requests import http_request
-from testkit.ports import free_port
-from testkit.scans import header, page_png, pixels, png
-from testkit.waiting import assert_within, wait_until
+from testkit.deploy import prometheus
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.observability.counts import Counts
+from testkit.png.scans import header, page_png, pixels, png
+from testkit.processes.fleet import role
+from testkit.timing.waiting import assert_within, wait_until
 
 GOOD = 5
 #: A valid file whose rows end too early: only the decoder detects it.

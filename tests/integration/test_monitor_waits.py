@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from testkit.monitored_pipeline import MonitoredPipeline
-from testkit.waiting import assert_within, wait_until
+from testkit.in_memory.monitored_pipeline import MonitoredPipeline
+from testkit.timing.waiting import assert_within, wait_until
 
 
 def test_a_readiness_request_waits_at_most_a_second_while_aws_is_silent() -> None:

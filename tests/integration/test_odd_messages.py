@@ -16,9 +16,9 @@ from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from app.sqs_service import make_queue
 from app.wiring import Wiring
-from testkit.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
-from testkit.scans import page_png
-from testkit.waiting import wait_until
+from testkit.corpora.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
+from testkit.png.scans import page_png
+from testkit.timing.waiting import wait_until
 
 COUNT, SEED = 300, 7
 #: The limit of LocalStack, and of queues that were created before August 2025.

@@ -16,8 +16,8 @@ import pytest
 
 from app.image_processor import binarize_png
 from app.png.limits import PngLimits
-from testkit.pages import noise, on_old_paper, printed, scanned, shadow, text
-from testkit.pngs import RGB, Picture
+from testkit.images.pages import noise, on_old_paper, printed, scanned, shadow, text
+from testkit.png.pngs import RGB, Picture
 from testkit.root import ROOT
 
 LIMITS = PngLimits()

@@ -16,7 +16,7 @@ from app.png import zlibs
 from app.errors import PipelineError
 from app.png.check import PngLimits, inspect
 from app.png.decode import decode
-from testkit.hostile_pngs import cases
+from testkit.corpora.hostile_pngs import cases
 print([zlibs._isal.__name__, zlibs._zlib_ng.__name__])
 digest = hashlib.sha256()
 for data in [path.read_bytes() for path in sorted(Path("tests/data").rglob("*.png"))] + [

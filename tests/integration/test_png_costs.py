@@ -14,10 +14,10 @@ import pytest
 
 from app.errors import PipelineError
 from app.png.check import PngLimits, inspect
-from testkit import hostile_pngs, odd_pngs
-from testkit.costs import assert_cpu_within, cpu_s
-from testkit.exifs import exif, oriented
-from testkit.pngs import GRAY, IEND, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
+from testkit.corpora import hostile_pngs, odd_pngs
+from testkit.images.exifs import exif, oriented
+from testkit.in_memory.costs import assert_cpu_within, cpu_s
+from testkit.png.pngs import GRAY, IEND, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
 from testkit.root import ROOT
 
 LIMITS = PngLimits()

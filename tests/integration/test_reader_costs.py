@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from app.binarize.auto.reader import read
-from testkit.pages import shadowed_page
+from testkit.images.pages import shadowed_page
 from testkit.root import ROOT
-from testkit.waiting import assert_within
+from testkit.timing.waiting import assert_within
 
 MEMORY = """
 import re
 from pathlib import Path
 import numpy as np
 from app.binarize.auto.reader import read
-from testkit.pages import noise, printed, scanned, text
+from testkit.images.pages import noise, printed, scanned, text
 
 def peak():
     return 1000 * int(re.search(r"VmHWM:\\s+([0-9]+) kB", Path("/proc/self/status").read_text())[1])

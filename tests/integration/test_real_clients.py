@@ -12,9 +12,9 @@ import playwright
 import pytest
 import requests
 
-from testkit.fleet import role
+from testkit.processes.fleet import role
 from testkit.root import ROOT
-from testkit.waiting import is_alive, wait_until
+from testkit.timing.waiting import is_alive, wait_until
 from tests.conftest import provisioned
 
 IMAGE = ROOT / "image.png"

@@ -17,10 +17,10 @@ import pytest
 from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from testkit.http_requests import http_request
-from testkit.ports import free_port
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
 from testkit.root import ROOT
-from testkit.waiting import assert_within, is_ready, wait_until
+from testkit.timing.waiting import assert_within, is_ready, wait_until
 
 IMAGES = 12
 VISIBILITY_TIMEOUT_S = 10

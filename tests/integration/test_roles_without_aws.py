@@ -14,11 +14,11 @@ import pytest
 import urllib3
 
 from app.settings import Settings
-from testkit.aws_errors import CASES, RefusingAws, refusing
-from testkit.fleet import Role, role
-from testkit.http_requests import http_request
-from testkit.ports import free_port
-from testkit.waiting import assert_within, is_alive, wait_until
+from testkit.aws.aws_errors import CASES, RefusingAws, refusing
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.processes.fleet import Role, role
+from testkit.timing.waiting import assert_within, is_alive, wait_until
 
 ROLES = ("all", "web", "worker")
 #: Counted from the process's first response.

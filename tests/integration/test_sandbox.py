@@ -23,9 +23,9 @@ from app.errors import (
     TooExpensiveError,
     TooManyPixelsError,
 )
+from testkit.processes.sandboxed import CAPS, JOB, do
 from testkit.root import ROOT
-from testkit.sandboxed import CAPS, JOB, do
-from testkit.waiting import assert_within, wait_until
+from testkit.timing.waiting import assert_within, wait_until
 
 MEBIBYTE = 1024 * 1024
 
@@ -263,7 +263,7 @@ def test_no_child_is_started_before_there_is_work() -> None:
 
 @pytest.mark.parametrize("kind", ["idle", "busy"])
 def test_no_child_survives_a_parent_that_is_killed(kind: str) -> None:
-    command = [sys.executable, "-m", "testkit.sandboxed", kind]
+    command = [sys.executable, "-m", "testkit.processes.sandboxed", kind]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as parent:

@@ -22,14 +22,14 @@ from waitress import wasyncore
 from app.server.pace import Pace
 from app.server.server import HttpServer
 from app.settings import Settings
-from testkit.http_requests import http_request
-from testkit.ports import free_port
-from testkit.raw_http import exchange, read_to_end, seconds, send_until_answered
+from testkit.in_memory.served import Served, serving
+from testkit.in_memory.site import Site
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.network.raw_http import exchange, read_to_end, seconds, send_until_answered
+from testkit.png.scans import page_png
 from testkit.root import ROOT
-from testkit.scans import page_png
-from testkit.served import Served, serving
-from testkit.site import Site
-from testkit.waiting import assert_within, is_alive, wait_until
+from testkit.timing.waiting import assert_within, is_alive, wait_until
 
 LIMIT_BYTES = 50_000
 

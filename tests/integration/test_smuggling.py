@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from testkit.raw_http import exchange
-from testkit.served import serving
-from testkit.smuggling import HIDDEN, MUST_ACCEPT, MUST_REFUSE, MUST_REFUSE_WHEN_CUT
+from testkit.corpora.smuggling import HIDDEN, MUST_ACCEPT, MUST_REFUSE, MUST_REFUSE_WHEN_CUT
+from testkit.in_memory.served import serving
+from testkit.network.raw_http import exchange
 
 CLOSE = b"Connection: close\r\n\r\n"
 

@@ -23,10 +23,10 @@ import pytest
 from app.aws import clients as aws
 from app.settings import Settings
 from scripts.install.environment import WEIGHTS
-from testkit.http_requests import http_request
-from testkit.processes import RunningApp, processes_of, start_app
+from testkit.network.http_requests import http_request
+from testkit.processes.start_app import RunningApp, processes_of, start_app
 from testkit.root import ROOT
-from testkit.waiting import assert_within, wait_until
+from testkit.timing.waiting import assert_within, wait_until
 
 INSTALL_S = 400.0
 START_S = 120.0

@@ -13,7 +13,7 @@ import pytest
 
 from app.aws import clients as aws
 from app.settings import Settings
-from testkit.ports import free_port
+from testkit.network.ports import free_port
 from testkit.root import ROOT
 
 START = ROOT / "start_localstack.sh"

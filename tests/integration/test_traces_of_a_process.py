@@ -15,7 +15,7 @@ from testkit.root import ROOT
 def test_the_sdk_of_opentelemetry_is_not_loaded_without_an_exporter() -> None:
     program = (
         "import sys, app.main, app.server.server\n"
-        "from testkit.site import Site\n"
+        "from testkit.in_memory.site import Site\n"
         "from app.settings import Settings\n"
         "from app.observability import tracing\n"
         "with tracing.recording('web', Settings().trace_exporter):\n"

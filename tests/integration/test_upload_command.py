@@ -22,15 +22,15 @@ from app.cli.pdf_pages import write_pdf
 from app.file_processor import FileProcessor
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
-from testkit.fleet import role
-from testkit.image_files import tiff_of
-from testkit.photographs import jpeg, sheet
-from testkit.pngs import SIGNATURE
-from testkit.ports import free_port
+from testkit.images.image_files import tiff_of
+from testkit.images.photographs import jpeg, sheet
+from testkit.network.ports import free_port
+from testkit.network.scripted_api import Answer, Asked, image, server
+from testkit.png.pngs import SIGNATURE
+from testkit.png.scans import page_png
+from testkit.processes.fleet import role
 from testkit.root import ROOT
-from testkit.scans import page_png
-from testkit.scripted_api import Answer, Asked, image, server
-from testkit.waiting import is_alive, wait_until
+from testkit.timing.waiting import is_alive, wait_until
 
 
 @pytest.fixture

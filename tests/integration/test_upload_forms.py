@@ -12,9 +12,9 @@ import pytest
 
 from app.domain.methods import METHODS
 from app.web.uploads import DECORATIONS
-from testkit.raw_http import exchange
-from testkit.scans import page_png
-from testkit.served import serving
+from testkit.in_memory.served import serving
+from testkit.network.raw_http import exchange
+from testkit.png.scans import page_png
 
 PAGE: Final = page_png()
 PNG_TYPE: Final = b"Content-Type: image/png\r\n"

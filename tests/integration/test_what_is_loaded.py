@@ -18,12 +18,12 @@ from app.access.tokens import hash_token, make_token
 from app.settings import Settings
 from benchmarks.service.memory import resident_mb
 from scripts.install import role_lock
-from testkit.fleet import environment, role
-from testkit.http_requests import http_request
-from testkit.ports import free_port
+from testkit.network.http_requests import http_request
+from testkit.network.ports import free_port
+from testkit.png.scans import page_png
+from testkit.processes.fleet import environment, role
 from testkit.root import ROOT
-from testkit.scans import page_png
-from testkit.waiting import is_alive, wait_until
+from testkit.timing.waiting import is_alive, wait_until
 
 ENGINE = {"cv2", "numpy", "numba", "llvmlite", "app.image_processor", "app.binarize.methods"}
 WORKER = {"app.consumer.consumer", "app.consumer.sandbox", "app.worker", "app.wiring.worker"}
@@ -64,7 +64,7 @@ def settings() -> Settings:
 
 def start(target: Path, settings: Settings, *command: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "testkit.loading", str(target), *command],
+        [sys.executable, "-m", "tests.integration.loading", str(target), *command],
         cwd=ROOT,
         env=os.environ | environment(settings),
     )

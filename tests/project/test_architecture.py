@@ -70,8 +70,9 @@ def test_each_package_says_what_it_is_for(folder: str) -> None:
     assert [file for file in files if not file.read_text().startswith('"""')] == []
 
 
-def test_each_package_of_the_application_is_small_enough_to_be_read_at_once() -> None:
-    packages = sorted(path.parent for path in APP.rglob("__init__.py") if path.parent != APP)
+@pytest.mark.parametrize("folder", ["app", "testkit"])
+def test_each_package_is_small_enough_to_be_read_at_once(folder: str) -> None:
+    packages = sorted(path.parent for path in (ROOT / folder).glob("*/**/__init__.py"))
 
     assert len(packages) > 10
     assert [path for path in packages if len(list(path.glob("*.py"))) > MAX_FILES] == []

@@ -15,8 +15,8 @@ from app.domain.ports import Message
 from app.observability.metrics import AwsMetrics
 from app.settings import Settings
 from app.sqs_service import SqsQueue
-from testkit import aws_calls
-from testkit.recording import sitecustomize
+from testkit.aws import aws_calls
+from testkit.aws.recording import sitecustomize
 from testkit.root import ROOT
 
 URL = {"QueueUrl": "http://sqs.example/q.fifo"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from testkit import costs
-from testkit.waiting import TooSlowError
+from testkit.in_memory import costs
+from testkit.timing.waiting import TooSlowError
 
 
 @pytest.mark.parametrize(("slowness", "took_s"), [(1.0, 0.1), (1.0, 0.05), (2.0, 0.2), (3.0, 0.29)])

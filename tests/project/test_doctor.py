@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from scripts.local import doctor
-from testkit.http_servers import serving
-from testkit.ports import free_port
+from testkit.network.http_servers import serving
+from testkit.network.ports import free_port
 from testkit.root import ROOT
 
 NOBODY = 65534

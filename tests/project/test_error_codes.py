@@ -14,12 +14,12 @@ import urllib3
 
 from app import errors
 from app.openapi.refusals import documented_errors
-from testkit.hostile_pngs import cases
-from testkit.http_requests import http_request
-from testkit.raw_http import exchange
+from testkit.corpora.hostile_pngs import cases
+from testkit.in_memory.served_sites import MAX_UPLOAD_BYTES
+from testkit.network.http_requests import http_request
+from testkit.network.raw_http import exchange
+from testkit.png.scans import header, page_png, pixels, png
 from testkit.root import ROOT
-from testkit.scans import header, page_png, pixels, png
-from testkit.served_sites import MAX_UPLOAD_BYTES
 
 PAGE = ("scan.png", page_png())
 KEY = {"Idempotency-Key": "a-key-of-16-characters"}
@@ -58,7 +58,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def sites() -> Iterator[dict[str, Served]]:
-    command = [sys.executable, "-m", "testkit.served_sites"]
+    command = [sys.executable, "-m", "testkit.in_memory.served_sites"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         yield {

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from testkit.fault_proxy import (
+from testkit.aws.fault_proxy import (
     BlackHole,
     Call,
     Duplicate,
@@ -25,8 +25,8 @@ from testkit.fault_proxy import (
     Status,
     Truncate,
 )
-from testkit.http_servers import serving
-from testkit.waiting import assert_within
+from testkit.network.http_servers import serving
+from testkit.timing.waiting import assert_within
 
 MEGABYTE = bytes(1_000_000)
 

@@ -18,7 +18,7 @@ TESTS = """
 
     import pytest
 
-    from testkit.waiting import TooSlowError
+    from testkit.timing.waiting import TooSlowError
 
     FOLDER = Path(__file__).parent
     BUSY_S = 0.2

@@ -12,8 +12,8 @@ import pytest
 from waitress.parser import first_line_re
 from waitress.rfc7230 import HEADER_FIELD_RE
 
-from testkit.patterns import has_adjacent_repetitions
 from testkit.root import ROOT
+from tests.project.patterns import has_adjacent_repetitions
 
 Pattern = re.Pattern[str] | re.Pattern[bytes]
 APP = ROOT / "app"

@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from app.cli.arguments import parser
-from testkit.http_servers import serving
-from testkit.ports import free_port
+from testkit.network.http_servers import serving
+from testkit.network.ports import free_port
 from testkit.root import ROOT
-from testkit.waiting import wait_until
+from testkit.timing.waiting import wait_until
 
 SCRIPTS = sorted((ROOT / "scripts").rglob("*.py"))
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from scripts.generate.draw_icons import draw_icon
-from testkit.page_scripts import page_scripts
+from testkit.browser.page_scripts import page_scripts
 from testkit.root import ROOT
 
 MODULES = page_scripts()

@@ -16,9 +16,9 @@ from app.formats.as_png import as_png
 from app.formats.kinds import FILE_LIMITS, UnreadableImageError
 from app.image_processor import binarize_png
 from app.png.limits import PngLimits
-from testkit.image_files import FORMS, encoded, sixteen_bit, tiff_of
-from testkit.photographs import jpeg, sheet, shows_sheet
-from testkit.scans import page_png
+from testkit.images.image_files import FORMS, encoded, sixteen_bit, tiff_of
+from testkit.images.photographs import jpeg, sheet, shows_sheet
+from testkit.png.scans import page_png
 
 
 def picture(png: bytes) -> Image.Image:

@@ -16,7 +16,7 @@ from app.errors import InvalidParameterError, PipelineError
 from app.image_processor import binarize_png
 from app.png.check import PhysicalSize, inspect
 from app.png.limits import PngLimits
-from testkit.pngs import Picture, chunk, gray_png
+from testkit.png.pngs import Picture, chunk, gray_png
 
 LIMITS = PngLimits()
 DENSITY = chunk(b"pHYs", struct.pack(">IIB", 7874, 7900, 1))

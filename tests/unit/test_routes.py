@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.settings import Settings
-from testkit.pngs import SIGNATURE, chunk
-from testkit.scans import header, page_png, pixels, png
-from testkit.site import Site, problem
+from testkit.in_memory.site import Site, problem
+from testkit.png.pngs import SIGNATURE, chunk
+from testkit.png.scans import header, page_png, pixels, png
 
 SECURITY_HEADERS = (
     "Content-Security-Policy",

@@ -9,7 +9,7 @@ import pytest
 from app.images.store import ImageStore
 from app.settings import Settings
 from app.wiring import Wiring
-from testkit.fakes import CountedQueue, MemoryBucket, MemoryQueue
+from testkit.in_memory.fakes import CountedQueue, MemoryBucket, MemoryQueue
 
 
 def wiring_of(role: str, **settings: object) -> Wiring:

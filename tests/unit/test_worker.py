@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from app.consumer.outcome import Ending, Outcome
-from testkit.memory_pipeline import MemoryPipeline
+from testkit.in_memory.memory_pipeline import MemoryPipeline
 
 MAX_RECEIVES = 3
 

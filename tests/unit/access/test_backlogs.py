@@ -12,8 +12,8 @@ from app.access.backlogs import Backlogs
 from app.domain.representation import Image, ImageStatus
 from app.errors import GroupFullError, OwnerFullError, StorageUnavailableError, TransientError
 from app.images.store import ImageStore
-from testkit.clocks import Clock
-from testkit.fakes import MemoryBucket
+from testkit.in_memory.fakes import MemoryBucket
+from testkit.timing.clocks import Clock
 
 Fullness = type[TransientError] | None
 

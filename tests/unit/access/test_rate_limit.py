@@ -9,7 +9,7 @@ import pytest
 from app.access import rate_limit
 from app.access.rate_limit import Limiter
 from app.domain.rates import Rate
-from testkit.clocks import Clock
+from testkit.timing.clocks import Clock
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.access.tokens import Tokens, hash_token, make_token, parse_tokens
-from testkit.waiting import assert_within, wait_until
+from testkit.timing.waiting import assert_within, wait_until
 
 
 def entry(name: str, token: str) -> str:

@@ -25,7 +25,7 @@ from app.observability.metrics import AwsMetrics
 from app.s3_service import S3Bucket, make_image_store
 from app.settings import Settings
 from app.sqs_service import SqsQueue, make_queue
-from testkit.aws_errors import CASES, Case, Refusal, RefusingAws, refusing
+from testkit.aws.aws_errors import CASES, Case, Refusal, RefusingAws, refusing
 
 BUCKET = "image-input"
 QUEUE = "new-image-processed.fifo"

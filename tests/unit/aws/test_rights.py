@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from app.aws.rights import RIGHTS, rights_of
-from testkit.iam import listed
-from testkit.templates import template
+from testkit.aws.iam import listed
+from testkit.deploy.templates import template
 
 SETTINGS = {
     "InputBucket": "input_bucket",

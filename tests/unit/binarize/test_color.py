@@ -14,7 +14,7 @@ from app.png.check import inspect
 from app.png.chroma import LEAST_CHROMA, chroma_of
 from app.png.decode import decode
 from app.png.limits import PngLimits
-from testkit.pngs import PALETTE, RGB, RGBA, Picture
+from testkit.png.pngs import PALETTE, RGB, RGBA, Picture
 
 LIMITS = PngLimits()
 HEIGHT, WIDTH = 160, 240

@@ -15,7 +15,7 @@ from app.binarize.methods import FUNCTIONS, binarize
 from app.domain.methods import DEFAULT_METHOD, METHODS, Method, choose_method
 from app.errors import InvalidParameterError
 from app.numeric.gaussian import gaussian_mean
-from testkit.waiting import assert_within
+from testkit.timing.waiting import assert_within
 
 WINDOW = 9
 

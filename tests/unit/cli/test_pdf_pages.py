@@ -14,11 +14,11 @@ from app.cli.pdf_pages import write_pdf
 from app.formats.tiff import group_4
 from app.image_processor import binarize_png
 from app.png.limits import PngLimits
-from testkit.image_files import encoded
-from testkit.pngs import GRAY, RGB, idat, ihdr
+from testkit.images.image_files import encoded
+from testkit.png.pngs import GRAY, RGB, idat, ihdr
+from testkit.png.scans import page_png, png
+from testkit.png.scans import result_png as result
 from testkit.root import ROOT
-from testkit.scans import page_png, png
-from testkit.scans import result_png as result
 
 #: Two rows of 12 pixels.
 ROWS = zlib.compress(b"\0\xf0\xf0\0\x0f\x00")

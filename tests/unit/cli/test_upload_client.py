@@ -15,10 +15,10 @@ from app.cli.upload_client import DONE, FAILED, upload
 from app.cli.upload_files import Source, find_sources, left_out
 from app.cli.upload_report import Order, Report, say, table
 from app.main import main
-from testkit.pngs import SIGNATURE
-from testkit.scans import result_png as result
-from testkit.scripted_api import IMAGE_ID, Answer, Asked, image, server
-from testkit.unreadable import refuse_folder
+from testkit.network.scripted_api import IMAGE_ID, Answer, Asked, image, server
+from testkit.png.pngs import SIGNATURE
+from testkit.png.scans import result_png as result
+from tests.unit.cli.unreadable import refuse_folder
 
 
 @pytest.fixture

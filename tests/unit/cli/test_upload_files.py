@@ -14,10 +14,10 @@ from app.cli.upload_report import Order
 from app.formats.as_png import as_png
 from app.formats.kinds import FILE_LIMITS
 from app.png.format import SIGNATURE
-from testkit.http_servers import serving
-from testkit.image_files import colored, encoded, tiff_of
-from testkit.photographs import jpeg, sheet
-from testkit.scans import page_png
+from testkit.images.image_files import colored, encoded, tiff_of
+from testkit.images.photographs import jpeg, sheet
+from testkit.network.http_servers import serving
+from testkit.png.scans import page_png
 
 
 @pytest.fixture

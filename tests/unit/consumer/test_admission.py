@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.consumer.admission import Admission
-from testkit.waiting import wait_until
+from testkit.timing.waiting import wait_until
 
 
 class Visitor:

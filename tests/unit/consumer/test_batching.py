@@ -11,8 +11,8 @@ import pytest
 from app.consumer.batching import BatchedQueue, Batcher
 from app.domain.ports import MAX_BATCH, Message, Results
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
-from testkit.fakes import MemoryQueue
-from testkit.waiting import wait_until
+from testkit.in_memory.fakes import MemoryQueue
+from testkit.timing.waiting import wait_until
 
 #: A batch that fills up does not wait for it.
 LONG_S = 600.0

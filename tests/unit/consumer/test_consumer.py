@@ -19,9 +19,9 @@ from app.domain.backoff import Backoff
 from app.domain.ports import Delivery, Message, Results
 from app.errors import QueueUnavailableError, StorageUnavailableError
 from app.observability.worker_metrics import WorkerMetrics
-from testkit.clocks import ShiftedClock
-from testkit.fakes import MemoryQueue
-from testkit.waiting import wait_until
+from testkit.in_memory.fakes import MemoryQueue
+from testkit.timing.clocks import ShiftedClock
+from testkit.timing.waiting import wait_until
 
 TIMEOUT_S = 60
 POLL_WAIT_S = 1

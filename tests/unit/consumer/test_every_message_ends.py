@@ -22,8 +22,8 @@ from app.domain.methods import DEFAULT_METHOD, METHODS, choose_method
 from app.domain.ports import Binarized, Delivery
 from app.images.records import Records
 from app.observability.worker_metrics import WorkerMetrics
-from testkit.memory_pipeline import MemoryPipeline, to_page
-from testkit.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
+from testkit.corpora.odd_messages import BUCKET, SENDABLE, Odd, odd_messages
+from testkit.in_memory.memory_pipeline import MemoryPipeline, to_page
 
 COUNT, SEED = int(os.environ.get("ODD_MESSAGES", "5000")), 20261128
 MAX_RECEIVES = 3

@@ -12,10 +12,10 @@ from app.consumer.leases import MAX_LEASE_S, Lease, Leases
 from app.domain.ports import Delivery, Results
 from app.errors import LeaseLostError, PipelineError, QueueUnavailableError
 from app.observability.worker_metrics import WorkerMetrics
-from testkit.clocks import Clock
-from testkit.fakes import MemoryQueue
-from testkit.logged import events
-from testkit.waiting import wait_until
+from testkit.in_memory.fakes import MemoryQueue
+from testkit.observability.logged import events
+from testkit.timing.clocks import Clock
+from testkit.timing.waiting import wait_until
 
 TIMEOUT_S = 60
 AWAY = QueueUnavailableError("away")

@@ -12,7 +12,7 @@ import pytest
 from app.doctor import endpoint
 from app.doctor.endpoint import check_endpoint
 from app.doctor.findings import Finding, State
-from testkit.http_servers import serving
+from testkit.network.http_servers import serving
 
 
 class Server(BaseHTTPRequestHandler):

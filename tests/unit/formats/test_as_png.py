@@ -14,9 +14,9 @@ from app.formats.as_png import as_png
 from app.formats.kinds import FILE_LIMITS
 from app.png.check import inspect
 from app.png.limits import PngLimits
-from testkit.image_files import FORMS, colored, encoded, sixteen_bit, tiff_of
-from testkit.photographs import jpeg, sheet
-from testkit.scans import page_png
+from testkit.images.image_files import FORMS, colored, encoded, sixteen_bit, tiff_of
+from testkit.images.photographs import jpeg, sheet
+from testkit.png.scans import page_png
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -16,9 +16,9 @@ from app.formats import pictures
 from app.formats.kinds import FILE_LIMITS, UnreadableImageError
 from app.formats.pictures import count_pages, open_picture
 from app.formats.tiff import write_tiff
-from testkit.exifs import ORIENTATION, SHORT, tiff
-from testkit.image_files import colored, encoded, tiff_of
-from testkit.photographs import sheet
+from testkit.images.exifs import ORIENTATION, SHORT, tiff
+from testkit.images.image_files import colored, encoded, tiff_of
+from testkit.images.photographs import sheet
 
 
 def dpi_of(data: bytes) -> int | None:

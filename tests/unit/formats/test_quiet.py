@@ -11,7 +11,7 @@ from app.errors import PipelineError
 from app.formats.kinds import FILE_LIMITS
 from app.formats.pictures import open_picture
 from app.formats.quiet import quiet_libraries
-from testkit.image_files import colored, encoded
+from testkit.images.image_files import colored, encoded
 
 
 def read_damaged_tiff() -> None:

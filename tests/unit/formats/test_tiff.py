@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from app.formats.tiff import write_tiff
-from testkit.image_files import encoded
-from testkit.photographs import sheet
-from testkit.scans import result_png
+from testkit.images.image_files import encoded
+from testkit.images.photographs import sheet
+from testkit.png.scans import result_png
 
 COMPRESSION, GROUP_4, BITS = 259, 4, 258
 

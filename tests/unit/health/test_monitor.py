@@ -16,11 +16,11 @@ from app.access.tokens import hash_token
 from app.errors import PipelineError
 from app.health.monitor import Service
 from app.settings import Settings
-from testkit.counts import Counts
-from testkit.logged import events
-from testkit.monitored_pipeline import MonitoredPipeline
-from testkit.site import Site
-from testkit.waiting import wait_until
+from testkit.in_memory.monitored_pipeline import MonitoredPipeline
+from testkit.in_memory.site import Site
+from testkit.observability.counts import Counts
+from testkit.observability.logged import events
+from testkit.timing.waiting import wait_until
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from app.health.health import Health
 from app.health.probes import ProbeServer, _Handler
 from app.observability.metrics import Metrics
 from app.settings import Settings
-from testkit.counts import Counts
-from testkit.http_requests import http_request
+from testkit.network.http_requests import http_request
+from testkit.observability.counts import Counts
 
 
 class Process:

@@ -19,7 +19,7 @@ from app.errors import NotFoundError
 from app.images.listing import find_orphans
 from app.images.metadata import MAX_METADATA_BYTES
 from app.images.ownership import as_metadata, key_in
-from testkit.memory_pipeline import MemoryPipeline
+from testkit.in_memory.memory_pipeline import MemoryPipeline
 
 SECRET = "payroll.png"
 ID = uuid.UUID("6b1c6fb4-9d4a-4b57-a7a3-0d3f3ef0a7de")

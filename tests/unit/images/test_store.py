@@ -23,7 +23,7 @@ from app.domain.representation import (
 from app.errors import NotFoundError, NotReadyError, ProcessingFailedError
 from app.images.metadata import MAX_METADATA_BYTES, filename_of
 from app.images.store import ImageStore
-from testkit.fakes import MemoryBucket
+from testkit.in_memory.fakes import MemoryBucket
 
 EXPIRES = datetime(2026, 12, 2, tzinfo=UTC)
 

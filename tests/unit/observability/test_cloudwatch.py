@@ -15,7 +15,7 @@ from app.observability import cloudwatch
 from app.observability.cloudwatch import CloudWatchMetrics, line, since, totals
 from app.observability.metrics import Metrics
 from testkit.root import ROOT
-from testkit.waiting import wait_until
+from testkit.timing.waiting import wait_until
 
 SCHEMA = json.loads(
     (ROOT / "tests" / "data" / "cloudwatch" / "embedded_metric_format.json").read_text()

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from app.observability.complaints import Complaints
-from testkit.logged import events
+from testkit.observability.logged import events
 
 
 def test_a_reason_is_logged_when_it_changes_in_more_than_numbers(

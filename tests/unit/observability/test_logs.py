@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.observability import logs
-from testkit.logged import Event, events
+from testkit.observability.logged import Event, events
 from testkit.root import ROOT
 
 logger = logs.get_logger("app.test")

@@ -22,13 +22,13 @@ from app.errors import CorruptPngError, LeaseLostError, QueueUnavailableError
 from app.observability.metrics import Metrics
 from app.settings import Settings
 from app.wiring.processing import admitted
-from testkit.clocks import Clock
-from testkit.counts import Counts
-from testkit.fakes import MemoryQueue
-from testkit.memory_pipeline import VISIBILITY_TIMEOUT_S, MemoryPipeline
+from testkit.in_memory.fakes import MemoryQueue
+from testkit.in_memory.memory_pipeline import VISIBILITY_TIMEOUT_S, MemoryPipeline
+from testkit.in_memory.site import Site
+from testkit.observability.counts import Counts
+from testkit.png.scans import page_png
 from testkit.root import ROOT
-from testkit.scans import page_png
-from testkit.site import Site
+from testkit.timing.clocks import Clock
 
 METHODS = ("simple", "otsu")
 

@@ -23,11 +23,11 @@ from app.observability import tracing
 from app.observability.telemetry import provided
 from app.observability.version import VERSION
 from app.settings import Settings
-from testkit.fakes import MemoryQueue
-from testkit.logged import events
-from testkit.memory_pipeline import MemoryPipeline
+from testkit.in_memory.fakes import MemoryQueue
+from testkit.in_memory.memory_pipeline import MemoryPipeline
+from testkit.in_memory.site import Site
+from testkit.observability.logged import events
 from testkit.root import ROOT
-from testkit.site import Site
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"

@@ -21,9 +21,9 @@ from app.domain.methods import DEFAULT_METHOD, METHODS, Method, Parameter
 from app.openapi.document import contract
 from app.openapi.refusals import documented_errors
 from app.settings import Settings
+from testkit.in_memory.site import Site
+from testkit.png.scans import header, page_png, pixels, png
 from testkit.root import ROOT
-from testkit.scans import header, page_png, pixels, png
-from testkit.site import Site
 
 #: Cases for each operation with parameters; 450 make the 2,000 that a release is tried with.
 CASES = int(os.environ.get("API_CASES", "40"))

@@ -9,7 +9,7 @@ import pytest
 from app.openapi.document import contract
 from app.pages.api_page import kind_of
 from app.settings import Settings
-from testkit.site import Site
+from testkit.in_memory.site import Site
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from app.domain.methods import METHODS, Method, Parameter
 from app.domain.representation import ImageStatus
 from app.pages.languages import LANGUAGES, choose, language
 from app.settings import Settings
-from testkit.page_scripts import page_scripts
+from testkit.browser.page_scripts import page_scripts
+from testkit.in_memory.site import Site
 from testkit.root import ROOT
-from testkit.site import Site
 
 CATALOGUES = sorted(ROOT.glob("translations/*/LC_MESSAGES/messages.po"))
 TEMPLATES = sorted((ROOT / "templates").glob("*.html"))

@@ -20,8 +20,8 @@ from app.errors import (
 )
 from app.png import check
 from app.png.ancillary import MAX_LINES, RULES, fault_of
-from testkit import hostile_pngs
-from testkit.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
+from testkit.corpora import hostile_pngs
+from testkit.png.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
 
 LIMITS = check.PngLimits()
 PIXELS = chunk(b"IDAT", zlib.compress(bytes(2)))

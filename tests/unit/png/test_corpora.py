@@ -16,8 +16,8 @@ from app.image_processor import binarize_png
 from app.png.check import inspect
 from app.png.decode import decode
 from app.png.limits import PngLimits
-from testkit.hostile_pngs import ACCEPT, EITHER, REJECT, Case, cases
-from testkit.pngs import luma
+from testkit.corpora.hostile_pngs import ACCEPT, EITHER, REJECT, Case, cases
+from testkit.png.pngs import luma
 from testkit.root import ROOT
 
 DATA = ROOT / "tests" / "data"

@@ -20,7 +20,7 @@ from app.png import zlibs
 from app.png.check import inspect
 from app.png.decode import decode
 from app.png.limits import PngLimits
-from testkit.pngs import (
+from testkit.png.pngs import (
     BIT_DEPTHS,
     CHANNELS,
     GRAY,
@@ -35,7 +35,7 @@ from testkit.pngs import (
     gray_png,
     luma,
 )
-from testkit.waiting import assert_within
+from testkit.timing.waiting import assert_within
 
 LIMITS = PngLimits()
 FORMS = [(color, depth) for color, depths in BIT_DEPTHS.items() for depth in depths]

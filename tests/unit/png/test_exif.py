@@ -17,9 +17,9 @@ from app.image_processor import binarize_png
 from app.png.check import PhysicalSize, inspect
 from app.png.exif import orientation_of
 from app.png.limits import PngLimits
-from testkit.exifs import CONTENTS, ORIENTATION, PLACES, SIX, exif, oriented, tiff
-from testkit.pngs import IEND, Picture, chunk
-from testkit.waiting import assert_within
+from testkit.images.exifs import CONTENTS, ORIENTATION, PLACES, SIX, exif, oriented, tiff
+from testkit.png.pngs import IEND, Picture, chunk
+from testkit.timing.waiting import assert_within
 
 LIMITS = PngLimits()
 PAGE = np.random.default_rng(5).integers(0, 256, (37, 53))

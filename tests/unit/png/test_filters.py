@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import CorruptPngError
 from app.png import filters
-from testkit.pngs import apply_filter, paeth
+from testkit.png.pngs import apply_filter, paeth
 
 
 @pytest.mark.parametrize("pixel_bytes", [1, 2, 3, 4, 6, 8])

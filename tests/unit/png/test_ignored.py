@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from app.cli.operations.watch import watch
 from app.settings import Settings
-from testkit import odd_pngs
-from testkit.pngs import IEND, SIGNATURE, Picture, chunk, idat
-from testkit.site import Site
+from testkit.corpora import odd_pngs
+from testkit.in_memory.site import Site
+from testkit.png.pngs import IEND, SIGNATURE, Picture, chunk, idat
 
 BROWSER = {"Accept": "text/html"}
 CASES = {case.name: case.data for case in odd_pngs.cases()}

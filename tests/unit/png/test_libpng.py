@@ -11,10 +11,10 @@ from app.errors import PipelineError
 from app.png.check import inspect
 from app.png.decode import decode
 from app.png.limits import PngLimits
-from testkit import mutated_pngs, odd_pngs
-from testkit.hostile_pngs import ACCEPT, REJECT, Case
-from testkit.libpng import Libpng, Reading
-from testkit.png_verdicts import COLLECTIONS, STRICTER, collection, damaged, verdict
+from testkit.corpora import mutated_pngs, odd_pngs
+from testkit.corpora.hostile_pngs import ACCEPT, REJECT, Case
+from testkit.corpora.png_verdicts import COLLECTIONS, STRICTER, collection, damaged, verdict
+from testkit.png.libpng import Libpng, Reading
 
 LIMITS = PngLimits()
 ODD = list(odd_pngs.cases())

@@ -14,8 +14,8 @@ from app.png.check import inspect
 from app.png.decode import decode
 from app.png.light_ink import show_light_ink
 from app.png.limits import PngLimits
-from testkit.exifs import SIX, exif
-from testkit.pngs import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, Picture
+from testkit.images.exifs import SIX, exif
+from testkit.png.pngs import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, Picture
 
 LIMITS = PngLimits()
 WIDTH, HEIGHT = 240, 160

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from app.server.request_head import MAX_HEAD_BYTES, HeadBuffer, HeadError, parse_head
-from testkit.costs import Site, assert_cpu_within, cpu_s
-from testkit.smuggling import MUST_ACCEPT, MUST_REFUSE
-from testkit.waiting import TooSlowError
+from testkit.corpora.smuggling import MUST_ACCEPT, MUST_REFUSE
+from testkit.in_memory.costs import Site, assert_cpu_within, cpu_s
+from testkit.timing.waiting import TooSlowError
 
 MOST_S = 0.010
 #: Below this the clock and the interpreter are what is measured.

@@ -13,8 +13,8 @@ from app.domain.representation import Failure, ImageStatus, now
 from app.errors import ImageDeletedError
 from app.images.listing import find_orphans
 from app.settings import Settings
-from testkit.scans import header, page_png, pixels, png
-from testkit.site import Site, problem
+from testkit.in_memory.site import Site, problem
+from testkit.png.scans import header, page_png, pixels, png
 
 BROKEN = png(header(40, 30), pixels([b"\0" * 40] * 20))
 

@@ -8,9 +8,9 @@ import pytest
 
 from app.access.tokens import hash_token
 from app.settings import Settings
-from testkit.fakes import MemoryQueue
-from testkit.scans import header, pixels, png
-from testkit.site import Site, problem
+from testkit.in_memory.fakes import MemoryQueue
+from testkit.in_memory.site import Site, problem
+from testkit.png.scans import header, pixels, png
 
 KEY = {"Idempotency-Key": "invoice-42-page-1"}
 OTHER = png(header(8, 8), pixels([b"\0" * 8] * 8))

@@ -15,10 +15,10 @@ from app.access.tokens import hash_token
 from app.domain.ports import Message
 from app.observability import logs
 from app.settings import Settings
-from testkit.logged import events
-from testkit.scans import header, page_png, pixels, png
-from testkit.site import Site, problem
-from testkit.waiting import wait_until
+from testkit.in_memory.site import Site, problem
+from testkit.observability.logged import events
+from testkit.png.scans import header, page_png, pixels, png
+from testkit.timing.waiting import wait_until
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 TOKENS = f"ana:{hash_token('one')},bia:{hash_token('two')}"

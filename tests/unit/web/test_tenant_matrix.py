@@ -14,8 +14,8 @@ from werkzeug.test import TestResponse
 
 from app.access.tokens import hash_token
 from app.settings import Settings
-from testkit.scans import header, page_png, pixels, png
-from testkit.site import Site
+from testkit.in_memory.site import Site
+from testkit.png.scans import header, page_png, pixels, png
 
 TOKENS = f"ana:{hash_token('one')},bia:{hash_token('two')}"
 WHO = {

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from app.errors import MalformedMultipartError
 from app.web.upload_form import Part, read_parts
-from testkit.costs import assert_cpu_within
-from testkit.waiting import assert_within
+from testkit.in_memory.costs import assert_cpu_within
+from testkit.timing.waiting import assert_within
 
 HEAD = b'--B\r\nContent-Disposition: form-data; name="image"; filename="'
 END = b"\r\n--B--\r\n"

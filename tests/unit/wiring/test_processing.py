@@ -14,7 +14,7 @@ from app.domain.ports import Binarized
 from app.errors import CorruptPngError
 from app.observability.worker_metrics import WorkerMetrics
 from app.wiring.processing import admitted, as_job_asks
-from testkit.scans import page_png
+from testkit.png.scans import page_png
 
 PAGE = Binarized(b"page", 4, 3, None, "sauvola", {}, None, 0.5, 1)
 MAX_PIXELS = 1200

@@ -12,7 +12,7 @@ from app.binarize.auto.page_kind import is_inverted
 from app.binarize.auto.page_maps import cells_of
 from app.binarize.methods import auto, binarize
 from app.domain.methods import METHODS
-from testkit.pages import f_measure, jpeg, noise, printed, scanned, shadow, text
+from testkit.images.pages import f_measure, jpeg, noise, printed, scanned, shadow, text
 from testkit.root import ROOT
 
 SHAPE = (500, 600)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.binarize.auto.reader import read
-from testkit.pages import f_measure, noise, printed, scanned, text
+from testkit.images.pages import f_measure, noise, printed, scanned, text
 
 
 @pytest.mark.parametrize("share", [0.12, 0.2, 0.4])

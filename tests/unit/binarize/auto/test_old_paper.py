@@ -13,7 +13,16 @@ from app.binarize.auto import old_paper, paper_depth
 from app.binarize.auto.page_kind import is_photograph
 from app.binarize.auto.page_maps import cells_of, page_maps
 from app.binarize.auto.reader import read
-from testkit.pages import f_measure, jpeg, noise, on_old_paper, printed, scanned, shadow, text
+from testkit.images.pages import (
+    f_measure,
+    jpeg,
+    noise,
+    on_old_paper,
+    printed,
+    scanned,
+    shadow,
+    text,
+)
 
 SHAPE = (700, 900)
 

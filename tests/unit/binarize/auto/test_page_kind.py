@@ -14,7 +14,7 @@ from app.binarize.auto.page_kind import is_inverted
 from app.binarize.auto.page_maps import cells_of
 from app.binarize.auto.reader import read
 from app.binarize.dithering import floyd_steinberg
-from testkit.pages import jpeg, noise, printed, scanned, shadow, text
+from testkit.images.pages import jpeg, noise, printed, scanned, shadow, text
 
 SHAPE = (500, 600)
 

@@ -11,7 +11,7 @@ from app.binarize import dithering
 from app.binarize.auto import compare, layers, old_paper, page_features, page_maps, surface
 from app.binarize.auto.surface import WEIGHTS_FILE, weights
 from benchmarks.training.weights import reader_digest
-from testkit.pages import shadowed_page
+from testkit.images.pages import shadowed_page
 
 #: Sums of whole numbers are exact in float32 below this.
 EXACT_BELOW = 2**24

@@ -14,10 +14,10 @@ from app.domain.methods import METHODS
 from app.image_processor import binarize_png
 from app.png.limits import PngLimits
 from app.settings import Settings
-from testkit.exifs import exif, oriented
-from testkit.pngs import GRAY_ALPHA, Picture
-from testkit.scans import header, pixels, png
-from testkit.site import Site
+from testkit.images.exifs import exif, oriented
+from testkit.in_memory.site import Site
+from testkit.png.pngs import GRAY_ALPHA, Picture
+from testkit.png.scans import header, pixels, png
 
 BROWSER = {"Accept": "text/html"}
 PLAIN = {"kind": "writing", "inverted": False, "turned": 0}

@@ -13,10 +13,10 @@ from PIL import Image
 
 from app.formats import files
 from app.main import main
-from testkit.image_files import colored, encoded, tiff_of
-from testkit.photographs import jpeg, sheet, shows_sheet
-from testkit.scans import page_png
-from testkit.unreadable import refuse_folder
+from testkit.images.image_files import colored, encoded, tiff_of
+from testkit.images.photographs import jpeg, sheet, shows_sheet
+from testkit.png.scans import page_png
+from tests.unit.cli.unreadable import refuse_folder
 
 
 @pytest.fixture

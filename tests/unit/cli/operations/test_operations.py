@@ -21,8 +21,8 @@ from app.domain.methods import METHODS, Method
 from app.domain.ports import Message, Results
 from app.domain.representation import Image, ImageStatus, now
 from app.errors import QueueUnavailableError
-from testkit.fakes import MemoryQueue
-from testkit.memory_pipeline import MemoryPipeline
+from testkit.in_memory.fakes import MemoryQueue
+from testkit.in_memory.memory_pipeline import MemoryPipeline
 
 AN_HOUR = timedelta(hours=1)
 

@@ -12,8 +12,8 @@ from app.cli.operations.watch import watch
 from app.domain.ports import Delivery, Message
 from app.domain.representation import now
 from app.errors import QueueUnavailableError
-from testkit.clocks import Clock
-from testkit.fakes import MemoryQueue
+from testkit.in_memory.fakes import MemoryQueue
+from testkit.timing.clocks import Clock
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""AWS: emulators, injected faults, and the permissions that calls need and policies grant."""

@@ -1,0 +1,1 @@
+"""The page: drive it in Chromium, and find its JavaScript."""

@@ -1,0 +1,1 @@
+"""The application with storage and queues in memory."""

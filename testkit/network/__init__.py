@@ -1,0 +1,1 @@
+"""HTTP clients, HTTP servers and ports on loopback."""

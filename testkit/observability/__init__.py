@@ -1,0 +1,1 @@
+"""Read the logs, metrics and traces of the application."""

@@ -1,0 +1,1 @@
+"""Write small PNGs from the specification, and read PNGs with libpng."""
