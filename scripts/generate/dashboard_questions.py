@@ -2,55 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-#: The selection of the variables at the top of the dashboard.
-_HERE: Final = 'job=~"$job", instance=~"$instance"'
-_PIPELINE: Final = "image_pipeline_"
+from scripts.generate.dashboard_panels import HERE, Panel, gauge, quantile, quantiles, rate
+
 _FAILED: Final = "internal-error|queue-full|queue-unavailable|storage-unavailable"
 _OURS: Final = f'result=~"{_FAILED}"'
 _VALID: Final = f'result=~"accepted|replayed|{_FAILED}"'
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One panel. *queries* are pairs of an expression and its legend; *warn_at* draws a line."""
-
-    title: str
-    description: str
-    unit: str
-    queries: tuple[tuple[str, str], ...]
-    kind: str = "timeseries"
-    width: int = 8
-    warn_at: float | None = None
-    is_stacked: bool = False
-
-
-def rate(name: str, labels: str = "", by: str = "") -> str:
-    """A query for the increase per second of the counter *name*, summed *by* those labels."""
-    chosen = ", ".join(filter(None, (labels, _HERE)))
-    return f"{_sum(by)} (rate({_PIPELINE}{name}{{{chosen}}}[$__rate_interval]))"
-
-
-def quantile(share: float, name: str, labels: str = "", by: str = "") -> str:
-    """A query for the quantile *share* of the histogram *name*."""
-    buckets = rate(f"{name}_bucket", labels, ", ".join(filter(None, ("le", by))))
-    return f"histogram_quantile({share}, {buckets})"
-
-
-def quantiles(name: str, labels: str = "") -> tuple[tuple[str, str], ...]:
-    return tuple((quantile(q, name, labels), f"p{q * 100:g}") for q in (0.5, 0.95, 0.99))
-
-
-def gauge(name: str, by: str = "instance", labels: str = "") -> str:
-    chosen = ", ".join(filter(None, (labels, _HERE)))
-    return f"{_sum(by)} ({name}{{{chosen}}})"
-
-
-def _sum(by: str) -> str:
-    return f"sum by ({by})" if by else "sum"
-
 
 ROWS: Final[dict[str, tuple[Panel, ...]]] = {
     "Is anything wrong?": (
@@ -88,8 +46,8 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             "short",
             (
                 (
-                    f'max({_PIPELINE}queue_messages{{queue="dead-letter", state="waiting", '
-                    f"{_HERE}}})",
+                    f'max(image_pipeline_queue_messages{{queue="dead-letter", state="waiting", '
+                    f"{HERE}}})",
                     "messages",
                 ),
             ),
@@ -110,12 +68,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             "Uploads that failed on our side",
             "Share of the valid uploads. The goal is at most 0.5 % in 30 days.",
             "percentunit",
-            (
-                (
-                    f"{rate('uploads_total', _OURS)} / {rate('uploads_total', _VALID)}",
-                    "failed",
-                ),
-            ),
+            ((f"{rate('uploads_total', _OURS)} / {rate('uploads_total', _VALID)}", "failed"),),
             warn_at=0.005,
         ),
         Panel(
@@ -156,7 +109,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             "short",
             (
                 (
-                    f"max by (queue, state) ({_PIPELINE}queue_messages{{{_HERE}}})",
+                    f"max by (queue, state) (image_pipeline_queue_messages{{{HERE}}})",
                     "{{queue}} {{state}}",
                 ),
             ),
@@ -306,7 +259,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             "percentunit",
             (
                 (
-                    f"sum by (instance) (rate(process_cpu_seconds_total{{{_HERE}}}"
+                    f"sum by (instance) (rate(process_cpu_seconds_total{{{HERE}}}"
                     "[$__rate_interval]))",
                     "{{instance}}",
                 ),
@@ -322,12 +275,7 @@ ROWS: Final[dict[str, tuple[Panel, ...]]] = {
             "Open files and connections",
             "Share of the process's limit.",
             "percentunit",
-            (
-                (
-                    f"{gauge('process_open_fds')} / {gauge('process_max_fds')}",
-                    "{{instance}}",
-                ),
-            ),
+            ((f"{gauge('process_open_fds')} / {gauge('process_max_fds')}", "{{instance}}"),),
             warn_at=0.8,
         ),
         Panel(

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts import usage
-from scripts.generate.dashboard_questions import ROWS, Panel
+from scripts.generate.dashboard_panels import Panel
+from scripts.generate.dashboard_questions import ROWS
 
 DASHBOARD: Final = (
     Path(__file__).resolve().parents[2] / "deploy" / "grafana" / "dashboards" / "pipeline.json"

@@ -17,7 +17,7 @@ from functools import cache
 
 import numpy as np
 
-from testkit.corpora.hostile_pngs import ACCEPT, REJECT, Case, write_cases
+from testkit.corpora.png_cases import ACCEPT, REJECT, Case, write_cases
 from testkit.png.pngs import (
     GRAY,
     GRAY_ALPHA,

@@ -24,12 +24,9 @@ _CASES = "a corpus: one entry or one short function a case, and nothing but case
 #: By the name of the file, and of the function or class within it.
 REASONS = {
     "errors.py": _ONE_LIST,
-    "dashboard_questions.py": "a list: the questions of the dashboard, row by row",
     "everyday.py": _CASES,
     "more.py": _CASES,
     "office.py": _CASES,
-    "hostile_pngs.py": _CASES,
-    "odd_messages.py": _CASES,
     "smuggling.py": _CASES,
 }
 

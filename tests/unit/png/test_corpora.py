@@ -16,7 +16,8 @@ from app.image_processor import binarize_png
 from app.png.check import inspect
 from app.png.decode import decode
 from app.png.limits import PngLimits
-from testkit.corpora.hostile_pngs import ACCEPT, EITHER, REJECT, Case, cases
+from testkit.corpora.hostile_pngs import cases
+from testkit.corpora.png_cases import ACCEPT, EITHER, REJECT, Case
 from testkit.png.pngs import luma
 from testkit.root import ROOT
 

@@ -12,7 +12,7 @@ from app.png.check import inspect
 from app.png.decode import decode
 from app.png.limits import PngLimits
 from testkit.corpora import mutated_pngs, odd_pngs
-from testkit.corpora.hostile_pngs import ACCEPT, REJECT, Case
+from testkit.corpora.png_cases import ACCEPT, REJECT, Case
 from testkit.corpora.png_verdicts import COLLECTIONS, STRICTER, collection, damaged, verdict
 from testkit.png.libpng import Libpng, Reading
 
