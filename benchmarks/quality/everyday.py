@@ -8,6 +8,8 @@ black, 255 must be white, 128 does not count (edges of strokes, photographs, the
 page). Every page is print with one common addition: a pen, a stamp, a bar chart, a code, a form.
 """
 
+# Longer than 300 lines: one function for each kind of page, and the page that they draw on.
+
 from __future__ import annotations
 
 import json

@@ -1,5 +1,7 @@
 """Further kinds, thought of before anything was trained; those held out judge and never train."""
 
+# Longer than 300 lines: one function for each kind of page; a move changes the hash in the weights.
+
 from __future__ import annotations
 
 import cv2

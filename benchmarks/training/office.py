@@ -1,5 +1,7 @@
 """Kinds of pages from offices and homes: print with pens, stamps, forms, codes and charts on it."""
 
+# Longer than 300 lines: one function for each kind of page; a move changes the hash in the weights.
+
 from __future__ import annotations
 
 import cv2

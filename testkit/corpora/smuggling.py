@@ -1,5 +1,7 @@
 """Requests that two servers could parse differently, and similar valid requests."""
 
+# Longer than 300 lines: one corpus of requests, an entry for each.
+
 from __future__ import annotations
 
 from typing import Final
