@@ -1,7 +1,7 @@
 """Probe the address of the application.
 
     probe.py free  HOST PORT        exit 0 if the port is free to listen on
-    probe.py ready HOST PORT PID    wait until /readyz answers 200, or process PID has ended
+    probe.py ready HOST PORT PID    wait until /readyz answers 200, or run_app, PID, has ended
     probe.py answers URL            exit 0 if an HTTP server responds at URL, 2 if none does
 
 Standard library only.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -23,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from scripts import usage  # noqa: E402 (found only now)
+from scripts.local import compiling  # noqa: E402
 
 READY_DEADLINE_S = 180.0
 PAUSE_S = 0.1
@@ -77,19 +79,30 @@ def _local(host: str) -> str:
 
 
 def wait_until_ready(host: str, port: int, pid: int) -> None:
-    local = _local(host)
-    told_at = time.monotonic()
-    deadline = told_at + READY_DEADLINE_S
-    while not answers(f"http://{local}:{port}/readyz"):
+    """Wait until /readyz answers; exit after READY_DEADLINE_S, or so long after the last progress.
+
+    A process that hangs is asked where.
+    """
+    url = f"http://{_local(host)}:{port}/readyz"
+    started_at = told_at = advanced_at = time.monotonic()
+    compiled = ""
+    while not answers(url):
+        now, before, compiled = time.monotonic(), compiled, compiling.progress_of(pid)
         if not is_alive(pid):
             sys.exit(1)  # the application has printed the reason
-        if time.monotonic() > deadline:
-            sys.exit(f"start_app.sh: not ready after {READY_DEADLINE_S:.0f} s; its log is above")
-        if time.monotonic() > told_at + TICK_S:
-            told_at = time.monotonic()
-            seconds = told_at - deadline + READY_DEADLINE_S
+        if compiled != before:
+            advanced_at = now
+        if now > advanced_at + READY_DEADLINE_S:
+            os.kill(pid, signal.SIGUSR1)
+            time.sleep(PAUSE_S)
+            sys.exit(f"start_app.sh: not ready after {now - started_at:.0f} s; its log is above")
+        if now > told_at + TICK_S:
+            told_at = now
+            what = (
+                f"Compiling the engine, {compiled}" if compiled else "The application is starting"
+            )
             step = os.environ.get("STEP", "")
-            print(f"{step}The application is starting, {seconds:.0f} s", file=sys.stderr)
+            print(f"{step}{what}, {now - started_at:.0f} s", file=sys.stderr)
         time.sleep(PAUSE_S)
 
 

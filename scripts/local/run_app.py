@@ -6,6 +6,7 @@ queues, and serves.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ if not __package__:
 
 from app import installed
 from scripts import usage
+from scripts.local import compiling
 
 ROOT = Path(__file__).resolve().parents[2]
 PAUSE_S = 0.05
@@ -29,6 +31,7 @@ PAUSE_S = 0.05
 def main() -> int:
     os.setsid()  # Ctrl-C reaches this process once, through start_app.sh
     signal.signal(signal.SIGTERM, end)  # until the application has its own handler
+    faulthandler.register(signal.SIGUSR1)  # the probe asks where a start hangs
     tell_misspelt(os.environ.get("DOTENV_NAMES", "").split())
     with compiling_beside():
         from app import image_processor, main, routes, setup_aws_resources  # noqa: F401
@@ -54,6 +57,7 @@ def end(*_: object) -> None:
     many. An exception inside Popen would leave the process that Popen has just started.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    compiling.tell_end()
     os.killpg(0, signal.SIGTERM)
     os._exit(143)
 
@@ -75,9 +79,13 @@ def compiling_beside() -> Iterator[None]:
         print(f"{step}Compiling the engine for this machine, once ...", file=sys.stderr)
     other = subprocess.Popen(command, cwd=ROOT) if modules else None
     try:
-        load(modules)
+        for number, module in enumerate(modules, 1):
+            compiling.tell(f"part {number} of {len(modules)}")
+            import_module(module)
+        compiling.tell_end()
         yield
     finally:
+        compiling.tell_end()
         if other:
             other.kill()
             other.wait()
