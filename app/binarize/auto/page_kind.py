@@ -50,6 +50,10 @@ LEAST_GRAYS: Final = 10
 #: ... and less than MOST_STRONG of the uneven blocks have over STRONG_SHARE of the contrast nearby.
 STRONG_SHARE: Final = 0.45
 MOST_STRONG: Final = 0.5
+#: The range of an uneven block is greater than that of the noise by so many gray values, or by this
+#: share of the paper where that is less: on dark pages.
+LEAST_CHANGE: Final = 10
+LEAST_CHANGE_SHARE: Final = 1 / 20
 #: If more than this share came out black, more than writing has, the next two limits apply.
 MUCH_BLACK: Final = 0.25
 LEAST_GRAYS_IF_BLACK: Final = 8
@@ -159,14 +163,15 @@ def is_photograph(maps: PageMaps, black: float) -> bool:
     if np.count_nonzero(tone > PAPER_TONE) > MOST_PAPER * tone.size:
         return False
     noise = quantile(histogram(maps.noise_32), 0.5)
-    even = as_gray(maps.range_8 <= 1.3 * noise + 10)
+    even = as_gray(maps.range_8 <= 1.3 * noise + LEAST_CHANGE)
     if _grays(histogram(tone, even)) < least_grays:
         return False
     near = cv2.resize(maps.depth_32, maps.paper.shape[::-1], interpolation=cv2.INTER_NEAREST)
     contrast = cv2.multiply(maps.paper, near, scale=STRONG_SHARE / 255)
-    changes = int(np.count_nonzero(even == 0))
-    strong = int(np.count_nonzero((maps.range_8 > contrast) & (even == 0)))
-    return strong < most_strong * max(1, changes)
+    bright = quantile(histogram(maps.paper_32), 0.5)
+    is_uneven = maps.range_8 > 1.3 * noise + min(LEAST_CHANGE, bright * LEAST_CHANGE_SHARE)
+    strong = int(np.count_nonzero((maps.range_8 > contrast) & is_uneven))
+    return strong < most_strong * max(1, int(np.count_nonzero(is_uneven)))
 
 
 def _grays(counts: Histogram) -> float:

@@ -82,6 +82,21 @@ def test_noise_between_the_words_does_not_become_ink() -> None:
     assert (white[~near_words] == 0).mean() < 0.0005
 
 
+@pytest.mark.parametrize("shape", [(500, 650), (515, 641), (560, 700), (575, 767)])
+def test_noise_at_the_margins_does_not_become_ink(shape: tuple[int, int]) -> None:
+    # These sides are no multiples of 64: the maps go beyond the page.
+    height, width = shape
+    ink = np.zeros(shape)
+    ink[: height - 90, : width - 90] = text(height - 90, width - 90)
+    is_margin = np.ones(shape, bool)
+    is_margin[: height - 80, : width - 80] = False
+
+    white = ink_of(printed(ink, paper=220, black=60) + noise(shape, 22))
+
+    assert (white[is_margin] == 0).mean() < 0.002
+    assert (white[:, -16:] == 0).mean() < 0.006
+
+
 def test_a_white_on_black_page_gives_the_same_as_its_negative() -> None:
     page = scanned(printed(text()) + noise(SHAPE, 4))
 

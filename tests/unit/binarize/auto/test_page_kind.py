@@ -58,8 +58,9 @@ def test_a_landscape_is_a_photograph_and_is_dithered() -> None:
     assert (reading.white == floyd_steinberg(photo)).all()
 
 
-def test_a_photograph_is_not_turned_round_even_if_it_is_dark() -> None:
-    photo = scanned(landscape() * 0.5)
+@pytest.mark.parametrize("brightness", [0.35, 0.45, 0.5, 0.55, 0.7])
+def test_a_photograph_is_recognized_and_not_turned_round_if_it_is_dark(brightness: float) -> None:
+    photo = scanned(landscape() * brightness)
 
     reading = read(photo)
 
