@@ -8,33 +8,32 @@ error is one line. --plan only lists the environments to install, with the downl
 from __future__ import annotations
 
 import importlib.util
-import signal
-import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from subprocess import Popen
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts import usage
+from scripts.install import ending
+from scripts.install.ending import started, terminate
 from scripts.install.environment import WEIGHTS, ensure, is_installed, say, stop
 
 
 def main() -> int:
-    # Exit by an exception, so that child processes are stopped.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    ending.on_signals()
     given = usage.check(__doc__, least=2, most=sys.maxsize, options=("--plan",))
     paths = [Path(word) for word in given if word != "--plan"]
     if len(paths) % 2:
         usage.refuse(f"no lock for {paths[-1]}")
     pairs = list(zip(paths[::2], paths[1::2], strict=True))
     check_modules()
-    try:
-        if "--plan" in given:
-            return plan(pairs)
-        return ensure(*pairs[0]) if len(pairs) == 1 else ensure_all(pairs)
-    except KeyboardInterrupt:
-        return 130
+    if "--plan" in given:
+        return plan(pairs)
+    return ensure(*pairs[0]) if len(pairs) == 1 else ensure_all(pairs)
 
 
 def plan(pairs: Sequence[tuple[Path, Path]]) -> int:
@@ -54,14 +53,12 @@ def plan(pairs: Sequence[tuple[Path, Path]]) -> int:
 def ensure_all(pairs: Sequence[tuple[Path, Path]]) -> int:
     """The exit code of installing *pairs* in parallel, each in a process of its own."""
     command = [sys.executable, str(Path(__file__).resolve().parent)]
-    running = [subprocess.Popen([*command, *map(str, pair)]) for pair in pairs]
-    try:
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(started(partial(Popen, [*command, *map(str, pair)]), terminate))
+            for pair in pairs
+        ]
         return max(process.wait() for process in running)
-    finally:
-        for process in running:
-            process.terminate()
-        for process in running:
-            process.wait()
 
 
 def check_modules() -> None:

@@ -14,7 +14,6 @@ import importlib.util
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -26,6 +25,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
+
+from scripts.install.ending import kill_group, started  # noqa: E402 (found only now)
+
 UV_LOCK = ROOT / "requirements" / "uv.txt"
 UV_PLACE = ROOT / ".local" / "uv"
 TICK_S = 2.0
@@ -193,23 +195,24 @@ def site_of(venv: Path) -> Path | None:
 def run(
     command: Sequence[str], *, env: Mapping[str, str] | None = None, tell: Tell | None = None
 ) -> Run:
-    """Run *command* to its end; an exception in this process kills it and its children."""
+    """Run *command* to its end; an exception or a signal here kills it and its children."""
     lines: list[str] = []
-    with subprocess.Popen(
-        command,
-        env=os.environ | (env or {}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            follow(process, lines, tell or (lambda _: None))
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            env=os.environ | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+
+    with started(start, kill_group) as process:
+        follow(process, lines, tell or (lambda _: None))
+        process.communicate()  # closes the pipe, whose end has been read
     return Run(process.returncode, "".join(lines))
 
 

@@ -223,6 +223,37 @@ def test_an_installation_that_is_cut_short_leaves_no_pip_behind(tmp_path: Path) 
     wait_until(lambda: not any(str(tmp_path) in line for line in command_lines()), within_s=60)
 
 
+@pytest.mark.parametrize("when", ["start", "block", "finalizer"])
+def test_a_signal_ends_the_installer_and_its_process_whenever_it_comes(when: str) -> None:
+    program = """if True:
+        import signal, subprocess, sys
+        from scripts.install import ending
+
+        class Finalized:
+            def __del__(self):
+                signal.raise_signal(signal.SIGTERM)
+
+        def start():
+            process = subprocess.Popen(["sleep", "300"], start_new_session=True)
+            print(process.pid, flush=True)
+            if when == "start":
+                signal.raise_signal(signal.SIGTERM)
+            return process
+
+        when = sys.argv[1]
+        ending.on_signals()
+        with ending.started(start, ending.kill_group):
+            if when == "block":
+                signal.raise_signal(signal.SIGTERM)
+            Finalized()
+        print("still here")
+    """
+    answer = run([sys.executable, "-c", program, when])
+
+    assert (answer.returncode, answer.stderr) == (143, "")
+    assert not psutil.pid_exists(int(answer.stdout))
+
+
 def test_a_signal_ends_the_application_that_loads_even_inside_a_finalizer() -> None:
     program = """if True:
         import os, signal
