@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -56,14 +57,14 @@ def test_a_start_that_hangs_is_ended_and_says_where_it_hangs(tmp_path: Path) -> 
     command = [sys.executable, "-m", "scripts.local.run_app", str(free_port())]
     with (tmp_path / "log").open("w+") as log:
         process = subprocess.Popen(command, cwd=ROOT, stderr=log)
+        # It waits for LocalStack, which never comes.
+        wait_until(lambda: os.getsid(process.pid) == process.pid, within_s=30)
         try:
-            # It waits for LocalStack, which never comes.
-            wait_until(lambda: os.getsid(process.pid) == process.pid, within_s=30)
             with pytest.raises(SystemExit, match=r"not ready after \d+ s; its log is above"):
                 probe.wait_until_ready("127.0.0.1", free_port(), process.pid)
             wait_until(lambda: "run_app.py" in (tmp_path / "log").read_text())
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait(30)
 
 
