@@ -12,8 +12,6 @@ _F = "float32[:,::1]"
 _ROW = "float32[::1]"
 #: Adding and subtracting 1.5 * 2^23 rounds a float32 to a whole number.
 _ROUND: Final = np.float32(12582912)
-#: A sharpness of -1, after both interpolations.
-_CRISP: Final = np.float32(-328)
 
 
 @compiled(f"void({_ROW}, {_ROW}, {_ROW})", may_fuse=True)
@@ -90,8 +88,7 @@ def compare_row(
         around = column[x] + left[x] + middle[x] + right[x] + end[x] - count * v
         s = sharp[x] * e + beside[x] * f + _ROUND - _ROUND
         over = unit * v + s * around - limit[x] * u - other[x] * w
-        is_dark = (v < dark[x]) & (s <= _CRISP)
-        out[x] = np.uint8(255) if (over > np.float32(0)) & (not is_dark) else np.uint8(0)
+        out[x] = np.uint8(255) if (over > np.float32(0)) & (v >= dark[x]) else np.uint8(0)
 
 
 @compiled(f"void(uint8[:,::1], {_F}, {_F}, uint8[:,::1], uint8[:,::1])")
@@ -102,8 +99,8 @@ def compare(page: Any, threshold: Any, sharpness: Any, dark: Any, white: Any) ->
     1/32 gray values, *sharpness* s at 1/8 in 1/512 of a 25th; both are interpolated linearly. All
     sums are whole numbers below 2^24, which float32 holds exactly.
 
-    Where s is -1 and less, a pixel below *dark* (at 1/8) also becomes 0: within marks of more than
-    5 pixels, as codes have, sharpening changes nothing.
+    A pixel below *dark* (at 1/8) also becomes 0: within marks of more than 5 pixels, as codes have,
+    sharpening changes nothing.
     """
     width, cells, eighths = page.shape[1], threshold.shape[1], sharpness.shape[1]
     last_cell, last_eighth = threshold.shape[0] - 1, sharpness.shape[0] - 1

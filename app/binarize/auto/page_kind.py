@@ -97,23 +97,27 @@ def is_inverted(cells: Cells) -> bool:
     return bool(2 * total - high - low < INVERTED_VOTE * (high - low))
 
 
-def kind_of(page: Gray, white: Gray, maps: PageMaps, *, has_fine_strokes: bool = False) -> Kind:
+def kind_of(
+    page: Gray, white: Gray, maps: PageMaps, *, stands_out: bool, has_fine_strokes: bool = False
+) -> Kind:
     """WRITING, BLANK or PHOTOGRAPH, judged by *page*, its *maps* and its binarized form *white*.
 
-    *page* and *maps* show dark writing. Photographs have no fine strokes, but stained paper with
-    fine strokes can have as many grays as a photograph.
+    *page* and *maps* show dark writing; *stands_out* is what the function of that name found.
+    Photographs have no fine strokes, but stained paper with fine strokes can have as many grays as
+    a photograph.
     """
     black = white.size - cv2.countNonZero(white)
     if not has_fine_strokes and is_photograph(maps, black / white.size):
         return PHOTOGRAPH
-    if not _stands_out(page, maps) and not _is_split(page, white, maps):
+    if not stands_out and not _is_split(page, white, maps):
         return PHOTOGRAPH if _varies(maps) else BLANK
     if black:
         return WRITING
     return PHOTOGRAPH if maps.depth.max() >= STRONG_DEPTH else BLANK
 
 
-def _stands_out(page: Gray, maps: PageMaps) -> bool:
+def stands_out(page: Gray, maps: PageMaps) -> bool:
+    """Whether something on *page* is more than the noise of the paper."""
     return _has_strong_edges(maps) or _has_ink(page, maps)
 
 

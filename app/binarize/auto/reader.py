@@ -14,7 +14,7 @@ import numpy as np
 from ...numeric.histogram import Gray, as_gray
 from ..dithering import floyd_steinberg
 from . import old_paper
-from .page_kind import BLANK, PHOTOGRAPH, Kind, is_all_ink, is_inverted, kind_of
+from .page_kind import BLANK, PHOTOGRAPH, Kind, is_all_ink, is_inverted, kind_of, stands_out
 from .page_maps import cells_of, page_maps
 from .surface import Weights, binarize, weights
 
@@ -43,9 +43,11 @@ def read(gray: Gray, learned: Weights | None = None) -> Reading:
         page = as_gray(cv2.bitwise_not(page))
         cells = cells_of(page)
     maps = page_maps(cells)
-    white = binarize(page, maps, learned or weights())
+    has_ink = stands_out(page, maps)
+    white = binarize(page, maps, learned or weights(), stands_out=has_ink)
     old = old_paper.reread(page, maps, white)
-    kind = kind_of(page, white, maps, has_fine_strokes=bool(old and old.is_finely_written))
+    has_fine_strokes = bool(old and old.is_finely_written)
+    kind = kind_of(page, white, maps, stands_out=has_ink, has_fine_strokes=has_fine_strokes)
     if kind == PHOTOGRAPH:
         return Reading(floyd_steinberg(gray), PHOTOGRAPH)
     if kind == BLANK:

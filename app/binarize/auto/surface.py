@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,9 +40,12 @@ _25TH: Final = np.float32(1 / 25)
 _ROUND: Final = np.float32(12582912)
 _MOST_SHARP: Final = np.float32(82)
 #: A pixel is as dark as ink if it is DARK_INK times as deep as the darkest spot nearby, where that
-#: spot is LEAST_DARK of 255 deep.
+#: spot is LEAST_DARK of 255 deep and at least DARK_NOISES times as deep as the noise ranges, and
+#: where a range within 20 pixels is 1 / DARK_EDGE of the depth or more, as none is in a shadow.
 DARK_INK: Final = (4, 5)
 LEAST_DARK: Final = 90
+DARK_NOISES: Final = 2
+DARK_EDGE: Final = 2
 
 Weights = Mapping[str, Layers]
 
@@ -57,23 +61,35 @@ def weights(path: Path = WEIGHTS_FILE) -> Weights:
         }
 
 
-def binarize(page: Gray, maps: PageMaps, learned: Weights) -> Gray:
-    """*page* in black and white, 0 for ink and 255 elsewhere; *maps* are the maps of *page*."""
+def binarize(page: Gray, maps: PageMaps, learned: Weights, *, stands_out: bool) -> Gray:
+    """*page* in black and white, 0 for ink and 255 elsewhere; *maps* are the maps of *page*.
+
+    *stands_out* says that there is ink, not only noise.
+    """
     threshold, sharpness = surface(maps, learned)
     if quantile(histogram(maps.noise_32), 0.5) >= STRONG_NOISE:
         np.maximum(sharpness, np.float32(0), out=sharpness)
+    dark = dark_ink(maps) if stands_out else np.zeros_like(maps.paper)
     white = np.empty_like(page)
-    compare(page, threshold, sharpness, dark_ink(maps), white)
+    compare(page, threshold, sharpness, dark, white)
     return white
 
 
 def dark_ink(maps: PageMaps) -> Gray:
     """The gray at 1/8 below which pixels are as dark as the ink nearby; 0 where there is none."""
+    rows, columns = maps.paper.shape
+
+    def at_8(coarse: Gray) -> Any:
+        return coarse.repeat(4, axis=0)[:rows].repeat(4, axis=1)[:, :columns].astype(np.int32)
+
+    paper, depth, noise = maps.paper.astype(np.int32), at_8(maps.depth_32), at_8(maps.noise_32)
+    deep = paper * depth
+    edge = cv2.dilate(maps.range_8, np.ones((5, 5), np.uint8)).astype(np.int32)
+    is_ink = (depth >= LEAST_DARK) & (DARK_NOISES * 255 * noise <= deep)
+    is_ink &= DARK_EDGE * 255 * edge >= deep
     numerator, denominator = DARK_INK
-    depth = maps.depth_32.repeat(4, axis=0)[: len(maps.paper)].repeat(4, axis=1)
-    paper, depth = maps.paper.astype(np.int32), depth[:, : maps.paper.shape[1]].astype(np.int32)
-    below = paper - paper * depth * numerator // (255 * denominator)
-    return np.where(depth >= LEAST_DARK, below, 0).astype(np.uint8)
+    below = paper - deep * numerator // (255 * denominator)
+    return np.where(is_ink, below, 0).astype(np.uint8)
 
 
 def surface(maps: PageMaps, learned: Weights) -> tuple[Layers, Layers]:

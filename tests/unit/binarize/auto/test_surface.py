@@ -11,7 +11,7 @@ from app.binarize import dithering
 from app.binarize.auto import compare, layers, old_paper, page_features, page_maps, surface
 from app.binarize.auto.surface import WEIGHTS_FILE, weights
 from benchmarks.training.weights import reader_digest
-from testkit.images.pages import shadowed_page
+from testkit.images.pages import noise, scanned, shadowed_page
 
 #: Sums of whole numbers are exact in float32 below this.
 EXACT_BELOW = 2**24
@@ -137,7 +137,7 @@ def test_the_comparison_of_each_pixel_equals_integer_arithmetic() -> None:
     gray = rng.integers(0, 256, (61, 70), np.uint8)
     threshold = rng.integers(-128 * 32, 383 * 32, (32, 32)).astype(np.float32)
     sharpness = rng.integers(-82, 83, (16, 16)).astype(np.float32)
-    dark = rng.integers(0, 256, (16, 16), np.uint8)
+    dark = rng.integers(0, 90, (16, 16), np.uint8)
     white = np.empty_like(gray)
 
     compare.compare(gray, threshold, sharpness, dark, white)
@@ -157,9 +157,24 @@ def test_the_comparison_of_each_pixel_equals_integer_arithmetic() -> None:
     v = v[2:-2, 2:-2]
     sharp = rounded(enlarge(sharpness, 8)[:61, :70], 16)
     over = 8192 * v + sharp * (around - 25 * v) > 4 * enlarge(threshold, 4)[:61, :70]
-    is_dark = (sharp <= -328) & (v < np.kron(dark, np.ones((8, 8), np.int64))[:61, :70])
+    is_dark = v < np.kron(dark, np.ones((8, 8), np.int64))[:61, :70]
     assert ((white == 255) == (over & ~is_dark)).all()
-    assert is_dark.any()
+    assert (over & is_dark).any()
+
+
+def dark_ink(page: Any) -> Any:
+    return surface.dark_ink(page_maps.page_maps(page_maps.cells_of(scanned(page))))
+
+
+def test_pixels_as_dark_as_the_ink_nearby_are_told_from_noise_and_from_shadow() -> None:
+    shape = (256, 320)
+    squares = np.kron(np.indices((22, 27)).sum(0) % 2, np.ones((12, 12)))[:256, :320]
+    falling = np.tile(np.linspace(235, 60, 320), (256, 1))
+
+    assert (dark_ink(235 - 200 * squares + noise(shape, 4)) > 0).all()
+    assert (dark_ink(150 - 75 * squares + noise(shape, 25)) == 0).all()
+    assert (dark_ink(falling + noise(shape, 2)) == 0).all()
+    assert (dark_ink(235 - 60 * squares) == 0).all()
 
 
 # --- the same everywhere ----------------------------------------------------------
