@@ -172,7 +172,7 @@ def is_photograph(maps: PageMaps, black: float) -> bool:
         return False
     near = cv2.resize(maps.depth_32, maps.paper.shape[::-1], interpolation=cv2.INTER_NEAREST)
     contrast = cv2.multiply(maps.paper, near, scale=STRONG_SHARE / 255)
-    bright = quantile(histogram(maps.paper_32), 0.5)
+    bright = quantile(histogram(maps.paper_32), 0.9)  # a page, on however dark a desk
     is_uneven = maps.range_8 > 1.3 * noise + min(LEAST_CHANGE, bright * LEAST_CHANGE_SHARE)
     strong = int(np.count_nonzero((maps.range_8 > contrast) & is_uneven))
     return strong < most_strong * max(1, int(np.count_nonzero(is_uneven)))

@@ -68,6 +68,14 @@ def test_a_photograph_is_recognized_and_not_turned_round_if_it_is_dark(brightnes
     assert abs(reading.white.mean() - photo.mean()) < 3
 
 
+def test_a_page_on_a_blotched_desk_in_dim_light_is_writing() -> None:
+    scene, ink = 44 + noise((800, 800), 17, grain_px=36), text(323, 323, size_px=19)
+    scene[150:473, 150:473] = printed(ink, paper=116, black=35)
+    scene = cv2.GaussianBlur(scene, (0, 0), 1) + noise((800, 800), 0.5)
+
+    assert read(scanned(scene)).kind == "writing"
+
+
 def test_a_photograph_of_dark_trunks_against_the_sky_is_a_photograph() -> None:
     rng, tones = np.random.default_rng(1), landscape().astype(float)
     for _ in range(65):
