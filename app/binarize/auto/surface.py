@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numeric.compiled import compiled
-from ...numeric.histogram import Gray, histogram, quantile
+from ...numeric.histogram import Gray, as_gray, histogram, quantile
 from . import layers
 from .channels import Map, channel_rows, empty_map, packed
 from .compare import compare
@@ -77,19 +77,23 @@ def binarize(page: Gray, maps: PageMaps, learned: Weights, *, stands_out: bool) 
 
 def dark_ink(maps: PageMaps) -> Gray:
     """The gray at 1/8 below which pixels are as dark as the ink nearby; 0 where there is none."""
-    rows, columns = maps.paper.shape
+    edge = as_gray(cv2.dilate(maps.range_8, np.ones((5, 5), np.uint8)))
+    below = np.empty_like(maps.paper)
+    _below_ink(maps.paper, maps.depth_32, maps.noise_32, edge, below)
+    return below
 
-    def at_8(coarse: Gray) -> Any:
-        return coarse.repeat(4, axis=0)[:rows].repeat(4, axis=1)[:, :columns].astype(np.int32)
 
-    paper, depth, noise = maps.paper.astype(np.int32), at_8(maps.depth_32), at_8(maps.noise_32)
-    deep = paper * depth
-    edge = cv2.dilate(maps.range_8, np.ones((5, 5), np.uint8)).astype(np.int32)
-    is_ink = (depth >= LEAST_DARK) & (DARK_NOISES * 255 * noise <= deep)
-    is_ink &= DARK_EDGE * 255 * edge >= deep
+@compiled("void(uint8[:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1])")
+def _below_ink(paper: Any, depth_32: Any, noise_32: Any, edge: Any, below: Any) -> None:
     numerator, denominator = DARK_INK
-    below = paper - deep * numerator // (255 * denominator)
-    return np.where(is_ink, below, 0).astype(np.uint8)
+    for y in range(paper.shape[0]):
+        for x in range(paper.shape[1]):
+            p, depth = np.int32(paper[y, x]), np.int32(depth_32[y >> 2, x >> 2])
+            deep = p * depth
+            is_ink = depth >= LEAST_DARK and DARK_EDGE * 255 * np.int32(edge[y, x]) >= deep
+            is_ink &= DARK_NOISES * 255 * np.int32(noise_32[y >> 2, x >> 2]) <= deep
+            under = p - deep * numerator // (255 * denominator)
+            below[y, x] = np.uint8(under) if is_ink else np.uint8(0)
 
 
 def surface(maps: PageMaps, learned: Weights) -> tuple[Layers, Layers]:
