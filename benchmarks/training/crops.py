@@ -8,18 +8,20 @@ import cv2
 import numpy as np
 
 from app.binarize.auto.page_features import enlarged_row, features, widened
-from app.binarize.auto.page_maps import cells_of, page_maps
+from app.binarize.auto.page_maps import CELL_PX, cells_of, page_maps
 
 from .sheet import COVERED, INK, NEITHER, PAPER, Rng, inked, smooth
 from .spoil import jpeg
 
 SIDE: Final = 384
+#: The share of crops that begin on the grid of cells, as pages do.
+ON_GRID: Final = 0.5
 #: Marks of fewer pixels count more, up to so many times.
 SMALL_MARK_PX: Final = 80
 MOST_IMPORTANCE: Final = 6
 #: Paper farther from ink counts more: a speck there is read as a mark.
 FAR_PX: Final = 12
-FAR_PAPER: Final = 1.5
+FAR_PAPER: Final = 2
 #: Pixels beside ink count so much less.
 RIM_LENIENCY: Final = 0.2
 
@@ -48,9 +50,11 @@ def _empty(rng: Rng) -> Any:
 
 
 def _cut(rng: Rng, gray: Any, truth: Any, side: int) -> tuple[Any, Any]:
-    side = min(side, *gray.shape)
+    side, on_grid = min(side, *gray.shape), rng.random() < ON_GRID
     for _ in range(3):
         y, x = (int(rng.integers(0, length - side + 1)) for length in gray.shape)
+        if on_grid:
+            y, x = y // CELL_PX * CELL_PX, x // CELL_PX * CELL_PX
         spot = (slice(y, y + side), slice(x, x + side))
         if (truth[spot] == INK).any() or rng.random() < 0.15:
             break

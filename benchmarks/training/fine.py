@@ -7,6 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from app.binarize.auto.page_maps import CELL_PX
+
 from .kinds import kind
 from .office import black, sheet
 from .sheet import Rng, Sheet, blurred, handwriting
@@ -32,13 +34,19 @@ def _modules(rng: Rng) -> Any:
     return cv2.QRCodeEncoder.create().encode(text)[2:-2, 2:-2] < 128
 
 
-@kind(weight=2.0, hard=0.6)
+@kind(weight=3.0, hard=0.6)
 def small_codes(rng: Rng) -> Sheet:
-    """Several codes with modules of 2 to 5 pixels above small print."""
+    """Several codes with modules of 2 to 5 pixels above small print.
+
+    Many are as a program draws them: sharp, and often of as many pixels as a cell, on its grid.
+    """
     page = sheet(rng)
+    page.is_blurred = rng.random() < 0.4
     cover, left = np.zeros_like(page.gray), 20
     while left < page.width - 60:
         side, modules = int(rng.integers(2, 6)), _modules(rng)
+        if page.is_blurred and rng.random() < 0.6:
+            side, left = CELL_PX, left // CELL_PX * CELL_PX
         high = int(rng.integers(40, 120)) if len(modules) == 1 else side
         dark = np.kron(modules, np.ones((high, max(1, side // 2) if high > side else side)))
         room = cover[20 : page.height // 2, left : page.width - 20]
@@ -73,12 +81,13 @@ def noisy_print(rng: Rng) -> Sheet:
     return page
 
 
-@kind(weight=1.5, hard=0.2)
+@kind(weight=4.0, hard=0.2)
 def coarse_jpeg(rng: Rng) -> Sheet:
     """Print with the rings that coarse JPEGs have around letters."""
     page = sheet(rng)
-    _columns(page, 10, 26)
-    page.gray = blurred(page.gray, rng.uniform(0.3, 0.8)) + rng.normal(0, 2, page.gray.shape)
+    _columns(page, 10, 30)
+    if rng.random() < 0.6:
+        page.gray = blurred(page.gray, rng.uniform(0.3, 0.8)) + rng.normal(0, 2, page.gray.shape)
     pixels = np.clip(np.rint(page.gray), 0, 255).astype(np.uint8)
     page.gray = jpeg(pixels, int(rng.integers(10, 35))).astype(np.float32)
     page.is_blurred = True

@@ -451,17 +451,20 @@ def on_a_desk(rng: Rng) -> Sheet:
     return page
 
 
-@kind(weight=1.0, hard=1.0)
+@kind(weight=2.0, hard=0.8)
 def show_through(rng: Rng) -> Sheet:
     """The print or writing of the other side shows; ticks and words in pencil on this side stay."""
     page = sheet(rng)
     back = Sheet(rng, page.width, page.height, 255)
     back.print((20, 10, page.width - 20, page.height), rng.uniform(12, 40), 0)
     other = blurred((255 - back.gray[:, ::-1]) / 255, rng.uniform(0.8, 3.2))
-    if rng.random() < 0.7:
-        some_print(page, bottom=page.height * rng.uniform(0.2, 1))
+    if rng.random() < 0.8:
+        # Lines that end early, so that the other side's go on beside them.
+        right = page.width - rng.uniform(20, 300)
+        box = (rng.uniform(20, 70), 30, right, page.height * rng.uniform(0.2, 1))
+        page.print(box, float(np.exp(rng.uniform(np.log(11), np.log(36)))), black(rng))
     image, draw = page.drawing()
-    for _ in range(int(rng.integers(1, 5))):
+    for _ in range(int(rng.integers(0, 5))):
         x, y, s = (
             rng.uniform(40, page.width - 90),
             rng.uniform(40, page.height - 90),
@@ -476,7 +479,7 @@ def show_through(rng: Rng) -> Sheet:
         else:
             signature(draw, rng, x * 0.5, y, rng.uniform(1.8, 4.5), rng.uniform(80, 300))
     page.lay(image, pen(rng, page))
-    page.gray *= 1 - rng.uniform(0.05, 0.3) * other
+    page.gray *= 1 - rng.uniform(0.05, 0.38) * other
     return page
 
 

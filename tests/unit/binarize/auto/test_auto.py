@@ -354,4 +354,4 @@ def test_a_halftone_picture_keeps_its_tones() -> None:
 
     for left in (100, 200, 300, 400):
         part = (slice(250, 450), slice(left, left + 100))
-        assert abs((white[part] == 0).mean() - ink[part].mean()) < 0.12
+        assert abs((white[part] == 0).mean() - ink[part].mean()) < 0.17
