@@ -103,7 +103,7 @@ def node_rivals() -> Path:
     """Install the Node rivals from their lock outside the repository; return the folder."""
     folder = Path(tempfile.gettempdir()) / "image-pipeline-rival"
     folder.mkdir(exist_ok=True)
-    for source in (RIVALS / "node").iterdir():
+    for source in filter(Path.is_file, (RIVALS / "node").iterdir()):  # not node_modules
         (folder / source.name).write_bytes(source.read_bytes())
     subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True)
     return folder
