@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts import usage
 from scripts.install import ending
-from scripts.install.ending import started, terminate
+from scripts.install.ending import started
 from scripts.install.environment import WEIGHTS, ensure, is_installed, say, stop
 
 
@@ -55,7 +55,9 @@ def ensure_all(pairs: Sequence[tuple[Path, Path]]) -> int:
     command = [sys.executable, str(Path(__file__).resolve().parent)]
     with ExitStack() as stack:
         running = [
-            stack.enter_context(started(partial(Popen, [*command, *map(str, pair)]), terminate))
+            stack.enter_context(
+                started(partial(Popen, [*command, *map(str, pair)]), Popen.terminate)
+            )
             for pair in pairs
         ]
         return max(process.wait() for process in running)

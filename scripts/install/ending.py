@@ -21,14 +21,14 @@ Process = subprocess.Popen[Any]
 class _State:
     """What the handler has to know; only the main thread starts processes."""
 
-    ends: dict[int, Callable[[], None]] = {}  # noqa: RUF012 (one for the whole program)
+    stops: dict[int, Callable[[], None]] = {}  # noqa: RUF012 (one for the whole program)
     is_starting = False
     signum = 0
 
 
 def on_signals() -> None:
-    """End all processes, and this one with 128 + the signal's number, on SIGTERM and SIGINT."""
-    for signum in (signal.SIGTERM, signal.SIGINT):
+    """At SIGTERM, SIGINT and SIGHUP end all processes, and this one with 128 + the number."""
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(signum) is not signal.SIG_IGN:  # as for jobs in the background
             signal.signal(signum, _end)
 
@@ -37,18 +37,20 @@ def _end(signum: int, _: object = None) -> None:
     _State.signum = signum
     if _State.is_starting:
         return
-    for end in list(_State.ends.values()):
-        end()
+    for stop in list(_State.stops.values()):
+        stop()
+    for pid in list(_State.stops):
+        _reap(pid)
     os._exit(128 + signum)
 
 
 @contextmanager
-def started(start: Callable[[], Process], end: Callable[[Process], None]) -> Iterator[Process]:
-    """A block with the process of *start*; *end* ends it if the block fails or a signal comes."""
+def started(start: Callable[[], Process], stop: Callable[[Process], None]) -> Iterator[Process]:
+    """A block with the process of *start*; *stop* ends it if the block fails or a signal comes."""
     _State.is_starting = True
     try:
         process = start()
-        _State.ends[process.pid] = lambda: end(process)
+        _State.stops[process.pid] = lambda: stop(process)
     finally:
         _State.is_starting = False
         if _State.signum:
@@ -56,20 +58,20 @@ def started(start: Callable[[], Process], end: Callable[[Process], None]) -> Ite
     try:
         yield process
     except BaseException:
-        end(process)
+        stop(process)
+        _reap(process.pid)
         raise
     finally:
-        del _State.ends[process.pid]
+        del _State.stops[process.pid]
 
 
 def kill_group(process: Process) -> None:
     """Kill a process that leads a session, with its children."""
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS, if it is a zombie
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
-def terminate(process: Process) -> None:
-    """Ask an installer to end, which ends its processes first, and wait for it."""
-    process.terminate()
-    process.wait()
+def _reap(pid: int) -> None:
+    # Not Popen.wait: its lock may be held by the code that the signal has interrupted.
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)

@@ -9,6 +9,7 @@ Standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -27,6 +28,7 @@ from scripts import usage  # noqa: E402 (found only now)
 from scripts.local import compiling  # noqa: E402
 
 READY_DEADLINE_S = 180.0
+END_DEADLINE_S = 20.0
 PAUSE_S = 0.1
 TICK_S = 2.0
 EXIT_UNREACHABLE = 2
@@ -81,7 +83,7 @@ def _local(host: str) -> str:
 def wait_until_ready(host: str, port: int, pid: int) -> None:
     """Wait until /readyz answers; exit after READY_DEADLINE_S, or so long after the last progress.
 
-    A process that hangs is asked where.
+    A process that is not ready is asked where it is, and ended.
     """
     url = f"http://{_local(host)}:{port}/readyz"
     started_at = told_at = advanced_at = time.monotonic()
@@ -93,8 +95,7 @@ def wait_until_ready(host: str, port: int, pid: int) -> None:
         if compiled != before:
             advanced_at = now
         if now > advanced_at + READY_DEADLINE_S:
-            os.kill(pid, signal.SIGUSR1)
-            time.sleep(PAUSE_S)
+            end(pid)
             sys.exit(f"start_app.sh: not ready after {now - started_at:.0f} s; its log is above")
         if now > told_at + TICK_S:
             told_at = now
@@ -104,6 +105,18 @@ def wait_until_ready(host: str, port: int, pid: int) -> None:
             step = os.environ.get("STEP", "")
             print(f"{step}{what}, {now - started_at:.0f} s", file=sys.stderr)
         time.sleep(PAUSE_S)
+
+
+def end(pid: int) -> None:
+    """Make run_app print where it is, and end it; kill it if it hangs outside of Python."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGUSR1)
+        time.sleep(PAUSE_S)
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + END_DEADLINE_S
+        while is_alive(pid) and time.monotonic() < deadline:
+            time.sleep(PAUSE_S)
+        os.killpg(pid, signal.SIGKILL)  # it leads a session
 
 
 def check_answers(url: str) -> int:

@@ -71,14 +71,15 @@ def compiling_beside() -> Iterator[None]:
     """
     from app.numeric.compiled import is_first_time
 
-    modules = modules_with_loops() if is_first_time() else []
+    modules, is_first = modules_with_loops(), is_first_time()
     program = "import sys; from scripts.local import run_app; run_app.load(sys.argv[1:])"
     command = [sys.executable, "-c", program, *reversed(modules)]
-    if modules:
+    if is_first:
         step = os.environ.get("STEP", "")
         print(f"{step}Compiling the engine for this machine, once ...", file=sys.stderr)
-    other = subprocess.Popen(command, cwd=ROOT) if modules else None
+    other = subprocess.Popen(command, cwd=ROOT) if is_first else None
     try:
+        # Also later: an interrupted start has compiled some of them.
         for number, module in enumerate(modules, 1):
             compiling.tell(f"part {number} of {len(modules)}")
             import_module(module)

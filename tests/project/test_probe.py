@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from testkit.timing.waiting import wait_until
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "READY_DEADLINE_S", 1.0)
     monkeypatch.setattr(probe, "TICK_S", 0.3)
+    monkeypatch.setattr(probe, "END_DEADLINE_S", 0.5)
 
 
 class Compiling(BaseHTTPRequestHandler):
@@ -63,9 +65,10 @@ def test_a_start_that_hangs_is_ended_and_says_where_it_hangs(tmp_path: Path) -> 
             with pytest.raises(SystemExit, match=r"not ready after \d+ s; its log is above"):
                 probe.wait_until_ready("127.0.0.1", free_port(), process.pid)
             wait_until(lambda: "run_app.py" in (tmp_path / "log").read_text())
+            assert process.wait(30) != 0
         finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(30)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_a_tree_that_is_read_only_has_no_progress_and_no_error(

@@ -205,20 +205,24 @@ def test_loopback_needs_no_proxy_in_either_spelling() -> None:
     assert answer.stdout.strip() == f"{expected}|{expected}"
 
 
-def test_an_installation_that_is_cut_short_leaves_no_pip_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_an_installation_that_is_cut_short_leaves_no_process(tmp_path: Path, at_once: int) -> None:
     lock = tmp_path / "lock.txt"
     lock.write_text(f"no-such-thing==1.0 --hash=sha256:{'0' * 64}\n")
-    command = [sys.executable, str(ROOT / "scripts" / "install"), str(tmp_path / "v"), str(lock)]
-    with (
-        silent_server() as port,
-        subprocess.Popen(
+    pairs = [str(path) for n in range(at_once) for path in (tmp_path / f"v{n}", lock)]
+    command = [sys.executable, str(ROOT / "scripts" / "install"), *pairs]
+    with silent_server() as port:
+        process = subprocess.Popen(
             command, env=os.environ | {"PIP_INDEX_URL": f"http://127.0.0.1:{port}"}
-        ) as process,
-    ):
-        wait_until(lambda: "pip" in " ".join(children_of(process.pid)), within_s=30)
+        )
+        try:
+            wait_until(lambda: at_once == sum("pip" in c for c in children_of(process.pid)))
 
-        process.terminate()
-        process.wait(60)
+            process.terminate()
+
+            assert process.wait(30) == 143
+        finally:
+            process.kill()
 
     wait_until(lambda: not any(str(tmp_path) in line for line in command_lines()), within_s=60)
 
