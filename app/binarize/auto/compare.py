@@ -99,8 +99,7 @@ def compare(page: Any, threshold: Any, sharpness: Any, dark: Any, white: Any) ->
     1/32 gray values, *sharpness* s at 1/8 in 1/512 of a 25th; both are interpolated linearly. All
     sums are whole numbers below 2^24, which float32 holds exactly.
 
-    A pixel below *dark* (at 1/8) also becomes 0: within marks of more than 5 pixels, as codes have,
-    sharpening changes nothing.
+    A pixel below *dark* (at 1/8) also becomes 0, whatever its threshold.
     """
     width, cells, eighths = page.shape[1], threshold.shape[1], sharpness.shape[1]
     last_cell, last_eighth = threshold.shape[0] - 1, sharpness.shape[0] - 1

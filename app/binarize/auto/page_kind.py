@@ -51,7 +51,8 @@ LEAST_GRAYS: Final = 10
 STRONG_SHARE: Final = 0.45
 MOST_STRONG: Final = 0.5
 #: The range of an uneven block is greater than that of the noise by so many gray values, or by this
-#: share of the paper where that is less: on dark pages.
+#: share of the brightest paper where that is less: on dark pages, where blocks with slight changes
+#: count as even ones and as changes.
 LEAST_CHANGE: Final = 10
 LEAST_CHANGE_SHARE: Final = 1 / 20
 #: If more than this share came out black, more than writing has, the next two limits apply.
@@ -98,18 +99,18 @@ def is_inverted(cells: Cells) -> bool:
 
 
 def kind_of(
-    page: Gray, white: Gray, maps: PageMaps, *, stands_out: bool, has_fine_strokes: bool = False
+    page: Gray, white: Gray, maps: PageMaps, *, has_ink: bool, has_fine_strokes: bool = False
 ) -> Kind:
     """WRITING, BLANK or PHOTOGRAPH, judged by *page*, its *maps* and its binarized form *white*.
 
-    *page* and *maps* show dark writing; *stands_out* is what the function of that name found.
+    *page* and *maps* show dark writing; *has_ink* is what `stands_out` found.
     Photographs have no fine strokes, but stained paper with fine strokes can have as many grays as
     a photograph.
     """
     black = white.size - cv2.countNonZero(white)
     if not has_fine_strokes and is_photograph(maps, black / white.size):
         return PHOTOGRAPH
-    if not stands_out and not _is_split(page, white, maps):
+    if not has_ink and not _is_split(page, white, maps):
         return PHOTOGRAPH if _varies(maps) else BLANK
     if black:
         return WRITING

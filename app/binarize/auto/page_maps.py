@@ -117,7 +117,7 @@ def cells_of(page: Gray) -> Cells:
 
 
 @compiled()
-def mirrored(at: int, length: int) -> int:
+def _mirrored(at: int, length: int) -> int:
     """The place in 0 to *length* - 1 that *at* is the mirror image of, as on a folded strip."""
     folded = at % (2 * length)
     return min(folded, 2 * length - 1 - folded)
@@ -130,15 +130,15 @@ def _cell_statistics(page: Any, low: Any, mean: Any, high: Any) -> None:
     darkest, brightest = np.empty(4 * columns, np.uint8), np.empty(4 * columns, np.uint8)
     total = np.empty(4 * columns, np.uint16)
     for i in range(rows):
-        row_0, row_1 = page[mirrored(4 * i, height)], page[mirrored(4 * i + 1, height)]
-        row_2, row_3 = page[mirrored(4 * i + 2, height)], page[mirrored(4 * i + 3, height)]
+        row_0, row_1 = page[_mirrored(4 * i, height)], page[_mirrored(4 * i + 1, height)]
+        row_2, row_3 = page[_mirrored(4 * i + 2, height)], page[_mirrored(4 * i + 3, height)]
         for x in range(width):
             a, b, c, d = row_0[x], row_1[x], row_2[x], row_3[x]
             darkest[x] = min(min(a, b), min(c, d))
             brightest[x] = max(max(a, b), max(c, d))
             total[x] = np.uint16(a) + np.uint16(b) + np.uint16(c) + np.uint16(d)
         for x in range(width, 4 * columns):
-            k = mirrored(x, width)
+            k = _mirrored(x, width)
             darkest[x], brightest[x], total[x] = darkest[k], brightest[k], total[k]
         out_low, out_mean, out_high = low[i], mean[i], high[i]
         for x in range(columns):

@@ -44,10 +44,10 @@ def read(gray: Gray, learned: Weights | None = None) -> Reading:
         cells = cells_of(page)
     maps = page_maps(cells)
     has_ink = stands_out(page, maps)
-    white = binarize(page, maps, learned or weights(), stands_out=has_ink)
+    white = binarize(page, maps, learned or weights(), has_ink=has_ink)
     old = old_paper.reread(page, maps, white)
     has_fine_strokes = bool(old and old.is_finely_written)
-    kind = kind_of(page, white, maps, stands_out=has_ink, has_fine_strokes=has_fine_strokes)
+    kind = kind_of(page, white, maps, has_ink=has_ink, has_fine_strokes=has_fine_strokes)
     if kind == PHOTOGRAPH:
         return Reading(floyd_steinberg(gray), PHOTOGRAPH)
     if kind == BLANK:

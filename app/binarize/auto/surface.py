@@ -61,22 +61,25 @@ def weights(path: Path = WEIGHTS_FILE) -> Weights:
         }
 
 
-def binarize(page: Gray, maps: PageMaps, learned: Weights, *, stands_out: bool) -> Gray:
+def binarize(page: Gray, maps: PageMaps, learned: Weights, *, has_ink: bool) -> Gray:
     """*page* in black and white, 0 for ink and 255 elsewhere; *maps* are the maps of *page*.
 
-    *stands_out* says that there is ink, not only noise.
+    *has_ink* says that something stands out from the noise.
     """
     threshold, sharpness = surface(maps, learned)
     if quantile(histogram(maps.noise_32), 0.5) >= STRONG_NOISE:
         np.maximum(sharpness, np.float32(0), out=sharpness)
-    dark = dark_ink(maps) if stands_out else np.zeros_like(maps.paper)
+    dark = dark_ink(maps) if has_ink else np.zeros_like(maps.paper)
     white = np.empty_like(page)
     compare(page, threshold, sharpness, dark, white)
     return white
 
 
 def dark_ink(maps: PageMaps) -> Gray:
-    """The gray at 1/8 below which pixels are as dark as the ink nearby; 0 where there is none."""
+    """The gray at 1/8 below which pixels are as dark as the ink nearby; 0 where there is none.
+
+    Thresholds alone leave white holes in the modules of small codes.
+    """
     edge = as_gray(cv2.dilate(maps.range_8, np.ones((5, 5), np.uint8)))
     below = np.empty_like(maps.paper)
     _below_ink(maps.paper, maps.depth_32, maps.noise_32, edge, below)
