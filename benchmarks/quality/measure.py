@@ -24,6 +24,7 @@ import cv2
 from benchmarks.engine.auto import LAST, methods_of_ours
 from benchmarks.quality import everyday, others, reading, tables
 from benchmarks.quality.graded_pages import GROUPS, Page, pages
+from benchmarks.training import drawing
 
 Binarizer = Callable[[Any], Any]
 #: group -> kind -> method -> figures
@@ -38,10 +39,24 @@ def main() -> None:
     if arguments.only:
         methods = {name: each for name, each in methods.items() if name in arguments.only}
     figures = tables.results() if tables.RESULTS.exists() else {}
+    check_same_pages(arguments, figures)
     for part, found in _measured(arguments, methods, figures):
         _merge(figures.setdefault(part, {}), found)
         tables.RESULTS.write_text(_on_short_lines(figures))
     tables.write()
+
+
+def check_same_pages(arguments: argparse.Namespace, figures: dict[str, Any]) -> None:
+    """Refuse to compare some methods on new drawn pages with the others on old ones."""
+    if "pages" not in arguments.parts or "drawn" not in arguments.groups:
+        return
+    code = drawing.drawing_code()
+    if arguments.only and figures.get("drawn by", {}).get("code") != code:
+        sys.exit(
+            "The code that draws pages has changed since the other methods were measured. "
+            "Measure all: --groups 'drawn;drawn, held out' --parts pages, without --only."
+        )
+    figures["drawn by"] = {"code": code}
 
 
 def _arguments() -> argparse.Namespace:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.quality.reading [--draws 12] [--weights FILE]
 
---draws N also reads N sets of twelve pages and of 54 codes, with other texts, noise and faces: the
-wrong characters of `auto` and of the gray pages, and the codes that `auto` loses.
+--draws N also reads N more sets of twelve pages, with other texts, noise, faces and sizes, and
+counts the codes that `auto` loses of N sets of 54, this one included.
 Needs Debian's tesseract-ocr, tesseract-ocr-por, fonts-liberation and fonts-dejavu-core, and
 zxing-cpp from PyPI.
 """
@@ -94,7 +94,10 @@ def codes_read(methods: dict[str, Binarizer]) -> dict[str, dict[str, float]]:
 
 
 def lost_codes(method: Binarizer, draws: int) -> tuple[int, int]:
-    """The number of codes that are readable in gray, and how many of them *method* loses."""
+    """The number of codes that are readable in gray, and how many of them *method* loses.
+
+    Raises ImportError without zxing-cpp.
+    """
     zxing = importlib.import_module("zxingcpp")
 
     def is_read(page: Any, text: str) -> bool:
@@ -153,7 +156,7 @@ def main() -> None:
 
     methods: dict[str, Binarizer] = {"gray": lambda gray: gray, "auto": auto}
     report(methods)
-    if not arguments.draws:
+    if arguments.draws < 1:
         return
     print(f"\n### Character errors, means of {arguments.draws} more draws\n")
     _print_table(means_of_draws(methods, arguments.draws), "{:.2f}")
