@@ -43,7 +43,8 @@ def _opencv() -> dict[str, Binarizer]:
 
     def contrib(method: int, k: float, gray: Any) -> Any:
         binary = cv2.THRESH_BINARY
-        return cv2.ximgproc.niBlackThreshold(gray, 255, binary, 25, k, binarizationMethod=method)
+        niblack = cv2.ximgproc.niBlackThreshold  # type: ignore[attr-defined]
+        return niblack(gray, 255, binary, 25, k, binarizationMethod=method)
 
     found: dict[str, Binarizer] = {
         "OpenCV adaptive mean 11/2": partial(adaptive, 11, 2),

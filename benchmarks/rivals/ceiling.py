@@ -17,7 +17,7 @@ def no_work(binarize: Binarize, data: bytes, job: Job) -> Binarized:
     return Binarized(_PAGE, 1654, 2339, 200, "none", {}, None, 0.1, 0)
 
 
-worker_service.as_job_asks = no_work
+worker_service.as_job_asks = no_work  # type: ignore[attr-defined]
 
 if __name__ == "__main__":
     sys.exit(main(["worker"]))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 
 WIDTH, HEIGHT, DPI = 200, 280, 300
 #: The ink is at the top left, so that every rotation is visible.
@@ -126,7 +127,8 @@ def fax_of(page: Image.Image) -> bytes:
     made = BytesIO()
     black = ImageOps.invert(page).point(lambda value: 255 * (value > 127)).convert("1")
     black.save(made, "TIFF", compression="group4", tiffinfo={278: page.height})
-    tags = Image.open(made).tag_v2
+    made.seek(0)
+    tags = TiffImageFile(made).tag_v2
     (start,), (length,) = tags[273], tags[279]
     return made.getvalue()[start : start + length]
 

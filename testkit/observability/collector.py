@@ -62,14 +62,19 @@ class Collector:
 @contextmanager
 def collector() -> Iterator[Collector]:
     """A block with a collector on a free port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", 0), _Handler)
     with serving(server) as url:
-        server.collector = found = Collector(url)
-        yield found
+        server.collector = Collector(url)
+        yield server.collector
+
+
+class _Server(ThreadingHTTPServer):
+    collector: Collector
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: _Server
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

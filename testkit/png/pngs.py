@@ -139,8 +139,8 @@ class Picture:
             yield self.samples
             return
         for number in range(1, 8):
-            rows = np.flatnonzero((number == ADAM7).any(axis=1))
-            columns = np.flatnonzero((number == ADAM7).any(axis=0))
+            is_sent = np.equal(ADAM7, number)
+            rows, columns = np.flatnonzero(is_sent.any(axis=1)), np.flatnonzero(is_sent.any(axis=0))
             height, width = self.samples.shape[:2]
             ys = [y for y in range(height) if y % 8 in rows]
             xs = [x for x in range(width) if x % 8 in columns]

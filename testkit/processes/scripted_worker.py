@@ -45,9 +45,9 @@ class SlowStarter(Consumer):
 # The child process of the sandbox imports this module under the second name and gets the same
 # engine. A test that imports a name from here keeps the real engine.
 if __name__ in ("__main__", "__mp_main__"):
-    worker_service.as_job_asks = follow_script
+    worker_service.as_job_asks = follow_script  # type: ignore[attr-defined]
     if "START_UNTIL" in os.environ:
-        worker_service.Consumer = SlowStarter
+        worker_service.Consumer = SlowStarter  # type: ignore[attr-defined]
 
 if __name__ == "__main__":
     sys.exit(main())

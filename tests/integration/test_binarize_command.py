@@ -45,7 +45,7 @@ def test_the_first_run_says_that_it_compiles_the_engine(tmp_path: Path, is_first
     sheet().save(tmp_path / "a.png")
     cache = tmp_path / "cache"
     if not is_first:
-        (cache / Path(compiled.numba.config.CACHE_DIR).name).mkdir(parents=True)
+        (cache / Path(compiled.numba.config.CACHE_DIR).name).mkdir(parents=True)  # type: ignore[attr-defined]
     # Without the compilation the test is a minute shorter.
     variables = {"PYTHONPATH": str(ROOT), "NUMBA_DISABLE_JIT": "1", "NUMBA_CACHE_DIR": str(cache)}
     done = subprocess.run(

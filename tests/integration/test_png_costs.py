@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from app.errors import PipelineError
-from app.png.check import PngLimits, inspect
+from app.png.check import inspect
+from app.png.limits import PngLimits
 from testkit.corpora import hostile_pngs, odd_pngs
 from testkit.images.exifs import exif, oriented
 from testkit.in_memory.costs import assert_cpu_within, cpu_s
@@ -58,7 +59,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from app.image_processor import binarize_png
-from app.png.check import PngLimits
+from app.png.limits import PngLimits
 
 def peak_kib():
     # ru_maxrss would start with the peak of the process that started this one.

@@ -33,7 +33,7 @@ def watch(note: Callable[[str], object]) -> None:
 
     from app.observability.metrics import AwsMetrics
 
-    call, timed = BaseClient._make_api_call, AwsMetrics.timed
+    call, timed = BaseClient._make_api_call, AwsMetrics.timed  # type: ignore[attr-defined]
 
     def noted_call(self: BaseClient, operation: str, parameters: Any) -> Any:
         if _is_ours(sys._getframe(1)):
@@ -46,7 +46,7 @@ def watch(note: Callable[[str], object]) -> None:
         note(f"{service}:{operation}")
         return timed(self, service, operation)
 
-    BaseClient._make_api_call = noted_call
+    BaseClient._make_api_call = noted_call  # type: ignore[attr-defined]
     AwsMetrics.timed = noted_timing  # type: ignore[method-assign]
 
 

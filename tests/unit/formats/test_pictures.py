@@ -154,7 +154,7 @@ def test_too_many_pixels_are_refused_before_they_are_decoded(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = encoded(sheet(), kind)
-    monkeypatch.setattr(Image.core, "new", None)  # which allocates the pixels
+    monkeypatch.setattr("PIL.Image.core.new", None)  # which allocates the pixels
 
     refusal = refusal_of(data, max_pixels=sheet().width * sheet().height - 1)
 

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from app.formats.tiff import write_tiff
 from testkit.images.image_files import encoded
@@ -19,6 +20,7 @@ def test_the_pixels_are_those_of_the_png_in_group_4() -> None:
     page = sheet().convert("1")
 
     with Image.open(io.BytesIO(write_tiff([encoded(page, "PNG", dpi=(600, 600))]))) as image:
+        assert isinstance(image, TiffImageFile)
         assert image.mode == "1"
         assert image.tag_v2[COMPRESSION] == GROUP_4
         assert image.info["dpi"] == (600, 600)
@@ -33,6 +35,7 @@ def test_each_page_keeps_its_own_size_and_resolution() -> None:
     ]
 
     with Image.open(io.BytesIO(write_tiff(pages))) as image:
+        assert isinstance(image, TiffImageFile)
         assert image.n_frames == 3
         found = []
         for number in range(3):

@@ -183,7 +183,7 @@ def test_a_library_that_repeats_itself_is_written_once_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [1000.0]
-    monkeypatch.setattr(logs.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("app.observability.logs.time.monotonic", lambda: clock[0])
     seldom = logs._OnceAMinute()
     complaint = logging.makeLogRecord({"name": "opentelemetry.exporter", "msg": "away"})
     ours = logging.makeLogRecord({"name": "app.worker", "msg": "away"})

@@ -20,10 +20,11 @@ from app.errors import (
 )
 from app.png import check
 from app.png.ancillary import MAX_LINES, RULES, fault_of
+from app.png.limits import PngLimits
 from testkit.corpora import hostile_pngs
 from testkit.png.pngs import GRAY, IEND, PALETTE, RGB, SIGNATURE, Picture, chunk, gray_png, ihdr
 
-LIMITS = check.PngLimits()
+LIMITS = PngLimits()
 PIXELS = chunk(b"IDAT", zlib.compress(bytes(2)))
 ONE_PIXEL = SIGNATURE + ihdr(1, 1, 8, GRAY) + PIXELS + IEND
 
@@ -88,9 +89,9 @@ def test_a_file_without_the_signature_is_not_a_png(data) -> None:
 @pytest.mark.parametrize(
     ("width", "height", "limits"),
     [
-        (11, 1, check.PngLimits(max_side=10)),
-        (1, 11, check.PngLimits(max_side=10)),
-        (4, 3, check.PngLimits(max_pixels=11)),
+        (11, 1, PngLimits(max_side=10)),
+        (1, 11, PngLimits(max_side=10)),
+        (4, 3, PngLimits(max_pixels=11)),
         (0x7FFFFFFF, 0x7FFFFFFF, LIMITS),
     ],
 )
@@ -107,7 +108,7 @@ def test_an_image_over_the_limits_in_pixels_is_refused(width, height, limits) ->
 def test_an_image_exactly_at_the_limits_is_accepted() -> None:
     data = gray_png([[0] * 4] * 3)
 
-    assert check.inspect(data, check.PngLimits(max_pixels=12, max_side=4, max_chunks=3))
+    assert check.inspect(data, PngLimits(max_pixels=12, max_side=4, max_chunks=3))
 
 
 @pytest.mark.parametrize("kind", [b"acTL", b"fcTL", b"fdAT"])

@@ -6,8 +6,8 @@ import pytest
 
 from app.access.tokens import hash_token
 from app.errors import QueueFullError
-from app.server.gate import MULTIPART_OVERHEAD_BYTES, Gate, Head, Pass, client_address
-from app.settings import Settings
+from app.server.gate import Gate, Head, Pass, client_address
+from app.settings import MULTIPART_OVERHEAD_BYTES, Settings
 
 TOKENS = f"ana:{hash_token('one')},bia:{hash_token('two')}"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from app.formats import files
 from app.main import main
@@ -175,6 +176,7 @@ def test_all_pages_become_one_tiff_in_the_order_of_the_files(folder: Path) -> No
     assert binarize("sub", "photo.jpg", "a.png", "-o", "all.tif") == 0
 
     with Image.open("all.tif") as image:
+        assert isinstance(image, TiffImageFile)
         assert image.n_frames == 4
         image.seek(2)
         assert shows_sheet(image)

@@ -87,7 +87,7 @@ def test_a_long_watch_with_delete_remembers_nothing(
 
 def test_only_receipts_that_still_hide_a_message_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr(watching.time, "monotonic", clock)
+    monkeypatch.setattr("app.cli.operations.watch.time.monotonic", clock)
     seen = watching._Seen()
 
     for n in range(1000):
