@@ -16,7 +16,6 @@ from app.aws import clients as aws
 from app.settings import Settings
 from app.setup_aws_resources import ensure_resources
 from benchmarks.report.pipeline_tables import OURS, TUTORIAL
-from benchmarks.service.uploads import app_process
 from benchmarks.service.worker import node_rivals, silent_process
 from testkit.network.http_requests import http_request
 from testkit.network.ports import free_port
@@ -130,7 +129,7 @@ def _start_as_a_person_does(
     port = localstack.endpoint.rpartition(":")[2]
     app = stack.enter_context(start_app(ROOT, LOCALSTACK_PORT=port, **variables))
     app.wait_until_ready(within_s=START_S)
-    return app.url, {"app": app_process(app)}
+    return app.url, {"app": app.application}
 
 
 def _start(

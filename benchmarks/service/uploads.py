@@ -43,7 +43,7 @@ def main() -> None:
 
 def measure(app: RunningApp, images: int, clients: int) -> None:
     listener = Listener(app)
-    process = app_process(app)
+    process = app.application
     cpu_before, started_at = cpu_s(process), time.monotonic()
     sent = send_all(app, images, clients)
     uploaded_s = time.monotonic() - started_at
@@ -131,12 +131,6 @@ def report(
     print(f"images per second         {len(sent) / finished_s:.1f}")
     percentiles = statistics.quantiles(latencies_s, n=100)
     print(f"upload to announcement    p50 {percentiles[49]:.2f} s, p95 {percentiles[94]:.2f} s")
-
-
-def app_process(app: RunningApp) -> psutil.Process:
-    children = psutil.Process(app.process.pid).children()
-    (process,) = [child for child in children if "scripts.local.run_app" in child.cmdline()]
-    return process
 
 
 def cpu_s(process: psutil.Process) -> float:

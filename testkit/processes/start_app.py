@@ -16,6 +16,7 @@ from typing import IO
 import psutil
 
 from testkit.network.ports import free_port
+from testkit.processes.command_lines import command_of
 from testkit.timing.waiting import is_ready, wait_until
 
 
@@ -47,6 +48,13 @@ class RunningApp:
         if self.process.poll() is not None:
             raise AssertionError(f"start_app.sh ended with {self.process.returncode}: {self.text}")
         return is_ready(self.url)
+
+    @property
+    def application(self) -> psutil.Process:
+        """The Python process that serves, a child of the script."""
+        children = psutil.Process(self.process.pid).children()
+        (python,) = [child for child in children if "scripts.local.run_app" in command_of(child)]
+        return python
 
     def wait_until_ready(self, *, within_s: float) -> float:
         """Seconds from the start to the first ready answer and the invitation."""

@@ -23,6 +23,7 @@ from app.errors import (
     TooExpensiveError,
     TooManyPixelsError,
 )
+from testkit.processes.command_lines import command_of
 from testkit.processes.sandboxed import CAPS, JOB, do
 from testkit.root import ROOT
 from testkit.timing.waiting import assert_within, wait_until
@@ -232,15 +233,8 @@ def test_closing_ends_busy_children_with_an_error_for_their_callers(
     for image in held:
         with pytest.raises(InternalError):
             image.release()
-    sandboxes = [child for child in children if "spawn_main" in " ".join(_command(child))]
+    sandboxes = [child for child in children if "spawn_main" in command_of(child)]
     assert all(is_gone(child.pid) for child in sandboxes)
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
 
 
 def test_closing_twice_is_no_error() -> None:

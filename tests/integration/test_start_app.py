@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from app.aws import clients as aws
@@ -450,7 +449,7 @@ def test_localstack_ends_with_an_app_that_was_killed(tree: Path) -> None:
     with start_app(tree) as second:
         second.wait_until_ready(within_s=START_S)
         assert "scripts.local.run_app" in new_since(before, tree)
-        kill_app_of(second)
+        second.application.kill()
         assert second.process.wait(STOP_S) != 0
 
     assert processes_of(tree).keys() == before.keys()
@@ -470,9 +469,3 @@ def test_a_signal_during_compilation_leaves_no_process(tree: Path) -> None:
 
 def new_since(before: dict[int, str], tree: Path) -> str:
     return "\n".join(line for pid, line in processes_of(tree).items() if pid not in before)
-
-
-def kill_app_of(app: RunningApp) -> None:
-    children = psutil.Process(app.process.pid).children()
-    (python,) = [child for child in children if "scripts.local.run_app" in child.cmdline()]
-    python.kill()

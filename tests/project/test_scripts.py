@@ -19,6 +19,7 @@ import pytest
 from app.cli.arguments import parser
 from testkit.network.http_servers import serving
 from testkit.network.ports import free_port
+from testkit.processes.command_lines import commands_below
 from testkit.root import ROOT
 from testkit.timing.waiting import wait_until
 
@@ -51,10 +52,6 @@ def silent_server() -> Iterator[int]:
         server.bind(("127.0.0.1", 0))
         server.listen()
         yield server.getsockname()[1]
-
-
-def children_of(pid: int) -> list[str]:
-    return [" ".join(child.cmdline()) for child in psutil.Process(pid).children(recursive=True)]
 
 
 def command_lines() -> list[str]:
@@ -216,13 +213,14 @@ def test_an_installation_that_is_cut_short_leaves_no_process(tmp_path: Path, at_
             command, env=os.environ | {"PIP_INDEX_URL": f"http://127.0.0.1:{port}"}
         )
         try:
-            wait_until(lambda: at_once == sum("pip" in c for c in children_of(process.pid)))
+            wait_until(lambda: at_once == sum("pip" in c for c in commands_below(process.pid)))
 
             process.terminate()
 
             assert process.wait(30) == 143
         finally:
             process.kill()
+            process.wait()
 
     wait_until(lambda: not any(str(tmp_path) in line for line in command_lines()), within_s=60)
 
