@@ -56,13 +56,13 @@ function draw() {
   if (!open()) { clearInterval(ticking); ticking = null; }
 }
 
-// The forecast from the pace so far; none while the server does not respond.
+// The forecast from the service's pace; none while it does not respond.
 function forecast() {
-  const ended = batch.size - open();
+  const done = count("processed", "failed");
   const elapsedMs = Date.now() - beganMs;
   const isHeld = count("lost", "held") === open();
-  if (!ended || isHeld || elapsedMs < FORECAST_AFTER_MS) return null;
-  const leftS = (elapsedMs / 1000 / ended) * open();
+  if (!done || isHeld || elapsedMs < FORECAST_AFTER_MS) return null;
+  const leftS = (elapsedMs / 1000 / done) * open();
   const step = leftS < 10 ? 1 : leftS < 60 ? 5 : 15;
   return text("say.left", { time: seconds(Math.ceil(leftS / step) * step) });
 }

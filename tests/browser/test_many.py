@@ -71,14 +71,18 @@ def test_the_time_left_is_estimated_from_the_pace_so_far(page: Page, tmp_path: P
     choose(page, first)
     processed(page, 1)
     page.route("**/upload", lambda route: held.append(route))
-    choose(page, *others)
+    choose(page, scan(tmp_path, "letter.png", b"Dear"), *others)
     wait_until(lambda: page.evaluate("true") and len(held) == 3)
 
-    expect(page.locator("#progress p")).to_have_text("0 of 3 ready")
+    progress = page.locator("#progress p")
+    expect(progress).to_have_text("0 of 4 ready · 1 without a result")
     page.clock.run_for(20_000)
+    # A refusal took no time, so it is no pace.
+    expect(progress).to_have_text("0 of 4 ready · 1 without a result")
     held[0].continue_()
-    expect(page.locator("#progress p")).to_have_text(
-        re.compile(r"1 of 3 ready · about (3\d|4\d)s? ?s left"), timeout=READY_MS
+    expect(progress).to_have_text(
+        re.compile(r"1 of 4 ready · 1 without a result · about (3\d|4\d)s? ?s left"),
+        timeout=READY_MS,
     )
     for route in held[1:]:
         route.continue_()
