@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 
 import cv2
@@ -25,11 +26,12 @@ def look(page: Page, scene: Scene) -> list[list[float]] | None:
     size = (round(WIDTH * SEARCHED_PX / HEIGHT), SEARCHED_PX)
     small = cv2.resize(scene.pixels, size, interpolation=cv2.INTER_AREA).min(axis=2)
     return page.evaluate(
-        """async ([pixels, width, height]) => {
+        """async ([data, width, height]) => {
             const { findCorners } = await import("/static/convert/corners.js");
-            return findCorners(Uint8Array.from(pixels), width, height);
+            const pixels = Uint8Array.from(atob(data), (byte) => byte.charCodeAt(0));
+            return findCorners(pixels, width, height);
         }""",
-        [small.ravel().tolist(), *size],
+        [b64encode(small).decode(), *size],
     )
 
 

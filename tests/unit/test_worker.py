@@ -386,7 +386,8 @@ def test_the_wait_before_the_next_try_is_random_and_its_bound_doubles(
 
     delays_s = {pipeline.worker.handle(lease).delay_s for _ in range(300)}
 
-    assert max(delays_s) == bound_s
+    # Of 300 draws, all miss the upper tenth once in 10^13 runs.
+    assert 0.9 * bound_s < max(delays_s) <= bound_s
     assert min(delays_s) <= bound_s / 2
 
 
