@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from app.aws import clients as aws
@@ -26,6 +27,13 @@ ENDPOINT_VARIABLE = "TEST_AWS_ENDPOINT_URL"
 #: xdist's processes inherit it: the folder of their MachineLock.
 LOCK_VARIABLE = "TEST_MACHINE_LOCK"
 MACHINE = pytest.StashKey[MachineLock]()
+
+# Hypothesis fails examples that take over 200 ms of the wall clock, or that are drawn slowly, but
+# other tests run at the same time.
+hypothesis.settings.register_profile(
+    "alvura", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("alvura")
 
 
 #: Files and folders, begun in this order: xdist gives the next file to the process that is free,

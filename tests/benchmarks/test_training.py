@@ -15,16 +15,20 @@ from benchmarks.training.sheet import COVERED, INK, NEITHER, PAPER, inked
 
 #: Of these nothing, or hardly anything, is ink.
 EMPTY = {"blank"}
+#: So many pages of a kind: what one shows depends on the fonts of the machine, and one in ten of
+#: those with the other side bleeding through has nothing on this side.
+SEEDS = 6
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_page_of_each_kind_has_ink_and_a_truth_for_each_pixel(kind: str) -> None:
-    gray, truth = drawing.drawn(np.random.default_rng(1), kind)
+    pages = [drawing.drawn(np.random.default_rng(seed), kind) for seed in range(SEEDS)]
 
-    assert gray.dtype == truth.dtype == np.uint8
-    assert gray.shape == truth.shape
-    assert set(np.unique(truth)) <= {INK, NEITHER, PAPER}
-    assert (truth == INK).any() or kind in EMPTY
+    for gray, truth in pages:
+        assert gray.dtype == truth.dtype == np.uint8
+        assert gray.shape == truth.shape
+        assert set(np.unique(truth)) <= {INK, NEITHER, PAPER}
+    assert any((truth == INK).any() for _, truth in pages) or kind in EMPTY
 
 
 def test_ink_is_darker_than_the_paper_beside_it_on_nearly_every_page() -> None:

@@ -333,7 +333,6 @@ def check(machine: type[Pipeline], phases: Sequence[Phase] = tuple(Phase)) -> No
             phases=phases,
             report_multiple_bugs=False,
             stateful_step_count=15,
-            deadline=None,
             database=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),

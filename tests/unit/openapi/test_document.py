@@ -56,9 +56,7 @@ def counted() -> Iterator[Counter[str]]:
 
 
 @schema.parametrize()
-@hypothesis.settings(
-    max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck), database=None
-)
+@hypothesis.settings(max_examples=CASES, suppress_health_check=list(HealthCheck), database=None)
 def test_every_answer_is_as_the_contract_says(case: Any, counted: Counter[str]) -> None:
     counted[case.operation.label] += 1
     if isinstance(case.body, dict) and "" in case.body.values():

@@ -105,13 +105,13 @@ def pictures(draw: st.DrawFn) -> Picture:
 
 
 @given(pictures())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_picture_decodes_to_the_samples_that_were_sent(picture) -> None:
     assert (decoded(picture.encode()) == picture.gray()).all()
 
 
 @given(pictures(), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_damaged_file_is_refused_or_loses_only_its_transparency(picture, data) -> None:
     png = bytearray(picture.encode())
     for _ in range(data.draw(st.integers(1, 3))):
@@ -129,7 +129,7 @@ def test_a_damaged_file_is_refused_or_loses_only_its_transparency(picture, data)
 
 
 @given(st.binary(max_size=60), pictures())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_stream_in_valid_chunks_gives_an_image_of_the_declared_size_or_is_refused(
     stream, picture
 ) -> None:

@@ -116,9 +116,7 @@ def assert_cheap(cost_s: Callable[[], float]) -> None:
     assert_cpu_within(least_s, MOST_S)
 
 
-ANY_TIME = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ANY_TIME = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @ANY_TIME
@@ -249,7 +247,7 @@ def test_the_verdict_on_a_head_does_not_depend_on_its_pieces(name: str) -> None:
     assert {verdict(data, size) for size in (1, 2, 3, 5, 1000)} == {verdict(data, len(data))}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"GET / HTTP/1.1", b"Host: x", b"A:b", b" "])),
     st.integers(1, 4),
