@@ -162,7 +162,7 @@ def encode_page(white: Gray, physical_size: PhysicalSize | None) -> bytes:
     rows[:, 0] = 0  # filter type None: with packed bits the other filters make the file larger
     rows[:, 1:] = bits
     return write(
-        compress(rows.tobytes()),
+        compress(rows.data),
         width=width,
         height=height,
         bit_depth=1,

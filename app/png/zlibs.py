@@ -61,7 +61,7 @@ def narrow_decompressor(window_bits: int) -> Any:
     return zlib.decompressobj(window_bits)
 
 
-def compress(data: bytes) -> bytes:
+def compress(data: bytes | memoryview) -> bytes:
     """A compressed zlib stream; deterministic for the same data and library."""
     compressed: bytes = _zlib_ng.compress(data, _LEVEL)
     return compressed
