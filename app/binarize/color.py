@@ -3,7 +3,8 @@
 The luma of a light-blue pen is 141 and that of yellow words 226, far from ink. Their chroma, the
 largest minus the smallest channel, is higher than that of paper. So is the chroma of highlighters,
 tinted paper, bars and photographs, but these are wide. A pixel is darkened by three quarters of the
-difference between its chroma and that of the wide colours around it; all others keep their value.
+difference between its chroma and that of the wide colours around it, but not below DARKEST; all
+others keep their value.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _CELL_PX: Final = 4
 _LARGE_PIXELS: Final = 16_000_000
 #: A colour is wide where it fills a square with sides of this many cells.
 _WIDE_CELLS: Final = 5
+#: No pixel is darkened below this gray. Darker strokes would make the wide parts of the same ink,
+#: and gray print beside it, look like paper.
+DARKEST: Final = 90
 #: A wide colour extends this many cells further, to cover its soft edges.
 _REACH_CELLS: Final = 2
 
@@ -59,9 +63,11 @@ def _square(side: int) -> Bytes:
 @compiled("void(u1[:,::1], u1[:,::1], u1[:,::1], i8)")
 def _darken(gray: Any, chroma: Any, limits: Any, cell_px: int) -> None:
     # All values are bytes, so that the compiler can process 32 pixels at once.
+    floor = np.uint8(DARKEST)
     for y in range(len(gray)):
         grays, chromas, limit = gray[y], chroma[y], limits[y // cell_px]
         for x in range(len(grays)):
             thin = np.uint8(max(chromas[x], limit[x]) - limit[x])
             darker = np.uint8(thin - np.uint8(thin >> 2))
-            grays[x] = np.uint8(max(grays[x], darker) - darker)
+            least = min(grays[x], floor)
+            grays[x] = max(np.uint8(max(grays[x], darker) - darker), least)

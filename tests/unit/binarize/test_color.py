@@ -68,7 +68,8 @@ def test_a_pen_is_darker_by_three_quarters_of_its_chroma(pen: str) -> None:
 
     thin = max(rgb) - min(rgb) - 24
     darker = thin - thin // 4
-    assert gray[101, 100] == max(0, int(luma[101, 100]) - darker)
+    before = int(luma[101, 100])
+    assert gray[101, 100] == max(before - darker, min(before, color.DARKEST))
     assert (gray[:90] == luma[:90]).all()
 
 
@@ -82,6 +83,23 @@ def test_auto_keeps_pens_beside_black_print(pen: str) -> None:
     black = decode(binary, info).gray == 0
     assert black[101, 20:200].mean() > 0.95
     assert black[90:98].sum() == 0
+
+
+@pytest.mark.parametrize("ink", [(150, 20, 30), (20, 60, 160), (90, 30, 140), (0, 110, 60)])
+def test_auto_keeps_the_wide_parts_of_a_coloured_code_and_gray_print_beside_it(ink) -> None:
+    page = np.full((320, 480, 3), PAPER)
+    modules = np.random.default_rng(5).random((26, 26)) < 0.5
+    modules[9:15, 9:15] = modules[2:8, 2:8] = True
+    code = np.kron(modules, np.ones((8, 8))) == 1
+    page[40:248, 40:248][code] = ink
+    page[60:240:20, 270:450] = page[61:240:20, 270:450] = (150, 150, 150)
+    page[46:250:20, 270:450] = page[47:250:20, 270:450] = page[48:250:20, 270:450] = ink
+
+    binary = result(Picture(page, 8, RGB).encode())
+
+    black = decode(binary, inspect(binary, LIMITS)).gray == 0
+    assert (black[40:248, 40:248] == code).mean() > 0.95
+    assert black[60:240:20, 272:448].mean() > 0.95
 
 
 @pytest.mark.parametrize("tint", [(255, 240, 60), (130, 240, 110), (255, 130, 190)])
@@ -178,7 +196,8 @@ def test_at_any_size_three_quarters_of_a_thin_colour_are_taken_from_the_gray(sha
     wide = color._wide_color(chroma, color._CELL_PX)[np.ix_(*cells)].astype(int)
     thin = np.maximum(chroma - np.minimum(wide + LEAST_CHROMA, 255), 0)
     assert (chroma_of(colors) == chroma).all()
-    assert (page == np.maximum(gray.astype(int) - (thin - thin // 4), 0)).all()
+    least = np.minimum(gray, color.DARKEST)
+    assert (page == np.maximum(gray.astype(int) - (thin - thin // 4), least)).all()
 
 
 def test_on_large_pages_strokes_twice_as_wide_are_thin() -> None:
