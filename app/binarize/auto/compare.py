@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from ...numeric.compiled import compiled
+from ...numeric.histogram import Gray
+from .page_maps import Layers
 
 _F = "float32[:,::1]"
 _ROW = "float32[::1]"
 #: Adding and subtracting 1.5 * 2^23 rounds a float32 to a whole number.
 _ROUND: Final = np.float32(12582912)
+
+
+#: `sampled` has every fourth pixel of every fourth row.
+SAMPLED: Final = 4
+
+
+class Limits(NamedTuple):
+    """What is ink: a pixel v with v + s (m - v) up to the threshold, or below *dark*.
+
+    m is the mean of the 5 x 5 pixels around v. *threshold* is given at 1/4 in 1/32 gray values,
+    *sharpness* s at 1/8 in 1/512 of a 25th; both are interpolated linearly. *dark* is given at 1/8.
+    """
+
+    threshold: Layers
+    sharpness: Layers
+    dark: Gray
+
+
+def binarized(page: Gray, limits: Limits) -> Gray:
+    """*page* in black and white: 0 for ink and 255 elsewhere."""
+    white = np.empty_like(page)
+    _compare(page, *limits, 1, white)
+    return white
+
+
+def sampled(page: Gray, limits: Limits) -> Gray:
+    """Every fourth pixel of every fourth row of `binarized`, in a quarter of the time."""
+    rows = np.empty((-(-page.shape[0] // SAMPLED), page.shape[1]), np.uint8)
+    _compare(page, *limits, SAMPLED, rows)
+    return np.ascontiguousarray(rows[:, ::SAMPLED])
 
 
 @compiled(f"void({_ROW}, {_ROW}, {_ROW})", may_fuse=True)
@@ -91,15 +123,11 @@ def compare_row(
         out[x] = np.uint8(255) if (over > np.float32(0)) & (v >= dark[x]) else np.uint8(0)
 
 
-@compiled(f"void(uint8[:,::1], {_F}, {_F}, uint8[:,::1], uint8[:,::1])")
-def compare(page: Any, threshold: Any, sharpness: Any, dark: Any, white: Any) -> None:
-    """Set *white* to 255 where v + s (m - v) is over the threshold, else to 0.
+@compiled(f"void(uint8[:,::1], {_F}, {_F}, uint8[:,::1], int64, uint8[:,::1])")
+def _compare(page: Any, threshold: Any, sharpness: Any, dark: Any, step: int, white: Any) -> None:
+    """Set *white* to 0 for ink and to 255 elsewhere in each *step*-th row; 1, 2 or 4.
 
-    v is the pixel and m the mean of the 5 x 5 pixels around it. *threshold* is given at 1/4 in
-    1/32 gray values, *sharpness* s at 1/8 in 1/512 of a 25th; both are interpolated linearly. All
-    sums are whole numbers below 2^24, which float32 holds exactly.
-
-    A pixel below *dark* (at 1/8) also becomes 0, whatever its threshold.
+    All sums are whole numbers below 2^24, which float32 holds exactly.
     """
     width, cells, eighths = page.shape[1], threshold.shape[1], sharpness.shape[1]
     last_cell, last_eighth = threshold.shape[0] - 1, sharpness.shape[0] - 1
@@ -111,7 +139,7 @@ def compare(page: Any, threshold: Any, sharpness: Any, dark: Any, white: Any) ->
     darks = np.empty(8 * eighths, np.float32)
     four_times(threshold[0], framed, limits[0])
     eight_times(sharpness[0], framed, sharps[0])
-    for y in range(page.shape[0]):
+    for y in range(0, page.shape[0], step):
         i, k, h = y >> 2, y >> 3, 2 * (y & 7) - 7
         if y & 3 == 0 and i < last_cell:
             four_times(threshold[i + 1], framed, limits[(i + 1) % 3])
@@ -127,5 +155,5 @@ def compare(page: Any, threshold: Any, sharpness: Any, dark: Any, white: Any) ->
         compare_row(
             page[y], column, sharps[k % 3], sharps[beside % 3], np.float32(abs(h) / 16),
             limits[i % 3], limits[other % 3], np.float32(6 if (y + 1) & 2 == 0 else 2),
-            darks, white[y],
+            darks, white[y // step],
         )  # fmt: skip

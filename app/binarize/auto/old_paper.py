@@ -9,16 +9,16 @@ measure strokes.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import cv2
 import numpy as np
 
 from ...numeric.compiled import compiled
 from ...numeric.histogram import Gray, as_gray, histogram, quantile
-from .compare import compare
+from .compare import SAMPLED, Limits, binarized, sampled
 from .page_maps import Layers, PageMaps
-from .paper_depth import depths, faint_depth, least_paper, unevenness
+from .paper_depth import blotches, depths, faint_depth, least_paper, unevenness
 
 #: Old paper is blotched: half of it differs by at least this many gray values from the mean of the
 #: 160 x 160 pixels around, plus NOISE_BLOTCHES per gray value of noise. Clean paper with shadows
@@ -37,10 +37,6 @@ MOST_NOISE: Final = 48
 #: The median run length of the ink in pixels, weighted by ink: 5 to 20 in manuscripts. Shorter runs
 #: are small print, longer runs are solid areas.
 RUNS_PX: Final = (5, 34)
-#: Strokes with a median run up to MOST_FINE_RUN_PX are writing if at most MOST_FINE_INK of the page
-#: is ink: photographs have runs of 23 pixels and more, or larger dark areas.
-MOST_FINE_RUN_PX: Final = 19
-MOST_FINE_INK: Final = 0.2
 #: A horizontal run through a stroke is this many times as long as the stroke is wide.
 RUN_STROKES: Final = 1.96
 
@@ -71,42 +67,34 @@ _CELL = np.ones((3, 3), np.uint8)
 _BYTES: Final = "uint8[:,::1]"
 
 
-class OldPage(NamedTuple):
-    """0 for ink and 255 elsewhere, and whether the strokes are too fine for a photograph."""
-
-    white: Gray
-    is_finely_written: bool
-
-
-def reread(page: Gray, maps: PageMaps, learned: Gray) -> OldPage | None:
-    """*page* in black and white; None if *learned*, the result of the network, is better.
+def reread(page: Gray, maps: PageMaps, learned: Limits) -> Gray | None:
+    """*page* in black and white; None if the result of the network, with *learned*, is better.
 
     Solid areas look like blotched paper, and the classical method leaves their insides white. So a
     page whose ink would mostly turn hollow keeps the result of the network.
     """
     old = binarize(page, maps)
-    return None if old is None or _hollow_share(learned, old.white) > MOST_HOLLOW else old
+    if old is None:
+        return None
+    sample = np.ascontiguousarray(old[::SAMPLED, ::SAMPLED])
+    is_hollow = _hollow_share(sampled(page, learned), sample) > MOST_HOLLOW
+    return None if is_hollow else old
 
 
 def _hollow_share(learned: Gray, white: Gray) -> float:
     """The share of the ink of *learned* that is inside an ink area and white in *white*.
 
-    Areas that touch the border are margins or desks, and do not count.
+    Areas that touch the border are margins or desks, and do not count. Both results are sampled at
+    every fourth pixel of every fourth row.
     """
-    ink = as_gray(learned[::4, ::4] == 0)
-    components: Any = cv2.connectedComponents(ink, connectivity=4)
-    count, labels = components
-    is_inside = np.ones(count, np.uint8)
-    is_inside[0] = 0
-    for rim in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        is_inside[rim] = 0
-    # A look-up table: searching the list of components for each spot takes three times as long.
-    ink = as_gray(is_inside.take(labels))
+    framed = cv2.copyMakeBorder(learned, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    cv2.floodFill(framed, None, (0, 0), 255, flags=4)  # the frame, and what touches it
+    ink = cv2.bitwise_not(framed[1:-1, 1:-1])
     deep = cv2.erode(ink, _CELL)
-    return cv2.countNonZero(cv2.bitwise_and(deep, white[::4, ::4])) / max(1, cv2.countNonZero(ink))
+    return cv2.countNonZero(cv2.bitwise_and(deep, white)) / max(1, cv2.countNonZero(ink))
 
 
-def binarize(page: Gray, maps: PageMaps) -> OldPage | None:
+def binarize(page: Gray, maps: PageMaps) -> Gray | None:
     """*page* in black and white; None if it is not on old paper."""
     if not _is_old_paper(maps, page.shape):
         return None
@@ -115,16 +103,12 @@ def binarize(page: Gray, maps: PageMaps) -> OldPage | None:
         return None
     threshold = _threshold(maps, run_px / RUN_STROKES, page.shape)
     sharpness = np.full(maps.paper.shape, SMOOTHING, np.float32)
-    white = np.empty_like(page)
-    compare(page, threshold, sharpness, np.zeros(maps.paper.shape, np.uint8), white)
-    ink = white.size - cv2.countNonZero(white)
-    return OldPage(white, run_px <= MOST_FINE_RUN_PX and ink <= MOST_FINE_INK * white.size)
+    return binarized(page, Limits(threshold, sharpness, np.zeros_like(maps.paper)))
 
 
 def _is_old_paper(maps: PageMaps, shape: tuple[int, ...]) -> bool:
     """Whether the paper is blotched everywhere and rough, and not just noisy."""
-    rows, columns = (side // 8 for side in shape)
-    quiet, typical, loud = _blotches(maps.paper[:rows, :columns])
+    quiet, typical, loud = blotches(maps.paper, shape)
     noise = quantile(histogram(maps.noise_32), 0.5)
     if noise > MOST_NOISE or typical < LEAST_BLOTCHES + NOISE_BLOTCHES * noise:
         return False
@@ -133,26 +117,6 @@ def _is_old_paper(maps: PageMaps, shape: tuple[int, ...]) -> bool:
     is_even = as_gray(maps.range_8 <= 1.3 * noise + 10)
     below = histogram(as_gray(cv2.subtract(maps.paper, maps.mean_8)), is_even)
     return quantile(below, 0.5) >= max(LEAST_ROUGHNESS, NOISE_ROUGHNESS + noise / 5)
-
-
-def _blotches(paper: Gray) -> tuple[float, ...]:
-    """The quartiles of the difference between the paper, at 1/32, and the mean of 5 x 5 spots.
-
-    In gray values.
-    """
-    rows, columns = (side // 4 for side in paper.shape)
-    if rows < 5 or columns < 5:
-        return 0.0, 0.0, 0.0
-    # A sum over the short axis of four takes three times as long.
-    lines = paper[: 4 * rows, : 4 * columns].reshape(rows, 4, 4 * columns).sum(1, dtype=np.int64)
-    spots = lines[:, ::4] + lines[:, 1::4] + lines[:, 2::4] + lines[:, 3::4]
-    sums = np.zeros((rows + 1, columns + 1), np.int64)
-    sums[1:, 1:] = spots.cumsum(0).cumsum(1)
-    around = sums[5:, 5:] - sums[:-5, 5:] - sums[5:, :-5] + sums[:-5, :-5]
-    differences = np.sort(np.abs(25 * spots[2:-2, 2:-2] - around), axis=None)
-    last = differences.size - 1
-    # 16 values were added up per spot, and each difference was multiplied by 25.
-    return tuple(int(differences[last * i // 4]) / 400 for i in (1, 2, 3))
 
 
 def _typical_run(page: Gray, maps: PageMaps) -> int:

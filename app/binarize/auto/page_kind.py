@@ -9,7 +9,6 @@ import numpy as np
 
 from ...numeric.histogram import (
     Gray,
-    Histogram,
     as_gray,
     clipped_noise,
     histogram,
@@ -18,6 +17,7 @@ from ...numeric.histogram import (
     quantile,
 )
 from .page_maps import CELL_PX, Cells, PageMaps
+from .photograph import is_photograph
 
 Kind = Literal["writing", "blank", "photograph"]
 WRITING: Final = "writing"
@@ -32,6 +32,10 @@ MORE_THAN_SPECKS: Final = 0.005
 #: Black pixels are at least this many deviations of the paper deeper than paper if they are ink
 #: under noise, and less deep if they are the dark part of the noise.
 LEAST_SPLIT: Final = 2.0
+#: Strokes are black areas of at least STROKE_SAMPLES, each for 16 pixels. They cover at least
+#: LEAST_STROKES of a page with faint writing, and at most a third of that of a blank noisy one.
+STROKE_SAMPLES: Final = 12
+LEAST_STROKES: Final = 0.015
 #: A page with a spot of this depth is not blank.
 STRONG_DEPTH: Final = 64
 #: A page is not blank if a block of 8 x 8 pixels has at least this range of gray values, and
@@ -41,24 +45,6 @@ EDGE_TIMES_NOISE: Final = 6
 #: The means of 8 x 8 pixels of paper without ink deviate by at most this many gray values, 7 % of
 #: 255, whatever the noise. A page with a larger deviation is a photograph.
 MOST_PAPER_VARIATION: Final = 17
-#: In a photograph, at most MOST_PAPER of the page has a tone over PAPER_TONE, ...
-PAPER_TONE: Final = 230
-MOST_PAPER: Final = 0.5
-#: ... the even blocks have at least this many of 32 grays (documents have two or three, old and
-#: badly lit ones six, documents on a desk up to twenty), ...
-LEAST_GRAYS: Final = 10
-#: ... and less than MOST_STRONG of the uneven blocks have over STRONG_SHARE of the contrast nearby.
-STRONG_SHARE: Final = 0.45
-MOST_STRONG: Final = 0.5
-#: The range of an uneven block is greater than that of the noise by so many gray values, or by this
-#: share of the brightest paper where that is less: on dark pages, where blocks with slight changes
-#: count as even ones and as changes.
-LEAST_CHANGE: Final = 10
-LEAST_CHANGE_SHARE: Final = 1 / 20
-#: If more than this share came out black, more than writing has, the next two limits apply.
-MUCH_BLACK: Final = 0.25
-LEAST_GRAYS_IF_BLACK: Final = 8
-MOST_STRONG_IF_BLACK: Final = 0.6
 #: A page without ink becomes white, or black if nearly all of it is at most this bright.
 MAX_ALL_INK_GRAY: Final = 63
 
@@ -70,17 +56,17 @@ POLARITY_CELLS: Final = 60_000
 MOST_HALVINGS: Final = 2
 #: Smaller differences in gray are paper or noise, not the edge of ink.
 MIN_EDGE_CONTRAST: Final = 24
-#: A lower vote means light ink. Dark ink gives 0.1 to 0.8, light ink the negative of that, and
+#: A lower polarity means light ink. Dark ink gives 0.1 to 0.8, light ink the negative of that, and
 #: photographs about 0.
-INVERTED_VOTE: Final = -0.05
+INVERTED: Final = -0.05
 
 
-def is_inverted(cells: Cells) -> bool:
-    """Whether the writing is lighter than the ground.
+def polarity(cells: Cells) -> float:
+    """How much lighter the ground is than the writing: -1 to 1, below INVERTED for light writing.
 
     Ink covers less than half of the area around its edges, so the mean gray of a window with an
     edge is nearer to the ground than to the ink. All such windows vote, weighted by contrast:
-    vote = sum(2 mean - max - min) / sum(max - min), -1 to 1.
+    sum(2 mean - max - min) / sum(max - min); 1 if there is none.
     """
     mean = cells.mean
     for _ in range(MOST_HALVINGS):
@@ -91,28 +77,42 @@ def is_inverted(cells: Cells) -> bool:
     contrast = cv2.subtract(highest, lowest)
     has_edge = as_gray(contrast > MIN_EDGE_CONTRAST)
     around = cv2.blur(mean, window.shape)
-    pixels = cv2.countNonZero(has_edge)
-    if pixels == 0:
-        return False
+    if cv2.countNonZero(has_edge) == 0:
+        return 1.0
     total, low, high = (cv2.mean(m, has_edge)[0] for m in (around, lowest, highest))
-    return bool(2 * total - high - low < INVERTED_VOTE * (high - low))
+    return float((2 * total - high - low) / (high - low))
+
+
+def is_inverted(cells: Cells, vote: float) -> bool:
+    """Whether the writing of the page is light on a dark ground; *vote* is its polarity.
+
+    Slides and dark boxes on paper also have light writing, but most of the page is light.
+    """
+    if vote >= INVERTED:
+        return False
+    counts = histogram(cells.mean)
+    darkest, middle, brightest = (quantile(counts, share) for share in (0.02, 0.5, 0.98))
+    return 2 * middle < darkest + brightest
 
 
 def kind_of(
-    page: Gray, white: Gray, maps: PageMaps, *, has_ink: bool, has_fine_strokes: bool = False
+    page: Gray,
+    white: Gray,
+    maps: PageMaps,
+    *,
+    vote: float,
+    has_ink: bool,
 ) -> Kind:
     """WRITING, BLANK or PHOTOGRAPH, judged by *page*, its *maps* and its binarized form *white*.
 
-    *page* and *maps* show dark writing; *has_ink* is what `stands_out` found.
-    Photographs have no fine strokes, but stained paper with fine strokes can have as many grays as
-    a photograph.
+    *page* and *maps* show dark writing; *vote* is the size of its polarity, *has_ink* what
+    `stands_out` found.
     """
-    black = white.size - cv2.countNonZero(white)
-    if not has_fine_strokes and is_photograph(maps, black / white.size):
+    if is_photograph(maps, page.shape, vote=vote, has_ink=has_ink):
         return PHOTOGRAPH
-    if not has_ink and not _is_split(page, white, maps):
+    if not has_ink and not _is_split(page, white, maps) and not _has_strokes(white):
         return PHOTOGRAPH if _varies(maps) else BLANK
-    if black:
+    if cv2.countNonZero(white) < white.size:
         return WRITING
     return PHOTOGRAPH if maps.depth.max() >= STRONG_DEPTH else BLANK
 
@@ -149,41 +149,18 @@ def _is_split(page: Gray, white: Gray, maps: PageMaps) -> bool:
     return paper - ink >= LEAST_SPLIT * deviation
 
 
+def _has_strokes(white: Gray) -> bool:
+    """Whether areas that are larger than specks of noise cover a part of the page."""
+    ink = as_gray(white[::CELL_PX, ::CELL_PX] == 0)
+    if cv2.countNonZero(ink) < LEAST_STROKES * ink.size:
+        return False
+    areas = cv2.connectedComponentsWithStats(ink)[2][1:, cv2.CC_STAT_AREA]
+    return bool(areas[areas >= STROKE_SAMPLES].sum() >= LEAST_STROKES * ink.size)
+
+
 def _varies(maps: PageMaps) -> bool:
     """Whether a page without ink varies more than paper does, apart from shadows and noise."""
     return bool(cv2.subtract(maps.paper, maps.mean_8).std() > MOST_PAPER_VARIATION)
-
-
-def is_photograph(maps: PageMaps, black: float) -> bool:
-    """Whether the page has continuous tones; *black* is the share of pixels that came out black.
-
-    A photograph has little or no paper, its even blocks have many grays, and most of its uneven
-    blocks have a low contrast, while ink is dark right beside the paper.
-    """
-    much = black > MUCH_BLACK
-    least_grays = LEAST_GRAYS_IF_BLACK if much else LEAST_GRAYS
-    most_strong = MOST_STRONG_IF_BLACK if much else MOST_STRONG
-    far = cv2.resize(maps.paper_32, maps.paper.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    tone = as_gray(cv2.divide(maps.mean_8, np.maximum(far, 1), scale=255))
-    if np.count_nonzero(tone > PAPER_TONE) > MOST_PAPER * tone.size:
-        return False
-    noise = quantile(histogram(maps.noise_32), 0.5)
-    even = as_gray(maps.range_8 <= 1.3 * noise + LEAST_CHANGE)
-    if _grays(histogram(tone, even)) < least_grays:
-        return False
-    near = cv2.resize(maps.depth_32, maps.paper.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    contrast = cv2.multiply(maps.paper, near, scale=STRONG_SHARE / 255)
-    bright = quantile(histogram(maps.paper_32), 0.9)  # a page, on however dark a desk
-    is_uneven = maps.range_8 > 1.3 * noise + min(LEAST_CHANGE, bright * LEAST_CHANGE_SHARE)
-    strong = int(np.count_nonzero((maps.range_8 > contrast) & is_uneven))
-    return strong < most_strong * max(1, int(np.count_nonzero(is_uneven)))
-
-
-def _grays(counts: Histogram) -> float:
-    """The effective number of grays, 1 to 32: the exponential of the histogram's entropy."""
-    shares = counts.reshape(32, 8).sum(1) / max(counts.sum(), 1)
-    shares = shares[shares > 0]
-    return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def _is_over_noise(quarter: Gray, paper: Gray) -> bool:

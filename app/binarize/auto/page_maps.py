@@ -40,7 +40,7 @@ class PageMaps:
     cell_low: Gray
     cell_mean: Gray
     cell_high: Gray
-    #: The brightest gray within 36 pixels; within 144; within 320 and more.
+    #: The brightest gray within 36 pixels; within 144; within 580 and more.
     paper: Gray
     paper_32: Gray
     paper_128: Gray
@@ -61,15 +61,21 @@ class PageMaps:
     #: The mean of 8 x 8 pixels, and the difference between the brightest and the darkest of them.
     mean_8: Gray
     range_8: Gray
+    #: The greatest `Cells.step` of 2 x 2 cells.
+    step_8: Gray
 
 
 @dataclass(frozen=True)
 class Cells:
-    """The darkest, mean and brightest gray of each cell of 4 x 4 pixels."""
+    """The darkest, mean and brightest gray of each cell of 4 x 4 pixels.
+
+    *step* is the greatest difference from a pixel of the second row to the right or downward.
+    """
 
     low: Gray
     mean: Gray
     high: Gray
+    step: Gray
 
 
 def page_maps(cells: Cells) -> PageMaps:
@@ -79,7 +85,7 @@ def page_maps(cells: Cells) -> PageMaps:
     dark_8 = _pairs(mean, _darkest_of_four)
     paper = _blur(_close(_pairs(mean, _brightest_of_four), 9), 5)
     brightest_32 = _pool(paper, 4, _brightest_of_four)
-    paper_128 = _blur(_close(_pool(brightest_32, 4, _brightest_of_four), 5), 3)
+    paper_128 = _blur(_close(_pool(brightest_32, 4, _brightest_of_four), 9), 3)
     depth = _relative_depth(dark_8, paper)
     depth_32 = _pool(depth, 4, _brightest_of_four)
     range_8, mean_8 = as_gray(cv2.subtract(high_8, low_8)), _halved(mean)
@@ -102,6 +108,7 @@ def page_maps(cells: Cells) -> PageMaps:
         depth=depth,
         mean_8=mean_8,
         range_8=range_8,
+        step_8=_pairs(cells.step, _brightest_of_four),
     )
 
 
@@ -111,9 +118,9 @@ def cells_of(page: Gray) -> Cells:
     A replicated border would have less noise than the page, and specks would come out black.
     """
     rows, columns = (BLOCK_PX // CELL_PX * -(-side // BLOCK_PX) for side in page.shape)
-    low, mean, high = (np.empty((rows, columns), np.uint8) for _ in range(3))
-    _cell_statistics(page, low, mean, high)
-    return Cells(low, mean, high)
+    low, mean, high, step = (np.empty((rows, columns), np.uint8) for _ in range(4))
+    _cell_statistics(page, low, mean, high, step)
+    return Cells(low, mean, high, step)
 
 
 @compiled()
@@ -123,12 +130,30 @@ def _mirrored(at: int, length: int) -> int:
     return min(folded, 2 * length - 1 - folded)
 
 
-@compiled("void(uint8[:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1])")
-def _cell_statistics(page: Any, low: Any, mean: Any, high: Any) -> None:
+# The compiler vectorizes only loops over few arrays.
+
+
+@compiled()
+def _raise_to_steps(values: Any, beside: Any, steps: Any) -> None:
+    """Raise *steps* to the differences between *values* and *beside*, for as many as it has."""
+    for x in range(beside.size):
+        a, b = values[x], beside[x]
+        steps[x] = max(steps[x], np.uint8(max(a, b) - min(a, b)))
+
+
+@compiled()
+def _most_of_four(row: Any, out: Any) -> None:
+    for x in range(out.size):
+        k = 4 * x
+        out[x] = max(max(row[k], row[k + 1]), max(row[k + 2], row[k + 3]))
+
+
+@compiled("void(uint8[:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1], uint8[:,::1])")
+def _cell_statistics(page: Any, low: Any, mean: Any, high: Any, step: Any) -> None:
     height, width = page.shape
     rows, columns = low.shape
     darkest, brightest = np.empty(4 * columns, np.uint8), np.empty(4 * columns, np.uint8)
-    total = np.empty(4 * columns, np.uint16)
+    total, steepest = np.empty(4 * columns, np.uint16), np.zeros(4 * columns, np.uint8)
     for i in range(rows):
         row_0, row_1 = page[_mirrored(4 * i, height)], page[_mirrored(4 * i + 1, height)]
         row_2, row_3 = page[_mirrored(4 * i + 2, height)], page[_mirrored(4 * i + 3, height)]
@@ -137,16 +162,19 @@ def _cell_statistics(page: Any, low: Any, mean: Any, high: Any) -> None:
             darkest[x] = min(min(a, b), min(c, d))
             brightest[x] = max(max(a, b), max(c, d))
             total[x] = np.uint16(a) + np.uint16(b) + np.uint16(c) + np.uint16(d)
+        steepest[:] = 0
+        _raise_to_steps(row_1, row_1[1:], steepest)
+        _raise_to_steps(row_1, row_2[:-1], steepest)
         for x in range(width, 4 * columns):
             k = _mirrored(x, width)
             darkest[x], brightest[x], total[x] = darkest[k], brightest[k], total[k]
-        out_low, out_mean, out_high = low[i], mean[i], high[i]
+            steepest[x] = steepest[k]
+        _most_of_four(brightest, high[i])
+        _most_of_four(steepest, step[i])
+        out_low, out_mean = low[i], mean[i]
         for x in range(columns):
             k = 4 * x
             out_low[x] = min(min(darkest[k], darkest[k + 1]), min(darkest[k + 2], darkest[k + 3]))
-            out_high[x] = max(
-                max(brightest[k], brightest[k + 1]), max(brightest[k + 2], brightest[k + 3])
-            )
             four = total[k] + total[k + 1] + total[k + 2] + total[k + 3]
             out_mean[x] = np.uint8((four + np.uint16(8)) >> 4)
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from ...numeric.compiled import compiled
 from ...numeric.histogram import Gray, as_gray, histogram, quantile
-from . import layers
+from . import corrections, layers
 from .channels import Map, channel_rows, empty_map, packed
-from .compare import compare
+from .compare import Limits
 from .page_features import arrays, enlarged_row, feature_row, scratch_rows, widened
 from .page_maps import FEATURES, Layers, PageMaps
 
@@ -48,6 +48,7 @@ DARK_NOISES: Final = 2
 DARK_EDGE: Final = 2
 
 Weights = Mapping[str, Layers]
+_FILTER: Final = ".filter.weight"
 
 
 @functools.cache
@@ -61,18 +62,19 @@ def weights(path: Path = WEIGHTS_FILE) -> Weights:
         }
 
 
-def binarize(page: Gray, maps: PageMaps, learned: Weights, *, has_ink: bool) -> Gray:
-    """*page* in black and white, 0 for ink and 255 elsewhere; *maps* are the maps of *page*.
+def limits(maps: PageMaps, learned: Weights, *, has_ink: bool) -> Limits:
+    """What separates ink from paper on the page with these *maps*.
 
     *has_ink* says that something stands out from the noise.
     """
     threshold, sharpness = surface(maps, learned)
+    corrections.spare_tints(threshold, maps, THRESHOLD_STEPS)
     if quantile(histogram(maps.noise_32), 0.5) >= STRONG_NOISE:
         np.maximum(sharpness, np.float32(0), out=sharpness)
+    else:
+        corrections.soften_in_focus(sharpness, maps)
     dark = dark_ink(maps) if has_ink else np.zeros_like(maps.paper)
-    white = np.empty_like(page)
-    compare(page, threshold, sharpness, dark, white)
-    return white
+    return Limits(threshold, sharpness, dark)
 
 
 def dark_ink(maps: PageMaps) -> Gray:
@@ -118,10 +120,15 @@ def surface(maps: PageMaps, learned: Weights) -> tuple[Layers, Layers]:
 
 def _blocks(x: Map, columns: int, learned: Weights, place: str) -> None:
     """Run the blocks at one place of the network, in their order."""
-    end = ".filter.weight"
-    for name in sorted(n[: -len(end)] for n in learned if n.startswith(place) and n.endswith(end)):
+    for name in _block_names(tuple(learned), place):
         weight, bias = _layer(learned, f"{name}.mix")
-        layers.block(x, columns, learned[name + end], weight, bias)
+        layers.block(x, columns, learned[name + _FILTER], weight, bias)
+
+
+@functools.cache
+def _block_names(names: tuple[str, ...], place: str) -> tuple[str, ...]:
+    found = (n for n in names if n.startswith(place) and n.endswith(_FILTER))
+    return tuple(sorted(name.removesuffix(_FILTER) for name in found))
 
 
 def _layer(learned: Weights, name: str) -> tuple[Layers, Layers]:

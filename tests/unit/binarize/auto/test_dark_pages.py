@@ -36,3 +36,18 @@ def test_light_words_on_a_dark_band_and_dark_words_beside_it_are_both_read() -> 
         assert f_measure(reading.white[:, part], ink[:, part]) >= 93
         # What is light is legible, too: words on the band, paper beside it.
         assert f_measure(255 - reading.white[:, part], 1 - ink[:, part]) >= 90
+
+
+def test_dark_slides_on_a_page_whose_other_half_is_empty_are_not_inverted() -> None:
+    slide = text(300, 380, size_px=20)
+    page = np.full((1060, 800), 245.0)
+    spots = [(slice(top, top + 300), slice(20, 400)) for top in (40, 380, 720)]
+    for spot in spots:
+        page[spot] = printed(slide, paper=45, black=245)
+
+    reading = read(scanned(page + noise(page.shape, 2)))
+
+    assert not reading.inverted
+    assert (reading.white[:, 420:] == 255).all()
+    for spot in spots:
+        assert f_measure(255 - reading.white[spot], slide) >= 85

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from app.binarize import dithering
-from app.binarize.auto import compare, layers, old_paper, page_features, page_maps, surface
+from app.binarize.auto import (
+    compare,
+    corrections,
+    layers,
+    old_paper,
+    page_features,
+    page_maps,
+    surface,
+)
 from app.binarize.auto.surface import WEIGHTS_FILE, weights
 from benchmarks.training.weights import reader_digest
 from testkit.images.pages import noise, scanned, shadowed_page
@@ -138,9 +146,9 @@ def test_the_comparison_of_each_pixel_equals_integer_arithmetic() -> None:
     threshold = rng.integers(-128 * 32, 383 * 32, (32, 32)).astype(np.float32)
     sharpness = rng.integers(-82, 83, (16, 16)).astype(np.float32)
     dark = rng.integers(0, 90, (16, 16), np.uint8)
-    white = np.empty_like(gray)
+    limits = compare.Limits(threshold, sharpness, dark)
 
-    compare.compare(gray, threshold, sharpness, dark, white)
+    white = compare.binarized(gray, limits)
 
     def enlarge(values: Any, factor: int) -> Any:
         """(2 * factor)^2 times the values."""
@@ -160,6 +168,7 @@ def test_the_comparison_of_each_pixel_equals_integer_arithmetic() -> None:
     is_dark = v < np.kron(dark, np.ones((8, 8), np.int64))[:61, :70]
     assert ((white == 255) == (over & ~is_dark)).all()
     assert (over & is_dark).any()
+    assert (compare.sampled(gray, limits) == white[::4, ::4]).all()
 
 
 def dark_ink(page: Any) -> Any:
@@ -183,7 +192,16 @@ def test_pixels_as_dark_as_the_ink_nearby_are_told_from_noise_and_from_shadow() 
 def test_only_exact_operations_may_be_fused() -> None:
     fused = {
         name
-        for module in (compare, dithering, layers, old_paper, page_features, page_maps, surface)
+        for module in (
+            compare,
+            dithering,
+            corrections,
+            layers,
+            old_paper,
+            page_features,
+            page_maps,
+            surface,
+        )
         for name, function in vars(module).items()
         if getattr(function, "targetoptions", {}).get("fastmath")
     }
