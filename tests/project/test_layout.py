@@ -21,7 +21,6 @@ TESTED_BY = {
     "aws/s3_objects": "../contract/test_bucket",
     "binarize/auto/channels": "binarize/auto/test_surface",
     "binarize/auto/compare": "binarize/auto/test_surface",
-    "binarize/auto/corrections": "binarize/auto/test_focus",
     "binarize/auto/layers": "binarize/auto/test_surface",
     "binarize/auto/page_features": "binarize/auto/test_surface",
     "binarize/auto/paper_depth": "binarize/auto/test_old_paper",

@@ -17,6 +17,7 @@ import numpy as np
 from ...numeric.compiled import compiled
 from ...numeric.histogram import Gray, as_gray, histogram, quantile
 from .compare import SAMPLED, Limits, binarized, sampled
+from .corrections.solids import solid_areas
 from .page_maps import Layers, PageMaps
 from .paper_depth import blotches, depths, faint_depth, least_paper, unevenness
 
@@ -78,7 +79,17 @@ def reread(page: Gray, maps: PageMaps, learned: Limits) -> Gray | None:
         return None
     sample = np.ascontiguousarray(old[::SAMPLED, ::SAMPLED])
     is_hollow = _hollow_share(sampled(page, learned), sample) > MOST_HOLLOW
-    return None if is_hollow else old
+    return None if is_hollow else filled(old, page, maps)
+
+
+def filled(white: Gray, page: Gray, maps: PageMaps) -> Gray:
+    """*white* with black solid areas. Those at the border are desks and margins of the scan."""
+    below = solid_areas(maps, page.shape)
+    if not below.any():
+        return white
+    none = np.full((2 * below.shape[0], 2 * below.shape[1]), -1, np.float32)
+    solid = binarized(page, Limits(none, np.zeros(below.shape, np.float32), below))
+    return as_gray(cv2.bitwise_and(white, solid))
 
 
 def _hollow_share(learned: Gray, white: Gray) -> float:

@@ -61,6 +61,8 @@ class PageMaps:
     #: The mean of 8 x 8 pixels, and the difference between the brightest and the darkest of them.
     mean_8: Gray
     range_8: Gray
+    #: The brightest of 8 x 8 pixels.
+    high_8: Gray
     #: The greatest `Cells.step` of 2 x 2 cells.
     step_8: Gray
 
@@ -108,6 +110,7 @@ def page_maps(cells: Cells) -> PageMaps:
         depth=depth,
         mean_8=mean_8,
         range_8=range_8,
+        high_8=high_8,
         step_8=_pairs(cells.step, _brightest_of_four),
     )
 

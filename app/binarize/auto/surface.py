@@ -18,9 +18,12 @@ from numpy.typing import NDArray
 
 from ...numeric.compiled import compiled
 from ...numeric.histogram import Gray, as_gray, histogram, quantile
-from . import corrections, layers
+from . import layers
 from .channels import Map, channel_rows, empty_map, packed
 from .compare import Limits
+from .corrections.focus import soften_in_focus
+from .corrections.solids import solid_areas
+from .corrections.tints import spare_tints
 from .page_features import arrays, enlarged_row, feature_row, scratch_rows, widened
 from .page_maps import FEATURES, Layers, PageMaps
 
@@ -68,12 +71,14 @@ def limits(maps: PageMaps, learned: Weights, *, has_ink: bool) -> Limits:
     *has_ink* says that something stands out from the noise.
     """
     threshold, sharpness = surface(maps, learned)
-    corrections.spare_tints(threshold, maps, THRESHOLD_STEPS)
+    spare_tints(threshold, maps, THRESHOLD_STEPS)
     if quantile(histogram(maps.noise_32), 0.5) >= STRONG_NOISE:
         np.maximum(sharpness, np.float32(0), out=sharpness)
     else:
-        corrections.soften_in_focus(sharpness, maps)
-    dark = dark_ink(maps) if has_ink else np.zeros_like(maps.paper)
+        soften_in_focus(sharpness, maps)
+    if not has_ink:
+        return Limits(threshold, sharpness, np.zeros_like(maps.paper))
+    dark = np.maximum(dark_ink(maps), solid_areas(maps))
     return Limits(threshold, sharpness, dark)
 
 

@@ -237,3 +237,18 @@ def test_a_page_whose_ink_would_mostly_turn_hollow_keeps_the_networks_result() -
 
     assert old_paper._hollow_share(learned, hollow) > old_paper.MOST_HOLLOW
     assert old_paper._hollow_share(learned, learned) == 0
+
+
+# --- solid areas --------------------------------------------------------------------
+
+
+def test_solid_areas_are_filled_but_for_margins_of_the_scan() -> None:
+    page = np.full(SHAPE, 220.0)
+    page[200:400, 300:600] = page[-60:] = 80
+    page = scanned(page + noise(SHAPE, 2))
+    hollow = np.full(SHAPE, 255, np.uint8)
+
+    white = old_paper.filled(hollow, page, page_maps(cells_of(page)))
+
+    assert f_measure(white[:-70], page[:-70] < 150) > 99
+    assert (white[-50:] == 255).all()

@@ -10,13 +10,13 @@ import numpy as np
 from app.binarize import dithering
 from app.binarize.auto import (
     compare,
-    corrections,
     layers,
     old_paper,
     page_features,
     page_maps,
     surface,
 )
+from app.binarize.auto.corrections import focus, solids, tints
 from app.binarize.auto.surface import WEIGHTS_FILE, weights
 from benchmarks.training.weights import reader_digest
 from testkit.images.pages import noise, scanned, shadowed_page
@@ -195,7 +195,7 @@ def test_only_exact_operations_may_be_fused() -> None:
         for module in (
             compare,
             dithering,
-            corrections,
+            *(focus, solids, tints),
             layers,
             old_paper,
             page_features,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.binarize.auto import corrections
+from app.binarize.auto.corrections.focus import soften_in_focus
 from app.binarize.auto.page_maps import cells_of, page_maps
 from app.binarize.methods import auto
 from testkit.images.pages import jpeg, noise, printed, scanned, text
@@ -25,7 +25,7 @@ def limited(page: Any) -> Any:
     """What is left, at each pixel of *page*, of a sharpness of ASKED everywhere."""
     maps = page_maps(cells_of(scanned(page)))
     sharpness = np.full(maps.paper.shape, ASKED, np.float32)
-    corrections.soften_in_focus(sharpness, maps)
+    soften_in_focus(sharpness, maps)
     height, width = page.shape
     return np.kron(sharpness, np.ones((8, 8)))[:height, :width]
 
@@ -89,7 +89,7 @@ def test_a_page_without_edges_and_smoothing_are_left_as_they_are() -> None:
     maps = page_maps(cells_of(scanned(printed(text()))))
     smoothing = np.full(maps.paper.shape, 5, np.float32)
 
-    corrections.soften_in_focus(smoothing, maps)
+    soften_in_focus(smoothing, maps)
 
     assert (smoothing == 5).all()
 

@@ -51,6 +51,17 @@ def test_a_solid_area_stays_black(share: float) -> None:
     assert (white[BOX] == 0).mean() > 0.98
 
 
+def test_a_broad_stroke_as_pale_as_a_tint_stays() -> None:
+    page, stroke = form(1), np.zeros(SHAPE, np.uint8)
+    loops = [(200 + 4 * t, 420 + 90 * np.sin(t / 9)) for t in range(150)]
+    cv2.polylines(stroke, [np.rint(loops).astype(np.int32)], False, 1, 30)
+    page[stroke > 0] = 240 * 0.72
+
+    white = read(scan_of(page)).white
+
+    assert f_measure(white[140:], stroke[140:]) > 97
+
+
 def test_a_pale_area_is_ink_where_no_ink_is_darker() -> None:
     page = np.full(SHAPE, 240.0)
     page[300:330, 100:900] = 240 * 0.75

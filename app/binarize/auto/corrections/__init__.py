@@ -1,0 +1,1 @@
+"""Correct what the network decides where it is known to be wrong."""
