@@ -27,17 +27,21 @@ FAR: Final = 16
 #: Flat blocks are dark up to this share of its brightness.
 DARKEST_PAPER: Final = 0.63
 #: An area has a square of so many flat blocks of 8 x 8 pixels.
-LEAST_BLOCKS: Final = 3
+LEAST_BLOCKS: Final = 2
 #: Of the blocks at the rim without another area nearby, this share has paper nearby.
 NEAR_PAPER: Final = 0.9
 #: Within 3 blocks, a pixel this share of the way from the gray of the area to paper is paper.
 RISE: Final = 0.75
-#: Within 5 blocks, another area is one whose gray differs by this share of the paper.
+#: Within 6 blocks, another area is one whose gray differs by this share of the paper.
 OTHER: Final = 0.08
-#: Within 2 blocks, a pixel at most this share as bright as the area is a mark; no area has more
-#: than so many blocks beside one.
-MARK: Final = 0.7
-MOST_MARKED: Final = 4
+#: There is writing on an area if, within 3 blocks, a pixel is darker than the area by this share of
+#: its gray and so many times the noise, in a block with nothing brighter than this share of the
+#: paper in it or beside it: an outline has paper beside it.
+WRITTEN: Final = 0.3
+WRITTEN_NOISES: Final = 2
+NO_PAPER: Final = 0.8
+#: At most so many blocks of the rim of an area are that near to writing.
+MOST_WRITTEN: Final = 2
 #: So many blocks are near the border.
 BORDER: Final = 4
 #: A page with more areas is a picture; 0 and 65,535 are none.
@@ -71,7 +75,12 @@ def _solid_below(maps: PageMaps, paper_128: Gray, inside: tuple[int, ...] | None
         return below
     labels = areas.astype(np.uint16)
     votes = np.zeros((count, 5), np.int64)
-    _count_rims(labels, core, *_nearby(maps, flat, pale), _beside_others(labels), *grays, votes)
+    around = (
+        *_nearby(maps, flat, pale),
+        _beside_others(labels),
+        _darkest_without_paper(maps, paper_128),
+    )
+    _count_rims(labels, core, *around, *grays, votes)
     solid = _solid(votes)
     if inside:
         bottom, right = (side // 8 - BORDER for side in inside)
@@ -96,24 +105,39 @@ def _nearby(maps: PageMaps, flat: Gray, pale: Gray) -> tuple[Any, ...]:
     """What is around each block of *flat*, for `_count_rims`.
 
     Whether all blocks beside it are flat and dark; whether one beside it is in *pale*; the
-    brightest and the darkest pixel; the lightest and the darkest flat block.
+    brightest pixel; the lightest and the darkest flat block.
     """
     gray = maps.mean_8 & flat
-    low = cv2.subtract(maps.high_8, maps.range_8)
     return (
         cv2.erode(flat, _square(1)),
         cv2.dilate(pale, _square(1)),
         cv2.dilate(maps.high_8, _square(3)),
-        cv2.erode(low, _square(2)),
-        cv2.dilate(gray, _square(5)),
-        cv2.erode(gray | ~flat, _square(5)),
+        cv2.dilate(gray, _square(6)),
+        cv2.erode(gray | ~flat, _square(6)),
     )
 
 
+def _darkest_without_paper(maps: PageMaps, paper_128: Gray) -> Gray:
+    """The darkest pixel of the blocks within 3 blocks that have no paper beside them, at 1/8."""
+    bright = cv2.dilate(maps.high_8, _square(1))
+    low = as_gray(cv2.subtract(maps.high_8, maps.range_8))
+    _leave_out_paper(bright, paper_128, low)
+    return as_gray(cv2.erode(low, _square(3)))
+
+
+@compiled(f"void({', '.join(3 * [_BYTES])})")
+def _leave_out_paper(bright: Any, paper_128: Any, low: Any) -> None:
+    for y in range(bright.shape[0]):
+        for x in range(bright.shape[1]):
+            paper = np.float32(NO_PAPER) * np.float32(paper_128[y >> 4, x >> 4])
+            if np.float32(bright[y, x]) > paper:
+                low[y, x] = np.uint8(255)
+
+
 def _beside_others(labels: Any) -> Gray:
-    """Whether there are blocks of two areas within 5 blocks."""
+    """Whether there are blocks of two areas within 6 blocks."""
     elsewhere = np.where(labels > 0, labels, np.uint16(65535))
-    most, least = cv2.dilate(labels, _square(5)), cv2.erode(elsewhere, _square(5))
+    most, least = cv2.dilate(labels, _square(6)), cv2.erode(elsewhere, _square(6))
     return as_gray((most != least).astype(np.uint8))
 
 
@@ -140,10 +164,10 @@ def _find_flat(
 
 @compiled(f"void(uint16[:,::1], {', '.join(11 * [_BYTES])}, int64[:,::1])")
 def _count_rims(
-    labels: Any, core: Any, inner: Any, pale: Any, bright: Any, low: Any, lightest: Any,
-    darkest: Any, others: Any, mean: Any, paper_128: Any, noise_32: Any, votes: Any,
+    labels: Any, core: Any, inner: Any, pale: Any, bright: Any, lightest: Any, darkest: Any,
+    others: Any, low: Any, mean: Any, paper_128: Any, noise_32: Any, votes: Any,
 ) -> None:  # fmt: skip
-    """Count the blocks of each area: of its rim, near paper, another area and marks; cores."""
+    """Count the blocks of each area: of its rim, near paper, another area and writing; cores."""
     for y in range(labels.shape[0]):
         for x in range(labels.shape[1]):
             area = labels[y, x]
@@ -153,26 +177,28 @@ def _count_rims(
             if inner[y, x] > 0:
                 continue
             gray, paper = np.float32(mean[y, x]), np.float32(paper_128[y >> 4, x >> 4])
-            rise, fall = np.float32(bright[y, x]) - gray, gray - np.float32(low[y, x])
-            is_noise = max(rise, fall) <= _most_range(noise_32[y >> 2, x >> 2])
-            if is_noise and pale[y, x] == 0:
+            rise = np.float32(bright[y, x]) - gray
+            fall, noise = gray - np.float32(low[y, x]), np.float32(noise_32[y >> 2, x >> 2])
+            if pale[y, x] == 0 and max(rise, fall) <= _most_range(noise):
                 # A hole in the area, of nothing but noise.
                 continue
             apart = max(np.float32(lightest[y, x]) - gray, gray - np.float32(darkest[y, x]))
+            least = max(np.float32(WRITTEN) * gray, np.float32(WRITTEN_NOISES) * noise)
+            is_beside = others[y, x] > 0 and apart >= np.float32(OTHER) * paper
             votes[area, 0] += 1
-            if rise >= np.float32(RISE) * (paper - gray):
-                votes[area, 1] += 1
-            elif others[y, x] > 0 and apart >= np.float32(OTHER) * paper:
-                votes[area, 2] += 1
-            elif fall >= np.float32(1 - MARK) * gray:
+            if fall >= least and not is_beside:
                 votes[area, 3] += 1
+            elif rise >= np.float32(RISE) * (paper - gray):
+                votes[area, 1] += 1
+            elif is_beside:
+                votes[area, 2] += 1
 
 
 def _solid(votes: Any) -> Any:
     """Which areas are solid, as 0 or 1."""
-    rim, near, other, marked, cores = votes.T
+    rim, near, other, written, cores = votes.T
     is_bounded = (near > 0) & (near >= NEAR_PAPER * (rim - other))
-    found = is_bounded & (marked <= MOST_MARKED) & (cores > 0)
+    found = is_bounded & (written <= MOST_WRITTEN) & (cores > 0)
     return found.astype(np.uint8)
 
 

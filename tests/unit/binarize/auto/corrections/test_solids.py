@@ -15,6 +15,8 @@ from testkit.images.pages import f_measure, noise, printed, scanned, text
 
 SHAPE = (900, 1000)
 AREA = (slice(250, 850), slice(100, 900))
+#: The blocks of 8 x 8 pixels within it.
+AREA_BLOCKS = (slice(32, 106), slice(13, 112))
 
 
 def page_with(area: Any) -> Any:
@@ -39,6 +41,13 @@ def test_a_wide_area_comes_out_black_and_nothing_beside_it(share: float) -> None
     white = read(scan_of(page_with(square(share)))).white
 
     assert f_measure(white[210:], square(share)[210:] < 1) > 99
+
+
+@pytest.mark.parametrize("deviation", [3, 14])
+def test_an_area_is_found_under_noise(deviation: float) -> None:
+    page = scanned(page_with(square(0.5)) + noise(SHAPE, deviation))
+
+    assert (below(page)[AREA_BLOCKS] > 0).mean() > 0.95
 
 
 def test_half_a_page_at_300_dpi_comes_out_black() -> None:
@@ -95,11 +104,21 @@ def test_dark_words_on_an_area_show_that_it_lies_in_the_shade(share: float) -> N
     assert found(area) == 0
 
 
-def test_a_single_tick_on_an_area_shows_that_it_lies_in_the_shade() -> None:
+@pytest.mark.parametrize("mark", [[(480, 560), (495, 580), (530, 530)], [(500, 500), (505, 505)]])
+def test_a_single_tick_or_dot_on_an_area_shows_that_it_lies_in_the_shade(mark: Any) -> None:
     area = square(0.5)
-    cv2.polylines(area, [np.array([(480, 560), (495, 580), (530, 530)])], False, 0.15, 4)
+    cv2.polylines(area, [np.array(mark)], False, 0.15, 5)
 
     assert found(area) == 0
+
+
+def test_areas_of_few_blocks_are_left_to_the_network() -> None:
+    area = square(0.5)
+    area[150:178, 502:530] = 0.5
+    page = scan_of(np.full(SHAPE, 240) * area)
+
+    assert (below(page)[AREA_BLOCKS] > 0).all()
+    assert (below(page)[:28, 50:80] == 0).all()
 
 
 def test_an_area_that_fades_on_one_side_is_none() -> None:
@@ -109,10 +128,18 @@ def test_an_area_that_fades_on_one_side_is_none() -> None:
     assert found(area) == 0
 
 
-def test_the_end_of_a_highlighted_line_is_no_area() -> None:
-    area, words = np.ones(SHAPE), text(60, 500, size_px=20)
-    area[500:538, 100:900] = 0.55
-    area[490:550, 100:600] *= 1 - 0.8 * words
+def first_line(ink: Any) -> Any:
+    has_ink = ink.any(axis=1)
+    top = int(has_ink.argmax())
+    return ink[top : top + int(has_ink[top:].argmin())]
+
+
+@pytest.mark.parametrize("high", [38, 62, 96])
+def test_the_end_of_a_highlighted_line_is_no_area(high: int) -> None:
+    area, words = np.ones(SHAPE), first_line(text(*SHAPE, size_px=high // 2)[:, :600])
+    area[500 : 500 + high, 100:900] = 0.55
+    top = 500 + (high - len(words)) // 2
+    area[top : top + len(words), 100:700] *= 1 - 0.8 * words
 
     assert found(area) == 0
 
@@ -130,4 +157,8 @@ def test_light_that_falls_off_along_a_margin_is_no_area() -> None:
 
 def found(area: Any) -> float:
     """The share of the page that is found to be solid."""
-    return float((solid_areas(page_maps(cells_of(scan_of(page_with(area))))) > 0).mean())
+    return float((below(scan_of(page_with(area))) > 0).mean())
+
+
+def below(page: Any) -> Any:
+    return solid_areas(page_maps(cells_of(page)))
