@@ -16,7 +16,7 @@ import numpy as np
 
 from ...numeric.compiled import compiled
 from ...numeric.histogram import Gray, as_gray, histogram, quantile
-from .compare import SAMPLED, Limits, binarized, sampled
+from .compare import Limits, binarized, sampled
 from .corrections.solids import solid_areas
 from .page_maps import Layers, PageMaps
 from .paper_depth import blotches, depths, faint_depth, least_paper, unevenness
@@ -74,22 +74,11 @@ def reread(page: Gray, maps: PageMaps, learned: Limits) -> Gray | None:
     Solid areas look like blotched paper, and the classical method leaves their insides white. So a
     page whose ink would mostly turn hollow keeps the result of the network.
     """
-    old = binarize(page, maps)
-    if old is None:
+    old = limits(page, maps)
+    if old is None or _hollow_share(sampled(page, learned), sampled(page, old)) > MOST_HOLLOW:
         return None
-    sample = np.ascontiguousarray(old[::SAMPLED, ::SAMPLED])
-    is_hollow = _hollow_share(sampled(page, learned), sample) > MOST_HOLLOW
-    return None if is_hollow else filled(old, page, maps)
-
-
-def filled(white: Gray, page: Gray, maps: PageMaps) -> Gray:
-    """*white* with black solid areas. Those at the border are desks and margins of the scan."""
-    below = solid_areas(maps, page.shape)
-    if not below.any():
-        return white
-    none = np.full((2 * below.shape[0], 2 * below.shape[1]), -1, np.float32)
-    solid = binarized(page, Limits(none, np.zeros(below.shape, np.float32), below))
-    return as_gray(cv2.bitwise_and(white, solid))
+    # Solid areas at the border are desks and margins of the scan.
+    return binarized(page, old._replace(dark=solid_areas(maps, page.shape)))
 
 
 def _hollow_share(learned: Gray, white: Gray) -> float:
@@ -105,8 +94,8 @@ def _hollow_share(learned: Gray, white: Gray) -> float:
     return cv2.countNonZero(cv2.bitwise_and(deep, white)) / max(1, cv2.countNonZero(ink))
 
 
-def binarize(page: Gray, maps: PageMaps) -> Gray | None:
-    """*page* in black and white; None if it is not on old paper."""
+def limits(page: Gray, maps: PageMaps) -> Limits | None:
+    """What separates ink from paper on *page*; None if it is not on old paper."""
     if not _is_old_paper(maps, page.shape):
         return None
     run_px = _typical_run(page, maps)
@@ -114,7 +103,7 @@ def binarize(page: Gray, maps: PageMaps) -> Gray | None:
         return None
     threshold = _threshold(maps, run_px / RUN_STROKES, page.shape)
     sharpness = np.full(maps.paper.shape, SMOOTHING, np.float32)
-    return binarized(page, Limits(threshold, sharpness, np.zeros_like(maps.paper)))
+    return Limits(threshold, sharpness, np.zeros_like(maps.paper))
 
 
 def _is_old_paper(maps: PageMaps, shape: tuple[int, ...]) -> bool:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from app.binarize.auto import old_paper, paper_depth
+from app.binarize.auto.compare import Limits, binarized
+from app.binarize.auto.corrections.solids import solid_areas
 from app.binarize.auto.page_maps import cells_of, page_maps
 from app.binarize.auto.reader import read
 from testkit.images.pages import (
@@ -32,7 +34,8 @@ def ink_of(size_px: int = 44) -> Any:
 
 def split(gray: Any) -> Any:
     """In black and white, or None."""
-    return old_paper.binarize(gray, page_maps(cells_of(gray)))
+    limits = old_paper.limits(gray, page_maps(cells_of(gray)))
+    return None if limits is None else binarized(gray, limits)
 
 
 # --- which pages are on old paper ---------------------------------------------------
@@ -246,9 +249,10 @@ def test_solid_areas_are_filled_but_for_margins_of_the_scan() -> None:
     page = np.full(SHAPE, 220.0)
     page[200:400, 300:600] = page[-60:] = 80
     page = scanned(page + noise(SHAPE, 2))
-    hollow = np.full(SHAPE, 255, np.uint8)
+    below = solid_areas(page_maps(cells_of(page)), page.shape)
+    nothing = np.full((2 * below.shape[0], 2 * below.shape[1]), -1, np.float32)
 
-    white = old_paper.filled(hollow, page, page_maps(cells_of(page)))
+    white = binarized(page, Limits(nothing, np.zeros(below.shape, np.float32), below))
 
     assert f_measure(white[:-70], page[:-70] < 150) > 99
     assert (white[-50:] == 255).all()
